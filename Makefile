@@ -1,0 +1,118 @@
+# res_synch: make help
+
+# ---- what can be set ------------------------------------------------------------------------------------------
+# ASTERISK_INCLUDE   folder that holds asterisk.h and asterisk/
+# ASTERISK_VERSION   major version to build for, where the headers of this machine are not of the wanted one
+# ASTMODDIR          where Asterisk looks for modules
+# DESTDIR, PREFIX    as usual
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+SYSTEM_INCLUDE = $(PREFIX)/include
+
+# The major version of a folder of headers: AMI's runs eleven behind it.
+major_of = $(shell sed -n 's/^.define AMI_VERSION *"\([0-9]*\)\..*/\1/p' $(1)/asterisk/manager.h 2>/dev/null \
+	| awk '{ print $$1 + 11 }')
+
+ifndef ASTERISK_INCLUDE
+SYSTEM_MAJOR := $(call major_of,$(SYSTEM_INCLUDE))
+ifeq ($(and $(SYSTEM_MAJOR),$(or $(filter-out $(SYSTEM_MAJOR),$(ASTERISK_VERSION)),same)),same)
+ASTERISK_INCLUDE := $(SYSTEM_INCLUDE)
+else
+UNPACK := $(or $(ASTERISK_VERSION),22)
+ASTERISK_INCLUDE := $(CURDIR)/asterisk-headers/$(UNPACK)
+endif
+endif
+export ASTERISK_INCLUDE
+
+# Asked of the Asterisk of this machine; else where Debian puts them.
+ASTERISK_CONF = $(SYSCONFDIR)/asterisk/asterisk.conf
+from_conf = $(shell sed -n 's/^ *$(1) *=>* *\([^ ;]*\).*/\1/p' $(ASTERISK_CONF) 2>/dev/null | head -n 1)
+multiarch := $(shell gcc -print-multiarch 2>/dev/null)
+ASTMODDIR ?= $(or $(call from_conf,astmoddir),$(PREFIX)/lib/$(multiarch)/asterisk/modules)
+ASTETCDIR ?= $(or $(call from_conf,astetcdir),$(SYSCONFDIR)/asterisk)
+ASTDATADIR ?= $(or $(call from_conf,astdatadir),$(PREFIX)/share/asterisk)
+
+MODULE = target/release/res_synch.so
+LAB_MODULES = target/lab/modules
+PURE = --no-default-features --package res_synch
+
+.PHONY: all headers tools install uninstall demo test test-pure test-lab check bench lab clean help
+.DEFAULT_GOAL := all
+
+all: tools headers ## the module, at target/release/res_synch.so
+	cargo build --release --locked --package res_synch
+	@cp target/release/libres_synch.so $(MODULE)
+	@echo "$(MODULE) is built for Asterisk $(call major_of,$(ASTERISK_INCLUDE)) (headers: $(ASTERISK_INCLUDE))"
+
+# Rust, a C compiler and libclang (bindgen reads Asterisk's headers with it).
+tools:
+	@./.ci/tools
+
+headers:
+ifdef UNPACK
+	@asterisk-headers/unpack $(UNPACK)
+endif
+
+install: all ## module, res_synch.conf where there is none, documentation
+	install -d $(DESTDIR)$(ASTMODDIR) $(DESTDIR)$(ASTETCDIR) $(DESTDIR)$(ASTDATADIR)/documentation/thirdparty
+	@# A new file and a rename: Asterisk may have the old one mapped, and writing into that would crash it.
+	install -m 0755 $(MODULE) $(DESTDIR)$(ASTMODDIR)/.res_synch.so.new
+	mv -f $(DESTDIR)$(ASTMODDIR)/.res_synch.so.new $(DESTDIR)$(ASTMODDIR)/res_synch.so
+	install -m 0644 docs/res_synch-en_US.xml $(DESTDIR)$(ASTDATADIR)/documentation/thirdparty/
+	@if [ -e $(DESTDIR)$(ASTETCDIR)/res_synch.conf ]; then \
+		echo "$(DESTDIR)$(ASTETCDIR)/res_synch.conf is kept as it is"; \
+	else \
+		install -m 0640 res_synch.conf.sample $(DESTDIR)$(ASTETCDIR)/res_synch.conf && \
+		{ chgrp --reference=$(DESTDIR)$(ASTETCDIR) $(DESTDIR)$(ASTETCDIR)/res_synch.conf || true; }; \
+	fi
+	@echo
+	@echo "Next: edit $(ASTETCDIR)/res_synch.conf, add '#tryinclude pjsip_synch.conf' to $(ASTETCDIR)/pjsip.conf,"
+	@echo "then restart Asterisk, or: asterisk -rx 'module load res_synch.so'"
+	@echo "An update of a loaded module is taken up by a restart of Asterisk."
+
+uninstall: ## what install put there; configuration and synced users stay
+	rm -f $(DESTDIR)$(ASTMODDIR)/res_synch.so
+	rm -f $(DESTDIR)$(ASTDATADIR)/documentation/thirdparty/res_synch-en_US.xml
+
+demo: lab ## one outage, from nothing, with a real main, branch and phones (root)
+	cargo run --quiet --release --locked --package lab --bin demo
+
+test: test-pure test-lab ## every test (root)
+
+test-pure: tools
+	cargo test --locked $(PURE)
+
+test-lab: lab
+	cargo test --release --locked --package lab -- --test-threads=2
+
+check: tools ## what needs neither root nor Asterisk: format, lints, pure tests, licences
+	cargo fmt --check --all
+	cargo clippy --locked --all-targets $(PURE) -- -D warnings
+	cargo clippy --locked --all-targets --package lab -- -D warnings
+	asterisk-headers/unpack 22
+	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/22 cargo clippy --locked --package res_synch -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps $(PURE) --quiet
+	cargo test --locked $(PURE)
+	./.ci/licences
+
+bench: lab ## time from kill to DNS switch; CPU time of a sync
+	cargo run --quiet --release --locked --package lab --bin bench
+
+# What the lab needs: packages, one module for each Asterisk.
+lab: tools
+	@tests/lab/install
+	@for version in 22 16; do $(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$$version.so || exit 1; done
+
+$(LAB_MODULES)/res_synch-%.so: FORCE
+	@asterisk-headers/unpack $*
+	@mkdir -p $(@D)
+	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --release --locked --package res_synch
+	@cp target/release/libres_synch.so $@
+
+clean: ## everything that was built, the lab's file systems too
+	rm -rf target asterisk-headers/[0-9]*
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+FORCE:

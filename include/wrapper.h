@@ -1,0 +1,20 @@
+/*
+ * The one header that bindgen reads. build.rs lists what it may take from here.
+ *
+ * asterisk.h wants to know which module it is included for: build.rs defines AST_MODULE and AST_MODULE_SELF_SYM
+ * for bindgen and for the shim alike.
+ */
+#include <asterisk.h>
+
+#include <asterisk/ast_version.h>
+#include <asterisk/astdb.h>
+#include <asterisk/cli.h>
+#include <asterisk/config.h>
+#include <asterisk/localtime.h>
+#include <asterisk/logger.h>
+#include <asterisk/manager.h>
+#include <asterisk/module.h>
+#include <asterisk/paths.h>
+#include <asterisk/utils.h>
+
+#include "shim.h"

@@ -1,0 +1,155 @@
+//! The AMI actions: headers in, a reply out. `asterisk::manager` registers them. Pure but for the [`Control`].
+
+use crate::{
+    cli,
+    control::Control,
+    status::{self, Value},
+};
+
+/// What an action answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// `Response: Success` with a message.
+    Done(String),
+    /// `Response: Error` with a message.
+    Error(String),
+    /// One response with these headers.
+    Fields(Vec<(&'static str, Value)>),
+    /// A list: one event for each item, then the event that completes it.
+    List {
+        /// Name of each event.
+        event: &'static str,
+        /// Name of the last one.
+        complete: &'static str,
+        /// The headers of each.
+        items: Vec<Vec<(&'static str, String)>>,
+    },
+}
+
+/// Who may call an action: one of these classes in the user's `write` suffices (`manager.c` checks it there).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// `system` or `reporting`: it only reads.
+    Reading,
+    /// `system`: it changes something.
+    Changing,
+}
+
+/// One action.
+pub struct Action {
+    /// Its name.
+    pub name: &'static std::ffi::CStr,
+    /// Who may call it.
+    pub class: Class,
+    /// One line for `manager show commands`, where the XML documentation is not installed.
+    pub synopsis: &'static std::ffi::CStr,
+    /// The header it reads, if any.
+    pub argument: Option<&'static std::ffi::CStr>,
+    /// Carries it out.
+    pub run: fn(&Control, argument: &str, now: String) -> Reply,
+}
+
+/// Every action.
+pub const ACTIONS: [Action; 7] = [
+    Action {
+        name: c"SynchStatus",
+        class: Class::Reading,
+        synopsis: c"Show monitor, sync and service state of synch.",
+        argument: None,
+        run: |control, _, now| Reply::Fields(status::fields(&control.snapshot(), now)),
+    },
+    Action {
+        name: c"SynchUsers",
+        class: Class::Reading,
+        synopsis: c"List the users that synch has taken from the main system.",
+        argument: None,
+        run: |control, _, _| Reply::List {
+            event: "SynchUser",
+            complete: "SynchUsersComplete",
+            items: users(&control.snapshot().sync),
+        },
+    },
+    Action {
+        name: c"SynchVersions",
+        class: Class::Reading,
+        synopsis: c"List the kept versions of the synced file.",
+        argument: None,
+        run: |control, _, _| Reply::List {
+            event: "SynchVersion",
+            complete: "SynchVersionsComplete",
+            items: versions(&control.snapshot().sync),
+        },
+    },
+    Action {
+        name: c"SynchHistory",
+        class: Class::Reading,
+        synopsis: c"List the changes of the states of synch.",
+        argument: None,
+        run: |control, _, _| Reply::List {
+            event: "SynchChange",
+            complete: "SynchHistoryComplete",
+            items: history(&control.snapshot().history),
+        },
+    },
+    Action {
+        name: c"SynchSync",
+        class: Class::Changing,
+        synopsis: c"Sync the users with the main system now.",
+        argument: None,
+        run: |control, _, _| reply(cli::sync(control, false)),
+    },
+    Action {
+        name: c"SynchRollback",
+        class: Class::Changing,
+        synopsis: c"Put a kept version of the synced file back and hold it.",
+        argument: Some(c"Version"),
+        run: |control, version, _| reply(cli::rollback(control, version)),
+    },
+    Action {
+        name: c"SynchSetMode",
+        class: Class::Changing,
+        synopsis: c"Hold a service state, or let the monitor decide.",
+        argument: Some(c"Mode"),
+        run: |control, mode, _| reply(cli::set_mode(control, mode)),
+    },
+];
+
+fn reply(result: Result<String, String>) -> Reply {
+    match result {
+        Ok(text) => Reply::Done(text),
+        Err(text) => Reply::Error(text),
+    }
+}
+
+fn users(sync: &status::SyncStatus) -> Vec<Vec<(&'static str, String)>> {
+    sync.users
+        .iter()
+        .map(|user| vec![("Name", user.name.clone()), ("CallerID", user.callerid.clone())])
+        .collect()
+}
+
+fn versions(sync: &status::SyncStatus) -> Vec<Vec<(&'static str, String)>> {
+    let item = |version: &status::Version| {
+        let in_force = if sync.version == Some(version.number) { "yes" } else { "no" };
+        vec![
+            ("Version", version.number.to_string()),
+            ("Time", version.time.clone()),
+            ("Users", version.users.to_string()),
+            ("InForce", in_force.to_owned()),
+        ]
+    };
+    sync.versions.iter().map(item).collect()
+}
+
+fn history(entries: &[status::HistoryEntry]) -> Vec<Vec<(&'static str, String)>> {
+    let item = |entry: &status::HistoryEntry| {
+        vec![
+            ("Time", entry.time.clone()),
+            ("Subject", entry.subject.to_owned()),
+            ("OldState", entry.old.to_owned()),
+            ("NewState", entry.new.to_owned()),
+            ("Reason", entry.reason.clone()),
+        ]
+    };
+    entries.iter().map(item).collect()
+}

@@ -1,0 +1,108 @@
+//! Why an exchange with the main failed. The probe counts a wrong answer and a broken connection differently.
+
+use std::{io, net::SocketAddr};
+
+use super::frame::FrameTooLong;
+
+/// Bytes of the peer's text that a message shows at most.
+const EXCERPT: usize = 200;
+
+/// An exchange with the main did not end as wanted. The connection is closed; the next exchange makes a new one.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The main answered, but not with what was asked for.
+    #[error("main {address}: {refusal}")]
+    Refused {
+        /// Who answered.
+        address: SocketAddr,
+        /// What it said.
+        refusal: Refusal,
+    },
+    /// No answer: an error on TCP/IP level, silence included.
+    #[error("main {address}: {error}")]
+    Transport {
+        /// Who was asked.
+        address: SocketAddr,
+        /// What broke.
+        error: TransportError,
+    },
+    /// We hung up ourselves, because the module stops.
+    #[error("stopped by res_synch itself")]
+    Stopped,
+}
+
+/// An answer that is not the wanted one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Somebody else listens there.
+    #[error("no Asterisk Manager Interface answers there, but '{line}'; check host and port in [main]")]
+    NotAmi {
+        /// What it said first.
+        line: String,
+    },
+    /// The login failed.
+    #[error("login refused: {message}; check username and secret in [main], and manager.conf on the main")]
+    Login {
+        /// The main's words.
+        message: String,
+    },
+    /// An action failed.
+    #[error("{action} refused: {message}")]
+    Answer {
+        /// Which one.
+        action: &'static str,
+        /// The main's words.
+        message: String,
+    },
+    /// The answer has no end.
+    #[error(transparent)]
+    TooLong(#[from] FrameTooLong),
+}
+
+/// What broke on TCP/IP level.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// No connection.
+    #[error("cannot connect: {0}")]
+    Connect(io::Error),
+    /// The connection broke.
+    #[error("connection lost while waiting for {awaited}: {error}")]
+    Lost {
+        /// What was to come.
+        awaited: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The main closed the connection.
+    #[error("connection closed by the main while waiting for {awaited}")]
+    Closed {
+        /// What was to come.
+        awaited: &'static str,
+    },
+    /// The main closed the connection behind an answer that looks whole, which it does when it could not write all of it.
+    #[error(
+        "connection closed behind the answer to GetConfig: lines of it are lost; \
+         set writetimeout = 10000 in manager.conf on the main"
+    )]
+    LinesLost,
+    /// The time for the whole exchange is over.
+    #[error("timed out while waiting for {awaited}")]
+    TimedOut {
+        /// What was to come.
+        awaited: &'static str,
+    },
+}
+
+/// The peer's text for a message: no control characters, not too long.
+pub(super) fn excerpt(text: &[u8]) -> String {
+    let shown = text.get(..EXCERPT).unwrap_or(text);
+    let mut safe = String::new();
+    for character in String::from_utf8_lossy(shown).chars() {
+        if character.is_control() {
+            safe.push_str(&format!("\\x{:02x}", u32::from(character)));
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}

@@ -1,0 +1,73 @@
+//! Configuration files, read by Asterisk's own loader.
+
+use std::{ffi::c_char, path::Path, ptr};
+
+use super::{sys, text};
+use crate::{
+    host::HostError,
+    settings::{ConfSection, ConfVariable},
+};
+
+/// Reads one file: a path, or a name in Asterisk's configuration folder. Neither the loader's cache nor realtime
+/// is asked: the caller wants what is in the file now.
+///
+/// # Errors
+/// The file is missing or Asterisk calls it invalid.
+pub(super) fn load(path: &Path) -> Result<Vec<ConfSection>, HostError> {
+    let name = text::to_c(&path.to_string_lossy());
+    let flags = sys::ast_flags { flags: sys::CONFIG_FLAG_NOCACHE | sys::CONFIG_FLAG_NOREALTIME };
+    // SAFETY: both texts are NUL-terminated and only read during the call.
+    let config = unsafe { sys::ast_config_load2(name.as_ptr(), c"res_synch".as_ptr(), flags) };
+    // SAFETY: the shim compares the pointer, which may be NULL, with Asterisk's special values; it does not follow it.
+    let state = unsafe { sys::synch_config_state(config) };
+    match state {
+        sys::SYNCH_CONFIG_LOADED => {
+            let loaded = Loaded(config);
+            Ok(loaded.sections())
+        }
+        sys::SYNCH_CONFIG_MISSING => Err(HostError(format!("{} is missing", path.display()))),
+        _ => Err(HostError(format!("{} is invalid; the lines above in the log say where", path.display()))),
+    }
+}
+
+/// A loaded configuration; given back to Asterisk when dropped.
+struct Loaded(*mut sys::ast_config);
+
+impl Loaded {
+    fn sections(&self) -> Vec<ConfSection> {
+        let mut sections = Vec::new();
+        let mut category: *mut c_char = ptr::null_mut();
+        loop {
+            // SAFETY: the configuration is loaded and ours; `category` is NULL or what the last call returned,
+            // which is how ast_category_browse() tells sections of one name apart.
+            category = unsafe { sys::ast_category_browse(self.0, category) };
+            if category.is_null() {
+                return sections;
+            }
+            // SAFETY: ast_category_browse() returned a NUL-terminated name that the configuration owns.
+            let name = unsafe { text::from_c(category) };
+            sections.push(ConfSection { name, variables: self.variables(category) });
+        }
+    }
+
+    fn variables(&self, category: *const c_char) -> Vec<ConfVariable> {
+        let mut variables = Vec::new();
+        // SAFETY: `category` is the pointer of the last ast_category_browse(), by which the list is found.
+        let mut variable = unsafe { sys::ast_variable_browse(self.0, category) };
+        // SAFETY: NULL or a variable that the configuration owns, alive until it is destroyed.
+        while let Some(found) = unsafe { variable.as_ref() } {
+            // SAFETY: name and value of a variable are NUL-terminated strings in the same allocation.
+            let (key, value) = unsafe { (text::from_c(found.name), text::from_c(found.value)) };
+            variables.push(ConfVariable { key, value });
+            variable = found.next;
+        }
+        variables
+    }
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        // SAFETY: ast_config_load2() gave us this configuration and it is destroyed only here.
+        unsafe { sys::ast_config_destroy(self.0) };
+    }
+}

@@ -1,0 +1,82 @@
+//! What Asterisk's loader calls, through the shim: load, reload, unload. All with the module list locked.
+
+use std::{ffi::c_int, path::Path};
+
+use super::{conf, guard, instance, log, version};
+use crate::{
+    control::Command,
+    host::Level,
+    settings::{self, Settings},
+};
+
+const CONF: &str = "res_synch.conf";
+
+const DONE: c_int = 0;
+const DECLINED: c_int = 1;
+const REFUSED: c_int = -1;
+
+/// Loads, or declines: then everything is as it was before.
+#[unsafe(no_mangle)]
+extern "C" fn synch_load() -> c_int {
+    guard::log_panics();
+    guard::guard(DECLINED, || match load() {
+        Ok(()) => DONE,
+        Err(problems) => {
+            for problem in problems {
+                log::write(Level::Error, &problem);
+            }
+            DECLINED
+        }
+    })
+}
+
+fn load() -> Result<(), Vec<String>> {
+    version::check().map_err(|problem| vec![problem])?;
+    let settings = settings()?;
+    instance::start(settings).map_err(|error| {
+        vec![format!("No thread for synch could be made: {error}. The module is not loaded.")]
+    })
+}
+
+/// Takes the settings in the file, or keeps the old ones.
+#[unsafe(no_mangle)]
+extern "C" fn synch_reload() -> c_int {
+    guard::guard(REFUSED, || {
+        let result = settings().and_then(|settings| {
+            let control = instance::control().ok_or_else(|| vec!["synch is not running.".to_owned()])?;
+            control.send(Command::Configure(settings.into())).map_err(|error| vec![error.to_string()])
+        });
+        let Err(problems) = result else { return DONE };
+        for problem in problems {
+            log::write(Level::Error, &problem);
+        }
+        log::write(Level::Error, "The settings in force stay as they are.");
+        REFUSED
+    })
+}
+
+/// Ends everything; refuses while another module is being reloaded for us.
+#[unsafe(no_mangle)]
+extern "C" fn synch_unload() -> c_int {
+    guard::guard(REFUSED, || {
+        if instance::stop() {
+            return DONE;
+        }
+        log::write(
+            Level::Warning,
+            "res_synch.so is in the middle of a reload or a name look-up and can't be unloaded now; try again in a \
+             few seconds.",
+        );
+        REFUSED
+    })
+}
+
+fn settings() -> Result<Settings, Vec<String>> {
+    let sections = conf::load(Path::new(CONF)).map_err(|error| {
+        vec![format!(
+            "{error}. Copy res_synch.conf.sample to Asterisk's configuration folder as {CONF} and edit it."
+        )]
+    })?;
+    settings::read(&sections)
+        .map_err(|errors| errors.iter().map(|error| format!("{CONF}: {error}")).collect())
+}

@@ -1,0 +1,132 @@
+//! [`Host`] on the Asterisk that loaded us.
+
+use std::{
+    ffi::{c_char, c_int},
+    path::{Path, PathBuf},
+    ptr,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::{conf, live, log, reload, sys, text};
+use crate::{
+    host::{Host, HostError, Level, ReloadError},
+    settings::{ConfSection, Technology},
+};
+
+/// Family in Asterisk's database: `database show synch`.
+const FAMILY: &std::ffi::CStr = c"synch";
+
+/// This Asterisk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asterisk;
+
+impl Host for Asterisk {
+    fn log(&self, level: Level, text: &str) {
+        log::write(level, text);
+    }
+
+    fn event(&self, name: &str, fields: &[(&str, &str)]) {
+        let body: String =
+            fields.iter().map(|(key, value)| format!("{key}: {}\r\n", text::one_line(value))).collect();
+        let (name, body) = (text::to_c(name), text::to_c(&body));
+        // SAFETY: all texts are NUL-terminated and outlive the call; no channels are passed; "%s" takes one string.
+        unsafe {
+            sys::__ast_manager_event_multichan(
+                sys::EVENT_FLAG_SYSTEM as c_int,
+                name.as_ptr(),
+                0,
+                ptr::null_mut(),
+                c"res_synch".as_ptr(),
+                0,
+                c"event".as_ptr(),
+                c"%s".as_ptr(),
+                body.as_ptr(),
+            );
+        }
+    }
+
+    fn local_time(&self, time: SystemTime) -> String {
+        local_time(time)
+    }
+
+    fn fully_booted(&self) -> bool {
+        // SAFETY: reads one flag of Asterisk.
+        unsafe { sys::synch_fully_booted() != 0 }
+    }
+
+    fn config_dir(&self) -> PathBuf {
+        // SAFETY: Asterisk sets its paths before any module loads and never changes them.
+        unsafe { text::from_c(sys::ast_config_AST_CONFIG_DIR) }.into()
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        // SAFETY: as in `config_dir`.
+        unsafe { text::from_c(sys::ast_config_AST_VAR_DIR) }.into()
+    }
+
+    fn load_conf(&self, path: &Path) -> Result<Vec<ConfSection>, HostError> {
+        conf::load(path)
+    }
+
+    fn reload(&self, module: &str) -> Result<(), ReloadError> {
+        reload::reload(module)
+    }
+
+    fn live_users(&self, technology: Technology) -> Result<Vec<String>, HostError> {
+        live::users(technology)
+    }
+
+    fn recall(&self, key: &str) -> Option<String> {
+        let key = text::to_c(key);
+        let mut value: *mut c_char = ptr::null_mut();
+        // SAFETY: the names are NUL-terminated; on success `value` is a string that we have to free.
+        let result = unsafe { sys::ast_db_get_allocated(FAMILY.as_ptr(), key.as_ptr(), &raw mut value) };
+        if result != 0 || value.is_null() {
+            return None;
+        }
+        // SAFETY: a NUL-terminated string, by ast_db_get_allocated().
+        let text = unsafe { text::from_c(value) };
+        // SAFETY: allocated by Asterisk for us, and not used after this.
+        unsafe { sys::ast_free_ptr(value.cast()) };
+        Some(text)
+    }
+
+    fn remember(&self, key: &str, value: Option<&str>) -> Result<(), HostError> {
+        let name = text::to_c(key);
+        // SAFETY: all texts are NUL-terminated; the database copies them.
+        let result = unsafe {
+            match value {
+                Some(value) => sys::ast_db_put(FAMILY.as_ptr(), name.as_ptr(), text::to_c(value).as_ptr()),
+                // Forgetting what is not there is no error.
+                None => {
+                    sys::ast_db_del(FAMILY.as_ptr(), name.as_ptr());
+                    0
+                }
+            }
+        };
+        if result == 0 {
+            return Ok(());
+        }
+        Err(HostError(format!("Asterisk's database did not take '{key}'; a restart will not know it")))
+    }
+}
+
+/// `yyyyMMddHHmmss` in the zone of the machine.
+pub(super) fn local_time(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let time = sys::timeval { tv_sec: seconds.try_into().unwrap_or_default(), tv_usec: 0 };
+    let mut broken_down = sys::ast_tm::default();
+    let mut buffer = [0 as c_char; 32];
+    // SAFETY: `time` and `broken_down` live during the calls, the zone NULL is the machine's own, and
+    // ast_strftime() writes at most the given size, the NUL included.
+    unsafe {
+        sys::ast_localtime(&raw const time, &raw mut broken_down, ptr::null());
+        sys::ast_strftime(
+            buffer.as_mut_ptr(),
+            buffer.len(),
+            c"%Y%m%d%H%M%S".as_ptr(),
+            &raw const broken_down,
+        );
+        text::from_c(buffer.as_ptr())
+    }
+}

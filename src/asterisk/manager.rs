@@ -1,0 +1,152 @@
+//! The actions of [`crate::actions`], registered with Asterisk's manager interface.
+
+use std::{ffi::c_int, path::PathBuf, ptr, time::SystemTime};
+
+use super::{guard::guard, host, instance, sys, text};
+use crate::{
+    actions::{ACTIONS, Action, Class, Reply},
+    host::Level,
+};
+
+/// The registered actions; unregistered when dropped.
+pub(super) struct Registered;
+
+/// Registers every action. Asterisk takes the help texts from the XML documentation where that is installed;
+/// without the file it would log a warning for each action, so then the short texts go along.
+pub(super) fn register() -> Registered {
+    let documented = documentation().is_file();
+    for action in &ACTIONS {
+        let class = match action.class {
+            Class::Reading => sys::EVENT_FLAG_SYSTEM | sys::EVENT_FLAG_REPORTING,
+            Class::Changing => sys::EVENT_FLAG_SYSTEM,
+        };
+        let synopsis = if documented { ptr::null() } else { action.synopsis.as_ptr() };
+        // SAFETY: the texts are constants; Asterisk calls `handle` until the action is unregistered; the module
+        // is our own, so it is referenced during a call.
+        let result = unsafe {
+            sys::ast_manager_register2(
+                action.name.as_ptr(),
+                class as c_int,
+                Some(handle),
+                sys::synch_module(),
+                synopsis,
+                synopsis,
+            )
+        };
+        if result != 0 {
+            let name = action.name.to_string_lossy();
+            super::log::write(
+                Level::Warning,
+                &format!("AMI action {name} could not be registered; it is missing."),
+            );
+        }
+    }
+    Registered
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        for action in &ACTIONS {
+            // SAFETY: the name is a constant; Asterisk waits for a running call to end.
+            unsafe { sys::ast_manager_unregister(action.name.as_ptr()) };
+        }
+    }
+}
+
+fn documentation() -> PathBuf {
+    // SAFETY: Asterisk sets its paths before any module loads and never changes them.
+    let folder = unsafe { text::from_c(sys::ast_config_AST_DATA_DIR) };
+    PathBuf::from(folder).join("documentation/thirdparty/res_synch-en_US.xml")
+}
+
+/// The handler of all actions. Another result than 0 would end the caller's session.
+extern "C" fn handle(session: *mut sys::mansession, message: *const sys::message) -> c_int {
+    guard(0, || {
+        let request = Request { session, message };
+        let name = request.header(c"Action");
+        let action = ACTIONS.iter().find(|action| action.name.to_string_lossy().eq_ignore_ascii_case(&name));
+        match (action, instance::control()) {
+            (Some(action), Some(control)) => {
+                let argument = action.argument.map_or_else(String::new, |header| request.header(header));
+                request
+                    .answer(action, (action.run)(&control, &argument, host::local_time(SystemTime::now())));
+            }
+            _ => request.error("synch is not running"),
+        }
+        0
+    })
+}
+
+/// One call of an action, alive during that call.
+struct Request {
+    session: *mut sys::mansession,
+    message: *const sys::message,
+}
+
+impl Request {
+    fn header(&self, name: &std::ffi::CStr) -> String {
+        // SAFETY: the message is Asterisk's and alive during the call; the result is never NULL and part of it.
+        unsafe { text::from_c(sys::astman_get_header(self.message, name.as_ptr().cast_mut())) }
+    }
+
+    fn answer(&self, action: &Action, reply: Reply) {
+        match reply {
+            Reply::Done(text) => {
+                let text = text::to_c(&text::one_line(&text));
+                // SAFETY: session and message are those of this call; the text is only read.
+                unsafe { sys::astman_send_ack(self.session, self.message, text.as_ptr().cast_mut()) };
+            }
+            Reply::Error(text) => self.error(&text),
+            Reply::Fields(fields) => {
+                let headers: Vec<_> = fields.iter().map(|(key, value)| (*key, value.to_string())).collect();
+                self.append(
+                    &("Response: Success\r\n".to_owned() + &self.action_id() + &lines(&headers) + "\r\n"),
+                );
+            }
+            Reply::List { event, complete, items } => self.list(action, event, complete, &items),
+        }
+    }
+
+    fn error(&self, text: &str) {
+        let text = text::to_c(&text::one_line(text));
+        // SAFETY: session and message are those of this call; the text is only read.
+        unsafe { sys::astman_send_error(self.session, self.message, text.as_ptr().cast_mut()) };
+    }
+
+    fn list(&self, action: &Action, event: &str, complete: &str, items: &[Vec<(&str, String)>]) {
+        let announcement = text::to_c(&format!("{} list will follow", action.name.to_string_lossy()));
+        let complete = text::to_c(complete);
+        let id = self.action_id();
+        let count = c_int::try_from(items.len()).unwrap_or(c_int::MAX);
+        // SAFETY: session and message are those of this call; the texts are only read.
+        unsafe {
+            let (text, flag) = (announcement.as_ptr().cast_mut(), c"start".as_ptr().cast_mut());
+            sys::astman_send_listack(self.session, self.message, text, flag);
+        }
+        for item in items {
+            self.append(&format!("Event: {event}\r\n{id}{}\r\n", lines(item)));
+        }
+        // SAFETY: as above; the pair closes the list.
+        unsafe {
+            sys::astman_send_list_complete_start(self.session, self.message, complete.as_ptr(), count);
+            sys::astman_send_list_complete_end(self.session);
+        }
+    }
+
+    fn action_id(&self) -> String {
+        match self.header(c"ActionID") {
+            id if id.is_empty() => id,
+            id => format!("ActionID: {}\r\n", text::one_line(&id)),
+        }
+    }
+
+    fn append(&self, text: &str) {
+        let text = text::to_c(text);
+        // SAFETY: the session is that of this call; "%s" takes one string.
+        unsafe { sys::astman_append(self.session, c"%s".as_ptr(), text.as_ptr()) };
+    }
+}
+
+fn lines(headers: &[(&str, String)]) -> String {
+    headers.iter().map(|(key, value)| format!("{key}: {}\r\n", text::one_line(value))).collect()
+}

@@ -1,0 +1,37 @@
+//! Everything that touches Asterisk's C API, and the only place with `unsafe`.
+//!
+//! - `entry`: what Asterisk's loader calls: load, reload, unload
+//! - `instance`: the one owned value that lives from load to unload
+//! - `host`: [`crate::host::Host`] on this Asterisk
+//! - `cli`, `manager`: registration of the commands and actions of [`crate::cli`] and [`crate::actions`]
+//! - `conf`, `reload`, `live`, `log`, `thread`, `version`: one part of the API each
+//! - `guard`: the fence that keeps a panic out of Asterisk
+//! - `text`: strings to and from C
+//! - `sys`: what bindgen made of Asterisk's headers
+
+#![expect(unsafe_code, reason = "this is the boundary to C")]
+
+mod cli;
+mod conf;
+mod entry;
+mod guard;
+mod host;
+mod instance;
+mod live;
+mod log;
+mod manager;
+mod reload;
+mod text;
+mod thread;
+mod version;
+
+#[allow(
+    warnings,
+    unsafe_op_in_unsafe_fn,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    reason = "generated from Asterisk's headers"
+)]
+mod sys {
+    include!(concat!(env!("OUT_DIR"), "/sys.rs"));
+}

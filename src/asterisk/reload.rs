@@ -1,0 +1,47 @@
+//! Reloading another module, through Asterisk's own API.
+
+use super::{sys, text};
+use crate::host::ReloadError;
+
+/// Reloads a module and waits for it. The module list of Asterisk is locked meanwhile, so whoever calls this has
+/// entered the gate (`crate::gate`), and a reference keeps Asterisk from unloading us under the call.
+///
+/// # Errors
+/// Anything but "done": Asterisk did not carry it out.
+pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
+    let name = text::to_c(module);
+    let _reference = Reference::take();
+    // SAFETY: the name is NUL-terminated and only read during the call.
+    let result = unsafe { sys::ast_module_reload(name.as_ptr()) };
+    let problem = match result {
+        sys::AST_MODULE_RELOAD_SUCCESS => return Ok(()),
+        sys::AST_MODULE_RELOAD_QUEUED => "Asterisk has only queued it, as it is still starting",
+        sys::AST_MODULE_RELOAD_NOT_FOUND => {
+            "it is not loaded; load it, or set [sync] technology to the one in use"
+        }
+        sys::AST_MODULE_RELOAD_IN_PROGRESS => return Err(ReloadError::InProgress),
+        sys::AST_MODULE_RELOAD_UNINITIALIZED => "it is not initialized",
+        sys::AST_MODULE_RELOAD_NOT_IMPLEMENTED => "it can't be reloaded",
+        _ => "it reported an error; the lines above in the log say which",
+    };
+    Err(ReloadError::Failed(format!("{module} was not reloaded: {problem}")))
+}
+
+/// A reference to our own module.
+struct Reference(*mut sys::ast_module);
+
+impl Reference {
+    fn take() -> Self {
+        // SAFETY: synch_module() returns our own handle, valid from load to unload; the names are constants.
+        Self(unsafe {
+            sys::__ast_module_ref(sys::synch_module(), c"res_synch".as_ptr(), 0, c"reload".as_ptr())
+        })
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        // SAFETY: gives back the reference that `take` took.
+        unsafe { sys::__ast_module_unref(self.0, c"res_synch".as_ptr(), 0, c"reload".as_ptr()) };
+    }
+}

@@ -1,0 +1,70 @@
+/*
+ * The part of res_synch that has to be C: see include/shim.h.
+ */
+#include <asterisk.h>
+
+#include <asterisk/config.h>
+#include <asterisk/logger.h>
+#include <asterisk/module.h>
+#include <asterisk/options.h>
+#include <asterisk/utils.h>
+
+#include "shim.h"
+
+int synch_fully_booted(void)
+{
+	return ast_fully_booted ? 1 : 0;
+}
+
+int synch_debug(void)
+{
+	return DEBUG_ATLEAST(1) ? 1 : 0;
+}
+
+char *synch_strdup(const char *text)
+{
+	return ast_strdup(text);
+}
+
+enum synch_config_state synch_config_state(const struct ast_config *config)
+{
+	if (config == CONFIG_STATUS_FILEMISSING) {
+		return SYNCH_CONFIG_MISSING;
+	}
+	if (!config || config == CONFIG_STATUS_FILEINVALID) {
+		return SYNCH_CONFIG_INVALID;
+	}
+	return SYNCH_CONFIG_LOADED;
+}
+
+static int load_module(void)
+{
+	return synch_load() ? AST_MODULE_LOAD_DECLINE : AST_MODULE_LOAD_SUCCESS;
+}
+
+static int reload_module(void)
+{
+	return synch_reload();
+}
+
+static int unload_module(void)
+{
+	return synch_unload();
+}
+
+/*
+ * No `requires` and no `optional_modules`: Asterisk gives references it takes for them back in the library's
+ * destructor, which never runs in an image that stays mapped (-z nodelete).
+ */
+AST_MODULE_INFO(ASTERISK_GPL_KEY, AST_MODFLAG_LOAD_ORDER, "Survivable branch: sync, DNS and failover",
+	.support_level = AST_MODULE_SUPPORT_EXTENDED,
+	.load = load_module,
+	.unload = unload_module,
+	.reload = reload_module,
+	.load_pri = AST_MODPRI_DEFAULT,
+);
+
+struct ast_module *synch_module(void)
+{
+	return AST_MODULE_SELF;
+}

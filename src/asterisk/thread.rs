@@ -1,0 +1,67 @@
+//! The supervisor thread, made by Asterisk so that `core show threads` lists it.
+
+use std::{
+    ffi::c_void,
+    io,
+    panic::{self, AssertUnwindSafe},
+    ptr,
+};
+
+use super::sys;
+
+/// Asterisk's own 496 KiB are too small for what runs below us.
+const STACK_SIZE: usize = 2 << 20;
+
+type Body = Box<dyn FnOnce() + Send>;
+
+/// A running supervisor; joined by [`Supervisor::join`].
+#[derive(Debug)]
+pub(super) struct Supervisor(sys::pthread_t);
+
+impl Supervisor {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn start(body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let body: Body = Box::new(body);
+        let data = Box::into_raw(Box::new(body));
+        let mut thread: sys::pthread_t = 0;
+        // SAFETY: `run` takes `data` over, which is a Box<Body>; the names are constants; attributes may be NULL.
+        let result = unsafe {
+            sys::ast_pthread_create_stack(
+                &raw mut thread,
+                ptr::null_mut(),
+                Some(run),
+                data.cast(),
+                STACK_SIZE,
+                c"res_synch".as_ptr(),
+                c"load".as_ptr(),
+                0,
+                c"synch supervisor".as_ptr(),
+            )
+        };
+        if result != 0 {
+            // SAFETY: no thread was made, so nobody else has taken `data` over.
+            drop(unsafe { Box::from_raw(data) });
+            return Err(io::Error::from_raw_os_error(result));
+        }
+        Ok(Self(thread))
+    }
+
+    /// Waits for its end.
+    pub(super) fn join(self) {
+        // SAFETY: the thread was made joinable by `start` and, as `self` is consumed, is joined only here.
+        unsafe { libc::pthread_join(self.0, ptr::null_mut()) };
+    }
+}
+
+extern "C" fn run(data: *mut c_void) -> *mut c_void {
+    // SAFETY: `start` made this pointer from a Box<Body> and gave it away.
+    let body: Box<Body> = unsafe { Box::from_raw(data.cast()) };
+    // SAFETY: names the calling thread; the text is a constant below the limit of 16 bytes.
+    unsafe { libc::pthread_setname_np(libc::pthread_self(), c"synch/engine".as_ptr()) };
+    // The panic hook logs; here it only must not cross into C.
+    let _ = panic::catch_unwind(AssertUnwindSafe(body));
+    ptr::null_mut()
+}

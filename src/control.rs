@@ -1,0 +1,142 @@
+//! The way from Asterisk's threads to the engine: read the newest snapshot, hand a command over. No more than
+//! that may happen on their small stacks, and nothing here can block them for long.
+
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Sender, TrySendError};
+
+use crate::{settings::Settings, state::Mode, status::Snapshot};
+
+/// What an operator, or Asterisk, can ask of the engine.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Sync now. A sync that is held, because it would take away too many users, is carried out only if said so.
+    Sync {
+        /// Said by a person who has seen what is held.
+        carry_out_held: bool,
+    },
+    /// Put an older version back and hold it.
+    Rollback(u64),
+    /// Hold a service state, or let the monitor decide again.
+    SetMode(Mode),
+    /// Take other settings.
+    Configure(Arc<Settings>),
+}
+
+/// A command with its number, so that whoever gave it can see it taken in.
+#[derive(Clone, Debug)]
+pub struct Numbered {
+    /// Grows by one with each command.
+    pub number: u64,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// Why a command was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// Nobody takes commands out of the queue as fast as they come.
+    #[error("too many commands are waiting; try again in a moment")]
+    Full,
+    /// The engine has ended.
+    #[error("synch is not running; see Asterisk's log, then 'module reload res_synch.so'")]
+    Gone,
+}
+
+/// How many commands may wait: more than one person types, few enough to notice a stuck engine.
+pub const COMMANDS_WAITING: usize = 64;
+
+/// How long a caller waits to see its command taken in; the engine needs far less than a millisecond.
+const TAKEN_IN: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// The newest snapshot. A std lock, not parking_lot: these readers are Asterisk's threads, on which parking_lot
+/// would leave thread-local state behind.
+#[derive(Clone, Debug)]
+pub struct Published(Arc<RwLock<Arc<Snapshot>>>);
+
+impl Published {
+    /// With a first snapshot.
+    #[must_use]
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(snapshot))))
+    }
+
+    /// The newest snapshot.
+    #[must_use]
+    pub fn read(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces it.
+    pub fn publish(&self, snapshot: Snapshot) {
+        let snapshot = Arc::new(snapshot);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+}
+
+/// What a CLI command or an AMI action has in hand.
+#[derive(Clone, Debug)]
+pub struct Control {
+    published: Published,
+    commands: Sender<Numbered>,
+    stop: Sender<()>,
+    last: Arc<AtomicU64>,
+}
+
+impl Control {
+    /// For the engine that publishes there and receives what is sent here.
+    #[must_use]
+    pub fn new(published: Published, commands: Sender<Numbered>, stop: Sender<()>) -> Self {
+        Self { published, commands, stop, last: Arc::default() }
+    }
+
+    /// Ends all work: a way of its own, so that waiting commands can't be before it.
+    pub fn stop(&self) {
+        // Full: somebody said it already. Disconnected: the engine has ended.
+        let _ = self.stop.try_send(());
+    }
+
+    /// The newest snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.published.read()
+    }
+
+    /// Hands a command over.
+    ///
+    /// # Errors
+    /// The queue is full, or the engine has ended.
+    pub fn send(&self, command: Command) -> Result<u64, ControlError> {
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        match self.commands.try_send(Numbered { number, command }) {
+            Ok(()) => Ok(number),
+            Err(TrySendError::Full(_)) => Err(ControlError::Full),
+            Err(TrySendError::Disconnected(_)) => Err(ControlError::Gone),
+        }
+    }
+
+    /// Hands a command over and gives the engine the moment it needs to take it in, so that a script that asks
+    /// for the status next sees the effect.
+    ///
+    /// # Errors
+    /// As [`Control::send`].
+    pub fn send_and_see(&self, command: Command) -> Result<Arc<Snapshot>, ControlError> {
+        let number = self.send(command)?;
+        let end = Instant::now() + TAKEN_IN;
+        loop {
+            let snapshot = self.snapshot();
+            if snapshot.handled >= number || Instant::now() >= end {
+                return Ok(snapshot);
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A request and a zone make a reply, or the decision to relay. Pure.
+
+use hickory_server::{
+    proto::{
+        op::{LowerQuery, Message, MessageType, Metadata, OpCode, ResponseCode},
+        rr::{DNSClass, LowerName, Name, RData, Record, RecordType},
+    },
+    zone_handler::MessageRequest,
+};
+
+use super::{
+    reply::Reply,
+    zone::{Lookup, RecordSets, Zone},
+};
+
+/// What becomes of a request.
+#[derive(Debug, PartialEq)]
+pub enum Answer {
+    /// Answered here.
+    Reply(Reply),
+    /// A name of somebody else: the forwarders know.
+    Relay,
+}
+
+/// Answers a request from the zone. `relays` says whether there is a forwarder for other names.
+#[must_use]
+pub fn answer(request: &MessageRequest, zone: &Zone, relays: bool) -> Answer {
+    let plain = |code| Answer::Reply(Reply::new(request, code, relays));
+    if request.metadata.op_code != OpCode::Query {
+        return plain(ResponseCode::NotImp);
+    }
+    // RFC 6891 section 6.1.3
+    if request.version() > 0 {
+        return plain(ResponseCode::BADVERS);
+    }
+    // RFC 9619: a query has exactly one question.
+    let [question] = request.queries.queries() else {
+        return plain(ResponseCode::FormErr);
+    };
+    // The zone is of class IN and not for transfer, and neither is anything else here.
+    let transfer = matches!(question.query_type(), RecordType::AXFR | RecordType::IXFR);
+    if question.query_class() != DNSClass::IN || transfer {
+        return plain(ResponseCode::Refused);
+    }
+    // Only IXFR has a use for records in a question's other sections (RFC 1995 section 3).
+    if !request.answers.is_empty() || !request.authorities.is_empty() {
+        return plain(ResponseCode::FormErr);
+    }
+    match zone.lookup(question.name()) {
+        Lookup::Exists(sets) => Answer::Reply(existing(request, question, zone, sets, relays)),
+        Lookup::Unknown => Answer::Reply(negative(request, question, zone, ResponseCode::NXDomain, relays)),
+        // RFC 1035 section 4.1.1: without RD the client wants only what this server knows by itself.
+        Lookup::Outside if relays && request.metadata.recursion_desired => Answer::Relay,
+        Lookup::Outside => plain(ResponseCode::Refused),
+    }
+}
+
+/// The reply to octets that are no request. None where there is nothing to reply to: too short for a header, or itself
+/// a reply, which two servers would send back and forth for ever.
+#[must_use]
+pub fn malformed(metadata: Option<&Metadata>) -> Option<Message> {
+    let metadata = metadata.filter(|metadata| metadata.message_type == MessageType::Query)?;
+    Some(Message::error_msg(metadata.id, metadata.op_code, ResponseCode::FormErr))
+}
+
+fn existing(
+    request: &MessageRequest,
+    question: &LowerQuery,
+    zone: &Zone,
+    sets: &RecordSets,
+    relays: bool,
+) -> Reply {
+    let records = match question.query_type() {
+        // RFC 8482 section 4.1: one of the sets is answer enough, and no tool for amplification.
+        RecordType::ANY => sets.values().next(),
+        wanted => sets.get(&wanted),
+    };
+    let Some(records) = records else {
+        return negative(request, question, zone, ResponseCode::NoError, relays);
+    };
+    let mut reply = Reply::new(request, ResponseCode::NoError, relays);
+    reply.metadata.authoritative = true;
+    reply.answers = records.iter().map(|record| owned_by(record, question.original().name())).collect();
+    reply.additionals = additional(records, zone);
+    reply
+}
+
+/// NODATA and NXDOMAIN: the SOA tells how long the client may remember it (RFC 2308 section 3).
+fn negative(
+    request: &MessageRequest,
+    question: &LowerQuery,
+    zone: &Zone,
+    code: ResponseCode,
+    relays: bool,
+) -> Reply {
+    let mut reply = Reply::new(request, code, relays);
+    reply.metadata.authoritative = true;
+    let asked = question.original().name();
+    let apex = asked.trim_to(zone.origin().iter().count());
+    reply.authorities = vec![owned_by(zone.negative_soa(), &apex)];
+    reply
+}
+
+/// The addresses of the hosts that the answer names (RFC 1034 section 4.3.2 step 6), so that nobody asks again.
+fn additional(answers: &[Record], zone: &Zone) -> Vec<Record> {
+    let hosts = answers.iter().filter_map(|record| match &record.data {
+        RData::NS(name) => Some(LowerName::from(&name.0)),
+        _ => None,
+    });
+    hosts.flat_map(|host| zone.records(&host, RecordType::A).to_vec()).collect()
+}
+
+/// The record under the name as the client wrote it: some compare the letters' case too (0x20), as a proof that the
+/// reply is to their question.
+fn owned_by(record: &Record, name: &Name) -> Record {
+    let mut record = record.clone();
+    record.name = name.clone();
+    record
+}
+
+#[cfg(test)]
+mod tests;

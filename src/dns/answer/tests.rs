@@ -1,0 +1,316 @@
+use std::net::Ipv4Addr;
+
+use hickory_server::{
+    proto::{
+        op::Query,
+        rr::rdata::{A, NULL},
+    },
+    server::Request,
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    dns::testing::{edns, name, request, settings},
+    state::Target,
+};
+
+const MAIN: RData = RData::A(A(Ipv4Addr::new(10, 0, 0, 254)));
+
+fn zone() -> Zone {
+    Zone::new(&settings(), Target::Main, 1)
+}
+
+/// A zone whose record has labels of its own: `voip` exists only because `sip.voip` does.
+fn deep_zone() -> Zone {
+    let mut settings = settings();
+    settings.record = name("sip.voip.voice.example.com.").into();
+    Zone::new(&settings, Target::Main, 1)
+}
+
+fn replied(request: &Request, zone: &Zone) -> Reply {
+    match answer(request, zone, true) {
+        Answer::Reply(reply) => reply,
+        Answer::Relay => panic!("relayed"),
+    }
+}
+
+fn ask(owner: &str, record_type: RecordType) -> Reply {
+    replied(&request(owner, record_type, |_| ()), &zone())
+}
+
+fn code_of(owner: &str, change: impl FnOnce(&mut Message)) -> ResponseCode {
+    replied(&request(owner, RecordType::A, change), &zone()).metadata.response_code
+}
+
+fn assert_negative(reply: &Reply, code: ResponseCode) {
+    assert_eq!(reply.metadata.response_code, code);
+    assert!(reply.metadata.authoritative);
+    assert_eq!(reply.answers, []);
+    assert_eq!(reply.authorities.len(), 1);
+    assert_eq!(reply.authorities[0].record_type(), RecordType::SOA);
+    assert_eq!(reply.authorities[0].name, name("voice.example.com."));
+    assert_eq!(reply.authorities[0].ttl, 30);
+}
+
+#[test]
+fn a_soa_and_ns_of_the_domain_are_answered_with_authority() {
+    for (owner, record_type) in [
+        ("sip.voice.example.com.", RecordType::A),
+        ("voice.example.com.", RecordType::A),
+        ("voice.example.com.", RecordType::SOA),
+        ("voice.example.com.", RecordType::NS),
+        ("ns.voice.example.com.", RecordType::A),
+    ] {
+        let reply = ask(owner, record_type);
+        assert_eq!(reply.metadata.response_code, ResponseCode::NoError);
+        assert!(reply.metadata.authoritative);
+        assert_eq!(reply.answers.len(), 1, "{owner} {record_type}");
+        assert_eq!(reply.answers[0].record_type(), record_type);
+        assert_eq!(reply.authorities, []);
+    }
+    assert_eq!(ask("sip.voice.example.com.", RecordType::A).answers[0].data, MAIN);
+    assert_eq!(ask("sip.voice.example.com.", RecordType::A).answers[0].ttl, 30);
+}
+
+#[test]
+fn rfc1034_s4_3_2_the_name_server_comes_with_its_address() {
+    let reply = ask("voice.example.com.", RecordType::NS);
+    assert_eq!(reply.additionals.len(), 1);
+    assert_eq!(reply.additionals[0].name, name("ns.voice.example.com."));
+}
+
+#[test]
+fn rfc2308_s3_nodata_carries_the_soa() {
+    let zone = zone();
+    for owner in ["voice.example.com.", "sip.voice.example.com.", "ns.voice.example.com."] {
+        let Lookup::Exists(sets) = zone.lookup(&name(owner).into()) else { panic!("no {owner}") };
+        for number in (0..=65535).step_by(7).chain(0..300) {
+            let record_type = RecordType::from(number);
+            // OPT as a question's type is read as any other number.
+            let special = [RecordType::ANY, RecordType::AXFR, RecordType::IXFR];
+            if !sets.contains_key(&record_type) && !special.contains(&record_type) {
+                assert_negative(&ask(owner, record_type), ResponseCode::NoError);
+            }
+        }
+    }
+}
+
+#[test]
+fn rfc2308_s3_unknown_names_are_nxdomain_with_the_soa() {
+    for owner in ["x.voice.example.com.", "_sip._udp.voice.example.com.", "a.sip.voice.example.com."] {
+        assert_negative(&ask(owner, RecordType::A), ResponseCode::NXDomain);
+        assert_negative(&ask(owner, RecordType::ANY), ResponseCode::NXDomain);
+    }
+}
+
+#[test]
+fn rfc8020_s2_an_empty_non_terminal_is_nodata() {
+    for record_type in [RecordType::A, RecordType::ANY, RecordType::SRV] {
+        let request = request("voip.voice.example.com.", record_type, |_| ());
+        assert_negative(&replied(&request, &deep_zone()), ResponseCode::NoError);
+    }
+}
+
+#[test]
+fn rfc8482_s4_1_any_is_answered_with_one_record_set() {
+    let reply = ask("voice.example.com.", RecordType::ANY);
+    assert_eq!(reply.answers.len(), 1);
+    assert_eq!(reply.answers[0].data, MAIN);
+}
+
+#[test]
+fn other_classes_are_refused() {
+    for class in [DNSClass::CH, DNSClass::HS, DNSClass::ANY, DNSClass::NONE, DNSClass::Unknown(77)] {
+        for owner in ["voice.example.com.", "version.bind."] {
+            let code = code_of(owner, |message| message.queries[0].query_class = class);
+            assert_eq!(code, ResponseCode::Refused, "{class}");
+        }
+    }
+}
+
+#[test]
+fn zone_transfers_are_refused() {
+    for record_type in [RecordType::AXFR, RecordType::IXFR] {
+        for owner in ["voice.example.com.", "example.org."] {
+            assert_eq!(ask(owner, record_type).metadata.response_code, ResponseCode::Refused);
+        }
+    }
+}
+
+#[test]
+fn rfc1995_s3_a_well_formed_ixfr_is_refused_too() {
+    let soa = zone().negative_soa().clone();
+    let request = request("voice.example.com.", RecordType::IXFR, |message| {
+        message.add_authority(soa);
+    });
+    assert_eq!(replied(&request, &zone()).metadata.response_code, ResponseCode::Refused);
+}
+
+#[test]
+fn rfc8906_s3_1_4_other_opcodes_are_not_implemented() {
+    for op_code in (1..16).map(OpCode::from_u8) {
+        let code = code_of("voice.example.com.", |message| message.metadata.op_code = op_code);
+        assert_eq!(code, ResponseCode::NotImp, "{op_code}");
+        let code = code_of("voice.example.com.", |message| {
+            message.metadata.op_code = op_code;
+            message.queries.clear();
+        });
+        assert_eq!(code, ResponseCode::NotImp, "{op_code} without question");
+    }
+}
+
+#[test]
+fn rfc9619_a_query_has_one_question() {
+    assert_eq!(code_of("voice.example.com.", |message| message.queries.clear()), ResponseCode::FormErr);
+    let code = code_of("voice.example.com.", |message| {
+        message.add_query(Query::query(name("sip.voice.example.com."), RecordType::A));
+    });
+    assert_eq!(code, ResponseCode::FormErr);
+}
+
+#[test]
+fn a_query_that_brings_answers_is_malformed() {
+    let null = Record::from_rdata(name("a."), 0, RData::NULL(NULL::with(vec![0])));
+    let record = null.clone();
+    let code = code_of("voice.example.com.", |message| {
+        message.add_answer(record);
+    });
+    assert_eq!(code, ResponseCode::FormErr);
+    let code = code_of("voice.example.com.", |message| {
+        message.add_authority(null);
+    });
+    assert_eq!(code, ResponseCode::FormErr);
+}
+
+#[test]
+fn rfc6891_s6_1_1_opt_is_answered_with_opt_and_only_then() {
+    assert_eq!(ask("voice.example.com.", RecordType::A).edns, None);
+    for dnssec_ok in [false, true] {
+        let request = request("voice.example.com.", RecordType::A, |message| {
+            let mut edns = edns(0, 4096);
+            edns.set_dnssec_ok(dnssec_ok);
+            message.set_edns(edns);
+        });
+        let edns = replied(&request, &zone()).edns.unwrap();
+        assert_eq!((edns.version(), edns.max_payload()), (0, 1232));
+        assert_eq!(edns.flags().dnssec_ok, dnssec_ok);
+    }
+}
+
+#[test]
+fn rfc6891_s6_1_3_later_versions_get_badvers_and_ours() {
+    for version in [1, 100, 255] {
+        let request = request("voice.example.com.", RecordType::A, |message| {
+            message.set_edns(edns(version, 4096));
+        });
+        let reply = replied(&request, &zone());
+        let octets = reply.encode(&request.queries, 512).unwrap().unwrap();
+        let message = Message::from_vec(&octets).unwrap();
+        assert_eq!(u16::from(message.metadata.response_code), 16);
+        assert_eq!(message.edns.unwrap().version(), 0);
+        assert_eq!(message.answers, []);
+    }
+}
+
+#[test]
+fn rfc1035_s4_1_1_rd_and_id_are_repeated_and_ra_tells_of_forwarders() {
+    for rd in [false, true] {
+        let request = request("voice.example.com.", RecordType::A, |message| {
+            message.metadata.id = 4711;
+            message.metadata.recursion_desired = rd;
+        });
+        for relays in [false, true] {
+            let Answer::Reply(reply) = answer(&request, &zone(), relays) else { panic!("relayed") };
+            assert_eq!(reply.metadata.id, 4711);
+            assert_eq!(reply.metadata.message_type, MessageType::Response);
+            assert_eq!(reply.metadata.recursion_desired, rd);
+            assert_eq!(reply.metadata.recursion_available, relays);
+        }
+    }
+}
+
+#[test]
+fn other_names_are_relayed_if_wanted_and_possible() {
+    for owner in [".", "com.", "example.com.", "xvoice.example.com.", "voice.example.com.evil.org."] {
+        for (rd, relays) in [(true, true), (true, false), (false, true), (false, false)] {
+            let request = request(owner, RecordType::A, |message| message.metadata.recursion_desired = rd);
+            match answer(&request, &zone(), relays) {
+                Answer::Relay => assert!(rd && relays),
+                Answer::Reply(reply) => {
+                    assert!(!(rd && relays), "{owner}");
+                    assert_eq!(reply.metadata.response_code, ResponseCode::Refused);
+                    assert!(!reply.metadata.authoritative);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_request_gets_formerr_unless_it_is_a_reply_itself() {
+    let query = Metadata::new(9, MessageType::Query, OpCode::Query);
+    let reply = malformed(Some(&query)).unwrap();
+    assert_eq!((reply.metadata.id, reply.metadata.response_code), (9, ResponseCode::FormErr));
+    assert_eq!(malformed(Some(&Metadata::new(9, MessageType::Response, OpCode::Query))), None);
+    assert_eq!(malformed(None), None);
+}
+
+/// The text with some of its letters in upper case.
+fn in_some_case(text: &'static str) -> impl Strategy<Value = String> {
+    proptest::collection::vec(any::<bool>(), text.len()).prop_map(move |upper| {
+        let letters = text.chars().zip(upper);
+        letters.map(|(c, upper)| if upper { c.to_ascii_uppercase() } else { c }).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn rfc4343_case_does_not_matter_and_is_kept(owner in in_some_case("sip.voice.example.com.")) {
+        let request = request(&owner, RecordType::A, |_| ());
+        let reply = replied(&request, &zone());
+        prop_assert_eq!(&reply.answers[0].data, &MAIN);
+        prop_assert!(reply.answers[0].name.eq_case(&name(&owner)));
+        let octets = reply.encode(&request.queries, 512).unwrap().unwrap();
+        prop_assert!(Message::from_vec(&octets).unwrap().queries[0].name.eq_case(&name(&owner)));
+    }
+
+    #[test]
+    fn rfc4343_the_soa_of_a_negative_answer_keeps_the_case(domain in in_some_case("voice.example.com.")) {
+        let request = request(&format!("x.{domain}"), RecordType::A, |_| ());
+        let reply = replied(&request, &zone());
+        prop_assert!(reply.authorities[0].name.eq_case(&name(&domain)));
+    }
+
+    #[test]
+    fn rfc8020_every_name_below_the_domain_exists_or_does_not(
+        labels in proptest::collection::vec("sip|voip|ns|[a-z0-9_-]{1,63}|\\*", 0..4),
+    ) {
+        let zone = deep_zone();
+        let owner = labels.iter().map(|label| format!("{label}.")).collect::<String>() + "voice.example.com.";
+        let Ok(owner_name) = Name::from_ascii(&owner) else { return Ok(()) };
+        let reply = replied(&request(&owner, RecordType::A, |_| ()), &zone);
+        prop_assert!(reply.metadata.authoritative);
+        let labels: Vec<_> = labels.iter().map(String::as_str).collect();
+        match labels.as_slice() {
+            [] | ["ns"] | ["sip", "voip"] => prop_assert_eq!(reply.answers.len(), 1),
+            ["voip"] => assert_negative(&reply, ResponseCode::NoError),
+            _ => assert_negative(&reply, ResponseCode::NXDomain),
+        }
+        prop_assert!(zone.origin().zone_of(&owner_name.into()));
+    }
+
+    #[test]
+    fn rfc1035_s4_2_1_own_answers_fit_into_512_octets(
+        labels in proptest::collection::vec("[a-z]{1,63}", 0..4),
+        number: u16,
+    ) {
+        let owner = labels.iter().map(|label| format!("{label}.")).collect::<String>() + "voice.example.com.";
+        prop_assume!(Name::from_ascii(&owner).is_ok());
+        let request = request(&owner, RecordType::from(number), |message| {
+            message.set_edns(edns(0, 512));
+        });
+        let reply = replied(&request, &zone());
+        prop_assert!(reply.encode(&request.queries, 512).unwrap().is_some());
+    }
+}

@@ -1,0 +1,167 @@
+//! The body of the DNS thread: binds, serves, retries what could not be bound, stops.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use hickory_server::Server;
+use tokio::{
+    runtime::Builder,
+    sync::{Semaphore, oneshot},
+    task::JoinSet,
+    time::sleep,
+};
+
+use super::{
+    bind::{self, BIND_RETRY, BindError, Endpoint, Transport},
+    relay::Relay,
+    responder::Responder,
+    shared::{Counters, ZoneCell},
+    tcp,
+};
+use crate::settings;
+
+/// What the administrator should hear of the server.
+#[derive(Debug)]
+pub enum Report {
+    /// These sockets are served from now on.
+    Listening(Vec<Endpoint>),
+    /// This one is not; said once, and again when the reason changes. It is tried again.
+    CannotBind(BindError),
+}
+
+/// Why the server could not start at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The kernel gave no epoll or event descriptor.
+    #[error("cannot start the DNS server: {0}; phones get no DNS answers from the branch")]
+    Runtime(#[source] io::Error),
+}
+
+/// Serves until `stop` is sent or dropped. Blocks; starts no thread; leaves no socket and no task.
+///
+/// # Errors
+/// The server cannot start at all. A socket that cannot be bound is no error, but reported and tried again.
+pub fn serve(
+    settings: &settings::Dns,
+    zone: &Arc<ZoneCell>,
+    counters: &Arc<Counters>,
+    stop: oneshot::Receiver<()>,
+    report: impl Fn(Report),
+) -> Result<(), ServeError> {
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = runtime.map_err(ServeError::Runtime)?;
+    let relay = Relay::new(settings.forwarders.clone());
+    let responder = Responder::new(Arc::clone(zone), relay, Arc::clone(counters));
+    runtime.block_on(run(settings, responder, stop, report));
+    Ok(())
+}
+
+async fn run(
+    settings: &settings::Dns,
+    responder: Responder,
+    mut stop: oneshot::Receiver<()>,
+    report: impl Fn(Report),
+) {
+    let mut missing = Missing::new(&settings.bind);
+    let mut sockets = Sockets::new(responder);
+    loop {
+        let bound = missing.bind(&mut sockets, &report);
+        if !bound.is_empty() {
+            report(Report::Listening(bound));
+        }
+        tokio::select! {
+            _ = &mut stop => break,
+            () = sleep(BIND_RETRY), if !missing.0.is_empty() => {}
+        }
+    }
+    sockets.close().await;
+}
+
+/// What is being served.
+struct Sockets {
+    responder: Responder,
+    udp: Server<Responder>,
+    tcp: JoinSet<()>,
+    connections: Arc<Semaphore>,
+}
+
+impl Sockets {
+    fn new(responder: Responder) -> Self {
+        Self {
+            udp: Server::new(responder.clone()),
+            responder,
+            tcp: JoinSet::new(),
+            connections: Arc::new(Semaphore::new(tcp::MAX_CONNECTIONS)),
+        }
+    }
+
+    /// Binds an endpoint and serves it; the address tells the port where 0 was asked for.
+    fn open(&mut self, wanted: Endpoint, only_v6: bool) -> io::Result<Endpoint> {
+        let address = match wanted.transport {
+            Transport::Udp => {
+                let socket = bind::udp(wanted.address, only_v6)?;
+                let address = socket.local_addr()?;
+                self.udp.register_socket(socket);
+                address
+            }
+            Transport::Tcp => {
+                let listener = bind::tcp(wanted.address, only_v6)?;
+                let address = listener.local_addr()?;
+                let (responder, connections) = (self.responder.clone(), Arc::clone(&self.connections));
+                self.tcp.spawn(tcp::serve(listener, responder, connections));
+                address
+            }
+        };
+        Ok(Endpoint { address, ..wanted })
+    }
+
+    async fn close(mut self) {
+        self.tcp.shutdown().await;
+        // Its only error is that a socket had stopped before, which stops here anyway.
+        let _ = self.udp.shutdown_gracefully().await;
+    }
+}
+
+/// The endpoints that are not bound, each with the reason last reported.
+struct Missing(Vec<Unbound>);
+
+struct Unbound {
+    endpoint: Endpoint,
+    only_v6: bool,
+    reported: Option<io::ErrorKind>,
+}
+
+impl Missing {
+    fn new(addresses: &[SocketAddr]) -> Self {
+        let unbound = |&address: &SocketAddr| {
+            // [::] takes IPv4 too, unless that is bound by itself.
+            let only_v6 = addresses.iter().any(|other| other.is_ipv4() && other.port() == address.port());
+            [Transport::Udp, Transport::Tcp].map(|transport| Unbound {
+                endpoint: Endpoint { address, transport },
+                only_v6,
+                reported: None,
+            })
+        };
+        Self(addresses.iter().flat_map(unbound).collect())
+    }
+
+    /// Tries each once. What is bound leaves the list and is returned.
+    fn bind(&mut self, sockets: &mut Sockets, report: &impl Fn(Report)) -> Vec<Endpoint> {
+        let mut bound = Vec::new();
+        self.0.retain_mut(|unbound| match sockets.open(unbound.endpoint, unbound.only_v6) {
+            Ok(endpoint) => {
+                bound.push(endpoint);
+                false
+            }
+            Err(source) => {
+                if unbound.reported.replace(source.kind()) != Some(source.kind()) {
+                    report(Report::CannotBind(BindError { endpoint: unbound.endpoint, source }));
+                }
+                true
+            }
+        });
+        bound
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! A thread of ours: named, told to stop, joined, and started again after a panic.
+
+use std::{
+    convert::Infallible,
+    io,
+    panic::{self, AssertUnwindSafe},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+
+/// A worker that panics again and again gets slower, but never gives up: what it does is why we are here.
+const FIRST_RESTART: Duration = Duration::from_secs(1);
+const SLOWEST_RESTART: Duration = Duration::from_secs(60);
+
+/// How a worker learns that it has to end.
+#[derive(Clone, Debug)]
+pub(super) struct Stop(Receiver<Infallible>);
+
+impl Stop {
+    /// Waits until then. True: it is time to end.
+    pub(super) fn wait_until(&self, then: Instant) -> bool {
+        matches!(self.0.recv_deadline(then), Err(RecvTimeoutError::Disconnected))
+    }
+
+    /// Waits until then or for something to come. `Err` is the end, `Ok(None)` the time.
+    pub(super) fn or_receive<T>(&self, receiver: &Receiver<T>, then: Instant) -> Result<Option<T>, Stopped> {
+        let left = then.saturating_duration_since(Instant::now());
+        select! {
+            recv(self.0) -> _ => Err(Stopped),
+            recv(receiver) -> message => message.map(Some).map_err(|_| Stopped),
+            default(left) => Ok(None),
+        }
+    }
+
+    /// Whether it is time to end.
+    pub(super) fn requested(&self) -> bool {
+        self.wait_until(Instant::now())
+    }
+}
+
+/// It is time to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stopped;
+
+/// A running worker; told to stop and joined when dropped.
+pub(super) struct Worker {
+    stop: Option<Sender<Infallible>>,
+    interrupt: Box<dyn Fn() + Send>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts it. `interrupt` wakes the body where it waits for something else than its [`Stop`]; `panicked` is
+    /// told of each panic, before the body is run again.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn start(
+        name: &str,
+        interrupt: impl Fn() + Send + 'static,
+        panicked: impl Fn() + Send + 'static,
+        body: impl Fn(&Stop) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (sender, receiver) = bounded(0);
+        let stop = Stop(receiver);
+        let thread = thread::Builder::new().name(format!("synch/{name}")).spawn(move || {
+            let mut pause = FIRST_RESTART;
+            while panic::catch_unwind(AssertUnwindSafe(|| body(&stop))).is_err() {
+                panicked();
+                if stop.wait_until(Instant::now() + pause) {
+                    return;
+                }
+                pause = (pause * 2).min(SLOWEST_RESTART);
+            }
+        })?;
+        Ok(Self { stop: Some(sender), interrupt: Box::new(interrupt), thread: Some(thread) })
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop.take();
+        (self.interrupt)();
+        if let Some(thread) = self.thread.take() {
+            // A panic has been caught inside; there is nothing to learn from the result.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_panicking_body_is_reported_and_run_again() {
+        let (panics, runs) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (again, reported) = (Arc::clone(&runs), Arc::clone(&panics));
+        let (done, is_done) = bounded(1);
+        let worker = Worker::start(
+            "test",
+            || {},
+            move || {
+                reported.fetch_add(1, Ordering::SeqCst);
+            },
+            move |stop| {
+                if again.fetch_add(1, Ordering::SeqCst) == 0 {
+                    panic!("the first time");
+                }
+                done.send(()).unwrap();
+                stop.wait_until(Instant::now() + Duration::from_secs(3600));
+            },
+        );
+        let worker = worker.unwrap();
+        is_done.recv_timeout(Duration::from_secs(60)).unwrap();
+        drop(worker);
+        assert_eq!((panics.load(Ordering::SeqCst), runs.load(Ordering::SeqCst)), (1, 2));
+    }
+
+    #[test]
+    fn dropping_it_interrupts_ends_and_joins_it() {
+        let (wake, woken) = bounded::<()>(1);
+        let ended = Arc::new(AtomicU32::new(0));
+        let end = Arc::clone(&ended);
+        let worker = Worker::start(
+            "test",
+            move || wake.try_send(()).unwrap(),
+            || {},
+            move |stop| {
+                woken.recv().unwrap();
+                assert!(stop.requested());
+                end.store(1, Ordering::SeqCst);
+            },
+        );
+        drop(worker.unwrap());
+        assert_eq!(ended.load(Ordering::SeqCst), 1);
+    }
+}

@@ -1,0 +1,60 @@
+//! `res_synch`: an Asterisk module that keeps a branch site calling when the main Asterisk or FreePBX is gone.
+//!
+//! It is loaded by the branch's own Asterisk. It asks the main over AMI whether it lives, pulls the users of this
+//! site from it, and answers the phones' SIP domain with the address of whoever serves now.
+//!
+//! ```text
+//!   res_synch.conf ──▶ settings ──▶ engine
+//!
+//!   main ◀─AMI─▶ ami ──┬─ ping ───▶ probe ──▶ failover ──┬──▶ dns ◀── phones
+//!                      │                                 ├──▶ log, AMI event, history
+//!                      └─ config ─▶ sync ─▶ file, reload └──▶ status ◀── cli, actions ◀── operator
+//! ```
+//!
+//! Pure: values and `Instant`s in, values out; no clock, socket, file or log.
+//! - [`settings`]: `res_synch.conf` as values
+//! - [`state`]: the words: states, modes
+//! - [`probe`]: outcomes of probes become the monitor state
+//! - [`failover`]: monitor state and mode become the service state
+//! - [`status`]: the snapshot of all that, as text, JSON and AMI headers
+//! - [`cli`], [`actions`]: the commands and AMI actions
+//!
+//! Mostly pure, each with its few I/O files named in its own map.
+//! - [`ami`]: the main's manager interface; sockets in `ami::link`
+//! - [`sync`]: from the main's answer to the file of users; files in `sync::store`
+//! - [`dns`]: zone and relay; sockets in `dns::server`
+//!
+//! What makes them move.
+//! - [`engine`]: the loop that owns every thread and carries decisions out
+//! - [`control`]: how Asterisk's threads read the snapshot and hand commands to the engine
+//! - [`gate`]: keeps an unload from waiting for our reload of another module
+//! - [`host`]: what the engine asks of Asterisk
+//! - `asterisk`: that Asterisk, in C; the only `unsafe`; left out without the feature of that name
+//!
+//! # Security rules
+//! 1. Nothing that the main, a phone or a forwarder sends can end or block Asterisk: every entry from C is fenced
+//!    against panics, every buffer and wait of ours is bounded.
+//! 2. Asterisk's threads never wait for the network, a file or a lock that one of our workers holds for long.
+//! 3. The main is believed about values, never about syntax: what it says becomes a section, a directive or a line
+//!    only where `sync::policy` and `sync::render` make it one.
+//! 4. A failed, empty, torn or shrunken answer never takes users away.
+//! 5. The file of users is replaced whole or not at all, and is readable by its owner only.
+//! 6. The secret is in no log, error, command, action or event.
+//! 7. Names outside the zone are only relayed, never resolved for the world, and only where a forwarder is set.
+
+pub mod actions;
+pub mod ami;
+#[cfg(feature = "asterisk")]
+mod asterisk;
+pub mod cli;
+pub mod control;
+pub mod dns;
+pub mod engine;
+pub mod failover;
+pub mod gate;
+pub mod host;
+pub mod probe;
+pub mod settings;
+pub mod state;
+pub mod status;
+pub mod sync;

@@ -1,0 +1,181 @@
+//! `res_synch.conf` as values: what each section may say, its defaults and its limits. Pure.
+//!
+//! [`read`] turns the sections that Asterisk's loader found into [`Settings`], or into every error at once.
+
+mod read;
+mod text;
+
+pub use read::{ConfSection, ConfVariable, SettingsError, read};
+pub use text::text;
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use hickory_server::proto::rr::LowerName;
+use regex::bytes::Regex;
+
+use crate::state::Target;
+
+/// Everything `res_synch.conf` says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// `[main]`
+    pub main: Main,
+    /// `[probe]`
+    pub probe: Probe,
+    /// `[sync]`; none where it says `enabled = no`.
+    pub sync: Option<Sync>,
+    /// `[dns]`; none where it says `enabled = no`.
+    pub dns: Option<Dns>,
+}
+
+/// `[main]`: where the main system is and how to log in to its AMI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Main {
+    /// Address or name of the main system.
+    pub host: String,
+    /// TCP port of its AMI.
+    pub port: u16,
+    /// AMI account.
+    pub username: String,
+    /// Password of that account.
+    pub secret: Secret,
+}
+
+/// A password. `Debug` and `Display` print `***`, so that no log or answer can show it by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a password.
+    #[must_use]
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// The password itself: for the login to the main, and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// `[probe]`: how often the main is asked, and what the answers count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// From the start of one probe to the start of the next.
+    pub interval: Duration,
+    /// Bound of one whole probe, connecting included.
+    pub timeout: Duration,
+    /// Failure points in a row that make the main Failed.
+    pub failure_tolerance: u32,
+    /// Successes in a row that make it Stable.
+    pub alive_threshold: u32,
+    /// Points that an error on TCP/IP level counts beyond the one of a failed answer.
+    pub error_penalty: u32,
+}
+
+/// Which channel driver the users of this site belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Technology {
+    /// `res_pjsip`: users are endpoints with the aors and auths they name.
+    Pjsip,
+    /// `chan_sip`: users are friends, peers or users.
+    Sip,
+}
+
+/// `[sync]`: which users are taken from the main, and where they are written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sync {
+    /// From the start of one sync to the start of the next.
+    pub interval: Duration,
+    /// Channel driver.
+    pub technology: Technology,
+    /// Configuration files to read on the main.
+    pub files: Vec<String>,
+    /// Which user belongs to this site.
+    pub filter: Filter,
+    /// File name in Asterisk's configuration folder.
+    pub output: String,
+    /// How many versions are kept.
+    pub versions: usize,
+    /// Percent of the users that one sync may take away before it is held.
+    pub max_shrink: u8,
+}
+
+/// `filter_key` and `filter_value`.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// What the value is looked for in.
+    pub key: FilterKey,
+    /// The regular expression, matched anywhere in the value unless it is anchored.
+    pub value: Regex,
+}
+
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key && self.value.as_str() == other.value.as_str()
+    }
+}
+
+/// What a filter looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FilterKey {
+    /// The name of the section: the reserved key `categoryname`.
+    CategoryName,
+    /// Any variable of that name, upper or lower case.
+    Variable(String),
+}
+
+/// `[dns]`: the zone of the phones and the relay of everything else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dns {
+    /// Sockets to listen on, UDP and TCP.
+    pub bind: Vec<SocketAddr>,
+    /// The zone.
+    pub domain: LowerName,
+    /// The host in it that phones register at, whole: `record` under `domain`.
+    pub record: LowerName,
+    /// TTL of that record, in seconds.
+    pub record_ttl: u32,
+    /// What the record says while the main serves.
+    pub target_normal: Ipv4Addr,
+    /// What it says while the branch serves.
+    pub target_failover: Ipv4Addr,
+    /// Who answers other names; empty: nobody, they are refused.
+    pub forwarders: Vec<SocketAddr>,
+    /// Times of the SOA record.
+    pub soa: Soa,
+    /// What is served until the monitor knows better.
+    pub default_target: Target,
+}
+
+/// The times of the SOA record, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Soa {
+    /// REFRESH
+    pub refresh: u32,
+    /// RETRY
+    pub retry: u32,
+    /// EXPIRE
+    pub expire: u32,
+    /// MINIMUM: how long a negative answer may be kept (RFC 2308 section 5).
+    pub minimum: u32,
+    /// TTL of the SOA and NS records themselves.
+    pub ttl: u32,
+}

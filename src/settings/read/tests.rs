@@ -1,0 +1,131 @@
+use super::*;
+
+const LEAST: &str = "
+    [main] host=10.0.0.254 username=synch secret=canary
+    [sync] filter_value=^HeadOffice$
+    [dns] bind=192.168.0.254 domain=voice.example.com target_normal=10.0.0.254 target_failover=192.168.0.254";
+
+/// Sections written as words: `[name] key=value key=value`.
+fn sections(text: &str) -> Vec<ConfSection> {
+    let mut sections: Vec<ConfSection> = Vec::new();
+    for word in text.split_whitespace() {
+        if let Some(name) = word.strip_prefix('[') {
+            let name = name.trim_end_matches(']').to_owned();
+            sections.push(ConfSection { name, variables: Vec::new() });
+        } else {
+            let (key, value) = word.split_once('=').unwrap();
+            let variable = ConfVariable { key: key.to_owned(), value: value.to_owned() };
+            sections.last_mut().unwrap().variables.push(variable);
+        }
+    }
+    sections
+}
+
+fn errors(text: &str) -> Vec<String> {
+    read(&sections(text)).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_least_configuration_has_the_documented_defaults() {
+    let settings = read(&sections(LEAST)).unwrap();
+    assert_eq!(settings.main.port, 5038);
+    assert_eq!(settings.probe.interval, Duration::from_secs(5));
+    assert_eq!(settings.probe.timeout, Duration::from_secs(3));
+    assert_eq!((settings.probe.failure_tolerance, settings.probe.alive_threshold), (5, 5));
+    assert_eq!(settings.probe.error_penalty, 1);
+    let sync = settings.sync.unwrap();
+    assert_eq!(sync.files, ["pjsip.endpoint.conf", "pjsip.aor.conf", "pjsip.auth.conf"]);
+    assert_eq!((sync.output.as_str(), sync.versions, sync.max_shrink), ("pjsip_synch.conf", 10, 50));
+    assert_eq!(sync.filter.key, FilterKey::Variable("accountcode".to_owned()));
+    let dns = settings.dns.unwrap();
+    assert_eq!(dns.bind, ["192.168.0.254:53".parse().unwrap()]);
+    assert_eq!(dns.record.to_string(), "sip.voice.example.com.");
+    assert_eq!((dns.record_ttl, dns.soa.minimum, dns.soa.ttl), (30, 30, 300));
+    assert_eq!(dns.default_target, Target::Branch);
+    assert!(dns.forwarders.is_empty());
+}
+
+#[test]
+fn sip_has_its_own_defaults() {
+    let settings = read(&sections(&LEAST.replace("[sync]", "[sync] technology=sip"))).unwrap();
+    let sync = settings.sync.unwrap();
+    assert_eq!(
+        (sync.files, sync.output.as_str()),
+        (vec!["sip_additional.conf".to_owned()], "sip_synch.conf")
+    );
+}
+
+#[test]
+fn every_error_is_told_at_once_with_section_key_value_and_wish() {
+    let found = errors(
+        "[main] prot=1 secret=x [probe] interval=soon timeout=0 [sync] filter_value=( [dns] enabled=maybe [extra]",
+    );
+    for expected in [
+        "[extra] -: unknown section; known are main, probe, sync, dns",
+        "[main] host: is missing; wanted is an address or a host name",
+        "[main] username: is missing",
+        "[main] prot: is no key of this section",
+        "[probe] interval = soon: wanted is whole seconds from 1 to",
+        "[probe] timeout = 0: wanted",
+        "[sync] filter_value = (: wanted is a regular expression",
+        "[dns] enabled = maybe: wanted is yes or no",
+    ] {
+        assert!(found.iter().any(|error| error.starts_with(expected)), "{expected} is not in {found:#?}");
+    }
+    assert_eq!(found.len(), 8, "{found:#?}");
+}
+
+#[test]
+fn a_section_that_is_off_asks_for_nothing() {
+    let settings =
+        read(&sections("[main] host=a username=b secret=c [sync] enabled=no [dns] enabled=no bind=x"));
+    let settings = settings.unwrap();
+    assert!(settings.sync.is_none() && settings.dns.is_none());
+}
+
+#[test]
+fn the_secret_is_in_no_error_and_no_debug_output() {
+    assert!(!format!("{:?}", read(&sections(LEAST)).unwrap()).contains("canary"));
+    let bad = LEAST.replace("secret=canary", "secret=canary\u{7}");
+    assert!(!errors(&bad).join("\n").contains("canary"));
+}
+
+#[test]
+fn a_key_given_twice_is_an_error() {
+    assert!(errors(&LEAST.replace("host=", "host=10.0.0.1 host="))[0].contains("is given 2 times"));
+}
+
+#[test]
+fn domains_that_cannot_work_are_refused() {
+    for bad in ["office.local", "local", "*.example.com", ".", "a..b"] {
+        let text = LEAST.replace("voice.example.com", bad);
+        assert!(errors(&text)[0].starts_with("[dns] domain ="), "{bad}");
+    }
+}
+
+#[test]
+fn the_record_may_be_deep_or_the_domain_itself() {
+    for (record, name) in [("sip.voip", "sip.voip.voice.example.com."), ("@", "voice.example.com.")] {
+        let settings = read(&sections(&LEAST.replace("[dns]", &format!("[dns] record={record}")))).unwrap();
+        assert_eq!(settings.dns.unwrap().record.to_string(), name);
+    }
+    assert!(errors(&LEAST.replace("[dns]", "[dns] record=a..b"))[0].starts_with("[dns] record = a..b"));
+}
+
+#[test]
+fn addresses_take_a_port_and_ipv6() {
+    let text = LEAST.replace("bind=192.168.0.254", "bind=127.0.0.1:5353,::1,[::1]:54 forwarder=1.1.1.1");
+    let dns = read(&sections(&text)).unwrap().dns.unwrap();
+    assert_eq!(dns.bind, ["127.0.0.1:5353", "[::1]:53", "[::1]:54"].map(|text| text.parse().unwrap()));
+    assert_eq!(dns.forwarders, ["1.1.1.1:53".parse().unwrap()]);
+}
+
+#[test]
+fn the_output_stays_in_the_configuration_folder_and_off_other_files() {
+    for bad in ["../x.conf", "/etc/passwd", "pjsip.conf", "x", ".hidden.conf"] {
+        assert!(
+            errors(&LEAST.replace("[sync]", &format!("[sync] output={bad}")))[0].contains("output"),
+            "{bad}"
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! The words of synch: the states it can be in and the modes an operator can choose. Pure.
+//!
+//! The same words, spelled the same way, appear at the CLI, over AMI, in logs and in the documentation.
+
+use std::fmt;
+
+/// Gives an enum of plain words its `Display` and the list of its values.
+macro_rules! words {
+    ($name:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
+        impl $name {
+            /// Every value, in the order of the documentation.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// The word that users see.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+
+            /// The value that this word names, upper or lower case.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.word().eq_ignore_ascii_case(word))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+    };
+}
+
+/// What the probe knows of the main system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MonitorState {
+    /// No probe has ended yet.
+    Init,
+    /// Neither enough failures to give the main up nor enough successes to trust it.
+    Unstable,
+    /// The main is taken for dead.
+    Failed,
+    /// The main is taken for alive.
+    Stable,
+}
+words!(MonitorState { Init => "Init", Unstable => "Unstable", Failed => "Failed", Stable => "Stable" });
+
+/// Whether the branch has the users that the main has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SyncState {
+    /// No sync has ended yet.
+    Init,
+    /// The last sync failed, or was held, or the operator holds an older version.
+    Unsynced,
+    /// The branch has what the main had at the last sync.
+    Synced,
+}
+words!(SyncState { Init => "Init", Unsynced => "Unsynced", Synced => "Synced" });
+
+/// Which system the phones are sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ServiceState {
+    /// The monitor has not decided yet; the DNS serves `default_state`.
+    Init,
+    /// Phones are sent to the branch.
+    Failover,
+    /// Phones are sent to the main.
+    Normal,
+}
+words!(ServiceState { Init => "Init", Failover => "Failover", Normal => "Normal" });
+
+/// Who decides the service state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// The monitor decides.
+    Auto,
+    /// Held at Normal by an operator.
+    Normal,
+    /// Held at Failover by an operator.
+    Failover,
+}
+words!(Mode { Auto => "auto", Normal => "normal", Failover => "failover" });
+
+/// The system whose address the DNS gives to phones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The main system: `target_normal`.
+    Main,
+    /// The branch itself: `target_failover`.
+    Branch,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back_in_any_case() {
+        for mode in Mode::ALL {
+            assert_eq!(Mode::from_word(&mode.to_string().to_uppercase()), Some(*mode));
+        }
+        assert_eq!(Mode::from_word("automatic"), None);
+        assert_eq!(ServiceState::from_word("failover"), Some(ServiceState::Failover));
+    }
+}

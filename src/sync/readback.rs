@@ -1,0 +1,86 @@
+//! What Asterisk's loader read in a file of ours, against what was meant. Pure.
+
+use super::Kind;
+use crate::{
+    settings::{ConfSection, ConfVariable, Technology},
+    status::User,
+};
+
+/// The users among the sections of a file.
+#[must_use]
+pub fn users_in(sections: &[ConfSection], technology: Technology) -> Vec<User> {
+    let value = |section: &ConfSection, key: &str| {
+        let found = section.variables.iter().rev().find(|variable| variable.key.eq_ignore_ascii_case(key));
+        found.map_or_else(String::new, |variable| variable.value.clone())
+    };
+    let is_user = |section: &&ConfSection| {
+        let kind = Kind::from_type(technology, value(section, "type").as_bytes());
+        matches!(kind, Some(Kind::Endpoint | Kind::Peer))
+    };
+    let user =
+        |section: &ConfSection| User { name: section.name.clone(), callerid: value(section, "callerid") };
+    sections.iter().filter(is_user).map(user).collect()
+}
+
+/// The first place where two readings differ, without the values: some of them are passwords.
+#[must_use]
+pub fn difference(meant: &[ConfSection], read: &[ConfSection]) -> Option<String> {
+    for (meant, read) in meant.iter().zip(read) {
+        if meant.name != read.name {
+            return Some(format!("section [{}] instead of [{}]", read.name, meant.name));
+        }
+        let pairs = meant.variables.iter().zip(&read.variables);
+        let differs = |(meant, read): &(&ConfVariable, &ConfVariable)| meant != read;
+        if let Some((variable, _)) = pairs.clone().find(differs) {
+            return Some(format!("'{}' in section [{}]", variable.key, meant.name));
+        }
+        if meant.variables.len() != read.variables.len() {
+            let (meant_lines, read_lines) = (meant.variables.len(), read.variables.len());
+            return Some(format!("{read_lines} lines instead of {meant_lines} in section [{}]", meant.name));
+        }
+    }
+    let (meant, read) = (meant.len(), read.len());
+    (meant != read).then(|| format!("{read} sections instead of {meant}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(name: &str, variables: &[(&str, &str)]) -> ConfSection {
+        let variable =
+            |(key, value): &(&str, &str)| ConfVariable { key: (*key).into(), value: (*value).into() };
+        ConfSection { name: name.to_owned(), variables: variables.iter().map(variable).collect() }
+    }
+
+    #[test]
+    fn users_are_endpoints_or_peers_with_their_caller_id() {
+        let endpoint = section("1001", &[("type", "endpoint"), ("callerid", "Alice <1001>")]);
+        let sections =
+            [endpoint, section("1001", &[("type", "aor")]), section("1001-auth", &[("type", "auth")])];
+        let user = User { name: "1001".to_owned(), callerid: "Alice <1001>".to_owned() };
+        assert_eq!(users_in(&sections, Technology::Pjsip), [user]);
+        assert!(users_in(&sections, Technology::Sip).is_empty());
+        let peers = [section("1002", &[("type", "friend")]), section("general", &[("bindport", "5060")])];
+        assert_eq!(users_in(&peers, Technology::Sip)[0].name, "1002");
+    }
+
+    #[test]
+    fn every_kind_of_difference_is_found_and_no_value_is_shown() {
+        let meant = [section("1001", &[("type", "auth"), ("password", "canary")]), section("1002", &[])];
+        let cases = [
+            (vec![], "0 sections instead of 2"),
+            (vec![meant[0].clone(), section("1003", &[])], "section [1003] instead of [1002]"),
+            (
+                vec![section("1001", &[("type", "auth"), ("password", "other")])],
+                "'password' in section [1001]",
+            ),
+            (vec![section("1001", &[("type", "auth")])], "1 lines instead of 2 in section [1001]"),
+            (vec![meant[0].clone(), meant[1].clone(), meant[1].clone()], "3 sections instead of 2"),
+        ];
+        for (read, expected) in cases {
+            assert_eq!(difference(&meant, &read).as_deref(), Some(expected));
+        }
+        assert_eq!(difference(&meant, &meant), None);
+    }
+}

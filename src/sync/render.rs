@@ -1,0 +1,40 @@
+//! Sections into the text of a configuration file: the only place that writes Asterisk's syntax. Pure.
+
+use super::Accepted;
+
+/// The whole file. `source` says where its content is from; equal input gives equal bytes, so there is no time in it.
+///
+/// Blanks around `=` keep a value that begins with `>` from becoming `=>`; `\;` is how Asterisk writes a `;` that
+/// begins no comment. Nothing else needs an escape: see `process_text_line` in its main/config.c.
+#[must_use]
+pub fn render(sections: &[Accepted<'_>], source: &str) -> String {
+    let source: String = source.chars().filter(|character| !character.is_control()).collect();
+    let mut text = format!(
+        "; Written by res_synch from {source}.\n\
+         ; Do not edit: the next sync replaces this file.\n"
+    );
+    for section in sections {
+        text.push_str("\n[");
+        text.push_str(section.name());
+        text.push_str("]\n");
+        for (key, value) in section.lines() {
+            text.push_str(key);
+            text.push_str(" =");
+            for (part, piece) in value.split(';').enumerate() {
+                text.push_str(if part > 0 {
+                    "\\;"
+                } else if value.is_empty() {
+                    ""
+                } else {
+                    " "
+                });
+                text.push_str(piece);
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

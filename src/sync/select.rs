@@ -1,0 +1,259 @@
+//! Which users belong to this site, and everything they need. Pure.
+//!
+//! A user is complete or is left out with a reason: an endpoint without its aor would be there and unreachable, one
+//! without its auth would be open to everybody.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet, btree_map::Entry},
+};
+
+use super::{Accepted, Document, Kind, Section, Violation, policy::kind_of};
+use crate::settings::{Filter, FilterKey, Technology};
+
+/// What a sync writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection<'a> {
+    /// Names of the users, in the order of the main.
+    pub users: Vec<&'a str>,
+    /// Their sections and the ones they name, each once, in the order of the main.
+    pub sections: Vec<Accepted<'a>>,
+    /// Those that the filter chose and that can't be taken over.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A section that the filter chose and that is not written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is left out: {reason}")]
+pub struct LeftOut {
+    /// Name of the section, fit for a message.
+    pub name: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a user is left out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// Its own section may not be written.
+    #[error("{0}")]
+    Violation(#[from] Violation),
+    /// Nothing to reach it by.
+    #[error("it names no aor")]
+    NoAor,
+    /// A section it names is not there.
+    #[error("its {key} '{name}' is in none of the files")]
+    Missing {
+        /// Key that names it.
+        key: &'static str,
+        /// Name of the missing section.
+        name: String,
+    },
+    /// A section it names may not be written.
+    #[error("its {key} '{name}' can't be taken over: {violation}")]
+    Part {
+        /// Key that names it.
+        key: &'static str,
+        /// Name of that section.
+        name: String,
+        /// What is wrong with it.
+        violation: Violation,
+    },
+    /// Two sections of its name and kind.
+    #[error("it is defined twice")]
+    Twice,
+    /// Two sections of a name and kind that it needs.
+    #[error("its {key} '{name}' is defined twice")]
+    PartTwice {
+        /// Key that names it.
+        key: &'static str,
+        /// Name of those sections.
+        name: String,
+    },
+}
+
+/// The filter chose nobody who can be written: that is an error, never an empty site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectError {
+    /// Sections looked at.
+    pub sections: usize,
+    /// The filter, as `filter_key = …, filter_value = …`.
+    pub filter: String,
+    /// Those that it chose and that can't be taken over.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl std::error::Error for SelectError {}
+
+impl std::fmt::Display for SelectError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { sections, filter, left_out } = self;
+        match left_out.first() {
+            None => write!(f, "none of the {sections} sections on the main is a user with {filter}"),
+            Some(first) => {
+                let count = left_out.len();
+                write!(
+                    f,
+                    "all {count} with {filter} among {sections} sections are left out; the first: {first}"
+                )
+            }
+        }
+    }
+}
+
+/// Keys of an endpoint that name other sections, and what those are.
+const PARTS: [(&str, Kind); 3] = [("aors", Kind::Aor), ("auth", Kind::Auth), ("outbound_auth", Kind::Auth)];
+
+/// Chooses the users of this site out of all files together.
+///
+/// # Errors
+/// When not one user can be written.
+pub fn select<'a>(
+    documents: &[Document<'a>],
+    technology: Technology,
+    filter: &Filter,
+) -> Result<Selection<'a>, SelectError> {
+    let sections: Vec<&Section<'a>> = documents.iter().flat_map(|document| &document.sections).collect();
+    let index = Index::new(&sections, technology);
+    let mut users = Vec::new();
+    let mut chosen = BTreeMap::new();
+    let mut twice = HashSet::new();
+    let mut left_out: Vec<LeftOut> = Vec::new();
+    for (place, section) in sections.iter().enumerate() {
+        let kind = kind_of(section, technology);
+        if matches!(kind, Ok(Kind::Aor | Kind::Auth)) || !matches(filter, section) {
+            continue;
+        }
+        match kind.map_err(Reason::from).and_then(|kind| index.complete(place, kind, &chosen)) {
+            Ok((user, parts)) => {
+                users.push(user.name());
+                chosen.insert(place, user);
+                chosen.extend(parts);
+            }
+            Err(reason) => {
+                let name = shown(section.name);
+                // Somebody defined twice is one person left out.
+                if reason != Reason::Twice || twice.insert(section.name) {
+                    left_out.push(LeftOut { name, reason });
+                }
+            }
+        }
+    }
+    if users.is_empty() {
+        return Err(SelectError { sections: sections.len(), filter: describe(filter), left_out });
+    }
+    Ok(Selection { users, sections: chosen.into_values().collect(), left_out })
+}
+
+/// Accepted sections by their place among all sections.
+type Chosen<'a> = BTreeMap<usize, Accepted<'a>>;
+
+/// Where the section of a kind and name is.
+struct Index<'s, 'a> {
+    technology: Technology,
+    sections: &'s [&'s Section<'a>],
+    places: HashMap<(Kind, Cow<'a, [u8]>), Place>,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    Once(usize),
+    Twice,
+}
+
+impl<'s, 'a> Index<'s, 'a> {
+    fn new(sections: &'s [&'s Section<'a>], technology: Technology) -> Self {
+        let mut places = HashMap::with_capacity(sections.len());
+        for (place, section) in sections.iter().enumerate() {
+            if let Ok(kind) = kind_of(section, technology) {
+                let found = places.entry((kind, key(technology, section.name)));
+                found.and_modify(|known| *known = Place::Twice).or_insert(Place::Once(place));
+            }
+        }
+        Self { technology, sections, places }
+    }
+
+    /// A user with all it names that is not chosen already.
+    fn complete(
+        &self,
+        place: usize,
+        kind: Kind,
+        chosen: &Chosen<'a>,
+    ) -> Result<(Accepted<'a>, Chosen<'a>), Reason> {
+        let section = self.sections.get(place).ok_or(Reason::Twice)?;
+        if !matches!(self.places.get(&(kind, key(self.technology, section.name))), Some(Place::Once(_))) {
+            return Err(Reason::Twice);
+        }
+        let user = Accepted::check(section, self.technology)?;
+        let mut parts = Chosen::new();
+        if kind == Kind::Endpoint {
+            if names(section, "aors").next().is_none() {
+                return Err(Reason::NoAor);
+            }
+            for (key, kind) in PARTS {
+                for name in names(section, key) {
+                    let (place, part) = self.part(key, kind, name)?;
+                    if let (false, Entry::Vacant(free)) = (chosen.contains_key(&place), parts.entry(place)) {
+                        let accepted = Accepted::check(part, self.technology);
+                        let refused = |violation| Reason::Part { key, name: shown(name), violation };
+                        free.insert(accepted.map_err(refused)?);
+                    }
+                }
+            }
+        }
+        Ok((user, parts))
+    }
+
+    fn part(
+        &self,
+        key: &'static str,
+        kind: Kind,
+        name: &'a [u8],
+    ) -> Result<(usize, &'s Section<'a>), Reason> {
+        match self.places.get(&(kind, Cow::Borrowed(name))) {
+            Some(Place::Twice) => Err(Reason::PartTwice { key, name: shown(name) }),
+            Some(Place::Once(place)) => {
+                let section = self.sections.get(*place).map(|section| (*place, *section));
+                section.ok_or_else(|| Reason::Missing { key, name: shown(name) })
+            }
+            None => Err(Reason::Missing { key, name: shown(name) }),
+        }
+    }
+}
+
+/// The names in a comma-separated list. Of a key that comes twice, Asterisk takes the last.
+fn names<'a>(section: &Section<'a>, key: &str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let last = section.values(key).next_back().unwrap_or_default();
+    last.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty())
+}
+
+/// chan_sip takes names that differ in case alone for the same peer; res_pjsip does not.
+fn key(technology: Technology, name: &[u8]) -> Cow<'_, [u8]> {
+    match technology {
+        Technology::Pjsip => Cow::Borrowed(name),
+        Technology::Sip => Cow::Owned(name.to_ascii_lowercase()),
+    }
+}
+
+/// Any value of a repeated key may match.
+fn matches(filter: &Filter, section: &Section<'_>) -> bool {
+    match &filter.key {
+        FilterKey::CategoryName => filter.value.is_match(section.name),
+        FilterKey::Variable(key) => section.values(key).any(|value| filter.value.is_match(value)),
+    }
+}
+
+fn describe(filter: &Filter) -> String {
+    let key = match &filter.key {
+        FilterKey::CategoryName => "categoryname",
+        FilterKey::Variable(key) => key,
+    };
+    format!("filter_key = {key}, filter_value = {}", filter.value.as_str())
+}
+
+fn shown(name: &[u8]) -> String {
+    name.escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+use regex::bytes::Regex;
+
+use super::*;
+use crate::ami::Frame;
+
+/// A GetConfig answer from `[name] key=value key=value …`, one section a line.
+pub(super) fn answer(sections: &str) -> Frame {
+    let mut text = String::from("Response: Success\r\nActionID: synch-2\r\n");
+    for (category, section) in sections.lines().filter(|line| !line.trim().is_empty()).enumerate() {
+        let mut words = section.split_whitespace();
+        let name = words.next().unwrap().trim_matches(['[', ']']);
+        text += &format!("Category-{category:06}: {name}\r\n");
+        for (number, word) in words.enumerate() {
+            text += &format!("Line-{category:06}-{number:06}: {word}\r\n");
+        }
+    }
+    Frame::new(text.into_bytes())
+}
+
+fn filter(key: &str, value: &str) -> Filter {
+    let key = match key {
+        "categoryname" => FilterKey::CategoryName,
+        key => FilterKey::Variable(key.to_owned()),
+    };
+    Filter { key, value: Regex::new(value).unwrap() }
+}
+
+/// Users, names of the sections in order, and who is left out why.
+type Found = (Vec<String>, Vec<String>, Vec<String>);
+
+fn found(technology: Technology, files: &[&str], filter: &Filter) -> Result<Found, SelectError> {
+    let frames: Vec<_> = files.iter().map(|file| answer(file)).collect();
+    let documents: Vec<_> = frames.iter().map(|frame| Document::read(frame).unwrap()).collect();
+    let selection = select(&documents, technology, filter)?;
+    Ok((
+        selection.users.iter().map(ToString::to_string).collect(),
+        selection.sections.iter().map(|section| section.name().to_owned()).collect(),
+        selection.left_out.iter().map(ToString::to_string).collect(),
+    ))
+}
+
+fn pjsip(files: &[&str], filter: &Filter) -> Found {
+    found(Technology::Pjsip, files, filter).unwrap()
+}
+
+const ENDPOINTS: &str = "
+[1002] type=endpoint accountcode=HeadOffice aors=1002 auth=1002-auth
+[1001] type=endpoint accountcode=Branch aors=1001 auth=1001-auth
+[1003] type=endpoint accountcode=HeadOffice aors=shared,1003 auth=1002-auth outbound_auth=out
+[1004] type=endpoint accountcode=headoffice aors=1004";
+const AORS: &str = "
+[1001] type=aor
+[1003] type=aor
+[shared] type=aor
+[1002] type=aor";
+const AUTHS: &str = "
+[1001-auth] type=auth
+[out] type=auth
+[1002-auth] type=auth";
+
+#[test]
+fn users_come_with_all_they_name_in_the_order_of_the_main() {
+    let (users, sections, left_out) =
+        pjsip(&[ENDPOINTS, AORS, AUTHS], &filter("AccountCode", "^HeadOffice$"));
+    assert_eq!(users, ["1002", "1003"]);
+    assert_eq!(sections, ["1002", "1003", "1003", "shared", "1002", "out", "1002-auth"]);
+    assert!(left_out.is_empty());
+}
+
+#[test]
+fn files_may_come_in_any_order() {
+    let (users, sections, _) = pjsip(&[AUTHS, AORS, ENDPOINTS], &filter("categoryname", "^1001$"));
+    assert_eq!((users.len(), sections), (1, ["1001-auth", "1001", "1001"].map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn a_user_is_complete_or_left_out_with_a_reason() {
+    for (endpoint, reason) in [
+        ("[9] type=endpoint", "it names no aor"),
+        ("[9] type=endpoint aors=,", "it names no aor"),
+        ("[9] type=endpoint aors=1001,none", "its aors 'none' is in none of the files"),
+        ("[9] type=endpoint aors=1001 auth=none", "its auth 'none' is in none of the files"),
+        (
+            "[9] type=endpoint aors=1001 outbound_auth=1001",
+            "its outbound_auth '1001' is in none of the files",
+        ),
+        ("[9] type=endpoint aors=1001\n[9] type=endpoint aors=1001", "it is defined twice"),
+        ("[9] type=endpoint aors=x\n[x] type=aor\n[x] type=aor", "its aors 'x' is defined twice"),
+        ("[9] type=endpoint aors=x\n[x] type=aor type=identify", "its aors 'x' is in none of the files"),
+        ("[9] type=endpoint type=transport aors=1001", "it has more than one type"),
+        ("[9] type=transport bind=0.0.0.0", "type 'transport' is not taken over"),
+        ("[9] aors=1001", "it has no type"),
+        ("[9] type=Endpoint aors=1001", "type 'Endpoint' is not taken over"),
+        (
+            "[9] type=endpoint aors=1001 k(!)=x",
+            "its key 'k(!)' has characters that are not taken over, or is longer than 64",
+        ),
+        (
+            "[9] type=endpoint aors=x\n[x] type=aor a;=1",
+            "its aors 'x' can't be taken over: \
+             its key 'a;' has characters that are not taken over, or is longer than 64",
+        ),
+    ] {
+        let (users, sections, left_out) =
+            pjsip(&[endpoint, ENDPOINTS, AORS, AUTHS], &filter("categoryname", "^(9|1001)$"));
+        assert_eq!(users, ["1001"], "{endpoint}");
+        assert_eq!(sections, ["1001", "1001", "1001-auth"], "{endpoint}");
+        assert_eq!(left_out, [format!("9 is left out: {reason}")], "{endpoint}");
+    }
+}
+
+#[test]
+fn of_a_list_given_twice_the_last_counts() {
+    let endpoint = "[9] type=endpoint aors=none aors=1001,1003";
+    let (users, sections, _) = pjsip(&[endpoint, AORS], &filter("categoryname", "9"));
+    assert_eq!((users.len(), sections.len()), (1, 3));
+    let frame = Frame::new(
+        b"Category-000000: 9\nLine-000000-000000: type=endpoint\nLine-000000-000001: aors= 1001 , 1003\n"
+            .to_vec(),
+    );
+    let aors = answer(AORS);
+    let documents = [Document::read(&frame).unwrap(), Document::read(&aors).unwrap()];
+    let selection = select(&documents, Technology::Pjsip, &filter("type", "endpoint"));
+    // The blank in front can't be written back; the names behind it are found all the same.
+    let left_out = selection.unwrap_err().left_out;
+    assert_eq!(left_out[0].reason, Reason::Violation(Violation::Value("aors".to_owned())));
+}
+
+#[test]
+fn any_value_of_a_repeated_key_may_match() {
+    let endpoint = "[9] type=endpoint aors=1001 set_var=SITE=a set_var=SITE=b set_var=SITE=c";
+    assert_eq!(pjsip(&[endpoint, AORS], &filter("set_var", "^SITE=b$")).0, ["9"]);
+}
+
+#[test]
+fn sip_users_stand_alone() {
+    let file = "
+        [1001] type=friend context=site call-limit=4
+        [1002] type=peer context=other
+        [1003] type=user context=site
+        [general] type=friend context=site
+        [trunk] type=registration context=site
+        [Dup] type=friend context=site
+        [dup] type=friend context=other";
+    let (users, sections, left_out) = found(Technology::Sip, &[file], &filter("context", "^site$")).unwrap();
+    assert_eq!(users, ["1001", "1003"]);
+    assert_eq!(sections, users);
+    assert_eq!(left_out.len(), 3, "{left_out:?}");
+    assert!(left_out[2].contains("defined twice"), "{left_out:?}");
+}
+
+#[test]
+fn nobody_is_an_error_that_says_what_was_looked_at() {
+    let error = found(Technology::Pjsip, &[ENDPOINTS, AORS, AUTHS], &filter("accountcode", "^Nowhere$"));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "none of the 11 sections on the main is a user with filter_key = accountcode, filter_value = ^Nowhere$"
+    );
+    let error = found(Technology::Pjsip, &[ENDPOINTS], &filter("accountcode", "Office"));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "all 2 with filter_key = accountcode, filter_value = Office among 4 sections are left out; \
+         the first: 1002 is left out: its aors '1002' is in none of the files"
+    );
+}

@@ -1,0 +1,256 @@
+//! One running Asterisk: its own files in a shared root file system, its own namespace, its life.
+
+mod folder;
+mod process;
+
+pub use process::Vitals;
+
+use std::fs::{self, File};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ami::Ami;
+use crate::command::{run, words};
+use crate::conf::{Role, files};
+use crate::error::{Context, Error, Result};
+use crate::net::{Host, Net};
+use crate::rootfs::{lab_dir, rootfs};
+use crate::version::Version;
+use crate::wait::{GENEROUS, until, until_ok};
+
+/// An Asterisk with folders of its own. Dropped, it is killed and its folder is kept aside for whoever looks into a
+/// failure (see [`Asterisk::kept`]).
+pub struct Asterisk {
+    /// Its major version.
+    pub version: Version,
+    /// What it is for.
+    pub role: Role,
+    host: Host,
+    root: PathBuf,
+    /// Its folder, as it sees it.
+    home: String,
+    user: &'static str,
+    child: Option<Child>,
+}
+
+impl Asterisk {
+    /// An Asterisk for `role`, with all its files, not started yet.
+    pub fn new(net: &Arc<Net>, role: Role, version: Version) -> Result<Self> {
+        let root = rootfs(version)?;
+        let home = format!("/lab/{}/{}", net.name(), role.name());
+        let host = match role {
+            Role::Main => net.main_host()?,
+            Role::Branch => net.branch_host()?,
+        };
+        let asterisk = Self { version, role, host, root, home, user: "root", child: None };
+        folder::make(&asterisk.root, &asterisk.path(""))?;
+        for (name, text) in files(role, version, net, &asterisk.home) {
+            asterisk.write_conf(name, &text)?;
+        }
+        Ok(asterisk)
+    }
+
+    /// From the next start on, runs as this user of the root file system (`asterisk` is one) instead of as root.
+    pub fn run_as(&mut self, user: &'static str) -> Result {
+        self.user = user;
+        run(Command::new("chroot").arg(&self.root).args(["chown", "-R", user, &self.home])).map(drop)
+    }
+
+    /// Its host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Ipv4Addr {
+        self.host.address
+    }
+
+    /// Where a file of its folder is, seen from outside: `path("etc/pjsip.conf")`, `path("log/messages")`.
+    pub fn path(&self, inside: &str) -> PathBuf {
+        self.root.join(self.home.trim_start_matches('/')).join(inside)
+    }
+
+    /// Writes a configuration file, in the place of any before it.
+    pub fn write_conf(&self, name: &str, text: &str) -> Result {
+        let path = self.path("etc").join(name);
+        fs::write(&path, text).context(format!("writing {}", path.display()))
+    }
+
+    /// A configuration file's text.
+    pub fn read_conf(&self, name: &str) -> Result<String> {
+        let path = self.path("etc").join(name);
+        fs::read_to_string(&path).context(format!("reading {}", path.display()))
+    }
+
+    /// Replaces `from`, which must be there, in a configuration file.
+    pub fn edit_conf(&self, name: &str, from: &str, to: &str) -> Result {
+        let text = self.read_conf(name)?;
+        if !text.contains(from) {
+            return Err(Error::new(format!("{name} has no '{from}'")));
+        }
+        self.write_conf(name, &text.replace(from, to))
+    }
+
+    /// Puts the module and its documentation in place, as `make install` does; a running Asterisk can load it then.
+    pub fn install_module(&self) -> Result {
+        folder::install_module(self.version, &self.path(""))
+    }
+
+    /// Has the installed module loaded at every start.
+    pub fn load_module_at_start(&self) -> Result {
+        let modules = self.read_conf("modules.conf")?;
+        self.write_conf("modules.conf", &format!("{modules}load = res_synch.so\n"))
+    }
+
+    /// Starts it and waits until it is fully booted.
+    pub fn start(&mut self) -> Result {
+        self.spawn()?;
+        self.wait_booted()
+    }
+
+    /// Starts it and does not wait.
+    pub fn spawn(&mut self) -> Result {
+        if self.is_running() {
+            return Err(Error::new(format!("{} runs already", self.role.name())));
+        }
+        // A socket of the run before would make the CLI believe that something listens.
+        let _ = fs::remove_file(self.path("run/asterisk.ctl"));
+        let output = File::options().create(true).append(true).open(self.path("log/output"));
+        let output = output.context("opening the file for Asterisk's output")?;
+        // The namespace of mounts that `ip netns exec` makes is private: /proc goes with the process.
+        let script =
+            "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" /usr/sbin/asterisk -f -U \"$1\" -C \"$2\"";
+        let mut command = self.host.command(&["sh", "-c", script]);
+        command.arg(&self.root).arg(self.user).arg(self.conf());
+        command.stdin(Stdio::null());
+        command.stdout(output.try_clone().context("sharing the output file")?).stderr(output);
+        self.child = Some(command.spawn().context(format!("starting {}", self.role.name()))?);
+        Ok(())
+    }
+
+    /// Waits until it is fully booted; fails at once when it ends instead.
+    pub fn wait_booted(&mut self) -> Result {
+        let name = self.role.name();
+        let booted = until_ok(&format!("{name} to boot"), GENEROUS, || match self.is_running() {
+            true => self.rx("core waitfullybooted").map(Ok),
+            false => Ok(Err(Error::new(format!("{name} ended while it booted")))),
+        });
+        booted?.map(drop).map_err(|error| Error::new(format!("{error}\n{}", self.tail())))
+    }
+
+    /// What a CLI command says.
+    pub fn rx(&self, command: &str) -> Result<String> {
+        // A stopped Asterisk would never answer.
+        let bounded = ["timeout", "--kill-after=1", "30", "chroot"];
+        run(words(&bounded).arg(&self.root).args(["/usr/sbin/asterisk", "-C", &self.conf(), "-rx", command]))
+    }
+
+    /// Opens a remote console and holds it open until it is dropped.
+    pub fn console(&self) -> Result<Console> {
+        let mut command = Command::new("chroot");
+        command.arg(&self.root).args(["/usr/sbin/asterisk", "-C", &self.conf(), "-r"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Console(command.spawn().context("opening a console")?))
+    }
+
+    /// Logs in at its manager interface as `admin`, who may do everything.
+    pub fn ami(&self) -> Result<Ami> {
+        Ami::login(self.address(), "admin", "admin-secret")
+    }
+
+    /// Its log, all of it.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log/messages")).unwrap_or_default()
+    }
+
+    /// Waits until its log says `text`.
+    pub fn wait_log(&self, text: &str, bound: Duration) -> Result {
+        until(&format!("{} to log '{text}'", self.role.name()), bound, || self.log().contains(text))
+    }
+
+    /// The addresses that a user is registered from, as this Asterisk sees it; none when it is not registered here.
+    pub fn registered_from(&self, user: &str) -> Result<Vec<String>> {
+        let listing = match self.version {
+            Version::V22 => self.rx("pjsip show contacts")?,
+            Version::V16 => self.rx(&format!("sip show peer {user}"))?,
+        };
+        Ok(listing.lines().filter_map(|line| contact(self.version, line, user)).collect())
+    }
+
+    /// Waits until `user` is registered here.
+    pub fn wait_registered(&self, user: &str, bound: Duration) -> Result {
+        let what = format!("{user} to register at the {}", self.role.name());
+        until_ok(&what, bound, || match self.registered_from(user)?.is_empty() {
+            true => Err(Error::new("not registered")),
+            false => Ok(()),
+        })
+    }
+
+    /// How many channels there are.
+    pub fn channels(&self) -> Result<usize> {
+        let count = self.rx("core show channels count")?;
+        let first = count.split_whitespace().next().and_then(|number| number.parse().ok());
+        first.context(format!("core show channels count says '{count}'"))
+    }
+
+    /// The folder that what is left of this Asterisk is kept in once it is dropped, until the same test runs again.
+    pub fn kept(&self) -> PathBuf {
+        let test = std::thread::current().name().unwrap_or("main").replace("::", "-");
+        lab_dir().join("last").join(test).join(self.role.name())
+    }
+
+    fn conf(&self) -> String {
+        format!("{}/etc/asterisk.conf", self.home)
+    }
+
+    /// The end of what it said, for error messages.
+    fn tail(&self) -> String {
+        let all = fs::read_to_string(self.path("log/output")).unwrap_or_default() + &self.log();
+        let lines: Vec<&str> = all.lines().collect();
+        lines.iter().skip(lines.len().saturating_sub(20)).map(|line| format!("  {line}\n")).collect()
+    }
+}
+
+impl Drop for Asterisk {
+    fn drop(&mut self) {
+        let _ = self.kill_9();
+        folder::keep(&self.path(""), &self.kept());
+    }
+}
+
+/// A remote console that somebody holds open.
+pub struct Console(Child);
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The address in one line of what Asterisk says about contacts, if it is about `user`.
+fn contact(version: Version, line: &str, user: &str) -> Option<String> {
+    match version {
+        // "  Contact:  1001/sip:1001-0x55@10.77.1.11:5060   hash Avail  1.2"
+        Version::V22 => {
+            let uri = line.trim().strip_prefix("Contact:")?.trim().strip_prefix(&format!("{user}/"))?;
+            let (_, address) = uri.split_whitespace().next()?.split_once('@')?;
+            Some(address.split([':', ';']).next()?.to_owned())
+        }
+        // "  Addr->IP     : 10.77.1.11:5060", or "(null)"
+        Version::V16 => {
+            let address = line.trim().strip_prefix("Addr->IP")?.trim_start_matches([' ', ':']);
+            let (address, _) = address.rsplit_once(':')?;
+            address.parse::<Ipv4Addr>().ok().map(|address| address.to_string())
+        }
+    }
+}
+
+/// Whether `path` is a folder or a file that is there.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}

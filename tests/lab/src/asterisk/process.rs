@@ -1,0 +1,109 @@
+//! An Asterisk's process, from outside: signals, and what /proc says.
+
+use std::fs;
+
+use super::Asterisk;
+use crate::command::{run, words};
+use crate::error::{Context, Error, Result};
+use crate::wait::{GENEROUS, until};
+
+/// What a process uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vitals {
+    /// Threads.
+    pub threads: usize,
+    /// Open descriptors.
+    pub descriptors: usize,
+    /// Memory in RAM, in KiB.
+    pub resident_kib: u64,
+}
+
+impl Asterisk {
+    /// Whether its process lives.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.as_mut().map(std::process::Child::try_wait), Some(Ok(None)))
+    }
+
+    /// Its process, until it has been waited for.
+    pub fn pid(&self) -> Result<u32> {
+        self.child
+            .as_ref()
+            .map(std::process::Child::id)
+            .context(format!("{} was not started", self.role.name()))
+    }
+
+    /// Ends it as an administrator does, by `core stop now`.
+    pub fn stop(&mut self) -> Result {
+        self.rx("core stop now")?;
+        self.wait_ended()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait_ended(&mut self) -> Result {
+        let what = format!("{} to end", self.role.name());
+        until(&what, GENEROUS, || !self.is_running())?;
+        self.child = None;
+        Ok(())
+    }
+
+    /// Ends it by SIGTERM, as a service manager does.
+    pub fn terminate(&mut self) -> Result {
+        self.signal("TERM")?;
+        self.wait_ended()
+    }
+
+    /// Kills it, as a crash or a power cut would.
+    pub fn kill_9(&mut self) -> Result {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        child.kill().context("killing Asterisk")?;
+        child.wait().context("waiting for Asterisk's end").map(drop)
+    }
+
+    /// Halts it: its sockets stay open, and nobody answers.
+    pub fn sigstop(&self) -> Result {
+        self.signal("STOP")
+    }
+
+    /// Lets it go on.
+    pub fn sigcont(&self) -> Result {
+        self.signal("CONT")
+    }
+
+    /// What it uses now.
+    pub fn vitals(&self) -> Result<Vitals> {
+        let status = self.proc("status")?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib =
+            resident.and_then(|text| text.split_whitespace().next()).and_then(|number| number.parse().ok());
+        Ok(Vitals {
+            threads: self.entries("task")?.len(),
+            descriptors: self.entries("fd")?.len(),
+            resident_kib: kib.context("/proc says nothing about VmRSS")?,
+        })
+    }
+
+    /// The names of its threads, in order.
+    pub fn thread_names(&self) -> Result<Vec<String>> {
+        let tasks = self.entries("task")?;
+        // A thread may end while we look.
+        let names = tasks.iter().filter_map(|task| self.proc(&format!("task/{task}/comm")).ok());
+        let mut names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    fn signal(&self, name: &str) -> Result {
+        run(&mut words(&["kill", &format!("-{name}"), &self.pid()?.to_string()])).map(drop)
+    }
+
+    fn proc(&self, file: &str) -> Result<String> {
+        let path = format!("/proc/{}/{file}", self.pid()?);
+        fs::read_to_string(&path).context(format!("reading {path}"))
+    }
+
+    fn entries(&self, dir: &str) -> Result<Vec<String>> {
+        let path = format!("/proc/{}/{dir}", self.pid()?);
+        let entries = fs::read_dir(&path).map_err(|error| Error::new(format!("reading {path}: {error}")))?;
+        Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+    }
+}

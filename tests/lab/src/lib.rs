@@ -1,0 +1,47 @@
+//! Main, branch and phones on one machine: what the tests and the demo of `res_synch` run in.
+//!
+//! ```text
+//!   test process ── test ──┐                    ┌── wan ── main (Asterisk)
+//!   branch (Asterisk) ─────┤ lan (a bridge)  router, which can cut the wan
+//!   phones (baresip) ──────┘
+//!      10.77.N.0/24                                10.78.N.0/24
+//! ```
+//!
+//! Each box is a network namespace. `N` is the lab's own number, so that several labs run at once.
+//!
+//! | module | |
+//! | --- | --- |
+//! | [`site`] | [`Site`]: one main, one branch, phones; where a test starts |
+//! | [`net`] | namespaces, links, and the ways to cut them |
+//! | [`rootfs`] | the root file systems that hold Asterisk 22 and 16 |
+//! | [`asterisk`] | one running Asterisk: its files, life and vitals |
+//! | [`conf`] | the configuration files of main and branch, as a test finds them |
+//! | [`phone`] | one baresip: registering, calling, and what it heard |
+//! | [`audio`] | tones, and whether a recording holds one |
+//! | [`ami`] | a client of Asterisk's manager interface |
+//! | [`dns`] | a DNS question and its answer |
+//! | [`wait`] | waiting for a condition, with a bound |
+//! | [`command`] | running external commands |
+//! | [`harness`] | the same test on 22 and on 16 |
+
+pub mod ami;
+pub mod asterisk;
+pub mod audio;
+pub mod command;
+pub mod conf;
+pub mod dns;
+pub mod error;
+pub mod harness;
+pub mod net;
+pub mod phone;
+pub mod rootfs;
+pub mod site;
+pub mod version;
+pub mod wait;
+
+pub use asterisk::Asterisk;
+pub use error::{Context, Error, Result};
+pub use net::Net;
+pub use phone::Phone;
+pub use site::Site;
+pub use version::Version;

@@ -1,0 +1,210 @@
+//! One desk phone: a baresip in a namespace of its own, told to use one DNS server.
+//!
+//! It answers by itself, speaks in its user's tone and records what it hears.
+
+mod control;
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audio::{hears, tone_of, write_tone};
+use crate::conf::{DOMAIN, password};
+use crate::error::{Context, Error, Result};
+use crate::net::{Host, Net};
+use crate::rootfs::lab_dir;
+use crate::wait::{GENEROUS, until_ok};
+use control::Control;
+
+const CONTROL_PORT: u16 = 4444;
+
+/// What a phone is told, as its provisioning server would.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The DNS server it asks.
+    pub dns: SocketAddr,
+    /// Whom it registers at: a name, or an address.
+    pub registrar: String,
+    /// `udp` or `tcp`.
+    pub transport: String,
+    /// For how many seconds it registers; it asks again at nine tenths of it.
+    pub expires: u32,
+}
+
+impl Settings {
+    /// Registers for 10 seconds at `sip.voice.example.com`, which `dns` must know.
+    pub fn with_dns(dns: SocketAddr) -> Self {
+        Self { dns, registrar: format!("sip.{DOMAIN}"), transport: "udp".to_owned(), expires: 10 }
+    }
+}
+
+/// A running phone. Dropped, it is killed: it does not unregister.
+pub struct Phone {
+    /// The user it registers as.
+    pub user: String,
+    host: Host,
+    dir: PathBuf,
+    child: Option<Child>,
+    control: Option<Control>,
+}
+
+impl Phone {
+    /// Plugs a phone of `user` in and switches it on; it registers when it can.
+    pub fn new(net: &Arc<Net>, user: &str, settings: &Settings) -> Result<Self> {
+        let host = net.phone_host(user)?;
+        let dir = lab_dir().join("phones").join(net.name()).join(user);
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).context(format!("making {}", dir.display()))?;
+        let mut phone = Self { user: user.to_owned(), host, dir, child: None, control: None };
+        write_tone(&phone.dir.join("tone.wav"), tone_of(user))?;
+        phone.write("config", &config(phone.host.address, &phone.dir, settings))?;
+        phone.write("accounts", &account(user, settings))?;
+        phone.write("contacts", "")?;
+        phone.start()?;
+        Ok(phone)
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Ipv4Addr {
+        self.host.address
+    }
+
+    /// Its host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Switches it on, after [`Self::switch_off`].
+    pub fn start(&mut self) -> Result {
+        let output =
+            File::create(self.dir.join("output")).context("opening the file for the phone's output")?;
+        let mut command = self.host.command(&["baresip", "-f"]);
+        command.arg(&self.dir).stdin(Stdio::null());
+        command.stdout(output.try_clone().context("sharing the output file")?).stderr(output);
+        self.child = Some(command.spawn().context("starting baresip")?);
+        let address = SocketAddr::from((self.host.address, CONTROL_PORT));
+        let control = until_ok("baresip's control port", GENEROUS, || Control::connect(address));
+        self.control = Some(control.map_err(|error| Error::new(format!("{error}\n{}", self.output())))?);
+        Ok(())
+    }
+
+    /// Switches it off without a word to anybody.
+    pub fn switch_off(&mut self) {
+        self.control = None;
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Calls `number` at its registrar. Whether somebody answers is [`Self::wait_in_call`]'s to say.
+    pub fn dial(&mut self, number: &str) -> Result {
+        self.command("dial", number).map(drop)
+    }
+
+    /// Ends its call.
+    pub fn hang_up(&mut self) -> Result {
+        self.command("hangup", "").map(drop)
+    }
+
+    /// Waits until a call of its is established.
+    pub fn wait_in_call(&mut self, bound: Duration) -> Result {
+        self.wait_event("CALL_ESTABLISHED", bound)
+    }
+
+    /// Waits until a call of its has ended.
+    pub fn wait_call_ended(&mut self, bound: Duration) -> Result {
+        self.wait_event("CALL_CLOSED", bound)
+    }
+
+    /// Waits until it has been told of a registration that succeeded, since the last such wait.
+    pub fn wait_registered(&mut self, bound: Duration) -> Result {
+        self.wait_event("REGISTER_OK", bound)
+    }
+
+    /// Waits until the last second that it heard is the tone of `user`: audio came from that phone, and still does.
+    pub fn wait_hears(&self, user: &str, bound: Duration) -> Result {
+        let what = format!("{} to hear {user}", self.user);
+        until_ok(&what, bound, || hears(&self.recording()?, tone_of(user)))
+    }
+
+    /// What it printed.
+    pub fn output(&self) -> String {
+        fs::read_to_string(self.dir.join("output")).unwrap_or_default()
+    }
+
+    /// Sends any of baresip's commands; its answer.
+    pub fn command(&mut self, command: &str, parameters: &str) -> Result<String> {
+        let user = &self.user;
+        self.control.as_mut().context(format!("phone {user} is off"))?.command(command, parameters)
+    }
+
+    fn wait_event(&mut self, kind: &str, bound: Duration) -> Result {
+        let control = self.control.as_mut().context(format!("phone {} is off", self.user))?;
+        let outcome = control.event(kind, bound);
+        outcome.map_err(|error| Error::new(format!("phone {}: {error}\n{}", self.user, self.output())))
+    }
+
+    /// The newest recording of what it heard.
+    fn recording(&self) -> Result<PathBuf> {
+        let entries = fs::read_dir(&self.dir).context("reading the phone's folder")?;
+        let heard =
+            entries.flatten().filter(|entry| entry.file_name().to_string_lossy().ends_with("-dec.wav"));
+        let newest = heard.max_by_key(|entry| entry.metadata().and_then(|data| data.modified()).ok());
+        newest.map(|entry| entry.path()).context("it has heard nothing yet")
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result {
+        let path = self.dir.join(name);
+        fs::write(&path, text).context(format!("writing {}", path.display()))
+    }
+}
+
+impl Drop for Phone {
+    fn drop(&mut self) {
+        self.switch_off();
+        let _ = fs::remove_dir_all(&self.dir);
+        // The lab's folder goes with its last phone.
+        if let Some(lab) = self.dir.parent() {
+            let _ = fs::remove_dir(lab);
+        }
+    }
+}
+
+fn config(address: Ipv4Addr, dir: &Path, settings: &Settings) -> String {
+    let (dns, dir) = (settings.dns, dir.display());
+    // aubridge is a player that only listens: without one, baresip does not decode.
+    format!(
+        "poll_method epoll\n\
+         sip_listen {address}:5060\n\
+         net_interface eth0\n\
+         dns_server {dns}\n\
+         module_path /usr/lib/baresip/modules\n\
+         module g711.so\n\
+         module aufile.so\n\
+         module aubridge.so\n\
+         module sndfile.so\n\
+         module_tmp account.so\n\
+         module_app menu.so\n\
+         module_app ctrl_tcp.so\n\
+         ctrl_tcp_listen {address}:{CONTROL_PORT}\n\
+         audio_source aufile,{dir}/tone.wav\n\
+         audio_player aubridge,ear\n\
+         audio_alert aubridge,bell\n\
+         audio_channels 1-1\n\
+         snd_path {dir}\n\
+         call_max_calls 4\n"
+    )
+}
+
+fn account(user: &str, settings: &Settings) -> String {
+    let Settings { registrar, transport, expires, .. } = settings;
+    let password = password(user);
+    format!(
+        "<sip:{user}@{registrar};transport={transport}>;auth_user={user};auth_pass={password};regint={expires};\
+         answermode=auto;audio_codecs=PCMU\n"
+    )
+}

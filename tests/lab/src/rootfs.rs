@@ -1,0 +1,84 @@
+//! The root file systems that hold Asterisk 22 and 16: made once, of Debian's packages, and kept in `target/lab`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::command;
+use crate::error::{Context, Result};
+use crate::version::Version;
+
+/// Where the lab keeps what it makes: `target/lab` of the workspace, or `SYNCH_LAB_DIR`.
+pub fn lab_dir() -> PathBuf {
+    match std::env::var_os("SYNCH_LAB_DIR") {
+        Some(dir) => PathBuf::from(dir),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/lab"),
+    }
+}
+
+/// The root file system of `version`, made now if there is none yet (half a minute, needs root and a Debian mirror).
+pub fn rootfs(version: Version) -> Result<PathBuf> {
+    let dir = lab_dir();
+    fs::create_dir_all(&dir).context(format!("making {}", dir.display()))?;
+    let root = dir.join(format!("rootfs-{version}"));
+    let _only_one = lock(&dir.join(format!("rootfs-{version}.lock")))?;
+    if !root.exists() {
+        let half_made = dir.join(format!("rootfs-{version}.new"));
+        // Nothing is ever mounted in it, so that removing it removes only it.
+        if half_made.exists() {
+            fs::remove_dir_all(&half_made).context(format!("removing {}", half_made.display()))?;
+        }
+        make(version, &half_made)?;
+        fs::rename(&half_made, &root).context(format!("making {}", root.display()))?;
+    }
+    root.canonicalize().context(format!("finding {}", root.display()))
+}
+
+fn make(version: Version, dir: &Path) -> Result {
+    eprintln!("lab: making the root file system of Asterisk {version} (half a minute, once)");
+    let mirror = mirror()?;
+    let mut mmdebstrap = command::words(&[
+        // What it mounts in there stays out of sight, and goes when it ends, even by kill -9.
+        "unshare",
+        "--mount",
+        "mmdebstrap",
+        "--quiet",
+        "--mode=root",
+        "--variant=minbase",
+        // The suites' release files can be past their date.
+        "--aptopt=Acquire::Check-Valid-Until \"false\"",
+        "--include=asterisk,asterisk-dev,procps",
+    ]);
+    match version {
+        Version::V22 => mmdebstrap.arg("forky").arg(dir).arg(mirror),
+        // Asterisk of bullseye, on bookworm's C library: what is built on bookworm loads there.
+        Version::V16 => {
+            let source = |suite: &str| format!("deb {mirror} {suite} main");
+            mmdebstrap.arg("bookworm").arg(dir).arg(source("bookworm")).arg(source("bullseye"))
+        }
+    };
+    command::run(&mut mmdebstrap)?;
+    // The machine's name servers can't be reached from a lab: without this, Asterisk waits for them as it starts.
+    let switch = dir.join("etc/nsswitch.conf");
+    fs::write(&switch, "passwd: files\ngroup: files\nhosts: files\n")
+        .context(format!("writing {}", switch.display()))
+}
+
+/// The Debian mirror that this machine's apt uses.
+fn mirror() -> Result<String> {
+    let targets = command::run(&mut command::words(&[
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(REPO_URI)",
+        "Codename: bookworm",
+    ]))?;
+    let first = targets.lines().next();
+    first.map(str::to_owned).context("apt knows no mirror of bookworm: run apt-get update on a Debian 12")
+}
+
+/// Takes the lock on `path`, waiting for it; it ends with the file, or with the process.
+fn lock(path: &Path) -> Result<File> {
+    let file = File::create(path).context(format!("making {}", path.display()))?;
+    file.lock().context(format!("locking {}", path.display()))?;
+    Ok(file)
+}

@@ -1,0 +1,53 @@
+//! One main, one branch and phones, in a network of their own: where most tests start.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::asterisk::Asterisk;
+use crate::conf::Role;
+use crate::error::Result;
+use crate::net::Net;
+use crate::phone::{Phone, Settings};
+use crate::version::Version;
+
+/// A branch site and its main. Nothing runs yet: change files, then start what is wanted.
+pub struct Site {
+    /// The main system, behind the WAN.
+    pub main: Asterisk,
+    /// The branch, in the LAN.
+    pub branch: Asterisk,
+    /// The network. Last, so that it goes last.
+    pub net: Arc<Net>,
+}
+
+impl Site {
+    /// Main and branch of that version, with their files, without the module.
+    pub fn new(version: Version) -> Result<Self> {
+        let net = Net::new()?;
+        let main = Asterisk::new(&net, Role::Main, version)?;
+        let branch = Asterisk::new(&net, Role::Branch, version)?;
+        Ok(Self { main, branch, net })
+    }
+
+    /// The same, with the module on the branch, loaded at every start.
+    pub fn with_module(version: Version) -> Result<Self> {
+        let site = Self::new(version)?;
+        site.branch.install_module()?;
+        site.branch.load_module_at_start()?;
+        Ok(site)
+    }
+
+    /// Starts main and branch, both at once.
+    pub fn start(&mut self) -> Result {
+        self.main.spawn()?;
+        self.branch.spawn()?;
+        self.main.wait_booted()?;
+        self.branch.wait_booted()
+    }
+
+    /// Switches on a phone that asks the branch's DNS, registering as the site's phones do.
+    pub fn phone(&self, user: &str) -> Result<Phone> {
+        let dns = SocketAddr::from((self.branch.address(), 53));
+        Phone::new(&self.net, user, &Settings::with_dns(dns))
+    }
+}
