@@ -75,7 +75,7 @@ uninstall: ## what install put there; configuration and synced users stay
 	rm -f $(DESTDIR)$(ASTDATADIR)/documentation/thirdparty/res_synch-en_US.xml
 
 demo: lab ## one outage, from nothing, with a real main, branch and phones (root)
-	cargo run --quiet --release --locked --package lab --bin demo
+	cargo run --quiet --locked --package lab --bin demo
 
 test: test-pure test-lab ## every test (root)
 
@@ -83,7 +83,7 @@ test-pure: tools
 	cargo test --locked $(PURE)
 
 test-lab: lab
-	cargo test --release --locked --package lab -- --test-threads=2
+	cargo test --locked --package lab -- --test-threads=2
 
 check: tools ## what needs neither root nor Asterisk: format, lints, pure tests, licences
 	cargo fmt --check --all
@@ -96,7 +96,7 @@ check: tools ## what needs neither root nor Asterisk: format, lints, pure tests,
 	./.ci/licences
 
 bench: lab ## time from kill to DNS switch; CPU time of a sync
-	cargo run --quiet --release --locked --package lab --bin bench
+	cargo run --quiet --locked --package lab --bin bench
 
 # What the lab needs: packages, one module for each Asterisk.
 lab: tools

@@ -122,10 +122,13 @@ impl Asterisk {
         let output = File::options().create(true).append(true).open(self.path("log/output"));
         let output = output.context("opening the file for Asterisk's output")?;
         // The namespace of mounts that `ip netns exec` makes is private: /proc goes with the process.
-        let script =
-            "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" /usr/sbin/asterisk -f -U \"$1\" -C \"$2\"";
+        let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" /usr/sbin/asterisk -f -C \"$@\"";
         let mut command = self.host.command(&["sh", "-c", script]);
-        command.arg(&self.root).arg(self.user).arg(self.conf());
+        command.arg(&self.root).arg(self.conf());
+        // `-U root` is not the same as no -U: it takes the permission to bind port 53 away from root, too.
+        if self.user != "root" {
+            command.args(["-U", self.user]);
+        }
         command.stdin(Stdio::null());
         command.stdout(output.try_clone().context("sharing the output file")?).stderr(output);
         self.child = Some(command.spawn().context(format!("starting {}", self.role.name()))?);

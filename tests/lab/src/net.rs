@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::command::{run, run_with, words};
 use crate::error::{Context, Error, Result};
+use crate::rootfs::forget;
 
 /// Held by a lab as long as its process lives; the kernel lets go of it whatever becomes of the process.
 const LOCKS: &str = "/run/synch-lab";
@@ -41,6 +42,7 @@ impl Net {
         for number in 1..=250 {
             if let Some(lock) = try_lock(number)? {
                 let net = Arc::new(Self { number, next_host: AtomicU8::new(10), _lock: lock });
+                forget(&net.name());
                 net.build()?;
                 return Ok(net);
             }
@@ -132,12 +134,14 @@ impl Net {
 
     fn build(&self) -> Result {
         let (router, name, n) = (self.router(), self.name(), self.number);
+        // Without a hardware address of its own, a bridge takes the lowest one of its ports: it would change as phones
+        // are plugged in, and hosts that know the old one would talk to nobody.
         run(&mut words(&["ip", "netns", "add", &router]))?;
         batch(
             &router,
             &format!(
                 "link set lo up\n\
-                 link add lan type bridge\n\
+                 link add lan address 02:00:00:00:00:fe type bridge\n\
                  address add 10.77.{n}.254/24 dev lan\n\
                  link set lan up\n\
                  link add {name}-test type veth peer name test\n\

@@ -128,7 +128,8 @@ impl Phone {
     /// Waits until the last second that it heard is the tone of `user`: audio came from that phone, and still does.
     pub fn wait_hears(&self, user: &str, bound: Duration) -> Result {
         let what = format!("{} to hear {user}", self.user);
-        until_ok(&what, bound, || hears(&self.recording()?, tone_of(user)))
+        let heard = until_ok(&what, bound, || hears(&self.recording()?, tone_of(user)));
+        heard.map_err(|error| Error::new(format!("{error}\n{}", self.output())))
     }
 
     /// What it printed.

@@ -33,6 +33,14 @@ pub fn rootfs(version: Version) -> Result<PathBuf> {
     root.canonicalize().context(format!("finding {}", root.display()))
 }
 
+/// Removes what a killed run left of the lab of that name.
+pub fn forget(lab: &str) {
+    let dir = lab_dir();
+    for left in ["phones", "rootfs-22/lab", "rootfs-16/lab"] {
+        let _ = fs::remove_dir_all(dir.join(left).join(lab));
+    }
+}
+
 fn make(version: Version, dir: &Path) -> Result {
     eprintln!("lab: making the root file system of Asterisk {version} (half a minute, once)");
     let mirror = mirror()?;

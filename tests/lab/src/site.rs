@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::asterisk::Asterisk;
 use crate::conf::Role;
-use crate::error::Result;
+use crate::error::{Context, Error, Result};
 use crate::net::Net;
 use crate::phone::{Phone, Settings};
 use crate::version::Version;
+use crate::wait::{GENEROUS, until_ok};
 
 /// A branch site and its main. Nothing runs yet: change files, then start what is wanted.
 pub struct Site {
@@ -49,5 +50,24 @@ impl Site {
     pub fn phone(&self, user: &str) -> Result<Phone> {
         let dns = SocketAddr::from((self.branch.address(), 53));
         Phone::new(&self.net, user, &Settings::with_dns(dns))
+    }
+
+    /// One value of `synch show status json` on the branch.
+    pub fn status(&self, key: &str) -> Result<String> {
+        let text = self.branch.rx("synch show status json")?;
+        let json: serde_json::Value = serde_json::from_str(&text).context(format!("reading the status {text}"))?;
+        match json.pointer(&format!("/0/{key}")) {
+            Some(serde_json::Value::String(value)) => Ok(value.clone()),
+            Some(value) => Ok(value.to_string()),
+            None => Err(Error::new(format!("the status has no {key}: {text}"))),
+        }
+    }
+
+    /// Waits until the status says so.
+    pub fn wait_status(&self, key: &str, wanted: &str) -> Result {
+        until_ok(&format!("{key} to be {wanted}"), GENEROUS, || match self.status(key)? {
+            found if found == wanted => Ok(()),
+            found => Err(Error::new(format!("{key} is {found}; reason: {}", self.status(&format!("{key}Reason"))?))),
+        })
     }
 }

@@ -1,0 +1,102 @@
+//! The main job: the main goes in each of its ways, the phones' name points to the branch, and back.
+
+use lab::dns::a_record;
+use lab::wait::{GENEROUS, PHONES_RETRY, until};
+use lab::{Result, Site, Version};
+
+lab::on_22_and_16!(
+    users_are_synced_and_live,
+    a_killed_main,
+    a_stopped_main,
+    a_cut_link,
+    a_black_hole,
+    phones_move_and_talk_in_the_outage_and_go_back,
+);
+
+/// The name that the site's phones register at.
+const NAME: &str = "sip.voice.example.com";
+
+/// A site in normal service: users synced, the name pointing to the main.
+fn in_service(version: Version) -> Result<Site> {
+    let mut site = Site::with_module(version)?;
+    site.start()?;
+    site.wait_status("Service", "Normal")?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(a_record(site.branch.address(), NAME)?, site.main.address());
+    Ok(site)
+}
+
+fn until_the_name_is(site: &Site, address: std::net::Ipv4Addr) -> Result {
+    let server = site.branch.address();
+    until(&format!("{NAME} to be {address}"), GENEROUS, || {
+        a_record(server, NAME).is_ok_and(|found| found == address)
+    })
+}
+
+/// Goes through an outage that begins and ends like this.
+fn outage(
+    mut site: Site,
+    begin: impl FnOnce(&mut Site) -> Result,
+    end: impl FnOnce(&mut Site) -> Result,
+) -> Result {
+    begin(&mut site)?;
+    until_the_name_is(&site, site.branch.address())?;
+    assert_eq!(site.status("Service")?, "Failover");
+    assert_eq!(site.status("Monitor")?, "Failed");
+    end(&mut site)?;
+    until_the_name_is(&site, site.main.address())?;
+    assert_eq!(site.status("Service")?, "Normal");
+    Ok(())
+}
+
+fn users_are_synced_and_live(version: Version) -> Result {
+    let site = in_service(version)?;
+    let users = site.branch.rx("synch show users")?;
+    for user in ["1001", "1002", "1003"] {
+        assert!(users.contains(user), "{users}");
+    }
+    assert!(!users.contains("2001") && users.contains("3 of 3 users"), "{users}");
+    let live = match version {
+        Version::V22 => site.branch.rx("pjsip show endpoints")?,
+        Version::V16 => site.branch.rx("sip show peers")?,
+    };
+    assert!(live.contains("1003") && !live.contains("2001"), "{live}");
+    Ok(())
+}
+
+fn a_killed_main(version: Version) -> Result {
+    outage(in_service(version)?, |site| site.main.kill_9(), |site| site.main.start())
+}
+
+fn a_stopped_main(version: Version) -> Result {
+    outage(in_service(version)?, |site| site.main.sigstop(), |site| site.main.sigcont())
+}
+
+fn a_cut_link(version: Version) -> Result {
+    outage(in_service(version)?, |site| site.net.cut_wan(), |site| site.net.restore())
+}
+
+fn a_black_hole(version: Version) -> Result {
+    outage(in_service(version)?, |site| site.net.blackhole(), |site| site.net.restore())
+}
+
+fn phones_move_and_talk_in_the_outage_and_go_back(version: Version) -> Result {
+    let mut site = in_service(version)?;
+    let mut alice = site.phone("1001")?;
+    let mut alex = site.phone("1002")?;
+    site.main.wait_registered("1001", GENEROUS)?;
+    site.main.wait_registered("1002", GENEROUS)?;
+
+    site.main.kill_9()?;
+    site.branch.wait_registered("1001", PHONES_RETRY)?;
+    site.branch.wait_registered("1002", PHONES_RETRY)?;
+    alice.dial("1002")?;
+    alex.wait_in_call(GENEROUS)?;
+    alex.wait_hears("1001", GENEROUS)?;
+    alice.wait_hears("1002", GENEROUS)?;
+    alice.hang_up()?;
+
+    site.main.start()?;
+    site.main.wait_registered("1001", PHONES_RETRY)?;
+    site.main.wait_registered("1002", PHONES_RETRY)
+}
