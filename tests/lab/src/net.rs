@@ -110,8 +110,10 @@ impl Net {
 
     /// Drops silently what matches `rule` between LAN and WAN; `tcp dport 5038` takes the AMI alone.
     pub fn drop_packets(&self, rule: &str) -> Result {
+        // The WAN by name: where bridges are filtered, too, what passes inside the LAN comes through here as well.
         let table = format!(
-            "table ip lab {{ chain forward {{ type filter hook forward priority 0; {rule} counter drop; }}; }}\n"
+            "table ip lab {{ chain forward {{ type filter hook forward priority 0; \
+             iifname wan {rule} counter drop; oifname wan {rule} counter drop; }}; }}\n"
         );
         run_with(Command::new("ip").args(["netns", "exec", &self.router(), "nft", "-f", "-"]), &table)
             .map(drop)
