@@ -63,6 +63,8 @@ pub struct SyncStatus {
     pub held: Option<u64>,
     /// When the last sync succeeded.
     pub last_sync: String,
+    /// Syncs that have ended, well or not.
+    pub ended: u64,
 }
 
 impl SyncStatus {
@@ -79,6 +81,7 @@ impl SyncStatus {
             version: None,
             held: None,
             last_sync: String::new(),
+            ended: 0,
         }
     }
 }
@@ -196,6 +199,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("SyncVersion", version(sync.version)),
         ("HeldVersion", version(sync.held)),
         ("LastSync", text(&sync.last_sync)),
+        ("Syncs", Value::Number(sync.ended)),
         ("Dns", text(&dns.state)),
         ("DnsTarget", Value::Text(address)),
         ("DnsAnswered", Value::Number(counters.own)),
@@ -212,6 +216,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
 pub fn text(snapshot: &Snapshot, now: String) -> String {
     let mut text = String::new();
     for (label, value) in fields(snapshot, now) {
+        let value = if value == Value::Text(String::new()) { Value::Text("-".to_owned()) } else { value };
         text.push_str(&format!("{label:<15}: {value}\n"));
     }
     text

@@ -172,6 +172,7 @@ impl<'a> Site<'a> {
                 Err(Failure::Stopped) => return Err(Stopped),
                 Err(failure) => self.fail(&failure),
             }
+            self.status.ended += 1;
             self.tell();
         }
     }

@@ -3,7 +3,7 @@
 mod folder;
 mod process;
 
-pub use process::Vitals;
+pub use process::{Vitals, cpu_time};
 
 use std::fs::{self, File};
 use std::net::Ipv4Addr;

@@ -19,6 +19,7 @@
 //! | [`phone`] | one baresip: registering, calling, and what it heard |
 //! | [`audio`] | tones, and whether a recording holds one |
 //! | [`ami`] | a client of Asterisk's manager interface |
+//! | [`crowd`] | a main with as many users as wanted |
 //! | [`dns`] | a DNS question and its answer |
 //! | [`wait`] | waiting for a condition, with a bound |
 //! | [`command`] | running external commands |
@@ -29,6 +30,7 @@ pub mod asterisk;
 pub mod audio;
 pub mod command;
 pub mod conf;
+pub mod crowd;
 pub mod dns;
 pub mod error;
 pub mod harness;

@@ -55,7 +55,8 @@ impl Site {
     /// One value of `synch show status json` on the branch.
     pub fn status(&self, key: &str) -> Result<String> {
         let text = self.branch.rx("synch show status json")?;
-        let json: serde_json::Value = serde_json::from_str(&text).context(format!("reading the status {text}"))?;
+        let json: serde_json::Value =
+            serde_json::from_str(&text).context(format!("reading the status {text}"))?;
         match json.pointer(&format!("/0/{key}")) {
             Some(serde_json::Value::String(value)) => Ok(value.clone()),
             Some(value) => Ok(value.to_string()),
@@ -67,7 +68,26 @@ impl Site {
     pub fn wait_status(&self, key: &str, wanted: &str) -> Result {
         until_ok(&format!("{key} to be {wanted}"), GENEROUS, || match self.status(key)? {
             found if found == wanted => Ok(()),
-            found => Err(Error::new(format!("{key} is {found}; reason: {}", self.status(&format!("{key}Reason"))?))),
+            found => Err(Error::new(format!(
+                "{key} is {found}; reason: {}",
+                self.status(&format!("{key}Reason"))?
+            ))),
         })
+    }
+
+    /// Takes the main away as a crash does.
+    pub fn kill_main(&mut self) -> Result {
+        self.main.kill_9()
+    }
+
+    /// Takes the way to the main away, silently.
+    pub fn lose_wan(&mut self) -> Result {
+        self.net.blackhole()
+    }
+
+    /// Brings both back.
+    pub fn heal(&mut self) -> Result {
+        self.net.restore()?;
+        if self.main.is_running() { Ok(()) } else { self.main.start() }
     }
 }

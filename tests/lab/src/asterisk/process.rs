@@ -1,6 +1,7 @@
 //! An Asterisk's process, from outside: signals, and what /proc says.
 
 use std::fs;
+use std::time::Duration;
 
 use super::Asterisk;
 use crate::command::{run, words};
@@ -16,6 +17,17 @@ pub struct Vitals {
     pub descriptors: usize,
     /// Memory in RAM, in KiB.
     pub resident_kib: u64,
+}
+
+/// User and system time of one line of `/proc/PID/stat`.
+pub fn cpu_time(stat: &str) -> Result<Duration> {
+    /// What the kernel counts in there, whatever it counts in inside.
+    const TICKS_PER_SECOND: u64 = 100;
+    // The second field is the name in brackets, which may hold blanks; utime and stime are the 14th and 15th.
+    let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat has no name")?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    let ticks = ticks.sum::<std::result::Result<u64, _>>().context("reading the times in /proc/PID/stat")?;
+    Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }
 
 impl Asterisk {
@@ -80,6 +92,11 @@ impl Asterisk {
             descriptors: self.entries("fd")?.len(),
             resident_kib: kib.context("/proc says nothing about VmRSS")?,
         })
+    }
+
+    /// Processor time it has used so far, in all threads, to a hundredth of a second.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        cpu_time(&self.proc("stat")?)
     }
 
     /// The names of its threads, in order.

@@ -1,0 +1,38 @@
+//! A company: the main's files with as many users as wanted, in the form in which FreePBX writes them.
+
+use std::fmt::Write;
+
+use crate::asterisk::Asterisk;
+use crate::error::Result;
+
+/// What FreePBX writes into each endpoint besides the names.
+const ENDPOINT: &str = "type=endpoint\ncontext=from-internal\ndisallow=all\nallow=ulaw,alaw,gsm,g726,g722\n\
+    language=en\ndirect_media=no\nrtp_symmetric=yes\nforce_rport=yes\nrewrite_contact=yes\ndtmf_mode=rfc4733\n\
+    trust_id_inbound=yes\nuser_eq_phone=no\nsend_connected_line=yes\nmedia_encryption=no\ntimers=yes\n\
+    timers_min_se=90\nmedia_encryption_optimistic=no\nrefer_blind_progress=yes\nsend_pai=yes\nrtp_timeout=30\n\
+    rtp_timeout_hold=300\nrtp_keepalive=0\nmoh_suggest=default\n";
+
+/// Gives the main of version 22 `company` users, of whom the first `site` have the account code HeadOffice.
+pub fn fill(main: &Asterisk, company: u32, site: u32) -> Result {
+    let (mut endpoints, mut aors, mut auths) = (String::new(), String::new(), String::new());
+    for user in (100_000..).take(company as usize) {
+        let account = if user - 100_000 < site { "HeadOffice" } else { "Elsewhere" };
+        let _ = write!(
+            endpoints,
+            "[{user}]\n{ENDPOINT}aors={user}\nauth={user}-auth\naccountcode={account}\n\
+             callerid=User {user} <{user}>\nmailboxes={user}@default\n\n"
+        );
+        let _ = write!(
+            aors,
+            "[{user}]\ntype=aor\nmailboxes={user}@default\nmax_contacts=1\nremove_existing=yes\n\
+             maximum_expiration=7200\nminimum_expiration=60\nqualify_frequency=60\n\n"
+        );
+        let _ = write!(
+            auths,
+            "[{user}-auth]\ntype=auth\nauth_type=userpass\npassword=secret-{user}\nusername={user}\n\n"
+        );
+    }
+    main.write_conf("pjsip.endpoint.conf", &endpoints)?;
+    main.write_conf("pjsip.aor.conf", &aors)?;
+    main.write_conf("pjsip.auth.conf", &auths)
+}
