@@ -1,8 +1,8 @@
 //! The AMI actions: headers in, a reply out. `asterisk::manager` registers them. Pure but for the [`Control`].
 
 use crate::{
-    cli,
     control::Control,
+    operate,
     status::{self, Value},
 };
 
@@ -96,21 +96,21 @@ pub const ACTIONS: [Action; 7] = [
         class: Class::Changing,
         synopsis: c"Sync the users with the main system now.",
         argument: None,
-        run: |control, _, _| reply(cli::sync(control, false)),
+        run: |control, _, _| reply(operate::sync(control, false)),
     },
     Action {
         name: c"SynchRollback",
         class: Class::Changing,
         synopsis: c"Put a kept version of the synced file back and hold it.",
         argument: Some(c"Version"),
-        run: |control, version, _| reply(cli::rollback(control, version)),
+        run: |control, version, _| reply(operate::rollback(control, version)),
     },
     Action {
         name: c"SynchSetMode",
         class: Class::Changing,
         synopsis: c"Hold a service state, or let the monitor decide.",
         argument: Some(c"Mode"),
-        run: |control, mode, _| reply(cli::set_mode(control, mode)),
+        run: |control, mode, _| reply(operate::set_mode(control, mode)),
     },
 ];
 

@@ -3,9 +3,8 @@
 use std::ffi::CStr;
 
 use crate::{
-    control::{Command, Control},
-    settings,
-    state::Mode,
+    control::Control,
+    operate, settings,
     status::{self, Snapshot},
 };
 
@@ -117,7 +116,7 @@ pub const COMMANDS: [CliCommand; 8] = [
        See 'synch show status' for the result.
 ",
         run: |control, words, _| match words {
-            [_, _] => answer(sync(control, true)),
+            [_, _] => answer(operate::sync(control, true)),
             _ => Answer::Usage,
         },
         complete: nothing,
@@ -130,7 +129,7 @@ pub const COMMANDS: [CliCommand; 8] = [
        until 'synch sync'.
 ",
         run: |control, words, _| match words {
-            [_, _, version] => answer(rollback(control, version)),
+            [_, _, version] => answer(operate::rollback(control, version)),
             _ => Answer::Usage,
         },
         complete: |snapshot, position| {
@@ -148,7 +147,7 @@ pub const COMMANDS: [CliCommand; 8] = [
        change it. auto: lets the monitor decide.
 ",
         run: |control, words, _| match words {
-            [_, _, _, mode] => answer(set_mode(control, mode)),
+            [_, _, _, mode] => answer(operate::set_mode(control, mode)),
             _ => Answer::Usage,
         },
         complete: nothing,
@@ -172,53 +171,4 @@ fn show_users(control: &Control, words: &[&str], _now: String) -> Answer {
         },
         _ => Answer::Usage,
     }
-}
-
-/// `synch sync` and `SynchSync`. Only the first, typed by a person, carries out a sync that is held.
-///
-/// # Errors
-/// Why no sync was started.
-pub fn sync(control: &Control, carry_out_held: bool) -> Result<String, String> {
-    if control.snapshot().settings.sync.is_none() {
-        return Err("Sync is off: [sync] enabled = no in res_synch.conf.".to_owned());
-    }
-    control
-        .send(Command::Sync { carry_out_held })
-        .map_err(|error| format!("No sync was started: {error}."))?;
-    Ok("Sync started; 'synch show status' shows how it ends.".to_owned())
-}
-
-/// `synch rollback VERSION` and `SynchRollback`.
-///
-/// # Errors
-/// Why nothing was rolled back.
-pub fn rollback(control: &Control, version: &str) -> Result<String, String> {
-    let snapshot = control.snapshot();
-    if snapshot.settings.sync.is_none() {
-        return Err("Sync is off: [sync] enabled = no in res_synch.conf.".to_owned());
-    }
-    let number = version
-        .parse()
-        .ok()
-        .filter(|number| snapshot.sync.versions.iter().any(|kept| kept.number == *number));
-    let Some(number) = number else {
-        return Err(format!("There is no version '{version}'; 'synch show versions' lists those kept."));
-    };
-    control.send(Command::Rollback(number)).map_err(|error| format!("Nothing was rolled back: {error}."))?;
-    Ok(format!("Rollback to version {number} started; it is held until 'synch sync'."))
-}
-
-/// `synch set mode` and `SynchSetMode`.
-///
-/// # Errors
-/// Why the mode was not set.
-pub fn set_mode(control: &Control, mode: &str) -> Result<String, String> {
-    let Some(mode) = Mode::from_word(mode) else {
-        return Err(format!("'{mode}' is no mode; known are auto, normal and failover."));
-    };
-    let snapshot = control
-        .send_and_see(Command::SetMode(mode))
-        .map_err(|error| format!("The mode was not set: {error}."))?;
-    let status::ServiceStatus { mode, state, .. } = snapshot.service;
-    Ok(format!("Mode is {mode}, service state is {state}."))
 }

@@ -17,7 +17,7 @@
 //! - [`probe`]: outcomes of probes become the monitor state
 //! - [`failover`]: monitor state and mode become the service state
 //! - [`status`]: the snapshot of all that, as text, JSON and AMI headers
-//! - [`cli`], [`actions`]: the commands and AMI actions
+//! - [`cli`], [`actions`]: the commands and AMI actions; [`operate`]: what both can change
 //!
 //! Mostly pure, each with its few I/O files named in its own map.
 //! - [`ami`]: the main's manager interface; sockets in `ami::link`
@@ -53,6 +53,7 @@ pub mod engine;
 pub mod failover;
 pub mod gate;
 pub mod host;
+pub mod operate;
 pub mod probe;
 pub mod settings;
 pub mod state;

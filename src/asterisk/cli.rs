@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{guard::guard, host, instance, sys, text};
+use super::{current, guard::guard, host, sys, text};
 use crate::cli::{Answer, COMMANDS, CliCommand};
 
 /// Results of a handler (`cli.h`): small numbers in the place of a pointer.
@@ -93,7 +93,7 @@ extern "C" fn handle(
 /// # Safety
 /// `args` are those of a CLI_GENERATE call.
 unsafe fn complete(command: &CliCommand, args: &sys::ast_cli_args) -> *mut c_char {
-    let Some(control) = instance::control() else { return ptr::null_mut() };
+    let Some(control) = current::control() else { return ptr::null_mut() };
     // SAFETY: `word` is NUL-terminated, by Asterisk's CLI.
     let word = unsafe { text::from_c(args.word) };
     let position = usize::try_from(args.pos).unwrap_or_default();
@@ -113,7 +113,7 @@ unsafe fn run(command: &CliCommand, args: &sys::ast_cli_args) -> *mut c_char {
     // SAFETY: `argv` holds `argc` NUL-terminated words, by Asterisk's CLI.
     let words: Vec<String> = (0..count).map(|index| unsafe { text::from_c(*args.argv.add(index)) }).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let Some(control) = instance::control() else { return FAILURE };
+    let Some(control) = current::control() else { return FAILURE };
     let (answer, result) = match (command.run)(&control, &words, host::local_time(SystemTime::now())) {
         Answer::Text(text) => (text, SUCCESS),
         Answer::Failure(text) => (text, FAILURE),

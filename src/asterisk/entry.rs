@@ -2,7 +2,7 @@
 
 use std::{ffi::c_int, path::Path};
 
-use super::{conf, guard, instance, log, version};
+use super::{conf, current, guard, instance, log, version};
 use crate::{
     control::Command,
     host::Level,
@@ -43,7 +43,7 @@ fn load() -> Result<(), Vec<String>> {
 extern "C" fn synch_reload() -> c_int {
     guard::guard(REFUSED, || {
         let result = settings().and_then(|settings| {
-            let control = instance::control().ok_or_else(|| vec!["synch is not running.".to_owned()])?;
+            let control = current::control().ok_or_else(|| vec!["synch is not running.".to_owned()])?;
             control.send(Command::Configure(settings.into())).map_err(|error| vec![error.to_string()])
         });
         let Err(problems) = result else { return DONE };

@@ -2,7 +2,7 @@
 
 use std::{ffi::c_int, path::PathBuf, ptr, time::SystemTime};
 
-use super::{guard::guard, host, instance, sys, text};
+use super::{current, guard::guard, host, sys, text};
 use crate::{
     actions::{ACTIONS, Action, Class, Reply},
     host::Level,
@@ -65,7 +65,7 @@ extern "C" fn handle(session: *mut sys::mansession, message: *const sys::message
         let request = Request { session, message };
         let name = request.header(c"Action");
         let action = ACTIONS.iter().find(|action| action.name.to_string_lossy().eq_ignore_ascii_case(&name));
-        match (action, instance::control()) {
+        match (action, current::control()) {
             (Some(action), Some(control)) => {
                 let argument = action.argument.map_or_else(String::new, |header| request.header(header));
                 request

@@ -2,6 +2,7 @@
 //!
 //! - `entry`: what Asterisk's loader calls: load, reload, unload
 //! - `instance`: the one owned value that lives from load to unload
+//! - `current`: how CLI and AMI calls find the engine
 //! - `host`: [`crate::host::Host`] on this Asterisk
 //! - `cli`, `manager`: registration of the commands and actions of [`crate::cli`] and [`crate::actions`]
 //! - `conf`, `reload`, `live`, `log`, `thread`, `version`: one part of the API each
@@ -13,6 +14,7 @@
 
 mod cli;
 mod conf;
+mod current;
 mod entry;
 mod guard;
 mod host;

@@ -19,7 +19,7 @@ pub(super) fn check() -> Result<(), String> {
     }
     Err(format!(
         "res_synch.so was built for Asterisk {BUILT_FOR} and this is Asterisk {running}: not loaded. Build it \
-         against the headers of this Asterisk (make clean; make; make install), then load it again."
+         against the headers of this Asterisk (make clean; make; make install), then restart Asterisk."
     ))
 }
 

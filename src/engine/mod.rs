@@ -38,6 +38,9 @@ const MODE: &str = "mode";
 /// How soon a worker that could not be started, for want of a thread, is tried again.
 const START_AGAIN: Duration = Duration::from_secs(5);
 
+/// Orders that may wait for the sync worker: one sync does for all who asked for it.
+const ORDERS_WAITING: usize = 8;
+
 /// What the workers tell the engine.
 #[derive(Debug)]
 enum Event {
@@ -165,7 +168,7 @@ impl Running {
             syncing: None,
             serving: None,
             lookup: None,
-            orders: unbounded(),
+            orders: bounded(ORDERS_WAITING),
             events: unbounded(),
             monitor: Monitor::new(settings.probe, Instant::now()),
             failover: Failover::new(mode),
@@ -301,8 +304,9 @@ impl Running {
     }
 
     fn order(&self, order: Order) {
-        // Both ends are ours: it can't fail.
-        let _ = self.orders.0.send(order);
+        if self.orders.0.try_send(order).is_err() {
+            self.log(Level::Warning, "A sync takes its time and others wait already: this one is dropped.");
+        }
     }
 
     fn set_mode(&mut self, mode: Mode) {

@@ -16,14 +16,14 @@ use super::{
     worker::{Stop, Stopped, Worker},
 };
 use crate::{
-    ami::{Hangup, Link, LinkError},
+    ami::{Hangup, Link, LinkError, Refusal},
     host::{Host, HostError, Level, ReloadError},
     settings::{self, ConfSection, Main, Technology},
     state::SyncState,
     status::{LeftOut, SyncStatus, Version},
     sync::{
         self, Answer, Content, Plan, Staged, Store, StoreError, SyncError, Synced, compose, difference,
-        users_in,
+        listed_in, users_in,
     },
 };
 
@@ -76,6 +76,8 @@ enum Failure {
     NoAddress(String),
     #[error(transparent)]
     Link(LinkError),
+    #[error("{file}: {error}")]
+    File { file: String, error: LinkError },
     #[error(transparent)]
     Answer(#[from] SyncError),
     #[error(transparent)]
@@ -114,6 +116,16 @@ impl From<LinkError> for Failure {
     }
 }
 
+/// A refused GetConfig is about its file: the main doesn't name it.
+fn of_file(file: &str, error: LinkError) -> Failure {
+    match error {
+        LinkError::Refused { refusal: Refusal::Answer { .. }, .. } => {
+            Failure::File { file: file.to_owned(), error }
+        }
+        error => error.into(),
+    }
+}
+
 impl Syncing {
     /// Starts the worker.
     ///
@@ -141,6 +153,8 @@ struct Site<'a> {
     hangup: &'a Hangup,
     stop: &'a Stop,
     status: SyncStatus,
+    /// Those of its users that the channel driver lists once they are live.
+    listed: Vec<String>,
     /// The last sync was held because of max_shrink.
     shrink_held: bool,
     /// The users in the file have been seen live since it was last replaced.
@@ -152,7 +166,7 @@ impl<'a> Site<'a> {
         let host = &*syncing.start.host;
         let mut status = SyncStatus::before_the_first(true);
         status.held = host.recall(HELD).and_then(|text| text.parse().ok());
-        Self { syncing, host, hangup, stop, status, shrink_held: false, live: false }
+        Self { syncing, host, hangup, stop, status, listed: Vec::new(), shrink_held: false, live: false }
     }
 
     fn run(mut self) -> Result<Infallible, Stopped> {
@@ -242,7 +256,7 @@ impl<'a> Site<'a> {
         let mut link = Link::for_config(address, main, self.hangup);
         let mut answers = Vec::new();
         for file in &settings.files {
-            let frame = link.get_config(file, deadline)?;
+            let frame = link.get_config(file, deadline).map_err(|error| of_file(file, error))?;
             answers.push(Answer { file: file.clone(), frame });
         }
         link.close();
@@ -287,7 +301,7 @@ impl<'a> Site<'a> {
         let inside = self.syncing.start.gate.enter().ok_or(Failure::Stopped)?;
         self.live = false;
         staged.commit()?;
-        self.status.users = users_in(read, self.syncing.settings.technology);
+        self.take_users(read);
         self.status.version = Some(version);
         self.list_versions(store)?;
         let reloaded = self.reload_inside();
@@ -338,8 +352,14 @@ impl<'a> Site<'a> {
     fn missing(&self) -> Result<Vec<String>, Failure> {
         let live: HashSet<String> =
             self.host.live_users(self.syncing.settings.technology)?.into_iter().collect();
-        let users = self.status.users.iter().map(|user| &user.name);
-        Ok(users.filter(|name| !live.contains(*name)).cloned().collect())
+        Ok(self.listed.iter().filter(|name| !live.contains(*name)).cloned().collect())
+    }
+
+    /// Notes who is in the file in place.
+    fn take_users(&mut self, read: &[ConfSection]) {
+        let technology = self.syncing.settings.technology;
+        self.status.users = users_in(read, technology);
+        self.listed = listed_in(read, technology);
     }
 
     fn driver(&self) -> Driver {
@@ -363,7 +383,7 @@ impl<'a> Site<'a> {
         let Some(text) = store.read_current()? else { return Ok(()) };
         let output = self.host.config_dir().join(&self.syncing.settings.output);
         let read = self.host.load_conf(&output).map_err(|error| Failure::Misread(error.to_string()))?;
-        self.status.users = users_in(&read, self.syncing.settings.technology);
+        self.take_users(&read);
         let same = |version: &&Version| store.read_version(version.number).is_ok_and(|kept| kept == text);
         self.status.version = self.status.versions.iter().rev().find(same).map(|version| version.number);
         Ok(())

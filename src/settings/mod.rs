@@ -4,6 +4,7 @@
 
 mod read;
 mod text;
+mod value;
 
 pub use read::{ConfSection, ConfVariable, SettingsError, read};
 pub use text::text;
@@ -97,6 +98,15 @@ pub enum Technology {
     Pjsip,
     /// `chan_sip`: users are friends, peers or users.
     Sip,
+}
+
+impl fmt::Display for Technology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Technology::Pjsip => "pjsip",
+            Technology::Sip => "sip",
+        })
+    }
 }
 
 /// `[sync]`: which users are taken from the main, and where they are written.

@@ -1,16 +1,17 @@
 //! From the sections of `res_synch.conf` to [`Settings`], or to everything that is wrong with them.
 
-use std::{
-    fmt::{self, Display},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    str::FromStr,
-    time::Duration,
-};
+use std::{fmt::Display, time::Duration};
 
 use hickory_server::proto::rr::{LowerName, Name};
 use regex::bytes::RegexBuilder;
 
-use super::{Dns, Filter, FilterKey, Main, Probe, Secret, Settings, Soa, Sync, Technology};
+use super::{
+    Dns, Filter, FilterKey, Main, Probe, Secret, Settings, Soa, Sync, Technology,
+    value::{
+        domain, file_on_main, filter_key, host_name, list, one_line, output_file, record_label,
+        socket_address, technology, unicast_address,
+    },
+};
 use crate::state::{ServiceState, Target};
 
 /// One `[section]` as Asterisk's loader found it.
@@ -45,8 +46,6 @@ pub struct SettingsError {
 
 const SECTIONS: [&str; 4] = ["main", "probe", "sync", "dns"];
 
-/// A file name longer than this does not fit Asterisk's path buffers with the folder before it.
-const MAX_FILE_NAME: usize = 120;
 /// Memory a compiled filter may take: far more than any filter of accounts needs.
 const MAX_FILTER_SIZE: usize = 1 << 20;
 /// The longest duration or TTL: a week. A longer one is a typing error.
@@ -174,6 +173,14 @@ fn read_dns(section: &mut Reader<'_>) -> Option<Option<Dns>> {
         section.optional("forwarder", Vec::new(), "address or address:port, separated by commas", |text| {
             list(text, socket_address)
         });
+    if let (Some(bind), Some(forwarders)) = (&bind, &forwarders)
+        && let Some(own) = forwarders.iter().find(|forwarder| bind.contains(forwarder))
+    {
+        section.error(
+            format_args!("forwarder = {own}"),
+            "is what bind names: questions would go round in a circle",
+        );
+    }
     let soa = read_soa(section);
     let default_target = section.optional("default_state", Target::Branch, "normal or failover", |text| {
         match ServiceState::from_word(text)? {
@@ -317,84 +324,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn one_line(text: &str) -> Option<String> {
-    (!text.is_empty() && !text.chars().any(char::is_control)).then(|| text.to_owned())
-}
-
-fn host_name(text: &str) -> Option<String> {
-    let plausible = text.parse::<IpAddr>().is_ok()
-        || (text.len() <= 253
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')));
-    (!text.is_empty() && plausible).then(|| text.to_owned())
-}
-
-fn technology(text: &str) -> Option<Technology> {
-    match text.to_ascii_lowercase().as_str() {
-        "pjsip" => Some(Technology::Pjsip),
-        "sip" => Some(Technology::Sip),
-        _ => None,
-    }
-}
-
-fn filter_key(text: &str) -> Option<FilterKey> {
-    if text.eq_ignore_ascii_case("categoryname") {
-        return Some(FilterKey::CategoryName);
-    }
-    let word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'=');
-    word.then(|| FilterKey::Variable(text.to_owned()))
-}
-
-fn list<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(parse).collect()
-}
-
-/// GetConfig on the main reads below its configuration folder; a path that leaves it is refused there, and here.
-fn file_on_main(text: &str) -> Option<String> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains("..");
-    (plain && text.len() <= MAX_FILE_NAME && !text.starts_with('/')).then(|| text.to_owned())
-}
-
-fn output_file(text: &str) -> Option<String> {
-    /// Overwriting one of these would take the branch's own configuration away.
-    const NOT_OURS: [&str; 6] =
-        ["pjsip.conf", "sip.conf", "res_synch.conf", "extensions.conf", "manager.conf", "asterisk.conf"];
-    let plain = text.len() <= MAX_FILE_NAME
-        && text.ends_with(".conf")
-        && !text.starts_with('.')
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
-        && !NOT_OURS.contains(&text);
-    plain.then(|| text.to_owned())
-}
-
-fn socket_address(text: &str) -> Option<SocketAddr> {
-    const DNS_PORT: u16 = 53;
-    SocketAddr::from_str(text)
-        .or_else(|_| {
-            IpAddr::from_str(text.trim_matches(['[', ']'])).map(|address| (address, DNS_PORT).into())
-        })
-        .ok()
-        .filter(|address| address.port() != 0)
-}
-
-fn unicast_address(text: &str) -> Option<Ipv4Addr> {
-    text.parse().ok().filter(|address: &Ipv4Addr| {
-        !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast()
-    })
-}
-
-fn domain(text: &str) -> Option<LowerName> {
-    let mut name = Name::from_ascii(text).ok()?;
-    name.set_fqdn(true);
-    // RFC 6762 section 3: names below .local go to mDNS, and phones do send them there.
-    let mdns = Name::from_ascii("local.").is_ok_and(|local| local.zone_of(&name));
-    (!name.is_root() && !name.is_wildcard() && !mdns).then(|| name.into())
-}
-
-/// `@` and an empty value stand for the domain itself, as in a zone file (RFC 1035 section 5.1).
-fn record_label(text: &str) -> Option<String> {
-    Some(if text == "@" { "" } else { text }.trim_end_matches('.').to_owned())
-}
-
 fn record_name(section: &mut Reader<'_>, label: &str, domain: &LowerName) -> Option<LowerName> {
     if label.is_empty() {
         return Some(domain.clone());
@@ -406,15 +335,6 @@ fn record_name(section: &mut Reader<'_>, label: &str, domain: &LowerName) -> Opt
             .error(format_args!("record = {label}"), "wanted is a host name without the domain, such as sip");
     }
     name.map(LowerName::from)
-}
-
-impl Display for Technology {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Technology::Pjsip => "pjsip",
-            Technology::Sip => "sip",
-        })
-    }
 }
 
 #[cfg(test)]

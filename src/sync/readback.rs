@@ -9,17 +9,34 @@ use crate::{
 /// The users among the sections of a file.
 #[must_use]
 pub fn users_in(sections: &[ConfSection], technology: Technology) -> Vec<User> {
-    let value = |section: &ConfSection, key: &str| {
-        let found = section.variables.iter().rev().find(|variable| variable.key.eq_ignore_ascii_case(key));
-        found.map_or_else(String::new, |variable| variable.value.clone())
-    };
     let is_user = |section: &&ConfSection| {
         let kind = Kind::from_type(technology, value(section, "type").as_bytes());
         matches!(kind, Some(Kind::Endpoint | Kind::Peer))
     };
-    let user =
-        |section: &ConfSection| User { name: section.name.clone(), callerid: value(section, "callerid") };
+    let user = |section: &ConfSection| User {
+        name: section.name.clone(),
+        callerid: value(section, "callerid").to_owned(),
+    };
     sections.iter().filter(is_user).map(user).collect()
+}
+
+/// Names of those users that the channel driver lists once they are live: all but chan_sip's `type = user`, who may
+/// call and can't be called. No list but one for people (`sip show users`) has those.
+#[must_use]
+pub fn listed_in(sections: &[ConfSection], technology: Technology) -> Vec<String> {
+    let listed = |section: &&ConfSection| match Kind::from_type(technology, value(section, "type").as_bytes())
+    {
+        Some(Kind::Endpoint) => true,
+        Some(Kind::Peer) => value(section, "type") != "user",
+        _ => false,
+    };
+    sections.iter().filter(listed).map(|section| section.name.clone()).collect()
+}
+
+/// The value of a key; of one that comes twice, the last.
+fn value<'a>(section: &'a ConfSection, key: &str) -> &'a str {
+    let found = section.variables.iter().rev().find(|variable| variable.key.eq_ignore_ascii_case(key));
+    found.map_or("", |variable| &variable.value)
 }
 
 /// The first place where two readings differ, without the values: some of them are passwords.
@@ -63,6 +80,15 @@ mod tests {
         assert!(users_in(&sections, Technology::Sip).is_empty());
         let peers = [section("1002", &[("type", "friend")]), section("general", &[("bindport", "5060")])];
         assert_eq!(users_in(&peers, Technology::Sip)[0].name, "1002");
+    }
+
+    #[test]
+    fn those_who_only_call_are_users_and_in_no_list() {
+        let sections = ["friend", "peer", "user"].map(|word| section(word, &[("type", word)]));
+        assert_eq!(users_in(&sections, Technology::Sip).len(), 3);
+        assert_eq!(listed_in(&sections, Technology::Sip), ["friend", "peer"]);
+        let endpoint = [section("user", &[("type", "endpoint")]), section("user", &[("type", "auth")])];
+        assert_eq!(listed_in(&endpoint, Technology::Pjsip), ["user"]);
     }
 
     #[test]

@@ -129,3 +129,40 @@ fn the_output_stays_in_the_configuration_folder_and_off_other_files() {
         );
     }
 }
+
+#[test]
+fn a_forwarder_that_is_the_server_itself_is_refused() {
+    let text = LEAST.replace("bind=192.168.0.254", "bind=192.168.0.254 forwarder=1.1.1.1,192.168.0.254");
+    assert!(errors(&text)[0].starts_with("[dns] forwarder = 192.168.0.254:53: is what bind names"));
+}
+
+/// The sections of `res_synch.conf.sample`; with `defaults`, its `;key = value` lines too.
+fn sample(defaults: bool) -> Vec<ConfSection> {
+    let mut words = String::new();
+    for line in include_str!("../../../res_synch.conf.sample").lines() {
+        let line = if defaults {
+            line.strip_prefix(';').filter(|rest| rest.contains(" = ")).unwrap_or(line)
+        } else {
+            line
+        };
+        let said = line.split(';').next().unwrap_or_default().trim();
+        // The head of the file talks in sentences; only `key = value` and `[section]` are meant.
+        match said.split_once(" = ") {
+            Some((key, value)) if !key.contains(' ') => words += &format!("{key}={value} "),
+            None if said.starts_with('[') => words += &format!("{said} "),
+            _ => {}
+        }
+    }
+    sections(&words)
+}
+
+#[test]
+fn the_sample_is_valid_and_shows_every_default_as_it_is() {
+    let (as_shipped, mut spelled_out) = (read(&sample(false)).unwrap(), read(&sample(true)).unwrap());
+    // The one key that is shown and has no default: without it, other names are refused.
+    spelled_out.dns.as_mut().unwrap().forwarders.clear();
+    assert_eq!(spelled_out, as_shipped);
+    let keys =
+        |sections: &[ConfSection]| sections.iter().map(|section| section.variables.len()).sum::<usize>();
+    assert_eq!(keys(&sample(true)), 32, "a key is missing in the sample");
+}

@@ -1,0 +1,55 @@
+//! What an operator can change, at the CLI or over AMI: checked against the snapshot, then handed to the engine.
+
+use crate::{
+    control::{Command, Control},
+    state::Mode,
+    status,
+};
+
+const SYNC_IS_OFF: &str = "Sync is off: [sync] enabled = no in res_synch.conf.";
+
+/// Starts a sync. A sync that is held is carried out only where a person has said so.
+///
+/// # Errors
+/// Why no sync was started.
+pub fn sync(control: &Control, carry_out_held: bool) -> Result<String, String> {
+    if control.snapshot().settings.sync.is_none() {
+        return Err(SYNC_IS_OFF.to_owned());
+    }
+    control
+        .send(Command::Sync { carry_out_held })
+        .map_err(|error| format!("No sync was started: {error}."))?;
+    Ok("Sync started; 'synch show status' shows how it ends.".to_owned())
+}
+
+/// Puts a version back and holds it.
+///
+/// # Errors
+/// Why nothing was rolled back.
+pub fn rollback(control: &Control, version: &str) -> Result<String, String> {
+    let snapshot = control.snapshot();
+    if snapshot.settings.sync.is_none() {
+        return Err(SYNC_IS_OFF.to_owned());
+    }
+    let kept = |number: &u64| snapshot.sync.versions.iter().any(|kept| kept.number == *number);
+    let Some(number) = version.parse().ok().filter(kept) else {
+        return Err(format!("There is no version '{version}'; 'synch show versions' lists those kept."));
+    };
+    control.send(Command::Rollback(number)).map_err(|error| format!("Nothing was rolled back: {error}."))?;
+    Ok(format!("Rollback to version {number} started; it is held until 'synch sync'."))
+}
+
+/// Holds a service state, or lets the monitor decide again.
+///
+/// # Errors
+/// Why the mode was not set.
+pub fn set_mode(control: &Control, mode: &str) -> Result<String, String> {
+    let Some(mode) = Mode::from_word(mode) else {
+        return Err(format!("'{mode}' is no mode; known are auto, normal and failover."));
+    };
+    let snapshot = control
+        .send_and_see(Command::SetMode(mode))
+        .map_err(|error| format!("The mode was not set: {error}."))?;
+    let status::ServiceStatus { mode, state, .. } = snapshot.service;
+    Ok(format!("Mode is {mode}, service state is {state}."))
+}

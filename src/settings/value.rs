@@ -1,0 +1,91 @@
+//! One value of `res_synch.conf`: its text into what it stands for, or nothing where it can't be meant.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    str::FromStr,
+};
+
+use hickory_server::proto::rr::{LowerName, Name};
+
+use super::{FilterKey, Technology};
+
+/// A file name longer than this does not fit Asterisk's path buffers with the folder before it.
+const MAX_FILE_NAME: usize = 120;
+
+pub(super) fn one_line(text: &str) -> Option<String> {
+    (!text.is_empty() && !text.chars().any(char::is_control)).then(|| text.to_owned())
+}
+
+pub(super) fn host_name(text: &str) -> Option<String> {
+    let plausible = text.parse::<IpAddr>().is_ok()
+        || (text.len() <= 253
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')));
+    (!text.is_empty() && plausible).then(|| text.to_owned())
+}
+
+pub(super) fn technology(text: &str) -> Option<Technology> {
+    match text.to_ascii_lowercase().as_str() {
+        "pjsip" => Some(Technology::Pjsip),
+        "sip" => Some(Technology::Sip),
+        _ => None,
+    }
+}
+
+pub(super) fn filter_key(text: &str) -> Option<FilterKey> {
+    if text.eq_ignore_ascii_case("categoryname") {
+        return Some(FilterKey::CategoryName);
+    }
+    let word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'=');
+    word.then(|| FilterKey::Variable(text.to_owned()))
+}
+
+pub(super) fn list<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(parse).collect()
+}
+
+/// GetConfig on the main reads below its configuration folder; a path that leaves it is refused there, and here.
+pub(super) fn file_on_main(text: &str) -> Option<String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains("..");
+    (plain && text.len() <= MAX_FILE_NAME && !text.starts_with('/')).then(|| text.to_owned())
+}
+
+pub(super) fn output_file(text: &str) -> Option<String> {
+    /// Overwriting one of these would take the branch's own configuration away.
+    const NOT_OURS: [&str; 6] =
+        ["pjsip.conf", "sip.conf", "res_synch.conf", "extensions.conf", "manager.conf", "asterisk.conf"];
+    let plain = text.len() <= MAX_FILE_NAME
+        && text.ends_with(".conf")
+        && !text.starts_with('.')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        && !NOT_OURS.contains(&text);
+    plain.then(|| text.to_owned())
+}
+
+pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
+    const DNS_PORT: u16 = 53;
+    SocketAddr::from_str(text)
+        .or_else(|_| {
+            IpAddr::from_str(text.trim_matches(['[', ']'])).map(|address| (address, DNS_PORT).into())
+        })
+        .ok()
+        .filter(|address| address.port() != 0)
+}
+
+pub(super) fn unicast_address(text: &str) -> Option<Ipv4Addr> {
+    text.parse().ok().filter(|address: &Ipv4Addr| {
+        !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast()
+    })
+}
+
+pub(super) fn domain(text: &str) -> Option<LowerName> {
+    let mut name = Name::from_ascii(text).ok()?;
+    name.set_fqdn(true);
+    // RFC 6762 section 3: names below .local go to mDNS, and phones do send them there.
+    let mdns = Name::from_ascii("local.").is_ok_and(|local| local.zone_of(&name));
+    (!name.is_root() && !name.is_wildcard() && !mdns).then(|| name.into())
+}
+
+/// `@` and an empty value stand for the domain itself, as in a zone file (RFC 1035 section 5.1).
+pub(super) fn record_label(text: &str) -> Option<String> {
+    Some(if text == "@" { "" } else { text }.trim_end_matches('.').to_owned())
+}
