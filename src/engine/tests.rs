@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     thread::{self, JoinHandle},
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use hickory_server::proto::{
@@ -15,9 +15,11 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::{
+    control::Command,
     host::{HostError, ReloadError},
     settings::{self, ConfSection, ConfVariable, Technology},
-    state::{MonitorState, ServiceState},
+    state::{Mode, MonitorState, ServiceState},
+    status::Snapshot,
 };
 
 /// Nothing here takes that long; a wait ends as soon as it can.
