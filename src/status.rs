@@ -8,6 +8,7 @@ use crate::{
     dns::Counters,
     settings::Settings,
     state::{Mode, MonitorState, ServiceState, SyncState, Target},
+    sync::User,
 };
 
 /// Everything that can be shown. Times are local, `yyyyMMddHHmmss`; empty where it has not happened yet.
@@ -84,15 +85,6 @@ impl SyncStatus {
             ended: 0,
         }
     }
-}
-
-/// A synced user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// Name of the account: the section.
-    pub name: String,
-    /// Its `callerid`, empty where it has none.
-    pub callerid: String,
 }
 
 /// A user of this site that was not taken.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::status::User;
+use super::User;
 
 /// What to do with a new text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

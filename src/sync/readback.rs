@@ -1,10 +1,16 @@
 //! What Asterisk's loader read in a file of ours, against what was meant. Pure.
 
 use super::Kind;
-use crate::{
-    settings::{ConfSection, ConfVariable, Technology},
-    status::User,
-};
+use crate::settings::{ConfSection, ConfVariable, Technology};
+
+/// A synced user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Name of the account: the section.
+    pub name: String,
+    /// Its `callerid`, empty where it has none.
+    pub callerid: String,
+}
 
 /// The users among the sections of a file.
 #[must_use]

@@ -2,6 +2,15 @@
 
 use super::Accepted;
 
+/// How every file of ours begins.
+const HEAD: &str = "; Written by res_synch from ";
+
+/// Whether a text is a file of ours, or nothing at all.
+#[must_use]
+pub fn is_ours(text: &[u8]) -> bool {
+    text.trim_ascii().is_empty() || text.starts_with(HEAD.as_bytes())
+}
+
 /// The whole file. `source` says where its content is from; equal input gives equal bytes, so there is no time in it.
 ///
 /// Blanks around `=` keep a value that begins with `>` from becoming `=>`; `\;` is how Asterisk writes a `;` that
@@ -10,7 +19,7 @@ use super::Accepted;
 pub fn render(sections: &[Accepted<'_>], source: &str) -> String {
     let source: String = source.chars().filter(|character| !character.is_control()).collect();
     let mut text = format!(
-        "; Written by res_synch from {source}.\n\
+        "{HEAD}{source}.\n\
          ; Do not edit: the next sync replaces this file.\n"
     );
     for section in sections {

@@ -121,3 +121,9 @@ proptest! {
         prop_assert_eq!(load(&render(&[accepted], "x"))[0].1[1].clone(), ("key".to_owned(), value));
     }
 }
+
+#[test]
+fn a_file_of_ours_is_known_and_no_other() {
+    assert!(is_ours(render(&[], "main").as_bytes()) && is_ours(b"") && is_ours(b"\n"));
+    assert!(!is_ours(b"[1001]\ntype = endpoint\n") && !is_ours(b"; by hand\n"));
+}

@@ -1,0 +1,69 @@
+//! Why a sync did not end in Synced: what status and log say.
+
+use std::path::PathBuf;
+
+use crate::{
+    ami::{LinkError, Refusal},
+    engine::worker::Stopped,
+    host::{HostError, ReloadError},
+    sync::{StoreError, SyncError},
+};
+
+/// Why a sync did not end in Synced.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("{0}")]
+    NoAddress(String),
+    #[error(transparent)]
+    Link(LinkError),
+    #[error("{file}: {error}")]
+    File { file: String, error: LinkError },
+    #[error(transparent)]
+    Answer(#[from] SyncError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(
+        "held: it would take away {removed} of {of} users, more than max_shrink = {max_shrink} percent; \
+         'synch sync' carries it out"
+    )]
+    Shrink { removed: usize, of: usize, max_shrink: u8 },
+    #[error("Asterisk does not read the new file as it is meant ({0}); it was not put in place")]
+    Misread(String),
+    #[error("the file is in place, but {0}")]
+    NotReloaded(ReloadError),
+    #[error("the file is in place, but {0}")]
+    NoAnswer(#[from] HostError),
+    #[error(
+        "the file is in place, but {missing} of {of} users are not live, {first} the first: is \
+         '#tryinclude {output}' in {conf}?"
+    )]
+    NotLive { missing: usize, of: usize, first: String, output: String, conf: &'static str },
+    #[error("{0} was not written by res_synch and is not replaced: move it away, or change [sync] output")]
+    NotOurs(PathBuf),
+    #[error("version {0} is held since a rollback; 'synch sync' ends that")]
+    Held(u64),
+    #[error("the module stops")]
+    Stopped,
+}
+
+impl From<Stopped> for Failure {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl From<LinkError> for Failure {
+    fn from(error: LinkError) -> Self {
+        if matches!(error, LinkError::Stopped) { Self::Stopped } else { Self::Link(error) }
+    }
+}
+
+/// A refused GetConfig is about its file: the main doesn't name it.
+pub(super) fn of_file(file: &str, error: LinkError) -> Failure {
+    match error {
+        LinkError::Refused { refusal: Refusal::Answer { .. }, .. } => {
+            Failure::File { file: file.to_owned(), error }
+        }
+        error => error.into(),
+    }
+}
