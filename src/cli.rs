@@ -27,6 +27,8 @@ pub struct CliCommand {
     pub summary: &'static CStr,
     /// For `core show help`.
     pub usage: &'static CStr,
+    /// Whether it answers while Asterisk waits for calls to end, before it stops.
+    pub at_shutdown: bool,
     /// Carries it out. The words are all of the line, `synch` included.
     pub run: fn(&Control, words: &[&str], now: String) -> Answer,
     /// What the word at this position (0 is `synch`) may be, for words that the command does not spell out.
@@ -46,6 +48,7 @@ pub const COMMANDS: [CliCommand; 8] = [
        Shows the state of the main system, of the sync and of the service,
        each with its reason. With 'json', in one line for scripts.
 ",
+        at_shutdown: true,
         run: |control, words, now| match words {
             [_, _, _] => Answer::Text(status::text(&control.snapshot(), now)),
             [_, _, _, "json"] => Answer::Text(status::json(&control.snapshot(), now)),
@@ -60,6 +63,7 @@ pub const COMMANDS: [CliCommand; 8] = [
        Shows every setting of res_synch.conf that is in force, defaults
        included. Secrets are shown as ***.
 ",
+        at_shutdown: false,
         run: |control, words, _| match words {
             [_, _, _] => Answer::Text(settings::text(&control.snapshot().settings)),
             _ => Answer::Usage,
@@ -74,6 +78,7 @@ pub const COMMANDS: [CliCommand; 8] = [
        matches the regular expression PATTERN, and the users of this site
        that could not be taken, with the reason.
 ",
+        at_shutdown: false,
         run: show_users,
         complete: |snapshot, position| match position {
             3 => vec!["like".to_owned()],
@@ -88,6 +93,7 @@ pub const COMMANDS: [CliCommand; 8] = [
        Shows the versions of the synced file that are kept. The one in force
        is marked. 'synch rollback VERSION' puts one of them back.
 ",
+        at_shutdown: false,
         run: |control, words, _| match words {
             [_, _, _] => Answer::Text(status::versions(&control.snapshot().sync)),
             _ => Answer::Usage,
@@ -101,6 +107,7 @@ pub const COMMANDS: [CliCommand; 8] = [
        Shows the changes of the monitor, sync and service state and of the
        mode since the module was loaded, newest last, each with its reason.
 ",
+        at_shutdown: false,
         run: |control, words, _| match words {
             [_, _, _] => Answer::Text(status::history(&control.snapshot().history)),
             _ => Answer::Usage,
@@ -115,6 +122,7 @@ pub const COMMANDS: [CliCommand; 8] = [
        that was held because it would take away too many users.
        See 'synch show status' for the result.
 ",
+        at_shutdown: false,
         run: |control, words, _| match words {
             [_, _] => answer(operate::sync(control, true)),
             _ => Answer::Usage,
@@ -128,6 +136,7 @@ pub const COMMANDS: [CliCommand; 8] = [
        Puts a version of 'synch show versions' back, reloads it, and holds it
        until 'synch sync'.
 ",
+        at_shutdown: false,
         run: |control, words, _| match words {
             [_, _, version] => answer(operate::rollback(control, version)),
             _ => Answer::Usage,
@@ -146,6 +155,7 @@ pub const COMMANDS: [CliCommand; 8] = [
        branch, and holds that until the mode is auto again; a restart does not
        change it. auto: lets the monitor decide.
 ",
+        at_shutdown: false,
         run: |control, words, _| match words {
             [_, _, _, mode] => answer(operate::set_mode(control, mode)),
             _ => Answer::Usage,

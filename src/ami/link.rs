@@ -22,6 +22,9 @@ const CHUNK: usize = 64 * 1024;
 /// Receive buffer asked for where whole files are read. The main drops what it cannot send for 100 ms, so what the
 /// buffer holds is the pause that we can afford. The system may grant less (`net.core.rmem_max`).
 const CONFIG_BUFFER: usize = 4 * 1024 * 1024;
+/// Connecting and logging in take a few round trips; whoever has minutes for a long answer need not wait that long to
+/// learn that nobody is there.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is awaited first: connecting and being greeted are one wait.
 const BANNER: &str = "the banner of its AMI";
 
@@ -135,6 +138,7 @@ impl Link {
     }
 
     fn open(&self, deadline: Instant) -> Result<Line, Fault> {
+        let deadline = deadline.min(Instant::now() + OPEN_TIMEOUT);
         let dialled = self.hangup.dial(self.address, self.receive_buffer).map_err(TransportError::Connect)?;
         let socket = dialled.ok_or(TransportError::Closed { awaited: BANNER })?;
         let session = Session::new(self.frame_limit);

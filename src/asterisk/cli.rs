@@ -78,6 +78,10 @@ extern "C" fn handle(
                     (*entry).command = command.words.as_ptr().cast_mut();
                     (*entry).usage = command.usage.as_ptr();
                 }
+                if command.at_shutdown {
+                    // SAFETY: sets a field of the entry, which CLI_INIT is there for.
+                    unsafe { sys::ast_cli_allow_at_shutdown(entry) };
+                }
                 SUCCESS
             }
             // SAFETY: outside CLI_INIT Asterisk passes the arguments, alive during the call.

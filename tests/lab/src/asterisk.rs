@@ -1,11 +1,13 @@
 //! One running Asterisk: its own files in a shared root file system, its own namespace, its life.
 
 mod folder;
+mod module;
 mod process;
 
 pub use process::{Vitals, cpu_time};
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -154,8 +156,11 @@ impl Asterisk {
 
     /// Opens a remote console and holds it open until it is dropped.
     pub fn console(&self) -> Result<Console> {
-        let mut command = Command::new("chroot");
-        command.arg(&self.root).args(["/usr/sbin/asterisk", "-C", &self.conf(), "-r"]);
+        // On a terminal of its own, which `script` makes: without one, the console spoils the second line typed.
+        let root = self.root.display();
+        let console = format!("exec chroot '{root}' /usr/sbin/asterisk -C {} -r", self.conf());
+        let mut command = words(&["script", "--quiet", "--command", &console, "/dev/null"]);
+        command.env("TERM", "vt100");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Console(command.spawn().context("opening a console")?))
     }
@@ -227,6 +232,14 @@ impl Drop for Asterisk {
 
 /// A remote console that somebody holds open.
 pub struct Console(Child);
+
+impl Console {
+    /// Types a command; what it does shows elsewhere.
+    pub fn type_line(&mut self, command: &str) -> Result {
+        let stdin = self.0.stdin.as_mut().context("a console without input")?;
+        writeln!(stdin, "{command}").context(format!("typing {command}"))
+    }
+}
 
 impl Drop for Console {
     fn drop(&mut self) {

@@ -1,7 +1,7 @@
 //! A DNS question and its answer; and a server of one's own, to relay to or to stand in for the branch.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
@@ -79,19 +79,28 @@ pub fn exchange_udp(server: SocketAddr, bytes: &[u8]) -> Result<Vec<u8>> {
 /// Sends any bytes over TCP, behind their length, and returns those of the answer.
 pub fn exchange_tcp(server: SocketAddr, bytes: &[u8]) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&server, ANSWER).context(format!("DNS at {server}"))?;
-    stream.set_read_timeout(Some(ANSWER)).context("setting a timeout")?;
-    let length = u16::try_from(bytes.len()).context("a question longer than TCP can carry")?;
-    stream.write_all(&[&length.to_be_bytes(), bytes].concat()).context(format!("asking {server}"))?;
-    let mut length = [0; 2];
-    stream.read_exact(&mut length).context(format!("answer of {server}"))?;
-    let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
-    stream.read_exact(&mut answer).context(format!("answer of {server}"))?;
-    Ok(answer)
+    write_tcp(&mut stream, bytes).context(format!("asking {server}"))?;
+    read_tcp(&mut stream).context(format!("answer of {server}"))
 }
 
-/// A DNS server of the test's own, over UDP, until it is dropped.
+fn write_tcp(stream: &mut TcpStream, bytes: &[u8]) -> Result {
+    let length = u16::try_from(bytes.len()).context("a message longer than TCP can carry")?;
+    stream.write_all(&[&length.to_be_bytes(), bytes].concat()).context("writing")
+}
+
+fn read_tcp(stream: &mut TcpStream) -> Result<Vec<u8>> {
+    stream.set_read_timeout(Some(ANSWER)).context("setting a timeout")?;
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).context("reading a length")?;
+    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut message).context("reading a message")?;
+    Ok(message)
+}
+
+/// A DNS server of the test's own, over UDP or over TCP, until it is dropped.
 pub struct Responder {
     address: SocketAddr,
+    transport: Transport,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -120,7 +129,32 @@ impl Responder {
                 }
             }
         });
-        Ok(Self { address, stop, thread: Some(thread) })
+        Ok(Self { address, transport: Transport::Udp, stop, thread: Some(thread) })
+    }
+
+    /// The same over TCP, one question on each connection.
+    pub fn start_tcp(
+        address: SocketAddr,
+        mut answer: impl FnMut(&Message) -> Option<Message> + Send + 'static,
+    ) -> Result<Self> {
+        let listener = TcpListener::bind(address).context(format!("DNS server at {address}"))?;
+        let address = listener.local_addr().context("the server's own address")?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let question = read_tcp(&mut stream).ok().and_then(|bytes| Message::from_vec(&bytes).ok());
+                let reply =
+                    question.and_then(|question| answer(&question)).and_then(|reply| reply.to_vec().ok());
+                if let Some(reply) = reply {
+                    let _ = write_tcp(&mut stream, &reply);
+                }
+            }
+        });
+        Ok(Self { address, transport: Transport::Tcp, stop, thread: Some(thread) })
     }
 
     /// Gives `address()` for every A question, and nothing for any other type.
@@ -145,8 +179,10 @@ impl Responder {
 impl Drop for Responder {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Any datagram wakes the thread up.
-        if let Ok(socket) = UdpSocket::bind("0.0.0.0:0") {
+        // Any datagram or connection wakes the thread up.
+        if self.transport == Transport::Tcp {
+            let _ = TcpStream::connect(self.address);
+        } else if let Ok(socket) = UdpSocket::bind("0.0.0.0:0") {
             let _ = socket.send_to(&[0], self.address);
         }
         if let Some(thread) = self.thread.take() {

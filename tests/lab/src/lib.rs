@@ -21,6 +21,8 @@
 //! | [`ami`] | a client of Asterisk's manager interface |
 //! | [`crowd`] | a main with as many users as wanted |
 //! | [`dns`] | a DNS question and its answer |
+//! | [`users`] | users in the file, live, and as the main has them |
+//! | [`fake_main`] | a main of the test's own, which misbehaves at will |
 //! | [`wait`] | waiting for a condition, with a bound |
 //! | [`command`] | running external commands |
 //! | [`harness`] | the same test on 22 and on 16 |
@@ -33,11 +35,13 @@ pub mod conf;
 pub mod crowd;
 pub mod dns;
 pub mod error;
+pub mod fake_main;
 pub mod harness;
 pub mod net;
 pub mod phone;
 pub mod rootfs;
 pub mod site;
+pub mod users;
 pub mod version;
 pub mod wait;
 

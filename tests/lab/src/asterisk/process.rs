@@ -1,6 +1,7 @@
 //! An Asterisk's process, from outside: signals, and what /proc says.
 
 use std::fs;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::Asterisk;
@@ -52,10 +53,15 @@ impl Asterisk {
 
     /// Waits until it has ended by itself.
     pub fn wait_ended(&mut self) -> Result {
+        self.exit_status().map(drop)
+    }
+
+    /// Waits until it has ended by itself, and says how.
+    pub fn exit_status(&mut self) -> Result<ExitStatus> {
         let what = format!("{} to end", self.role.name());
         until(&what, GENEROUS, || !self.is_running())?;
-        self.child = None;
-        Ok(())
+        let mut child = self.child.take().context(format!("{what}: it was not started"))?;
+        child.wait().context(what)
     }
 
     /// Ends it by SIGTERM, as a service manager does.
@@ -109,7 +115,8 @@ impl Asterisk {
         Ok(names)
     }
 
-    fn signal(&self, name: &str) -> Result {
+    /// Sends it a signal, by name.
+    pub fn signal(&self, name: &str) -> Result {
         run(&mut words(&["kill", &format!("-{name}"), &self.pid()?.to_string()])).map(drop)
     }
 

@@ -1,0 +1,52 @@
+//! The module in a running Asterisk, as an administrator handles it.
+
+use super::{Asterisk, folder};
+use crate::command::run;
+use crate::error::{Error, Result};
+use crate::version::Version;
+use crate::wait::{GENEROUS, until_ok};
+
+impl Asterisk {
+    /// Puts the module that was built for another version in place, as one who forgot to build anew does.
+    pub fn install_module_of(&self, version: Version) -> Result {
+        folder::install_module(version, &self.path(""))
+    }
+
+    /// Loads the module; an error where Asterisk says no.
+    pub fn load_module(&self) -> Result {
+        said(&self.rx("module load res_synch.so")?, "Loaded res_synch.so")
+    }
+
+    /// Unloads the module. It is refused while a reload of ours runs, and asked for again then.
+    pub fn unload_module(&self) -> Result {
+        until_ok("the module to be unloaded", GENEROUS, || {
+            said(&self.rx("module unload res_synch.so")?, "Unloaded res_synch.so")
+        })
+    }
+
+    /// Has the module read its configuration anew; an error where it says no.
+    pub fn reload_module(&self) -> Result {
+        said(&self.rx("module reload res_synch.so")?, "reloaded successfully")
+    }
+
+    /// Who listens on `port` in its namespace, a line for each socket.
+    pub fn listeners(&self, port: u16) -> Result<String> {
+        run(&mut self.host.command(&["ss", "-Hlntu", &format!("sport = :{port}")]))
+    }
+
+    /// The module's threads.
+    pub fn module_threads(&self) -> Result<Vec<String>> {
+        let names = self.thread_names()?;
+        Ok(names.into_iter().filter(|name| name.starts_with("synch/")).collect())
+    }
+
+    /// The lines of its log that the module wrote at `level`: `ERROR`, `WARNING` or `NOTICE`.
+    pub fn module_log(&self, level: &str) -> Vec<String> {
+        let wanted = |line: &&str| line.contains(&format!("] {level}[")) && line.contains("] res_synch: ");
+        self.log().lines().filter(wanted).map(str::to_owned).collect()
+    }
+}
+
+fn said(answer: &str, wanted: &str) -> Result {
+    if answer.contains(wanted) { Ok(()) } else { Err(Error::new(format!("not '{wanted}': {answer}"))) }
+}

@@ -1,0 +1,86 @@
+//! Load and unload, again and again: all is back where it was.
+
+use lab::dns::a_record;
+use lab::wait::{GENEROUS, until, until_ok};
+use lab::{Asterisk, Error, Result, Site, Version};
+
+lab::on_22_and_16!(fifty_cycles_leave_nothing);
+
+const CYCLES: u32 = 50;
+/// After these, caches are warm, and what still grows is a leak.
+const WARM_UP: u32 = 10;
+/// Between these, a console and an AMI session are open and used: threads of Asterisk that outlive the module's.
+const HELD_OPEN: std::ops::RangeInclusive<u32> = 16..=30;
+/// Memory that 40 cycles may leave. A thread's stack, a runtime or an answer of the main left in each would be more.
+const GROWTH_KIB: u64 = 1024;
+
+fn fifty_cycles_leave_nothing(version: Version) -> Result {
+    let mut site = Site::new(version)?;
+    site.branch.install_module()?;
+    site.start()?;
+    let mut before = site.branch.vitals()?;
+    let mut held = None;
+    for cycle in 1..=CYCLES {
+        if cycle == *HELD_OPEN.start() {
+            held = Some((site.branch.console()?, site.branch.ami()?));
+        }
+        site.branch.load_module()?;
+        if cycle % 5 == 0 {
+            // At once, while everything still starts.
+            site.branch.unload_module()?;
+            site.branch.load_module()?;
+        }
+        site.wait_status("Sync", "Synced")?;
+        if cycle % 5 == 1 {
+            // Into the middle of a reload, where that is still possible.
+            site.branch.rx("synch rollback 1")?;
+            site.branch.unload_module()?;
+            site.branch.load_module()?;
+            site.branch.rx("synch sync")?;
+            site.wait_status("HeldVersion", "")?;
+        }
+        assert!(a_record(site.branch.address(), "sip.voice.example.com").is_ok());
+        if let Some((console, ami)) = &mut held {
+            console.type_line("synch set mode normal")?;
+            site.wait_status("Mode", "normal")?;
+            assert_eq!(ami.action("SynchStatus", &[])?.need("Mode")?, "normal");
+            assert!(ami.action("SynchSetMode", &[("Mode", "auto")])?.is_success());
+        }
+        site.branch.unload_module()?;
+        assert_eq!(site.branch.module_threads()?, [""; 0], "cycle {cycle}");
+        if cycle == *HELD_OPEN.end() {
+            held = None;
+        }
+        if cycle == WARM_UP {
+            before = site.branch.vitals()?;
+        }
+    }
+    let after = until_ok("threads and descriptors to be as before", GENEROUS, || {
+        let now = site.branch.vitals()?;
+        if now.threads <= before.threads && now.descriptors <= before.descriptors {
+            return Ok(now);
+        }
+        Err(Error::new(format!("{before:?} before, {now:?} now: {:?}", site.branch.thread_names()?)))
+    })?;
+    eprintln!("Asterisk {version}: after {WARM_UP} cycles {before:?}, after {CYCLES} {after:?}");
+    assert!(after.resident_kib <= before.resident_kib + GROWTH_KIB, "{before:?} before, {after:?} now");
+    assert_eq!(site.branch.listeners(53)?, "");
+    assert!(site.branch.rx("core show help synch")?.contains("No such command"));
+    unload_another(&site.branch)?;
+    site.branch.load_module()?;
+    unload_another(&site.branch)?;
+    site.wait_status("Service", "Normal")
+}
+
+/// Where the module had left something on a thread of Asterisk, this would crash it.
+fn unload_another(asterisk: &Asterisk) -> Result {
+    for module in ["app_echo.so", "format_wav.so"] {
+        let answer = asterisk.rx(&format!("module unload {module}"))?;
+        assert!(answer.contains(&format!("Unloaded {module}")), "{answer}");
+        let answer = asterisk.rx(&format!("module load {module}"))?;
+        assert!(answer.contains(&format!("Loaded {module}")), "{answer}");
+    }
+    until("Asterisk to answer", GENEROUS, || {
+        asterisk.rx("core show uptime").is_ok_and(|up| up.contains("uptime"))
+    })
+}

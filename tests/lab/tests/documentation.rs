@@ -1,0 +1,104 @@
+//! What Asterisk itself shows of the module's XML documentation, and that nothing depends on it.
+
+use lab::{Context, Result, Site, Version};
+
+lab::on_22_and_16!(
+    actions_and_events_are_documented,
+    every_option_is_documented,
+    without_the_documentation_the_module_works_and_warns_of_nothing,
+);
+
+const ACTIONS: [&str; 7] = [
+    "SynchStatus",
+    "SynchUsers",
+    "SynchVersions",
+    "SynchHistory",
+    "SynchSync",
+    "SynchRollback",
+    "SynchSetMode",
+];
+const EVENTS: [&str; 3] = ["SynchMonitorState", "SynchSyncState", "SynchServiceState"];
+
+fn started(version: Version, documented: bool) -> Result<Site> {
+    let mut site = Site::with_module(version)?;
+    if !documented {
+        let file = site.branch.path("data/documentation/thirdparty/res_synch-en_US.xml");
+        std::fs::remove_file(&file).context(format!("removing {}", file.display()))?;
+    }
+    // The main first: what goes wrong while it boots would be warned of.
+    site.main.start()?;
+    site.branch.start()?;
+    site.wait_status("Sync", "Synced")?;
+    site.wait_status("Service", "Normal")?;
+    Ok(site)
+}
+
+fn actions_and_events_are_documented(version: Version) -> Result {
+    let site = started(version, true)?;
+    for action in ACTIONS {
+        let shown = site.branch.rx(&format!("manager show command {action}"))?;
+        for part in ["Synopsis", "Description", "write class system", "ActionID", "Privilege"] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+    }
+    for (action, argument) in [("SynchRollback", "Version"), ("SynchSetMode", "Mode")] {
+        let shown = site.branch.rx(&format!("manager show command {action}"))?;
+        assert!(shown.contains(&format!("{argument}:")), "{shown}");
+    }
+    for event in EVENTS {
+        let shown = site.branch.rx(&format!("manager show event {event}"))?;
+        for part in ["Raised when", "OldState", "NewState", "Reason"] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+    }
+    Ok(())
+}
+
+fn every_option_is_documented(version: Version) -> Result {
+    let site = started(version, true)?;
+    let sections = site.branch.rx("config show help res_synch")?;
+    // What is in force names every section and key there is.
+    let config = site.branch.rx("synch show config")?;
+    let mut section = "";
+    for line in config.lines().filter(|line| !line.is_empty()) {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = name;
+            assert!(sections.lines().any(|line| line.starts_with(name)), "{name}: {sections}");
+            continue;
+        }
+        let (key, _) = line.split_once(" =").context(line)?;
+        let keys = site.branch.rx(&format!("config show help res_synch {section}"))?;
+        assert!(keys.lines().any(|line| line.split_whitespace().next() == Some(key)), "{key}: {keys}");
+        let shown = site.branch.rx(&format!("config show help res_synch {section} {key}"))?;
+        assert!(shown.contains(&format!("{key} = [")), "{section} {key}: {shown}");
+    }
+    assert!(site.branch.rx("config show help res_synch main host")?.contains("name of the main system"));
+    Ok(())
+}
+
+fn without_the_documentation_the_module_works_and_warns_of_nothing(version: Version) -> Result {
+    let site = started(version, false)?;
+    let mut ami = site.branch.ami()?;
+    for action in ACTIONS {
+        let answer = ami.action(action, &[])?;
+        // Two of them miss an argument, and say so.
+        let said = answer.is_success() || answer.get("Message").is_some_and(|text| text.contains("''"));
+        assert!(said, "{answer:?}");
+        let shown = site.branch.rx(&format!("manager show command {action}"))?;
+        assert!(shown.contains("Synopsis: ") && shown.contains("Privilege: "), "{shown}");
+    }
+    assert!(site.branch.rx("core show help synch show status")?.contains("Usage: synch show status"));
+    site.branch.reload_module()?;
+    site.branch.unload_module()?;
+    site.branch.load_module()?;
+    site.wait_status("Sync", "Synced")?;
+    let log = site.branch.log();
+    let warnings: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("] WARNING[") || line.contains("] ERROR["))
+        // Asterisk 16 says this of chan_sip.
+        .filter(|line| !line.contains("will be deprecated"))
+        .collect();
+    assert_eq!(warnings, [""; 0]);
+    Ok(())
+}

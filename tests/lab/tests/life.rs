@@ -1,0 +1,237 @@
+//! The life of the module in an Asterisk: loaded, declined, unloaded, refused, and ended with it.
+
+use std::process::ExitStatus;
+
+use lab::dns::a_record;
+use lab::wait::{GENEROUS, until, until_ok};
+use lab::{Asterisk, Error, Result, Site, Version};
+
+lab::on_22_and_16!(
+    a_bad_configuration_declines_with_every_error_until_it_is_corrected,
+    a_module_built_for_another_version_is_declined_with_one_line,
+    a_main_that_is_away_at_load_is_a_state,
+    an_unload_does_not_wait_for_a_main_that_is_silent,
+    an_unload_during_a_reload_of_ours_is_refused,
+    core_stop_now_ends_asterisk_well,
+    core_stop_gracefully_ends_asterisk_well,
+    sigterm_ends_asterisk_well,
+    core_restart_now_begins_anew,
+);
+
+const NAME: &str = "sip.voice.example.com";
+
+/// Main and branch run, and the module is in place but not loaded.
+fn ready(version: Version) -> Result<Site> {
+    let mut site = Site::new(version)?;
+    site.branch.install_module()?;
+    site.start()?;
+    Ok(site)
+}
+
+/// Main and branch run, and the users are synced.
+fn synced(version: Version) -> Result<Site> {
+    let mut site = Site::with_module(version)?;
+    site.start()?;
+    site.wait_status("Sync", "Synced")?;
+    Ok(site)
+}
+
+/// Nothing of the module is left in a running Asterisk.
+fn assert_nothing_is_left(asterisk: &Asterisk) -> Result {
+    assert_eq!(asterisk.module_threads()?, [""; 0]);
+    assert_eq!(asterisk.listeners(53)?, "");
+    assert!(asterisk.rx("core show help synch")?.contains("No such command"));
+    assert!(!asterisk.rx("manager show commands")?.contains("Synch"));
+    let shown = asterisk.rx("module show like res_synch")?;
+    assert!(shown.contains("Not Running") || shown.contains("0 modules"), "{shown}");
+    Ok(())
+}
+
+fn a_bad_configuration_declines_with_every_error_until_it_is_corrected(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    let good = site.branch.read_conf("res_synch.conf")?;
+    site.branch.write_conf(
+        "res_synch.conf",
+        "[main]\nusername = synch\nsecret = Hidden\nport = 0\n\
+         [probe]\ninterval = often\ntimeout = 1\ntimeout = 2\n\
+         [sync]\nfilter_value = (\ncolour = blue\n\
+         [dns]\nbind = 300.1.1.1\ndomain = voice.local\n\
+         [sip]\nport = 5060\n",
+    )?;
+    site.main.start()?;
+    site.branch.start()?;
+    site.branch.wait_log("Asterisk Ready", GENEROUS)?;
+    let errors = site.branch.module_log("ERROR");
+    for wanted in [
+        "[main] host: is missing",
+        "[main] port = 0: wanted is",
+        "[probe] interval = often: wanted is",
+        "[probe] timeout: is given 2 times",
+        "[sync] filter_value = (: wanted is",
+        "[sync] colour: is no key of this section",
+        "[dns] bind = 300.1.1.1: wanted is",
+        "[dns] domain = voice.local: wanted is",
+        "[dns] target_normal: is missing",
+        "[dns] target_failover: is missing",
+        "[sip] -: unknown section",
+    ] {
+        let found = errors.iter().filter(|line| line.contains(&format!("res_synch.conf: {wanted}"))).count();
+        assert_eq!(found, 1, "{wanted} in {errors:#?}");
+    }
+    assert_eq!(errors.len(), 11, "{errors:#?}");
+    assert!(!site.branch.log().contains("Hidden"));
+    assert_nothing_is_left(&site.branch)?;
+
+    site.branch.write_conf("res_synch.conf", &good)?;
+    site.branch.load_module()?;
+    site.wait_status("Service", "Normal")
+}
+
+fn a_module_built_for_another_version_is_declined_with_one_line(version: Version) -> Result {
+    let other = if version == Version::V22 { Version::V16 } else { Version::V22 };
+    let mut site = Site::with_module(version)?;
+    site.branch.install_module_of(other)?;
+    site.branch.start()?;
+    site.branch.wait_log("Asterisk Ready", GENEROUS)?;
+    let [line] =
+        site.branch.module_log("ERROR").try_into().map_err(|lines| Error::new(format!("{lines:#?}")))?;
+    let wanted = format!("built for Asterisk {other} and this is Asterisk {version}: not loaded");
+    assert!(line.contains(&wanted), "{line}");
+    assert!(site.branch.load_module().is_err());
+    assert_nothing_is_left(&site.branch)?;
+    assert!(site.branch.ami()?.action("Ping", &[])?.is_success());
+
+    // As the line says: the right one, and a restart.
+    assert!(line.contains("restart Asterisk"), "{line}");
+    site.branch.install_module()?;
+    site.branch.stop()?;
+    site.branch.start()?;
+    site.status("Monitor").map(drop)
+}
+
+fn a_main_that_is_away_at_load_is_a_state(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    // Never Failed: then what is served is the default.
+    site.branch.edit_conf("res_synch.conf", "failure_tolerance = 2", "failure_tolerance = 1000")?;
+    site.branch.edit_conf("res_synch.conf", "[dns]\n", "[dns]\ndefault_state = normal\n")?;
+    site.branch.start()?;
+    site.wait_status("Monitor", "Unstable")?;
+    site.wait_status("Sync", "Unsynced")?;
+    let main = site.main.address().to_string();
+    for reason in ["MonitorReason", "SyncReason"] {
+        let text = site.status(reason)?;
+        assert!(text.contains(&main) && text.contains("cannot connect"), "{reason}: {text}");
+    }
+    assert_eq!(site.status("Service")?, "Init");
+    assert_eq!(a_record(site.branch.address(), NAME)?, site.main.address());
+
+    site.branch.edit_conf("res_synch.conf", "default_state = normal", "default_state = failover")?;
+    site.branch.reload_module()?;
+    until_ok("the other default", GENEROUS, || match a_record(site.branch.address(), NAME)? {
+        found if found == site.branch.address() => Ok(()),
+        found => Err(Error::new(format!("{NAME} is {found}"))),
+    })?;
+    assert_eq!(site.status("Service")?, "Init");
+    Ok(())
+}
+
+fn an_unload_does_not_wait_for_a_main_that_is_silent(version: Version) -> Result {
+    let site = ready(version)?;
+    // Far longer than the CLI waits for an answer: only an unload that interrupts the probe is in time.
+    site.branch.edit_conf("res_synch.conf", "timeout = 1", "timeout = 600")?;
+    // At first both can't connect; then both are connected and hear nothing.
+    for silence in [&(|| site.net.blackhole()) as &dyn Fn() -> Result, &|| site.main.sigstop()] {
+        silence()?;
+        site.branch.load_module()?;
+        until("probe and sync to be at work", GENEROUS, || {
+            let threads = site.branch.module_threads().unwrap_or_default();
+            ["synch/probe", "synch/sync"].iter().all(|name| threads.iter().any(|thread| thread == name))
+        })?;
+        until_ok("both to talk to the main", GENEROUS, || {
+            let talks = site.branch.host().command(&["ss", "-Hnt", "dport = :5038"]);
+            match lab::command::run(&mut { talks })?.lines().count() {
+                2 => Ok(()),
+                found => Err(Error::new(format!("{found} connections"))),
+            }
+        })?;
+        let answer = site.branch.rx("module unload res_synch.so")?;
+        assert!(answer.contains("Unloaded"), "{answer}");
+        assert_nothing_is_left(&site.branch)?;
+        site.net.restore()?;
+    }
+    site.main.sigcont()
+}
+
+/// Asterisk reloads under the lock of its configuration folder when told so, and waits for it up to 25 s before it
+/// locks its module list: a reload that is held up for as long as a test wants.
+fn an_unload_during_a_reload_of_ours_is_refused(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    site.branch.edit_conf("asterisk.conf", "[options]\n", "[options]\nlockconfdir = yes\n")?;
+    site.start()?;
+    site.wait_status("Sync", "Synced")?;
+    let lock = site.branch.path("etc/.lock");
+    std::fs::write(&lock, "").map_err(|error| Error::new(format!("locking: {error}")))?;
+    site.branch.rx("synch rollback 1")?;
+    until("our reload to wait for the lock", GENEROUS, || {
+        site.branch.rx("module show like res_synch").is_ok_and(|shown| shown.contains(" 1          Running"))
+    })?;
+
+    let soft = site.branch.rx("module unload res_synch.so")?;
+    assert!(soft.contains("Unable to unload"), "{soft}");
+    let firm = site.branch.rx("module unload -f res_synch.so")?;
+    assert!(firm.contains("Unable to unload"), "{firm}");
+    site.branch.wait_log("res_synch.so is in the middle of a reload", GENEROUS)?;
+    let modules = site.branch.rx("module show like res_synch")?;
+    assert!(modules.contains("Running"), "{modules}");
+    assert_eq!(site.status("Sync")?, "Synced", "the reload is still held up");
+
+    std::fs::remove_file(&lock).map_err(|error| Error::new(format!("unlocking: {error}")))?;
+    site.wait_status("HeldVersion", "1")?;
+    site.branch.wait_log("Version 1 was put back", GENEROUS)?;
+    site.branch.unload_module()?;
+    assert_nothing_is_left(&site.branch)
+}
+
+fn assert_well(site: &Site, status: ExitStatus) {
+    assert!(status.success(), "{status}");
+    assert_eq!(site.branch.module_log("ERROR"), [""; 0]);
+}
+
+fn core_stop_now_ends_asterisk_well(version: Version) -> Result {
+    let mut site = synced(version)?;
+    site.branch.rx("core stop now")?;
+    let status = site.branch.exit_status()?;
+    assert_well(&site, status);
+    Ok(())
+}
+
+fn core_stop_gracefully_ends_asterisk_well(version: Version) -> Result {
+    let mut site = synced(version)?;
+    site.branch.rx("core stop gracefully")?;
+    let status = site.branch.exit_status()?;
+    assert_well(&site, status);
+    Ok(())
+}
+
+fn sigterm_ends_asterisk_well(version: Version) -> Result {
+    let mut site = synced(version)?;
+    site.branch.signal("TERM")?;
+    let status = site.branch.exit_status()?;
+    assert_well(&site, status);
+    Ok(())
+}
+
+/// Asterisk runs itself anew in the same process, without an unload: nothing of ours may have been left open.
+fn core_restart_now_begins_anew(version: Version) -> Result {
+    let site = synced(version)?;
+    site.branch.rx("core restart now")?;
+    until("Asterisk to be ready again", GENEROUS, || {
+        site.branch.log().matches("Asterisk Ready").count() == 2
+    })?;
+    site.wait_status("Service", "Normal")?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(a_record(site.branch.address(), NAME)?, site.main.address());
+    // One for UDP, one for TCP: those of the old program are gone.
+    assert_eq!(site.branch.listeners(53)?.lines().count(), 2);
+    Ok(())
+}
