@@ -33,11 +33,13 @@ pub(super) enum Failure {
     NotReloaded(ReloadError),
     #[error("the file is in place, but {0}")]
     NoAnswer(#[from] HostError),
+    #[error("the file is in place, but no user is live: is '#tryinclude {output}' in {conf}?")]
+    NoneLive { output: String, conf: &'static str },
     #[error(
-        "the file is in place, but {missing} of {of} users are not live, {first} the first: is \
-         '#tryinclude {output}' in {conf}?"
+        "the file is in place, but {missing} of {of} users are not live, {first} the first: Asterisk's log says what \
+         it does not like in them"
     )]
-    NotLive { missing: usize, of: usize, first: String, output: String, conf: &'static str },
+    NotLive { missing: usize, of: usize, first: String },
     #[error("{0} was not written by res_synch and is not replaced: move it away, or change [sync] output")]
     NotOurs(PathBuf),
     #[error("version {0} is held since a rollback; 'synch sync' ends that")]

@@ -89,12 +89,14 @@ impl Site<'_> {
                 return Ok(());
             };
             if Instant::now() >= end {
-                return Err(Failure::NotLive {
-                    missing: missing.len(),
-                    of: self.status.users.len(),
-                    first: first.clone(),
-                    output: self.syncing.settings.output.clone(),
-                    conf: self.driver().conf,
+                let (missing, of, first) = (missing.len(), self.listed.len(), first.clone());
+                return Err(if missing == of {
+                    Failure::NoneLive {
+                        output: self.syncing.settings.output.clone(),
+                        conf: self.driver().conf,
+                    }
+                } else {
+                    Failure::NotLive { missing, of, first }
                 });
             }
             self.pause()?;

@@ -1,0 +1,296 @@
+//! The phones' name server in the branch's Asterisk: its own zone, and what becomes of every other name.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::spawn;
+
+use lab::dns::{
+    DNSClass, Edns, Message, Name, RData, Record, RecordType, Responder, ResponseCode, Transport, ask_with,
+    question, rdata, reply_to,
+};
+use lab::wait::{GENEROUS, until_ok};
+use lab::{Context, Error, Result, Site, Version};
+
+lab::on_22_and_16!(
+    the_zone_has_its_address_soa_and_ns,
+    other_types_and_other_names_of_the_zone_are_denied_with_the_soa,
+    names_keep_their_case_and_other_classes_are_refused,
+    another_name_is_relayed_over_udp,
+    a_cut_answer_is_fetched_over_tcp,
+    an_answer_that_does_not_exist_is_relayed_as_such,
+    a_dead_forwarder_is_followed_by_the_next,
+    a_forwarder_that_fails_is_followed_by_the_next,
+    dead_forwarders_are_told_as_servfail,
+    without_forwarder_other_names_are_refused,
+    a_slow_question_does_not_hold_up_another,
+    the_zone_is_answered_while_all_forwarders_are_dead,
+);
+
+const BOTH: [Transport; 2] = [Transport::Udp, Transport::Tcp];
+
+/// A branch that runs alone, with forwarders at these ports of the test's own address.
+fn branch(version: Version, ports: &[u16]) -> Result<Site> {
+    let mut site = Site::with_module(version)?;
+    let addresses: Vec<String> = ports.iter().map(|port| forwarder(&site, *port).to_string()).collect();
+    if !addresses.is_empty() {
+        let line = format!("[dns]\nforwarder = {}", addresses.join(", "));
+        site.branch.edit_conf("res_synch.conf", "[dns]", &line)?;
+    }
+    site.branch.start()?;
+    until_ok("the branch to listen", GENEROUS, || {
+        ask(&site, "sip.voice.example.com.", RecordType::A).map(drop)
+    })?;
+    Ok(site)
+}
+
+fn forwarder(site: &Site, port: u16) -> SocketAddr {
+    SocketAddr::from((site.net.own_address(), port))
+}
+
+fn server(site: &Site) -> SocketAddr {
+    SocketAddr::from((site.branch.address(), 53))
+}
+
+fn ask(site: &Site, name: &str, record: RecordType) -> Result<Message> {
+    ask_with(server(site), &question(name, record)?, Transport::Udp)
+}
+
+fn code(message: &Message) -> ResponseCode {
+    message.metadata.response_code
+}
+
+/// A forwarder's answer: one address, whatever was asked.
+fn address(question: &Message, last: u8) -> Option<Message> {
+    let mut reply = reply_to(question);
+    let name = question.queries.first()?.name().clone();
+    reply.add_answer(Record::from_rdata(name, 60, RData::A(rdata::A::new(192, 0, 2, last))));
+    Some(reply)
+}
+
+fn the_zone_has_its_address_soa_and_ns(version: Version) -> Result {
+    let site = branch(version, &[])?;
+    for transport in BOTH {
+        let ask = |name, record| ask_with(server(&site), &question(name, record)?, transport);
+        // Nobody has said that the main lives, and default_state is failover.
+        let branch = RData::A(rdata::A(site.branch.address()));
+        for name in ["sip.voice.example.com.", "voice.example.com."] {
+            let answer = ask(name, RecordType::A)?;
+            assert!(answer.metadata.authoritative && code(&answer) == ResponseCode::NoError, "{answer}");
+            assert_eq!(answer.answers.iter().map(|record| &record.data).collect::<Vec<_>>(), [&branch]);
+            assert_eq!(answer.answers.first().map(|record| record.ttl), Some(5), "record_ttl");
+        }
+        let soa = ask("voice.example.com.", RecordType::SOA)?;
+        assert!(matches!(soa.answers.as_slice(), [one] if one.record_type() == RecordType::SOA), "{soa}");
+        let ns = ask("voice.example.com.", RecordType::NS)?;
+        assert!(matches!(ns.answers.as_slice(), [one] if one.record_type() == RecordType::NS), "{ns}");
+        assert!(ns.additionals.iter().any(|record| record.data == branch), "{ns}");
+    }
+    Ok(())
+}
+
+fn other_types_and_other_names_of_the_zone_are_denied_with_the_soa(version: Version) -> Result {
+    // A forwarder that knows everything: nothing of the zone may reach it.
+    let site = branch(version, &[5301])?;
+    let _all = Responder::start(forwarder(&site, 5301), |question| address(question, 66))?;
+    let cases = [
+        ("sip.voice.example.com.", RecordType::AAAA, ResponseCode::NoError),
+        ("sip.voice.example.com.", RecordType::SRV, ResponseCode::NoError),
+        ("voice.example.com.", RecordType::NAPTR, ResponseCode::NoError),
+        ("other.voice.example.com.", RecordType::A, ResponseCode::NXDomain),
+        ("_sip._udp.voice.example.com.", RecordType::SRV, ResponseCode::NXDomain),
+    ];
+    for transport in BOTH {
+        for (name, record, wanted) in cases {
+            let answer = ask_with(server(&site), &question(name, record)?, transport)?;
+            assert_eq!(code(&answer), wanted, "{answer}");
+            assert!(answer.answers.is_empty() && answer.metadata.authoritative, "{answer}");
+            let soa = answer.authorities.iter().map(Record::record_type).collect::<Vec<_>>();
+            assert_eq!(soa, [RecordType::SOA], "{answer}");
+        }
+    }
+    assert_eq!(site.status("DnsRelayed")?, "0");
+    Ok(())
+}
+
+fn names_keep_their_case_and_other_classes_are_refused(version: Version) -> Result {
+    let site = branch(version, &[])?;
+    let mut mixed = question("sip.voice.example.com.", RecordType::A)?;
+    for query in &mut mixed.queries {
+        // Not parsed as above: that makes all letters small.
+        query.set_name(Name::from_ascii("SiP.vOiCe.ExAmPlE.cOm.").context("a name")?);
+    }
+    let answer = ask_with(server(&site), &mixed, Transport::Udp)?;
+    let owner = answer.answers.first().context("an address")?.name.to_ascii();
+    assert_eq!(owner, "SiP.vOiCe.ExAmPlE.cOm.");
+    let mut chaos = question("sip.voice.example.com.", RecordType::A)?;
+    for query in &mut chaos.queries {
+        query.set_query_class(DNSClass::CH);
+    }
+    assert_eq!(code(&ask_with(server(&site), &chaos, Transport::Udp)?), ResponseCode::Refused);
+    let mut edns = question("sip.voice.example.com.", RecordType::A)?;
+    edns.set_edns(Edns::new());
+    let answer = ask_with(server(&site), &edns, Transport::Udp)?;
+    assert!(answer.edns.is_some() && answer.answers.len() == 1, "{answer}");
+    Ok(())
+}
+
+fn another_name_is_relayed_over_udp(version: Version) -> Result {
+    let site = branch(version, &[5301])?;
+    let _forwarder = Responder::start(forwarder(&site, 5301), |question| address(question, 7))?;
+    for transport in BOTH {
+        let answer = ask_with(server(&site), &question("www.example.org.", RecordType::A)?, transport)?;
+        assert_eq!(code(&answer), ResponseCode::NoError);
+        let data: Vec<_> = answer.answers.iter().map(|record| &record.data).collect();
+        assert_eq!(data, [&RData::A(rdata::A::new(192, 0, 2, 7))]);
+        assert!(!answer.metadata.authoritative && answer.metadata.recursion_available, "{answer}");
+    }
+    assert_eq!(site.status("DnsRelayed")?, "2");
+    Ok(())
+}
+
+fn a_cut_answer_is_fetched_over_tcp(version: Version) -> Result {
+    let site = branch(version, &[5301])?;
+    let at = forwarder(&site, 5301);
+    let _udp = Responder::start(at, |question| {
+        let mut reply = reply_to(question);
+        reply.metadata.truncation = true;
+        Some(reply)
+    })?;
+    let _tcp = Responder::start_tcp(at, |question| {
+        let mut reply = reply_to(question);
+        let name = question.queries.first()?.name().clone();
+        for last in 0..60 {
+            let data = RData::A(rdata::A::new(192, 0, 2, last));
+            reply.add_answer(Record::from_rdata(name.clone(), 60, data));
+        }
+        Some(reply)
+    })?;
+    let long = question("long.example.org.", RecordType::A)?;
+    let whole = ask_with(server(&site), &long, Transport::Tcp)?;
+    assert_eq!((whole.answers.len(), whole.metadata.truncation), (60, false));
+    // 60 addresses don't fit into 512 octets: the client is told to come by TCP, too.
+    let cut = ask_with(server(&site), &long, Transport::Udp)?;
+    assert!(cut.metadata.truncation, "{cut}");
+    Ok(())
+}
+
+fn an_answer_that_does_not_exist_is_relayed_as_such(version: Version) -> Result {
+    let site = branch(version, &[5301, 5302])?;
+    let _first = Responder::start(forwarder(&site, 5301), |question| {
+        let mut reply = reply_to(question);
+        reply.metadata.response_code = ResponseCode::NXDomain;
+        Some(reply)
+    })?;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let _second = Responder::start(forwarder(&site, 5302), move |question| {
+        count.fetch_add(1, Ordering::Relaxed);
+        address(question, 66)
+    })?;
+    let answer = ask(&site, "nobody.example.org.", RecordType::A)?;
+    assert_eq!(code(&answer), ResponseCode::NXDomain);
+    assert_eq!(asked.load(Ordering::Relaxed), 0, "that was an answer: the second has nothing to add");
+    Ok(())
+}
+
+fn a_dead_forwarder_is_followed_by_the_next(version: Version) -> Result {
+    // Nobody is at the first port; at the second somebody who never answers; the third answers.
+    for ports in [[5301, 5303].as_slice(), &[5302, 5303]] {
+        let site = branch(version, ports)?;
+        let _silent = Responder::start(forwarder(&site, 5302), |_| None)?;
+        let _alive = Responder::start(forwarder(&site, 5303), |question| address(question, 3))?;
+        let answer = ask(&site, "www.example.org.", RecordType::A)?;
+        let data: Vec<_> = answer.answers.iter().map(|record| &record.data).collect();
+        assert_eq!(data, [&RData::A(rdata::A::new(192, 0, 2, 3))]);
+    }
+    Ok(())
+}
+
+fn a_forwarder_that_fails_is_followed_by_the_next(version: Version) -> Result {
+    let site = branch(version, &[5301, 5302, 5303])?;
+    let fails = |code| {
+        move |question: &Message| {
+            let mut reply = reply_to(question);
+            reply.metadata.response_code = code;
+            Some(reply)
+        }
+    };
+    let _first = Responder::start(forwarder(&site, 5301), fails(ResponseCode::ServFail))?;
+    let _second = Responder::start(forwarder(&site, 5302), fails(ResponseCode::Refused))?;
+    let _third = Responder::start(forwarder(&site, 5303), |question| address(question, 3))?;
+    assert_eq!(ask(&site, "www.example.org.", RecordType::A)?.answers.len(), 1);
+    Ok(())
+}
+
+fn dead_forwarders_are_told_as_servfail(version: Version) -> Result {
+    let site = branch(version, &[5301, 5302, 5303])?;
+    let _silent = Responder::start(forwarder(&site, 5302), |_| None)?;
+    for transport in BOTH {
+        let answer = ask_with(server(&site), &question("www.example.org.", RecordType::A)?, transport)?;
+        assert_eq!(code(&answer), ResponseCode::ServFail);
+        assert!(answer.answers.is_empty());
+    }
+    assert_eq!(site.status("DnsRelayFailed")?, "2");
+    Ok(())
+}
+
+fn without_forwarder_other_names_are_refused(version: Version) -> Result {
+    let site = branch(version, &[])?;
+    for name in ["www.example.org.", "example.com.", "com.", "."] {
+        let answer = ask(&site, name, RecordType::A)?;
+        assert_eq!(code(&answer), ResponseCode::Refused, "{answer}");
+    }
+    assert_eq!(site.status("DnsRefused")?, "4");
+    Ok(())
+}
+
+fn a_slow_question_does_not_hold_up_another(version: Version) -> Result {
+    let site = branch(version, &[5301, 5302])?;
+    let slow = Name::from_ascii("slow.example.org.").context("a name")?;
+    let answers = move |question: &Message| match question.queries.first() {
+        Some(asked) if *asked.name() == slow => None,
+        _ => address(question, 1),
+    };
+    let _first = Responder::start(forwarder(&site, 5301), answers.clone())?;
+    let _second = Responder::start(forwarder(&site, 5302), answers)?;
+    // Order, not speed: on a machine that stands still meanwhile, it is tried again.
+    until_ok("an answer while another is waited for", GENEROUS, || {
+        let at = server(&site);
+        let waiting =
+            spawn(move || ask_with(at, &question("slow.example.org.", RecordType::A)?, Transport::Udp));
+        let quick = ask(&site, "quick.example.org.", RecordType::A);
+        let first = !waiting.is_finished();
+        let late = waiting.join().map_err(|_| Error::new("the slow question panicked"))??;
+        assert_eq!(code(&late), ResponseCode::ServFail);
+        match first && quick?.answers.len() == 1 {
+            true => Ok(()),
+            false => Err(Error::new("the slow one was answered first")),
+        }
+    })
+}
+
+fn the_zone_is_answered_while_all_forwarders_are_dead(version: Version) -> Result {
+    let site = branch(version, &[5301, 5302])?;
+    let _first = Responder::start(forwarder(&site, 5301), |_| None)?;
+    let _second = Responder::start(forwarder(&site, 5302), |_| None)?;
+    until_ok("the zone while others wait", GENEROUS, || {
+        let at = server(&site);
+        let many = (0..20).map(|number| {
+            spawn(move || {
+                ask_with(at, &question(&format!("n{number}.example.org."), RecordType::A)?, Transport::Udp)
+            })
+        });
+        let waiting: Vec<_> = many.collect();
+        let own = ask(&site, "sip.voice.example.com.", RecordType::A);
+        let first = waiting.iter().all(|thread| !thread.is_finished());
+        for thread in waiting {
+            let late = thread.join().map_err(|_| Error::new("a question panicked"))??;
+            assert_eq!(code(&late), ResponseCode::ServFail);
+        }
+        match first && own?.answers.len() == 1 {
+            true => Ok(()),
+            false => Err(Error::new("another was answered first")),
+        }
+    })
+}

@@ -1,0 +1,219 @@
+//! The users of the site, from the main to the branch: what works, and what is said when it can't.
+
+use lab::wait::{GENEROUS, until, until_value};
+use lab::{Asterisk, Context, Result, Site, Version};
+
+lab::on_22_and_16!(
+    a_changed_user_is_live_after_a_sync,
+    the_timer_syncs_by_itself,
+    a_wrong_password_is_named_and_heals,
+    an_account_without_class_pings_but_syncs_nothing,
+    a_missing_file_is_named_and_the_users_stay,
+    a_filter_that_matches_nobody_is_no_empty_site,
+    users_survive_a_restart_without_the_main,
+    a_forgotten_include_is_named_and_heals,
+    an_output_that_is_a_folder_is_named_and_heals,
+);
+
+lab::tests_on!(
+    on_22_alone,
+    V22,
+    an_incomplete_user_is_left_out,
+    a_user_that_the_driver_refuses_takes_nobody_else_along
+);
+lab::tests_on!(on_16_alone, V16, a_user_that_only_calls_is_synced);
+
+/// The users that the lab's main has for this site.
+const USERS: [&str; 3] = ["1001", "1002", "1003"];
+
+fn assert_users_stay(site: &Site, file: &str) -> Result {
+    assert_eq!(site.synced_file()?, file);
+    assert_eq!(site.branch.live_users()?, USERS);
+    assert_eq!(site.status("Users")?, "3");
+    Ok(())
+}
+
+fn edit_manager(main: &Asterisk, from: &str, to: &str) -> Result {
+    main.edit_conf("manager.conf", from, to)?;
+    if main.pid().is_ok() {
+        main.rx("manager reload")?;
+    }
+    Ok(())
+}
+
+fn a_changed_user_is_live_after_a_sync(version: Version) -> Result {
+    let site = Site::synced(version)?;
+    site.branch.wait_live("1001", "Alice")?;
+    site.edit_users("Alice <1001>", "Alicia <1001>")?;
+    site.sync()?;
+    site.branch.wait_live("1001", "Alicia")?;
+    site.wait_status("SyncVersion", "2")?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.branch.live_users()?, USERS);
+    Ok(())
+}
+
+fn the_timer_syncs_by_itself(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    site.branch.edit_conf("res_synch.conf", "interval = 300", "interval = 1")?;
+    site.start()?;
+    site.wait_status("Sync", "Synced")?;
+    site.edit_users("Alice <1001>", "Alicia <1001>")?;
+    site.branch.wait_live("1001", "Alicia")
+}
+
+fn a_wrong_password_is_named_and_heals(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    edit_manager(&site.main, "SomePasswordHere", "another")?;
+    site.start()?;
+    site.wait_status("Monitor", "Failed")?;
+    // The first probes may have come before the main was up.
+    let reason = || site.status("MonitorReason");
+    until_value("the reason", GENEROUS, reason, |reason| reason.contains("login refused"))?;
+    assert_eq!(site.status("Monitor")?, "Failed");
+    site.wait_unsynced("login refused")?;
+    assert!(!site.synced_path().exists());
+    assert!(!site.branch.log().contains("SomePasswordHere"));
+
+    edit_manager(&site.main, "another", "SomePasswordHere")?;
+    site.wait_status("Monitor", "Stable")?;
+    // Nobody asked for it: the return of the main is reason enough.
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.branch.live_users()?, USERS);
+    Ok(())
+}
+
+fn an_account_without_class_pings_but_syncs_nothing(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    edit_manager(&site.main, "write = system", "write =")?;
+    site.start()?;
+    let reason = site.wait_unsynced("GetConfig refused")?;
+    assert!(reason.contains("Permission denied"), "{reason}");
+    site.wait_status("Monitor", "Stable")?;
+    site.wait_status("Service", "Normal")?;
+    assert!(!site.synced_path().exists());
+    Ok(())
+}
+
+fn a_missing_file_is_named_and_the_users_stay(version: Version) -> Result {
+    let site = Site::synced(version)?;
+    let file = site.synced_file()?;
+    let missing = version.synced_files().last().copied().unwrap_or_default();
+    let text = site.main.read_conf(missing)?;
+    std::fs::remove_file(site.main.path("etc").join(missing)).context(missing)?;
+    site.sync()?;
+    site.wait_unsynced(missing)?;
+    assert_users_stay(&site, &file)?;
+
+    site.main.write_conf(missing, &text)?;
+    site.sync()?;
+    site.wait_status("Sync", "Synced")
+}
+
+fn a_filter_that_matches_nobody_is_no_empty_site(version: Version) -> Result {
+    let site = Site::synced(version)?;
+    let file = site.synced_file()?;
+    site.edit_users("accountcode=HeadOffice", "accountcode=Elsewhere")?;
+    // Not even an operator who insists empties the site.
+    for _ in 0..2 {
+        site.sync()?;
+        site.wait_unsynced("none of the")?;
+    }
+    assert_users_stay(&site, &file)?;
+
+    site.edit_users("accountcode=Elsewhere", "accountcode=HeadOffice")?;
+    site.sync()?;
+    site.wait_status("Sync", "Synced")?;
+    site.branch.edit_conf("res_synch.conf", "^HeadOffice$", "^Nowhere$")?;
+    site.branch.rx("module reload res_synch.so")?;
+    site.wait_unsynced("filter_value = ^Nowhere$")?;
+    assert_users_stay(&site, &file)
+}
+
+fn users_survive_a_restart_without_the_main(version: Version) -> Result {
+    let mut site = Site::synced(version)?;
+    let file = site.synced_file()?;
+    site.main.kill_9()?;
+    site.branch.stop()?;
+    site.branch.start()?;
+    site.wait_unsynced("cannot connect")?;
+    assert_users_stay(&site, &file)?;
+    assert_eq!(site.status("SyncVersion")?, "1");
+    site.wait_status("Service", "Failover")
+}
+
+fn a_forgotten_include_is_named_and_heals(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    let line = format!("#tryinclude {}", version.synced_file());
+    site.branch.edit_conf(version.including_file(), &line, "")?;
+    site.start()?;
+    let reason = site.wait_unsynced(&line)?;
+    assert!(reason.contains(version.including_file()) && reason.contains("3 of 3"), "{reason}");
+    assert!(site.branch.live_users()?.is_empty());
+
+    let conf = site.branch.read_conf(version.including_file())?;
+    site.branch.write_conf(version.including_file(), &format!("{conf}\n{line}\n"))?;
+    site.sync()?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.branch.live_users()?, USERS);
+    Ok(())
+}
+
+fn an_output_that_is_a_folder_is_named_and_heals(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    std::fs::create_dir(site.synced_path()).context("the folder")?;
+    site.start()?;
+    site.wait_unsynced("is not a regular file")?;
+    std::fs::remove_dir(site.synced_path()).context("the folder")?;
+    site.sync()?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.branch.live_users()?, USERS);
+    Ok(())
+}
+
+fn an_incomplete_user_is_left_out(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    site.main.edit_conf("pjsip.aor.conf", "[1001](desk-phone-aor)", "")?;
+    site.main.edit_conf("pjsip.auth.conf", "[1002-auth]", "[1002-lost]")?;
+    site.start()?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.branch.live_users()?, ["1003"]);
+    let users = site.branch.rx("synch show users")?;
+    for line in [
+        "1 of 1 users",
+        "left out: 1001: its aors '1001' is in none of the files",
+        "left out: 1002: its auth '1002-auth' is in none of the files",
+    ] {
+        assert!(users.contains(line), "{users}");
+    }
+    assert_eq!(site.status("UsersLeftOut")?, "2");
+    assert!(!site.synced_file()?.contains("100[12]"));
+    Ok(())
+}
+
+/// A new endpoint that the branch's PJSIP refuses is not live: that is said, and the others work.
+fn a_user_that_the_driver_refuses_takes_nobody_else_along(version: Version) -> Result {
+    let site = Site::synced(version)?;
+    let bad = "[1004](desk-phone-endpoint)\naors=1004\naccountcode=HeadOffice\ndtmf_mode=by-pigeon\n";
+    site.edit_users("[2001]", &format!("{bad}\n[2001]"))?;
+    site.main.edit_conf("pjsip.aor.conf", "[2001]", "[1004](desk-phone-aor)\n\n[2001]")?;
+    site.sync()?;
+    let reason = site.wait_unsynced("1 of 4 users are not live")?;
+    assert!(reason.contains("1004 the first"), "{reason}");
+    assert_eq!(site.branch.live_users()?, USERS);
+    Ok(())
+}
+
+/// `type=user` in chan_sip: it may call and can't be called, and is no peer in chan_sip's lists.
+fn a_user_that_only_calls_is_synced(version: Version) -> Result {
+    let site = Site::synced(version)?;
+    let conf = site.main.read_conf(version.users_file())?;
+    let user = "[1004]\ntype=user\nsecret=secret-1004\ncontext=from-internal\naccountcode=HeadOffice\n";
+    site.main.write_conf(version.users_file(), &format!("{conf}\n{user}"))?;
+    site.sync()?;
+    site.wait_status("Users", "4")?;
+    site.wait_status("Sync", "Synced")?;
+    until("1004 to be live", GENEROUS, || {
+        site.branch.rx("sip show users").is_ok_and(|users| users.contains("1004"))
+    })
+}
