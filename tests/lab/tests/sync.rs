@@ -12,6 +12,7 @@ lab::on_22_and_16!(
     a_filter_that_matches_nobody_is_no_empty_site,
     users_survive_a_restart_without_the_main,
     a_forgotten_include_is_named_and_heals,
+    a_file_of_somebody_else_is_not_replaced,
     an_output_that_is_a_folder_is_named_and_heals,
 );
 
@@ -148,11 +149,25 @@ fn a_forgotten_include_is_named_and_heals(version: Version) -> Result {
     site.branch.edit_conf(version.including_file(), &line, "")?;
     site.start()?;
     let reason = site.wait_unsynced(&line)?;
-    assert!(reason.contains(version.including_file()) && reason.contains("3 of 3"), "{reason}");
+    assert!(reason.contains(version.including_file()) && reason.contains("no user is live"), "{reason}");
     assert!(site.branch.live_users()?.is_empty());
 
     let conf = site.branch.read_conf(version.including_file())?;
     site.branch.write_conf(version.including_file(), &format!("{conf}\n{line}\n"))?;
+    site.sync()?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.branch.live_users()?, USERS);
+    Ok(())
+}
+
+fn a_file_of_somebody_else_is_not_replaced(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    let text = "; by hand\n";
+    site.branch.write_conf(version.synced_file(), text)?;
+    site.start()?;
+    site.wait_unsynced("was not written by res_synch")?;
+    assert_eq!(site.branch.read_conf(version.synced_file())?, text);
+    site.branch.write_conf(version.synced_file(), "")?;
     site.sync()?;
     site.wait_status("Sync", "Synced")?;
     assert_eq!(site.branch.live_users()?, USERS);
