@@ -11,7 +11,7 @@ mod asterisk {
     use std::{env, fs, path::PathBuf, process};
 
     /// What of Asterisk the module uses. A name that isn't here can't be called.
-    const FUNCTIONS: &str = "ast_(cli|cli_unregister|cli_allow_at_shutdown|log|free_ptr|get_version_num|strftime|localtime|db_(put|get_allocated|del)\
+    const FUNCTIONS: &str = "ast_(cli|cli_unregister|cli_allow_at_shutdown|cli_completion_add|log|free_ptr|get_version_num|strftime|localtime|db_(put|get_allocated|del)\
         |config_load2|config_destroy|category_browse|variable_browse|manager_register2|manager_unregister\
         |hook_send_action|module_reload|pthread_create_stack)|__ast_(cli_register|module_ref|module_unref\
         |manager_event_multichan)|astman_(append|get_header|send_error|send_ack|send_listack\

@@ -45,6 +45,9 @@ pub enum ControlError {
     /// Nobody takes commands out of the queue as fast as they come.
     #[error("too many commands are waiting; try again in a moment")]
     Full,
+    /// It waits in the queue; the engine is busy with something else.
+    #[error("it was taken, but is not in force yet; see 'synch show status' in a moment")]
+    Slow,
     /// The engine has ended.
     #[error("synch is not running; see Asterisk's log, then 'module reload res_synch.so'")]
     Gone,
@@ -127,14 +130,17 @@ impl Control {
     /// for the status next sees the effect.
     ///
     /// # Errors
-    /// As [`Control::send`].
+    /// As [`Control::send`], or the engine has not come to it yet.
     pub fn send_and_see(&self, command: Command) -> Result<Arc<Snapshot>, ControlError> {
         let number = self.send(command)?;
         let end = Instant::now() + TAKEN_IN;
         loop {
             let snapshot = self.snapshot();
-            if snapshot.handled >= number || Instant::now() >= end {
+            if snapshot.handled >= number {
                 return Ok(snapshot);
+            }
+            if Instant::now() >= end {
+                return Err(ControlError::Slow);
             }
             thread::sleep(LOOK_AGAIN);
         }

@@ -6,6 +6,8 @@ use std::{
     time::SystemTime,
 };
 
+use once_cell::sync::OnceCell;
+
 use super::{current, guard::guard, host, sys, text};
 use crate::cli::{Answer, COMMANDS, CliCommand};
 
@@ -22,41 +24,47 @@ struct Entry {
     command: &'static CliCommand,
 }
 
-/// The registered commands; unregistered when dropped.
-pub(super) struct Registered(Vec<*mut Entry>);
+/// Addresses of the entries.
+struct Entries(Vec<*mut Entry>);
 
-// SAFETY: the entries are written by Asterisk under its own lock; we only hand their addresses back.
-unsafe impl Send for Registered {}
+// SAFETY: the entries are written by Asterisk under its own lock; we only hand their addresses over.
+unsafe impl Send for Entries {}
 // SAFETY: as above; nothing is read through a shared reference.
-unsafe impl Sync for Registered {}
+unsafe impl Sync for Entries {}
 
-/// Registers every command.
-pub(super) fn register() -> Registered {
-    let mut registered = Registered(Vec::new());
-    for command in &COMMANDS {
+/// Made once per image and never freed: ast_cli_unregister() refuses a command that is running, and says nothing of
+/// it, so Asterisk may keep a pointer to an entry beyond the unload. Registered again, it is known as the same.
+static ENTRIES: OnceCell<Entries> = OnceCell::new();
+
+fn entries() -> &'static [*mut Entry] {
+    let make = |command: &'static CliCommand| {
         let entry = sys::ast_cli_entry {
             summary: command.summary.as_ptr(),
             handler: Some(handle),
             ..Default::default()
         };
-        let entry = Box::into_raw(Box::new(Entry { entry, command }));
-        registered.0.push(entry);
-        // SAFETY: the entry stays where it is until `drop` has unregistered it; the module is our own.
+        Box::into_raw(Box::new(Entry { entry, command }))
+    };
+    &ENTRIES.get_or_init(|| Entries(COMMANDS.iter().map(make).collect())).0
+}
+
+/// The registered commands; unregistered when dropped.
+pub(super) struct Registered;
+
+/// Registers every command.
+pub(super) fn register() -> Registered {
+    for &entry in entries() {
+        // SAFETY: the entry lives as long as the process; the module is our own.
         unsafe { sys::__ast_cli_register(&raw mut (*entry).entry, sys::synch_module()) };
     }
-    registered
+    Registered
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        for entry in self.0.drain(..) {
-            // SAFETY: registered by `register`. Asterisk refuses this only while the command runs, and then it
-            // holds a reference that keeps the module from being unloaded at all.
-            let refused = unsafe { sys::ast_cli_unregister(&raw mut (*entry).entry) };
-            if refused == 0 {
-                // SAFETY: made by Box::into_raw and, unregistered, no longer known to Asterisk.
-                drop(unsafe { Box::from_raw(entry) });
-            }
+        for &entry in entries() {
+            // SAFETY: the entry lives as long as the process, whether or not Asterisk lets go of it.
+            unsafe { sys::ast_cli_unregister(&raw mut (*entry).entry) };
         }
     }
 }
@@ -85,29 +93,30 @@ extern "C" fn handle(
                 SUCCESS
             }
             // SAFETY: outside CLI_INIT Asterisk passes the arguments, alive during the call.
-            sys::CLI_GENERATE => unsafe { complete(command, &*args) },
+            sys::CLI_GENERATE => unsafe {
+                complete(command, &*args);
+                ptr::null_mut()
+            },
             // SAFETY: as above.
             _ => unsafe { run(command, &*args) },
         }
     })
 }
 
-/// The n-th completion of the word, or NULL.
+/// Gives Asterisk every completion of the word, at the first of its questions; it asks for the n-th.
 ///
 /// # Safety
 /// `args` are those of a CLI_GENERATE call.
-unsafe fn complete(command: &CliCommand, args: &sys::ast_cli_args) -> *mut c_char {
-    let Some(control) = current::control() else { return ptr::null_mut() };
+unsafe fn complete(command: &CliCommand, args: &sys::ast_cli_args) {
+    let (Some(control), 0) = (current::control(), args.n) else { return };
     // SAFETY: `word` is NUL-terminated, by Asterisk's CLI.
     let word = unsafe { text::from_c(args.word) };
     let position = usize::try_from(args.pos).unwrap_or_default();
-    let wanted = usize::try_from(args.n).unwrap_or_default();
     let candidates = (command.complete)(&control.snapshot(), position);
-    let found = candidates.into_iter().filter(|candidate| candidate.starts_with(&word)).nth(wanted);
-    found.map_or(ptr::null_mut(), |found| {
-        // SAFETY: the shim copies a NUL-terminated string; Asterisk frees the copy.
-        unsafe { sys::synch_strdup(text::to_c(&found).as_ptr()) }
-    })
+    for candidate in candidates.iter().filter(|candidate| candidate.starts_with(&word)) {
+        // SAFETY: the shim copies a NUL-terminated string; Asterisk takes the copy over and frees it.
+        unsafe { sys::ast_cli_completion_add(sys::synch_strdup(text::to_c(candidate).as_ptr())) };
+    }
 }
 
 /// # Safety

@@ -33,9 +33,8 @@ extern "C" fn synch_load() -> c_int {
 fn load() -> Result<(), Vec<String>> {
     version::check().map_err(|problem| vec![problem])?;
     let settings = settings()?;
-    instance::start(settings).map_err(|error| {
-        vec![format!("No thread for synch could be made: {error}. The module is not loaded.")]
-    })
+    instance::start(settings)
+        .map_err(|error| vec![format!("synch could not be started: {error}. The module is not loaded.")])
 }
 
 /// Takes the settings in the file, or keeps the old ones.

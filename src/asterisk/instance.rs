@@ -3,7 +3,10 @@
 //! The image stays mapped (`-z nodelete`), so load runs many times in it and nothing may be left over from the time
 //! before.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use super::{cli, current, host::Asterisk, manager, thread::Supervisor};
 use crate::{control::Control, engine, gate::Gate, settings::Settings};
@@ -23,8 +26,12 @@ struct Instance {
 /// Starts everything.
 ///
 /// # Errors
-/// No thread could be made.
-pub(super) fn start(settings: Settings) -> std::io::Result<()> {
+/// No thread could be made, or an earlier life of the module can't be ended yet.
+pub(super) fn start(settings: Settings) -> io::Result<()> {
+    // After a forced unload (`module unload -h`) that we had refused, everything still runs.
+    if !stop() {
+        return Err(io::Error::other("it still runs since a forced unload, in the middle of a reload"));
+    }
     let gate = Arc::new(Gate::default());
     let (control, engine) = engine::prepare(Arc::new(Asterisk), Arc::new(settings), Arc::clone(&gate));
     let supervisor = Supervisor::start(move || engine.run())?;

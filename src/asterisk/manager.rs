@@ -47,7 +47,8 @@ pub(super) fn register() -> Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         for action in &ACTIONS {
-            // SAFETY: the name is a constant; Asterisk waits for a running call to end.
+            // SAFETY: the name is a constant. A call that runs meanwhile is of code that stays mapped, and finds
+            // no engine.
             unsafe { sys::ast_manager_unregister(action.name.as_ptr()) };
         }
     }
@@ -61,8 +62,8 @@ fn documentation() -> PathBuf {
 
 /// The handler of all actions. Another result than 0 would end the caller's session.
 extern "C" fn handle(session: *mut sys::mansession, message: *const sys::message) -> c_int {
-    guard(0, || {
-        let request = Request { session, message };
+    let request = Request { session, message };
+    let answered = guard(false, || {
         let name = request.header(c"Action");
         let action = ACTIONS.iter().find(|action| action.name.to_string_lossy().eq_ignore_ascii_case(&name));
         match (action, current::control()) {
@@ -73,8 +74,13 @@ extern "C" fn handle(session: *mut sys::mansession, message: *const sys::message
             }
             _ => request.error("synch is not running"),
         }
-        0
-    })
+        true
+    });
+    if !answered {
+        // The caller would wait for ever. What can panic has run; this can't.
+        guard((), || request.error("synch failed to answer; see Asterisk's log"));
+    }
+    0
 }
 
 /// One call of an action, alive during that call.

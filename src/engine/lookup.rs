@@ -1,26 +1,37 @@
 //! The address of the main where `[main] host` is a name: looked up beside the probe, never inside it.
 //!
-//! getaddrinfo() can't be bounded and can't be interrupted, and DNS is just what an outage takes away. So a thread
-//! of its own asks, whoever needs the address takes the last one known, and only the very first answer is waited
-//! for.
+//! getaddrinfo() can be neither bounded nor interrupted, and DNS is just what an outage takes away. So a thread of
+//! its own asks, whoever needs the address takes the last one known, and only the very first answer is waited for.
+//! Nobody waits for that thread either: where it is stuck at the end, it is left to end by itself. It holds nothing
+//! but its own few values, and the image stays mapped (`-z nodelete`).
 
 use std::{
+    convert::Infallible,
+    io,
     net::{SocketAddr, ToSocketAddrs},
-    sync::Arc,
-    time::Instant,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
-use super::worker::{Stop, Worker};
-use crate::{gate::Gate, settings::Main};
+use crate::settings::Main;
+
+/// An idle thread ends well within this.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// Where the main is, as far as known.
 pub(super) struct Lookup {
     shared: Arc<Shared>,
-    ask: Sender<()>,
-    _worker: Option<Worker>,
+    ask: Option<Sender<()>>,
+    /// Disconnected when the thread has ended.
+    ended: Receiver<Infallible>,
+    thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -33,14 +44,17 @@ struct Shared {
 #[derive(Default)]
 struct Known {
     address: Option<SocketAddr>,
-    problem: Option<String>,
+    problem: String,
+    /// Counts the answers, so that whoever waits knows a new one.
+    answers: u64,
 }
 
-/// Asks for the address; cheap to clone.
+/// Asks for the address, for one worker.
 #[derive(Clone)]
 pub(super) struct Address {
     shared: Arc<Shared>,
-    ask: Sender<()>,
+    ask: Option<Sender<()>>,
+    cancelled: Arc<AtomicBool>,
 }
 
 impl Lookup {
@@ -48,31 +62,43 @@ impl Lookup {
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub(super) fn start(
-        main: &Main,
-        gate: &Arc<Gate>,
-        panicked: impl Fn() + Send + 'static,
-    ) -> std::io::Result<Self> {
+    pub(super) fn start(main: &Main) -> io::Result<Self> {
         let fixed = main.host.parse().ok().map(|address| SocketAddr::new(address, main.port));
         let shared = Arc::new(Shared {
             host: main.host.clone(),
             port: main.port,
-            known: Mutex::new(Known { address: fixed, problem: None }),
+            known: Mutex::new(Known { address: fixed, ..Known::default() }),
             answered: Condvar::new(),
         });
+        let (running, ended) = bounded::<Infallible>(0);
+        if fixed.is_some() {
+            return Ok(Self { shared, ask: None, ended, thread: None });
+        }
         let (ask, asked) = bounded(1);
-        let worker = if fixed.is_some() {
-            None
-        } else {
-            let (shared, gate) = (Arc::clone(&shared), Arc::clone(gate));
-            Some(Worker::start("lookup", || {}, panicked, move |stop| shared.serve(stop, &asked, &gate))?)
-        };
-        Ok(Self { shared, ask, _worker: worker })
+        let own = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("synch/lookup".to_owned()).spawn(move || {
+            while asked.recv().is_ok() {
+                own.look_up();
+            }
+            drop(running);
+        })?;
+        Ok(Self { shared, ask: Some(ask), ended, thread: Some(thread) })
     }
 
     /// For a worker that needs the address.
     pub(super) fn address(&self) -> Address {
-        Address { shared: Arc::clone(&self.shared), ask: self.ask.clone() }
+        Address { shared: Arc::clone(&self.shared), ask: self.ask.clone(), cancelled: Arc::default() }
+    }
+}
+
+impl Drop for Lookup {
+    /// The workers, who hold the other ways to ask, have been told to end before.
+    fn drop(&mut self) {
+        self.ask = None;
+        let Some(thread) = self.thread.take() else { return };
+        if self.ended.recv_timeout(LINGER) == Err(RecvTimeoutError::Disconnected) {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -80,58 +106,65 @@ impl Address {
     /// The address, for a connection to be made now. A name is asked for again at each call, for the next one.
     ///
     /// # Errors
-    /// The name has no address, or no answer came until the deadline.
+    /// The name has no address, no answer came until the deadline, or [`Address::cancel`] was called.
     pub(super) fn get(&self, deadline: Instant) -> Result<SocketAddr, String> {
-        // Full: a look-up is waiting already. Disconnected: the address is fixed.
-        let _ = self.ask.try_send(());
         let mut known = self.shared.known.lock();
-        while known.address.is_none() && known.problem.is_none() {
-            if self.shared.answered.wait_until(&mut known, deadline).timed_out() {
-                break;
+        let seen = known.answers;
+        if let Some(ask) = &self.ask {
+            // Full: a question is waiting already.
+            let _ = ask.try_send(());
+        }
+        let host = &self.shared.host;
+        loop {
+            if let Some(address) = known.address {
+                return Ok(address);
+            }
+            if known.answers > seen {
+                return Err(known.problem.clone());
+            }
+            let cancelled = self.cancelled.load(Ordering::Relaxed);
+            if cancelled || self.shared.answered.wait_until(&mut known, deadline).timed_out() {
+                return Err(format!("no answer to the look-up of {host}"));
             }
         }
-        known.address.ok_or_else(|| {
-            let host = &self.shared.host;
-            known.problem.take().unwrap_or_else(|| format!("no answer to the look-up of {host}"))
-        })
+    }
+
+    /// The same address, for another worker: it is cancelled by itself.
+    pub(super) fn for_another(&self) -> Self {
+        Self { cancelled: Arc::default(), ..self.clone() }
+    }
+
+    /// Ends every [`Address::get`] of this worker, now and from now on.
+    pub(super) fn cancel(&self) {
+        let _known = self.shared.known.lock();
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.shared.answered.notify_all();
     }
 }
 
 impl Shared {
-    fn serve(&self, stop: &Stop, asked: &Receiver<()>, gate: &Arc<Gate>) {
-        /// Only the next question or the end matter.
-        const LONG: std::time::Duration = std::time::Duration::from_secs(3600);
-        loop {
-            match stop.or_receive(asked, Instant::now() + LONG) {
-                Ok(None) => continue,
-                Ok(Some(())) => {}
-                Err(_) => return,
-            }
-            // An unload must not wait for getaddrinfo(), so it is refused meanwhile.
-            let Some(_inside) = gate.enter() else { return };
-            let result = (self.host.as_str(), self.port).to_socket_addrs();
-            let mut known = self.known.lock();
-            match result.map(|mut addresses| addresses.next()) {
-                Ok(Some(address)) => *known = Known { address: Some(address), problem: None },
-                Ok(None) => known.problem = Some(format!("{} has no address", self.host)),
-                Err(error) => known.problem = Some(format!("{} can't be looked up: {error}", self.host)),
-            }
-            self.answered.notify_all();
+    fn look_up(&self) {
+        let result = (self.host.as_str(), self.port).to_socket_addrs();
+        let mut known = self.known.lock();
+        match result.map(|mut addresses| addresses.next()) {
+            Ok(Some(address)) => known.address = Some(address),
+            Ok(None) => known.problem = format!("{} has no address", self.host),
+            Err(error) => known.problem = format!("{} can't be looked up: {error}", self.host),
         }
+        known.answers += 1;
+        self.answered.notify_all();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::settings::Secret;
 
     fn lookup(host: &str) -> Lookup {
         let main =
             Main { host: host.to_owned(), port: 5038, username: String::new(), secret: Secret::new("") };
-        Lookup::start(&main, &Arc::new(Gate::default()), || {}).unwrap()
+        Lookup::start(&main).unwrap()
     }
 
     fn soon() -> Instant {
@@ -149,9 +182,27 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_address_is_told_with_the_name() {
+    fn a_name_without_address_is_told_with_the_name_to_everybody_who_waits() {
         // RFC 6761 section 6.4: .invalid never has an address.
-        let problem = lookup("main.invalid").address().get(soon()).unwrap_err();
-        assert!(problem.contains("main.invalid"), "{problem}");
+        let lookup = lookup("main.invalid");
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                let address = lookup.address();
+                scope.spawn(move || assert!(address.get(soon()).unwrap_err().contains("main.invalid")));
+            }
+        });
+    }
+
+    #[test]
+    fn a_wait_for_an_answer_that_does_not_come_can_be_cancelled() {
+        // Nobody answers, as with a resolver that is silent.
+        let (ask, _asked) = bounded(1);
+        let shared =
+            Shared { host: "x".to_owned(), port: 1, known: Mutex::default(), answered: Condvar::new() };
+        let address = Address { shared: Arc::new(shared), ask: Some(ask), cancelled: Arc::default() };
+        let waiting = address.clone();
+        let waiter = thread::spawn(move || waiting.get(Instant::now() + Duration::from_secs(3600)));
+        address.cancel();
+        assert!(waiter.join().unwrap().is_err());
     }
 }

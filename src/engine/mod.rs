@@ -2,7 +2,7 @@
 //! the decisions into actions, and publishes the snapshot that everybody else reads.
 //!
 //! - `running`: what each event and command does
-//! - `worker`: a thread of ours
+//! - `workers`, `worker`: the threads that the settings ask for, and one of them
 //! - `lookup`: the address of the main
 //! - `probing`, `syncing`, `serving`: the bodies of the three workers
 //! - `history`: what changed when
@@ -14,6 +14,7 @@ mod running;
 mod serving;
 mod syncing;
 mod worker;
+mod workers;
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -23,7 +24,10 @@ use std::{
 
 use crossbeam_channel::{Receiver, after, bounded, select};
 
-use self::running::{Running, first_snapshot};
+use self::{
+    running::{Running, first_snapshot},
+    workers::Told,
+};
 use crate::{
     control::{COMMANDS_WAITING, Control, Numbered, Published},
     gate::Gate,
@@ -43,8 +47,15 @@ enum Event {
     Probed(Outcome),
     /// The sync is somewhere else than before.
     Synced(Arc<SyncStatus>),
-    /// The DNS server has something to say: its state, and how much that matters.
-    Dns(Level, String),
+    /// The DNS server has something to say.
+    Dns {
+        /// How much the news matters.
+        level: Level,
+        /// What is new.
+        news: String,
+        /// What all of it amounts to.
+        state: String,
+    },
     /// A worker panicked and will be run again.
     Panicked(&'static str),
 }
@@ -95,7 +106,7 @@ impl Engine {
             let step = select! {
                 recv(stop) -> _ => return,
                 recv(commands) -> command => command.map(Step::Command),
-                recv(events) -> event => event.map(Step::Event),
+                recv(events) -> told => told.map(Step::Told),
                 recv(try_again) -> _ => Ok(Step::StartWorkers),
             };
             let Ok(step) = step else { return };
@@ -111,7 +122,7 @@ impl Engine {
 /// What the loop has to do next.
 enum Step {
     Command(Numbered),
-    Event(Event),
+    Told(Told),
     StartWorkers,
 }
 

@@ -2,12 +2,11 @@
 
 use std::{io, time::Instant};
 
-use crossbeam_channel::Sender;
-
 use super::{
     Event,
     lookup::Address,
-    worker::{Stop, Stopped, Worker},
+    worker::{Role, Stop, Stopped, Worker},
+    workers::Teller,
 };
 use crate::{
     ami::{Hangup, Link, LinkError},
@@ -20,23 +19,28 @@ pub(super) struct Probing {
     main: Main,
     probe: Probe,
     address: Address,
-    events: Sender<Event>,
+    teller: Teller,
     hangup: Hangup,
 }
 
 impl Probing {
     /// For the main of these settings.
-    pub(super) fn new(settings: &Settings, address: Address, events: Sender<Event>) -> Self {
-        Self { main: settings.main.clone(), probe: settings.probe, address, events, hangup: Hangup::new() }
+    pub(super) fn new(settings: &Settings, address: Address, teller: Teller) -> Self {
+        Self { main: settings.main.clone(), probe: settings.probe, address, teller, hangup: Hangup::new() }
     }
 
     /// Starts the worker.
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub(super) fn start(self, panicked: impl Fn() + Send + 'static) -> io::Result<Worker> {
-        let hangup = self.hangup.clone();
-        Worker::start("probe", move || hangup.hang_up(), panicked, move |stop| self.run(stop))
+    pub(super) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+        let (hangup, address) = (self.hangup.clone(), self.address.clone());
+        let interrupt = move || {
+            hangup.hang_up();
+            address.cancel();
+        };
+        let panicked = self.teller.panicked("probe");
+        Worker::start(role, interrupt, panicked, move |stop| self.run(stop))
     }
 
     fn run(&self, stop: &Stop) {
@@ -44,7 +48,7 @@ impl Probing {
         loop {
             let start = Instant::now();
             let Ok(outcome) = self.ask(&mut link, start) else { return };
-            let _ = self.events.send(Event::Probed(outcome));
+            self.teller.tell(Event::Probed(outcome));
             if stop.wait_until(start + self.probe.interval) {
                 break;
             }

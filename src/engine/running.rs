@@ -5,16 +5,13 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::Receiver;
 
 use super::{
     Event, START_AGAIN, Start, Step,
     history::History,
-    lookup::Lookup,
-    probing,
-    serving::Serving,
-    syncing::{self, Order},
-    worker::Worker,
+    syncing::Order,
+    workers::{Told, Workers},
 };
 use crate::{
     control::{Command, Numbered},
@@ -29,17 +26,9 @@ use crate::{
 /// Where the mode is remembered across restarts.
 const MODE: &str = "mode";
 
-/// Orders that may wait for the sync worker: one sync does for all who asked for it.
-const ORDERS_WAITING: usize = 8;
-
-/// The engine in its loop. Workers first: they end before what they use.
+/// The engine in its loop.
 pub(super) struct Running {
-    probing: Option<Worker>,
-    syncing: Option<Worker>,
-    serving: Option<Serving>,
-    lookup: Option<Lookup>,
-    orders: (Sender<Order>, Receiver<Order>),
-    events: (Sender<Event>, Receiver<Event>),
+    workers: Workers,
     start: Start,
     settings: Arc<Settings>,
     monitor: Monitor,
@@ -54,12 +43,7 @@ impl Running {
         let mode = start.host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
         let snapshot = (*start.published.read()).clone();
         Self {
-            probing: None,
-            syncing: None,
-            serving: None,
-            lookup: None,
-            orders: bounded(ORDERS_WAITING),
-            events: unbounded(),
+            workers: Workers::new(),
             monitor: Monitor::new(settings.probe, Instant::now()),
             failover: Failover::new(mode),
             history: History::default(),
@@ -70,79 +54,41 @@ impl Running {
     }
 
     /// What the workers tell.
-    pub(super) fn events(&self) -> Receiver<Event> {
-        self.events.1.clone()
+    pub(super) fn events(&self) -> Receiver<Told> {
+        self.workers.events()
     }
 
     /// Takes one step.
     pub(super) fn take(&mut self, step: Step) {
         match step {
             Step::Command(command) => self.command(command),
-            Step::Event(event) => self.event(event),
+            Step::Told((from, event)) if self.workers.hold(from) => self.event(event),
+            // Of a worker that was replaced: it speaks of other settings.
+            Step::Told(_) => {}
             Step::StartWorkers => self.start_workers(),
         }
     }
 
     /// Starts what isn't running and should be.
     pub(super) fn start_workers(&mut self) {
-        let result = self.try_start_workers();
-        if let Err(error) = result {
+        let target = self.target();
+        if let Err(error) = self.workers.start(&self.start, &self.settings, target) {
             let again = START_AGAIN.as_secs();
-            self.log(
-                Level::Error,
-                &format!("No thread for synch could be made: {error}; tried again in {again} s."),
-            );
+            let text = format!("No thread for synch could be made: {error}; tried again in {again} s.");
+            self.log(Level::Error, &text);
         }
-    }
-
-    fn try_start_workers(&mut self) -> std::io::Result<()> {
-        // DNS first: phones that ask while the rest starts shall have an answer.
-        if let (None, Some(dns)) = (&self.serving, &self.settings.dns) {
-            let target = self.failover.target(dns.default_target);
-            let serving = Serving::start(dns, target, &self.events.0, self.panicked("dns"))?;
-            self.snapshot.dns.counters = Arc::clone(serving.counters());
-            self.serving = Some(serving);
-        } else if self.settings.dns.is_none() {
+        self.snapshot.dns.counters = self.workers.counters();
+        if self.settings.dns.is_none() {
             "off".clone_into(&mut self.snapshot.dns.state);
         }
-        if self.lookup.is_none() {
-            self.lookup =
-                Some(Lookup::start(&self.settings.main, &self.start.gate, self.panicked("lookup"))?);
-        }
-        let Some(lookup) = &self.lookup else { return Ok(()) };
-        if self.probing.is_none() {
-            let probing = probing::Probing::new(&self.settings, lookup.address(), self.events.0.clone());
-            self.probing = Some(probing.start(self.panicked("probe"))?);
-        }
-        if let (None, Some(sync)) = (&self.syncing, &self.settings.sync) {
-            let syncing = syncing::Syncing {
-                start: self.start.clone(),
-                main: self.settings.main.clone(),
-                settings: sync.clone(),
-                address: lookup.address(),
-                orders: self.orders.1.clone(),
-                events: self.events.0.clone(),
-            };
-            self.syncing = Some(syncing.start(self.panicked("sync"))?);
-        }
-        Ok(())
     }
 
     /// Whether everything runs that should.
     pub(super) fn complete(&self) -> bool {
-        self.lookup.is_some()
-            && self.probing.is_some()
-            && self.syncing.is_some() == self.settings.sync.is_some()
-            && self.serving.is_some() == self.settings.dns.is_some()
+        self.workers.complete(&self.settings)
     }
 
-    fn panicked(&self, worker: &'static str) -> impl Fn() + Send + 'static {
-        let events = self.events.0.clone();
-        move || {
-            let _ = events.send(Event::Panicked(worker));
-        }
-    }
-
+    /// What a worker, or the loop, has to say.
     pub(super) fn event(&mut self, event: Event) {
         match event {
             Event::Probed(outcome) => self.probed(&outcome),
@@ -155,8 +101,8 @@ impl Running {
                     self.log(Level::Warning, &format!("Still {}: {}", new.state, new.reason));
                 }
             }
-            Event::Dns(level, state) => {
-                self.log(level, &format!("DNS: {state}"));
+            Event::Dns { level, news, state } => {
+                self.log(level, &format!("DNS: {news}"));
                 self.snapshot.dns.state = state;
             }
             Event::Panicked(worker) => {
@@ -208,7 +154,7 @@ impl Running {
     }
 
     fn order(&self, order: Order) {
-        if self.orders.0.try_send(order).is_err() {
+        if !self.workers.order(order) {
             self.log(Level::Warning, "A sync takes its time and others wait already: this one is dropped.");
         }
     }
@@ -239,9 +185,8 @@ impl Running {
             self.log(Level::Notice, "The settings are unchanged.");
             return;
         }
-        let main = old.main != new.main;
-        if main || old.probe != new.probe {
-            self.probing = None;
+        self.workers.end_for(&old, &new);
+        if old.main != new.main || old.probe != new.probe {
             let before = self.monitor.verdict().state;
             self.monitor = Monitor::new(new.probe, Instant::now());
             let after = self.monitor.verdict().state;
@@ -249,19 +194,8 @@ impl Running {
             self.snapshot.monitor.state = after;
             self.announce("Monitor", before.word(), after.word(), "[main] or [probe] was changed");
         }
-        if main || old.sync != new.sync {
-            self.syncing = None;
-        }
         if new.sync.is_none() {
             self.snapshot.sync = Arc::new(SyncStatus::before_the_first(false));
-        }
-        if main {
-            self.lookup = None;
-        }
-        match (&new.dns, &mut self.serving) {
-            (Some(dns), Some(serving)) if !serving.needs_restart(dns) => serving.configure(dns),
-            _ if old.dns == new.dns => {}
-            _ => self.serving = None,
         }
         self.serve();
         self.start_workers();
@@ -270,9 +204,11 @@ impl Running {
 
     /// Lets the DNS name the system that the failover chose.
     fn serve(&mut self) {
-        if let (Some(serving), Some(dns)) = (&mut self.serving, &self.settings.dns) {
-            serving.serve(self.failover.target(dns.default_target));
-        }
+        self.workers.serve(self.target());
+    }
+
+    fn target(&self) -> Target {
+        self.failover.target(self.settings.dns.as_ref().map_or(Target::Branch, |dns| dns.default_target))
     }
 
     fn announce_service(&mut self, change: &ServiceChange) {
@@ -295,6 +231,7 @@ impl Running {
         self.start.host.local_time(SystemTime::now())
     }
 
+    /// Lets everybody else see.
     pub(super) fn publish(&mut self) {
         self.snapshot.settings = Arc::clone(&self.settings);
         self.snapshot.service = service_status(&self.failover, &self.settings);

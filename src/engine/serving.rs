@@ -1,30 +1,29 @@
 //! The DNS worker: serves the zone that the failover chose.
 
 use std::{
-    fmt::Write,
-    io,
+    cell::RefCell,
+    fmt, io,
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{
     Event, START_AGAIN,
-    worker::{Stop, Worker},
+    worker::{Role, Stop, Worker},
+    workers::Teller,
 };
 use crate::{
-    dns::{self, Counters, Report, Zone, ZoneCell},
+    dns::{self, Counters, Endpoint, Report, Zone, ZoneCell},
     host::Level,
     settings::Dns,
     state::Target,
 };
 
-/// The running server, and the zone that it answers from.
+/// The zone that the running server answers from.
 pub(super) struct Serving {
-    _worker: Worker,
     settings: Dns,
     zone: Arc<ZoneCell>,
     counters: Arc<Counters>,
@@ -33,31 +32,32 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Starts it.
+    /// Starts the server.
     ///
     /// # Errors
     /// The system has no thread to give.
     pub(super) fn start(
         settings: &Dns,
         target: Target,
-        events: &Sender<Event>,
-        panicked: impl Fn() + Send + 'static,
-    ) -> io::Result<Self> {
+        teller: Teller,
+        role: Role<'_>,
+    ) -> io::Result<(Self, Worker)> {
         let serial = serial_now();
         let zone = Arc::new(ZoneCell::new(Zone::new(settings, target, serial)));
         let counters = Arc::<Counters>::default();
+        let panicked = teller.panicked("dns");
         let body = Body {
             settings: settings.clone(),
             zone: Arc::clone(&zone),
             counters: Arc::clone(&counters),
-            events: events.clone(),
+            teller,
             stop: Arc::default(),
         };
         let stop = Arc::clone(&body.stop);
         // The receiver is gone where the server has ended by itself.
         let interrupt = move || drop(stop.lock().take());
-        let worker = Worker::start("dns", interrupt, panicked, move |stop| body.run(stop))?;
-        Ok(Self { _worker: worker, settings: settings.clone(), zone, counters, target, serial })
+        let worker = Worker::start(role, interrupt, panicked, move |stop| body.run(stop))?;
+        Ok((Self { settings: settings.clone(), zone, counters, target, serial }, worker))
     }
 
     /// What it has answered.
@@ -104,14 +104,15 @@ struct Body {
     settings: Dns,
     zone: Arc<ZoneCell>,
     counters: Arc<Counters>,
-    events: Sender<Event>,
+    teller: Teller,
     stop: Arc<Mutex<Option<oneshot::Sender<()>>>>,
 }
 
 impl Body {
     fn run(&self, stop: &Stop) {
         while let Err(error) = self.serve(stop) {
-            self.tell(Level::Error, error.to_string());
+            let text = error.to_string();
+            self.teller.tell(Event::Dns { level: Level::Error, news: text.clone(), state: text });
             if stop.wait_until(Instant::now() + START_AGAIN) {
                 return;
             }
@@ -124,22 +125,77 @@ impl Body {
         if stop.requested() {
             return Ok(());
         }
-        dns::serve(&self.settings, &self.zone, &self.counters, receiver, |report| match report {
-            Report::Listening(endpoints) => self.tell(Level::Notice, listening(&endpoints)),
-            Report::CannotBind(error) => self.tell(Level::Error, error.to_string()),
+        let sockets = RefCell::new(Sockets::default());
+        dns::serve(&self.settings, &self.zone, &self.counters, receiver, |report| {
+            let (level, news) = match &report {
+                Report::Listening(endpoints) => (Level::Notice, format!("listening on {}", list(endpoints))),
+                Report::CannotBind(error) => (Level::Error, error.to_string()),
+            };
+            let mut sockets = sockets.borrow_mut();
+            sockets.note(report);
+            self.teller.tell(Event::Dns { level, news, state: sockets.to_string() });
         })
-    }
-
-    fn tell(&self, level: Level, text: String) {
-        let _ = self.events.send(Event::Dns(level, text));
     }
 }
 
-fn listening(endpoints: &[dns::Endpoint]) -> String {
-    let mut text = "listening on ".to_owned();
-    for (index, endpoint) in endpoints.iter().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        let _ = write!(text, "{comma}{endpoint}");
+/// Every socket that is wanted, as far as heard of.
+#[derive(Default)]
+struct Sockets {
+    bound: Vec<Endpoint>,
+    /// With the reason.
+    missing: Vec<(Endpoint, String)>,
+}
+
+impl Sockets {
+    fn note(&mut self, report: Report) {
+        match report {
+            Report::Listening(endpoints) => {
+                self.missing.retain(|(missing, _)| !endpoints.contains(missing));
+                self.bound.extend(endpoints);
+            }
+            Report::CannotBind(error) => {
+                self.missing.retain(|(missing, _)| *missing != error.endpoint);
+                self.missing.push((error.endpoint, error.to_string()));
+            }
+        }
     }
-    text
+}
+
+impl fmt::Display for Sockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (_, reason) in &self.missing {
+            write!(f, "{separator}{reason}")?;
+            separator = "; ";
+        }
+        if !self.bound.is_empty() {
+            write!(f, "{separator}listening on {}", list(&self.bound))?;
+        }
+        Ok(())
+    }
+}
+
+fn list(endpoints: &[Endpoint]) -> String {
+    endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::{BindError, Transport};
+
+    #[test]
+    fn the_state_tells_of_every_socket_whatever_came_last() {
+        let endpoint = |transport| Endpoint { address: "192.0.2.1:53".parse().unwrap(), transport };
+        let (udp, tcp) = (endpoint(Transport::Udp), endpoint(Transport::Tcp));
+        let mut sockets = Sockets::default();
+        let source = io::ErrorKind::AddrInUse.into();
+        sockets.note(Report::CannotBind(BindError { endpoint: udp, source }));
+        sockets.note(Report::Listening(vec![tcp]));
+        let text = sockets.to_string();
+        assert!(text.starts_with("cannot listen on 192.0.2.1:53 (UDP)"), "{text}");
+        assert!(text.ends_with("listening on 192.0.2.1:53 (TCP)"), "{text}");
+        sockets.note(Report::Listening(vec![udp]));
+        assert_eq!(sockets.to_string(), "listening on 192.0.2.1:53 (TCP), 192.0.2.1:53 (UDP)");
+    }
 }

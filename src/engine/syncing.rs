@@ -15,13 +15,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 
 use self::failure::{Failure, of_file};
 use super::{
     Event, Start,
     lookup::Address,
-    worker::{Stop, Stopped, Worker},
+    worker::{Role, Stop, Stopped, Worker},
+    workers::Teller,
 };
 use crate::{
     ami::{Hangup, Link},
@@ -62,25 +63,25 @@ pub(super) struct Syncing {
     pub(super) settings: settings::Sync,
     pub(super) address: Address,
     pub(super) orders: Receiver<Order>,
-    pub(super) events: Sender<Event>,
+    pub(super) teller: Teller,
 }
 impl Syncing {
     /// Starts the worker.
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub(super) fn start(self, panicked: impl Fn() + Send + 'static) -> io::Result<Worker> {
+    pub(super) fn start(self, role: Role<'_>) -> io::Result<Worker> {
         let hangup = Hangup::new();
-        let interrupt = hangup.clone();
-        Worker::start(
-            "sync",
-            move || interrupt.hang_up(),
-            panicked,
-            move |stop| {
-                // It only ever returns to stop.
-                let Err(Stopped) = Site::new(&self, &hangup, stop).run();
-            },
-        )
+        let (to_cut, address) = (hangup.clone(), self.address.clone());
+        let interrupt = move || {
+            to_cut.hang_up();
+            address.cancel();
+        };
+        let panicked = self.teller.panicked("sync");
+        Worker::start(role, interrupt, panicked, move |stop| {
+            // It only ever returns to stop.
+            let Err(Stopped) = Site::new(&self, &hangup, stop).run();
+        })
     }
 }
 
@@ -252,7 +253,7 @@ impl<'a> Site<'a> {
     }
 
     fn tell(&self) {
-        let _ = self.syncing.events.send(Event::Synced(Arc::new(self.status.clone())));
+        self.syncing.teller.tell(Event::Synced(Arc::new(self.status.clone())));
     }
 
     fn log(&self, text: &str) {

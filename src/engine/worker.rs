@@ -46,9 +46,20 @@ pub(super) struct Stopped;
 
 /// A running worker; told to stop and joined when dropped.
 pub(super) struct Worker {
+    id: u64,
     stop: Option<Sender<Infallible>>,
     interrupt: Box<dyn Fn() + Send>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What a worker is started with.
+pub(super) struct Role<'a> {
+    /// Name of its thread.
+    pub(super) name: &'a str,
+    /// What it puts under what it tells, so that a predecessor's words are not taken for its own.
+    pub(super) id: u64,
+    /// Its predecessor, told to end: it is waited for on the new thread, never on the engine's.
+    pub(super) after: Option<Worker>,
 }
 
 impl Worker {
@@ -58,14 +69,16 @@ impl Worker {
     /// # Errors
     /// The system has no thread to give.
     pub(super) fn start(
-        name: &str,
+        role: Role<'_>,
         interrupt: impl Fn() + Send + 'static,
         panicked: impl Fn() + Send + 'static,
         body: impl Fn(&Stop) + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, receiver) = bounded(0);
         let stop = Stop(receiver);
+        let Role { name, id, after } = role;
         let thread = thread::Builder::new().name(format!("synch/{name}")).spawn(move || {
+            drop(after);
             let mut pause = FIRST_RESTART;
             while panic::catch_unwind(AssertUnwindSafe(|| body(&stop))).is_err() {
                 panicked();
@@ -75,14 +88,30 @@ impl Worker {
                 pause = (pause * 2).min(SLOWEST_RESTART);
             }
         })?;
-        Ok(Self { stop: Some(sender), interrupt: Box::new(interrupt), thread: Some(thread) })
+        Ok(Self { id, stop: Some(sender), interrupt: Box::new(interrupt), thread: Some(thread) })
+    }
+
+    /// What it puts under what it tells.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Tells it to end, and does not wait.
+    pub(super) fn end(&mut self) {
+        if self.stop.take().is_some() {
+            (self.interrupt)();
+        }
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.stop.take();
-        (self.interrupt)();
+        self.end();
         if let Some(thread) = self.thread.take() {
             // A panic has been caught inside; there is nothing to learn from the result.
             let _ = thread.join();
@@ -105,7 +134,7 @@ mod tests {
         let (again, reported) = (Arc::clone(&runs), Arc::clone(&panics));
         let (done, is_done) = bounded(1);
         let worker = Worker::start(
-            "test",
+            Role { name: "test", id: 0, after: None },
             || {},
             move || {
                 reported.fetch_add(1, Ordering::SeqCst);
@@ -130,7 +159,7 @@ mod tests {
         let ended = Arc::new(AtomicU32::new(0));
         let end = Arc::clone(&ended);
         let worker = Worker::start(
-            "test",
+            Role { name: "test", id: 0, after: None },
             move || wake.try_send(()).unwrap(),
             || {},
             move |stop| {
@@ -141,5 +170,33 @@ mod tests {
         );
         drop(worker.unwrap());
         assert_eq!(ended.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_successor_waits_for_its_predecessor_and_the_starter_does_not() {
+        let (go, gone) = bounded::<()>(1);
+        let mut first = Worker::start(
+            Role { name: "first", id: 1, after: None },
+            || {},
+            || {},
+            // Deaf to its stop, as in the middle of a reload.
+            move |_| gone.recv().unwrap(),
+        )
+        .unwrap();
+        first.end();
+        let (started, is_started) = bounded(1);
+        let second = Worker::start(
+            Role { name: "second", id: 2, after: Some(first) },
+            || {},
+            || {},
+            move |stop| {
+                started.send(()).unwrap();
+                stop.wait_until(Instant::now() + Duration::from_secs(3600));
+            },
+        );
+        assert!(is_started.try_recv().is_err());
+        go.send(()).unwrap();
+        is_started.recv_timeout(Duration::from_secs(60)).unwrap();
+        drop(second);
     }
 }

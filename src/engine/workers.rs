@@ -1,0 +1,203 @@
+//! The workers that the settings ask for: started, replaced and ended without the engine ever waiting for one.
+
+use std::{io, sync::Arc};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use super::{
+    Event, Start,
+    lookup::Lookup,
+    probing::Probing,
+    serving::Serving,
+    syncing::{Order, Syncing},
+    worker::{Role, Worker},
+};
+use crate::{dns::Counters, settings::Settings, state::Target};
+
+/// Orders that may wait for the sync worker: one sync does for all who asked for it.
+const ORDERS_WAITING: usize = 8;
+
+/// An event, and the worker it is from.
+pub(super) type Told = (u64, Event);
+
+/// How a worker tells the engine something.
+#[derive(Clone, Debug)]
+pub(super) struct Teller {
+    from: u64,
+    events: Sender<Told>,
+}
+
+impl Teller {
+    /// Tells it. An engine that has ended hears nothing any more.
+    pub(super) fn tell(&self, event: Event) {
+        let _ = self.events.send((self.from, event));
+    }
+
+    /// Tells of a panic of this worker.
+    pub(super) fn panicked(&self, worker: &'static str) -> impl Fn() + Send + 'static {
+        let teller = self.clone();
+        move || teller.tell(Event::Panicked(worker))
+    }
+}
+
+/// The place of one worker.
+#[derive(Default)]
+struct Slot {
+    now: Option<Worker>,
+    /// Told to end, and not waited for yet: its successor does that.
+    before: Option<Worker>,
+}
+
+impl Slot {
+    fn end(&mut self) {
+        if let Some(mut worker) = self.now.take() {
+            worker.end();
+            self.before = Some(worker);
+        }
+        if self.before.as_ref().is_some_and(Worker::has_ended) {
+            self.before = None;
+        }
+    }
+
+    fn holds(&self, id: u64) -> bool {
+        self.now.as_ref().is_some_and(|worker| worker.id() == id)
+    }
+}
+
+/// All workers.
+pub(super) struct Workers {
+    probing: Slot,
+    syncing: Slot,
+    serving: Slot,
+    dns: Option<Serving>,
+    lookup: Option<Lookup>,
+    /// To the sync worker of now: what was ordered of its predecessor is about other settings.
+    orders: Option<Sender<Order>>,
+    events: (Sender<Told>, Receiver<Told>),
+    last_id: u64,
+}
+
+impl Workers {
+    /// None of them yet.
+    pub(super) fn new() -> Self {
+        Self {
+            probing: Slot::default(),
+            syncing: Slot::default(),
+            serving: Slot::default(),
+            dns: None,
+            lookup: None,
+            orders: None,
+            events: unbounded(),
+            last_id: 0,
+        }
+    }
+
+    /// What they tell.
+    pub(super) fn events(&self) -> Receiver<Told> {
+        self.events.1.clone()
+    }
+
+    /// Whether these are words of a worker of now.
+    pub(super) fn hold(&self, id: u64) -> bool {
+        [&self.probing, &self.syncing, &self.serving].into_iter().any(|slot| slot.holds(id))
+    }
+
+    /// Starts what isn't running and should be. DNS first: phones that ask meanwhile shall have an answer.
+    ///
+    /// # Errors
+    /// The system has no thread to give; what runs already, runs.
+    pub(super) fn start(&mut self, start: &Start, settings: &Settings, target: Target) -> io::Result<()> {
+        if let (None, Some(dns)) = (&self.serving.now, &settings.dns) {
+            let teller = self.teller();
+            let role = Role { name: "dns", id: teller.from, after: self.serving.before.take() };
+            let (serving, worker) = Serving::start(dns, target, teller, role)?;
+            self.dns = Some(serving);
+            self.serving.now = Some(worker);
+        }
+        if self.lookup.is_none() {
+            self.lookup = Some(Lookup::start(&settings.main)?);
+        }
+        let Some(address) = self.lookup.as_ref().map(Lookup::address) else { return Ok(()) };
+        if self.probing.now.is_none() {
+            let teller = self.teller();
+            let role = Role { name: "probe", id: teller.from, after: self.probing.before.take() };
+            self.probing.now = Some(Probing::new(settings, address.clone(), teller).start(role)?);
+        }
+        if let (None, Some(sync)) = (&self.syncing.now, &settings.sync) {
+            let teller = self.teller();
+            let role = Role { name: "sync", id: teller.from, after: self.syncing.before.take() };
+            let (to_worker, orders) = bounded(ORDERS_WAITING);
+            let syncing = Syncing {
+                start: start.clone(),
+                main: settings.main.clone(),
+                settings: sync.clone(),
+                address: address.for_another(),
+                orders,
+                teller,
+            };
+            self.syncing.now = Some(syncing.start(role)?);
+            self.orders = Some(to_worker);
+        }
+        Ok(())
+    }
+
+    /// Whether everything runs that should.
+    pub(super) fn complete(&self, settings: &Settings) -> bool {
+        self.probing.now.is_some()
+            && self.syncing.now.is_some() == settings.sync.is_some()
+            && self.serving.now.is_some() == settings.dns.is_some()
+    }
+
+    /// Ends what can't go on under other settings. The rest goes on undisturbed.
+    pub(super) fn end_for(&mut self, old: &Settings, new: &Settings) {
+        let main = old.main != new.main;
+        if main || old.probe != new.probe {
+            self.probing.end();
+        }
+        if main || old.sync != new.sync {
+            self.syncing.end();
+            self.orders = None;
+        }
+        if main {
+            self.lookup = None;
+        }
+        match (&new.dns, &mut self.dns) {
+            (Some(dns), Some(serving)) if !serving.needs_restart(dns) => serving.configure(dns),
+            _ => {
+                self.serving.end();
+                self.dns = None;
+            }
+        }
+    }
+
+    /// Lets the DNS name this system from the next question on.
+    pub(super) fn serve(&mut self, target: Target) {
+        if let Some(serving) = &mut self.dns {
+            serving.serve(target);
+        }
+    }
+
+    /// What the DNS has answered.
+    pub(super) fn counters(&self) -> Arc<Counters> {
+        self.dns.as_ref().map_or_else(Arc::default, |serving| Arc::clone(serving.counters()))
+    }
+
+    /// Orders something of the sync worker. False: it has enough to do.
+    pub(super) fn order(&self, order: Order) -> bool {
+        self.orders.as_ref().is_some_and(|orders| orders.try_send(order).is_ok())
+    }
+
+    fn teller(&mut self) -> Teller {
+        self.last_id += 1;
+        Teller { from: self.last_id, events: self.events.0.clone() }
+    }
+}
+
+impl Drop for Workers {
+    /// All are told before the first is waited for.
+    fn drop(&mut self) {
+        for slot in [&mut self.probing, &mut self.syncing, &mut self.serving] {
+            slot.end();
+        }
+    }
+}
