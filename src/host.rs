@@ -1,11 +1,15 @@
 //! What the engine asks of the Asterisk it runs in. Implemented by `asterisk`, and by a stand-in in tests.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use crate::settings::{ConfSection, Technology};
+use crate::{
+    settings::{ConfSection, Technology},
+    sync::Kind,
+};
 
 /// How much a log line matters, in Asterisk's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +72,18 @@ pub trait Host: Send + Sync + 'static {
     /// What Asterisk answered when it did not carry the reload out. That it did says nothing of the objects.
     fn reload(&self, module: &str) -> Result<(), ReloadError>;
 
-    /// Names of the users that the channel driver knows now.
+    /// Reads a configuration file with all its includes, and gives the sections that do not come from the file of
+    /// that name.
+    ///
+    /// # Errors
+    /// As [`Host::load_conf`].
+    fn load_conf_besides(&self, path: &Path, file: &str) -> Result<Vec<ConfSection>, HostError>;
+
+    /// What the channel driver has in force now, of the kinds that are synced.
     ///
     /// # Errors
     /// The channel driver did not answer.
-    fn live_users(&self, technology: Technology) -> Result<Vec<String>, HostError>;
+    fn live(&self, technology: Technology) -> Result<HashSet<(Kind, String)>, HostError>;
 
     /// A word that was remembered across restarts.
     fn recall(&self, key: &str) -> Option<String>;

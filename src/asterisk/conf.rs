@@ -1,6 +1,10 @@
 //! Configuration files, read by Asterisk's own loader.
 
-use std::{ffi::c_char, path::Path, ptr};
+use std::{
+    ffi::{OsStr, c_char},
+    path::Path,
+    ptr,
+};
 
 use super::{sys, text};
 use crate::{
@@ -14,6 +18,14 @@ use crate::{
 /// # Errors
 /// The file is missing or Asterisk calls it invalid.
 pub(super) fn load(path: &Path) -> Result<Vec<ConfSection>, HostError> {
+    load_besides(path, None)
+}
+
+/// The same, without the sections that come from the file of that name.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn load_besides(path: &Path, file: Option<&str>) -> Result<Vec<ConfSection>, HostError> {
     let name = text::to_c(&path.to_string_lossy());
     let flags = sys::ast_flags { flags: sys::CONFIG_FLAG_NOCACHE | sys::CONFIG_FLAG_NOREALTIME };
     // SAFETY: both texts are NUL-terminated and only read during the call.
@@ -23,7 +35,7 @@ pub(super) fn load(path: &Path) -> Result<Vec<ConfSection>, HostError> {
     match state {
         sys::SYNCH_CONFIG_LOADED => {
             let loaded = Loaded(config);
-            Ok(loaded.sections())
+            Ok(loaded.sections(file))
         }
         sys::SYNCH_CONFIG_MISSING => Err(HostError(format!("{} is missing", path.display()))),
         _ => Err(HostError(format!("{} is invalid; the lines above in the log say where", path.display()))),
@@ -34,7 +46,7 @@ pub(super) fn load(path: &Path) -> Result<Vec<ConfSection>, HostError> {
 struct Loaded(*mut sys::ast_config);
 
 impl Loaded {
-    fn sections(&self) -> Vec<ConfSection> {
+    fn sections(&self, besides: Option<&str>) -> Vec<ConfSection> {
         let mut sections = Vec::new();
         let mut category: *mut c_char = ptr::null_mut();
         loop {
@@ -46,22 +58,31 @@ impl Loaded {
             }
             // SAFETY: ast_category_browse() returned a NUL-terminated name that the configuration owns.
             let name = unsafe { text::from_c(category) };
-            sections.push(ConfSection { name, variables: self.variables(category) });
+            let (variables, from) = self.variables(category);
+            if besides.is_none() || Path::new(&from).file_name() != besides.map(OsStr::new) {
+                sections.push(ConfSection { name, variables });
+            }
         }
     }
 
-    fn variables(&self, category: *const c_char) -> Vec<ConfVariable> {
+    /// The variables of the section last browsed, and the file of the first.
+    fn variables(&self, category: *const c_char) -> (Vec<ConfVariable>, String) {
         let mut variables = Vec::new();
+        let mut from = String::new();
         // SAFETY: `category` is the pointer of the last ast_category_browse(), by which the list is found.
         let mut variable = unsafe { sys::ast_variable_browse(self.0, category) };
         // SAFETY: NULL or a variable that the configuration owns, alive until it is destroyed.
         while let Some(found) = unsafe { variable.as_ref() } {
             // SAFETY: name and value of a variable are NUL-terminated strings in the same allocation.
             let (key, value) = unsafe { (text::from_c(found.name), text::from_c(found.value)) };
+            if variables.is_empty() {
+                // SAFETY: as name and value.
+                from = unsafe { text::from_c(found.file) };
+            }
             variables.push(ConfVariable { key, value });
             variable = found.next;
         }
-        variables
+        (variables, from)
     }
 }
 

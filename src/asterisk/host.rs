@@ -1,6 +1,7 @@
 //! [`Host`] on the Asterisk that loaded us.
 
 use std::{
+    collections::HashSet,
     ffi::{c_char, c_int},
     path::{Path, PathBuf},
     ptr,
@@ -11,6 +12,7 @@ use super::{conf, live, log, reload, sys, text};
 use crate::{
     host::{Host, HostError, Level, ReloadError},
     settings::{ConfSection, Technology},
+    sync::Kind,
 };
 
 /// Family in Asterisk's database: `database show synch`.
@@ -68,12 +70,16 @@ impl Host for Asterisk {
         conf::load(path)
     }
 
+    fn load_conf_besides(&self, path: &Path, file: &str) -> Result<Vec<ConfSection>, HostError> {
+        conf::load_besides(path, Some(file))
+    }
+
     fn reload(&self, module: &str) -> Result<(), ReloadError> {
         reload::reload(module)
     }
 
-    fn live_users(&self, technology: Technology) -> Result<Vec<String>, HostError> {
-        live::users(technology)
+    fn live(&self, technology: Technology) -> Result<HashSet<(Kind, String)>, HostError> {
+        live::sections(technology)
     }
 
     fn recall(&self, key: &str) -> Option<String> {

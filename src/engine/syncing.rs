@@ -30,7 +30,7 @@ use crate::{
     settings::{self, Main},
     state::SyncState,
     status::{LeftOut, SyncStatus},
-    sync::{Answer, Content, Plan, Synced, compose, users_in},
+    sync::{Answer, Content, Kind, Plan, Synced, compose, users_in},
 };
 
 /// Where a held version is remembered across restarts.
@@ -38,6 +38,9 @@ const HELD: &str = "held_version";
 
 /// Bound of everything that is read from the main in one sync: 20,000 users take 2 s in a LAN.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// All answers of one sync together: twice what 20,000 users take, and what a small branch can spare.
+const MAX_ANSWERS: usize = 64 << 20;
 
 /// How often it is looked whether something that takes its time has happened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -65,6 +68,7 @@ pub(super) struct Syncing {
     pub(super) orders: Receiver<Order>,
     pub(super) teller: Teller,
 }
+
 impl Syncing {
     /// Starts the worker.
     ///
@@ -92,12 +96,10 @@ struct Site<'a> {
     hangup: &'a Hangup,
     stop: &'a Stop,
     status: SyncStatus,
-    /// Those of its users that the channel driver lists once they are live.
-    listed: Vec<String>,
-    /// The last sync was held because of max_shrink.
-    shrink_held: bool,
-    /// The users in the file have been seen live since it was last replaced.
-    live: bool,
+    /// What of the file the channel driver lists once it is live.
+    listed: Vec<(Kind, String)>,
+    /// How many users the sync that is held would take away; none is held where it is 0.
+    held_removal: usize,
 }
 
 impl<'a> Site<'a> {
@@ -105,7 +107,7 @@ impl<'a> Site<'a> {
         let host = &*syncing.start.host;
         let mut status = SyncStatus::before_the_first(true);
         status.held = host.recall(HELD).and_then(|text| text.parse().ok());
-        Self { syncing, host, hangup, stop, status, listed: Vec::new(), shrink_held: false, live: false }
+        Self { syncing, host, hangup, stop, status, listed: Vec::new(), held_removal: 0 }
     }
 
     fn run(mut self) -> Result<Infallible, Stopped> {
@@ -143,20 +145,22 @@ impl<'a> Site<'a> {
             Order::Rollback(version) => self.roll_back(version),
             Order::Sync { carry_out_held } => {
                 self.hold(None);
-                self.sync(carry_out_held && self.shrink_held)
+                self.sync(if carry_out_held { self.held_removal } else { 0 })
             }
             Order::Due => match self.status.held {
                 Some(version) => Err(Failure::Held(version)),
-                None => self.sync(false),
+                None => self.sync(0),
             },
         }
     }
 
-    fn sync(&mut self, carry_out_held: bool) -> Result<(), Failure> {
+    /// One sync. It may take away as many users as were `accepted`, whatever max_shrink says.
+    fn sync(&mut self, accepted: usize) -> Result<(), Failure> {
         let start = Instant::now();
         let Syncing { settings, main, .. } = self.syncing;
         let answers = self.read_main(start + READ_TIMEOUT)?;
-        let synced = compose(&answers, settings.technology, &settings.filter, &main.host)?;
+        let local = self.local_sections();
+        let synced = compose(&answers, settings.technology, &settings.filter, &local, &main.host)?;
         drop(answers);
         self.note_left_out(&synced);
         let store = self.store()?;
@@ -164,15 +168,12 @@ impl<'a> Site<'a> {
         let in_place = in_place.as_deref().map(|text| Content { text, users: &self.status.users });
         let users = users_in(&synced.sections, settings.technology);
         let new = Content { text: synced.text.as_bytes(), users: &users };
-        let plan = Plan::decide(in_place, new, settings.max_shrink, carry_out_held);
-        self.shrink_held = matches!(plan, Plan::Hold { .. });
+        let plan = Plan::decide(in_place, new, settings.max_shrink, accepted);
+        self.held_removal = 0;
         match plan {
-            Plan::Unchanged if self.live || self.missing()?.is_empty() => self.live = true,
-            Plan::Unchanged => {
-                self.reload()?;
-                self.wait_until_live()?;
-            }
+            Plan::Unchanged => self.keep_live()?,
             Plan::Hold { removed, of } => {
+                self.held_removal = removed;
                 return Err(Failure::Shrink { removed, of, max_shrink: settings.max_shrink });
             }
             Plan::Write => {
@@ -193,9 +194,13 @@ impl<'a> Site<'a> {
         let Syncing { main, settings, address, .. } = self.syncing;
         let address = address.get(deadline).map_err(Failure::NoAddress)?;
         let mut link = Link::for_config(address, main, self.hangup);
-        let mut answers = Vec::new();
+        let (mut answers, mut bytes) = (Vec::new(), 0);
         for file in &settings.files {
             let frame = link.get_config(file, deadline).map_err(|error| of_file(file, error))?;
+            bytes += frame.size();
+            if bytes > MAX_ANSWERS {
+                return Err(Failure::TooMuch);
+            }
             answers.push(Answer { file: file.clone(), frame });
         }
         link.close();
@@ -205,10 +210,7 @@ impl<'a> Site<'a> {
     fn roll_back(&mut self, version: u64) -> Result<(), Failure> {
         let store = self.store()?;
         self.in_place(&store)?;
-        let staged = store.stage(&store.read_version(version)?)?;
-        let read = self.read_staged(&staged)?;
-        self.hold(Some(version));
-        self.put_in_place(&store, staged, &read, version)?;
+        self.install_version(&store, version)?;
         self.log(&format!("Version {version} was put back"));
         Err(Failure::Held(version))
     }

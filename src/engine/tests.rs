@@ -1,7 +1,7 @@
 //! The engine as a whole, on a stand-in for Asterisk and a main that nobody is.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     thread::{self, JoinHandle},
     time::{Instant, SystemTime},
@@ -20,6 +20,7 @@ use crate::{
     settings::{self, ConfSection, ConfVariable, Technology},
     state::{Mode, MonitorState, ServiceState},
     status::Snapshot,
+    sync::Kind,
 };
 
 /// Nothing here takes that long; a wait ends as soon as it can.
@@ -57,8 +58,11 @@ impl Host for StandIn {
     fn reload(&self, _: &str) -> Result<(), ReloadError> {
         Ok(())
     }
-    fn live_users(&self, _: Technology) -> Result<Vec<String>, HostError> {
+    fn load_conf_besides(&self, _: &Path, _: &str) -> Result<Vec<ConfSection>, HostError> {
         Ok(Vec::new())
+    }
+    fn live(&self, _: Technology) -> Result<HashSet<(Kind, String)>, HostError> {
+        Ok(HashSet::new())
     }
     fn recall(&self, key: &str) -> Option<String> {
         self.database.lock().get(key).cloned()

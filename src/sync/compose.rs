@@ -1,6 +1,6 @@
 //! The answers of the main into the text of the branch's file, in one call. Pure.
 
-use super::{Accepted, Document, DocumentError, LeftOut, SelectError, render, select};
+use super::{Accepted, Document, DocumentError, Kind, LeftOut, SelectError, render, select};
 use crate::{
     ami::Frame,
     settings::{ConfSection, Filter, Technology},
@@ -42,7 +42,8 @@ pub enum SyncError {
     Select(#[from] SelectError),
 }
 
-/// Reads, chooses, checks and renders. `main` is the name of the main system for the head of the file.
+/// Reads, chooses, checks and renders. `local` are the branch's own sections, which
+/// win; `main` is the name of the main system for the head of the file.
 ///
 /// # Errors
 /// When an answer is not whole, or not one user can be written.
@@ -50,6 +51,7 @@ pub fn compose(
     answers: &[Answer],
     technology: Technology,
     filter: &Filter,
+    local: &[(Kind, String)],
     main: &str,
 ) -> Result<Synced, SyncError> {
     let mut documents = Vec::new();
@@ -57,7 +59,7 @@ pub fn compose(
         let void = |error| SyncError::Document { file: answer.file.clone(), error };
         documents.push(Document::read(&answer.frame).map_err(void)?);
     }
-    let selection = select(&documents, technology, filter)?;
+    let selection = select(&documents, technology, filter, local)?;
     let files: Vec<&str> = answers.iter().map(|answer| answer.file.as_str()).collect();
     let text = render(&selection.sections, &format!("{main}: {}", files.join(", ")));
     let sections = selection.sections.iter().map(Accepted::meaning).collect();

@@ -29,7 +29,7 @@ pub use compose::{Answer, SyncError, Synced, compose};
 pub use document::{Document, DocumentError, Line, Section};
 pub use plan::{Content, Plan};
 pub use policy::{Accepted, Kind, Violation};
-pub use readback::{User, difference, listed_in, users_in};
+pub use readback::{User, difference, kinds_in, listed_in, users_in};
 pub use render::{is_ours, render};
 pub use select::{LeftOut, Reason, SelectError, Selection, select};
 pub use store::{Staged, Store, StoreError, Version};

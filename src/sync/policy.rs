@@ -4,7 +4,7 @@
 //! keys are of a narrow alphabet, values can't end their line, and [`Accepted`] is the only thing that
 //! [`render`](super::render()) takes: nothing gets around this file.
 
-use std::str;
+use std::{fmt, str};
 
 use super::{Line, Section};
 use crate::settings::{ConfSection, ConfVariable, Technology};
@@ -29,6 +29,17 @@ pub enum Kind {
     Auth,
     /// sip: a user, as friend, peer or user.
     Peer,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Endpoint => "endpoint",
+            Self::Aor => "aor",
+            Self::Auth => "auth",
+            Self::Peer => "peer",
+        })
+    }
 }
 
 impl Kind {

@@ -26,17 +26,21 @@ pub fn users_in(sections: &[ConfSection], technology: Technology) -> Vec<User> {
     sections.iter().filter(is_user).map(user).collect()
 }
 
-/// Names of those users that the channel driver lists once they are live: all but chan_sip's `type = user`, who may
-/// call and can't be called. No list but one for people (`sip show users`) has those.
+/// The sections of a kind that is synced, each with its kind.
 #[must_use]
-pub fn listed_in(sections: &[ConfSection], technology: Technology) -> Vec<String> {
-    let listed = |section: &&ConfSection| match Kind::from_type(technology, value(section, "type").as_bytes())
-    {
-        Some(Kind::Endpoint) => true,
-        Some(Kind::Peer) => value(section, "type") != "user",
-        _ => false,
+pub fn kinds_in(sections: &[ConfSection], technology: Technology) -> Vec<(Kind, String)> {
+    let kind = |section: &ConfSection| {
+        Some((Kind::from_type(technology, value(section, "type").as_bytes())?, section.name.clone()))
     };
-    sections.iter().filter(listed).map(|section| section.name.clone()).collect()
+    sections.iter().filter_map(kind).collect()
+}
+
+/// What the channel driver lists of them once they are live: all but chan_sip's `type = user`, who may call and can't
+/// be called. No list but one for people (`sip show users`) has those.
+#[must_use]
+pub fn listed_in(sections: &[ConfSection], technology: Technology) -> Vec<(Kind, String)> {
+    let listed = sections.iter().filter(|section| value(section, "type") != "user");
+    listed.flat_map(|section| kinds_in(std::slice::from_ref(section), technology)).collect()
 }
 
 /// The value of a key; of one that comes twice, the last.
@@ -92,9 +96,12 @@ mod tests {
     fn those_who_only_call_are_users_and_in_no_list() {
         let sections = ["friend", "peer", "user"].map(|word| section(word, &[("type", word)]));
         assert_eq!(users_in(&sections, Technology::Sip).len(), 3);
-        assert_eq!(listed_in(&sections, Technology::Sip), ["friend", "peer"]);
+        let peers = ["friend", "peer"].map(|name| (Kind::Peer, name.to_owned()));
+        assert_eq!(listed_in(&sections, Technology::Sip), peers);
+        assert_eq!(kinds_in(&sections, Technology::Sip).len(), 3);
         let endpoint = [section("user", &[("type", "endpoint")]), section("user", &[("type", "auth")])];
-        assert_eq!(listed_in(&endpoint, Technology::Pjsip), ["user"]);
+        let both = [Kind::Endpoint, Kind::Auth].map(|kind| (kind, "user".to_owned()));
+        assert_eq!(listed_in(&endpoint, Technology::Pjsip), both);
     }
 
     #[test]

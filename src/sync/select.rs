@@ -62,6 +62,21 @@ pub enum Reason {
     /// Two sections of its name and kind.
     #[error("it is defined twice")]
     Twice,
+    /// The branch has one of its own.
+    #[error(
+        "the branch's own configuration has one of that name and type, and Asterisk takes neither of two"
+    )]
+    Local,
+    /// The branch has its own of a name and kind that it needs.
+    #[error(
+        "its {key} '{name}' is also in the branch's own configuration, and Asterisk takes neither of two"
+    )]
+    PartLocal {
+        /// Key that names it.
+        key: &'static str,
+        /// Name of that section.
+        name: String,
+    },
     /// Two sections of a name and kind that it needs.
     #[error("its {key} '{name}' is defined twice")]
     PartTwice {
@@ -104,7 +119,8 @@ impl std::fmt::Display for SelectError {
 /// Keys of an endpoint that name other sections, and what those are.
 const PARTS: [(&str, Kind); 3] = [("aors", Kind::Aor), ("auth", Kind::Auth), ("outbound_auth", Kind::Auth)];
 
-/// Chooses the users of this site out of all files together.
+/// Chooses the users of this site out of all files together. `local` are the sections that the branch has already,
+/// outside the synced file: two of one name and type would take all of that type away (`res_sorcery_config`).
 ///
 /// # Errors
 /// When not one user can be written.
@@ -112,9 +128,11 @@ pub fn select<'a>(
     documents: &[Document<'a>],
     technology: Technology,
     filter: &Filter,
+    local: &[(Kind, String)],
 ) -> Result<Selection<'a>, SelectError> {
     let sections: Vec<&Section<'a>> = documents.iter().flat_map(|document| &document.sections).collect();
-    let index = Index::new(&sections, technology);
+    let mut index = Index::new(&sections, technology);
+    index.give_way_to(local);
     let mut users = Vec::new();
     let mut chosen = BTreeMap::new();
     let mut twice = HashSet::new();
@@ -159,6 +177,7 @@ struct Index<'s, 'a> {
 enum Place {
     Once(usize),
     Twice,
+    Local,
 }
 
 impl<'s, 'a> Index<'s, 'a> {
@@ -173,6 +192,15 @@ impl<'s, 'a> Index<'s, 'a> {
         Self { technology, sections, places }
     }
 
+    fn give_way_to(&mut self, local: &[(Kind, String)]) {
+        for (kind, name) in local {
+            let name = Cow::Owned(key(self.technology, name.as_bytes()).into_owned());
+            if let Some(place) = self.places.get_mut(&(*kind, name)) {
+                *place = Place::Local;
+            }
+        }
+    }
+
     /// A user with all it names that is not chosen already.
     fn complete(
         &self,
@@ -181,8 +209,10 @@ impl<'s, 'a> Index<'s, 'a> {
         chosen: &Chosen<'a>,
     ) -> Result<(Accepted<'a>, Chosen<'a>), Reason> {
         let section = self.sections.get(place).ok_or(Reason::Twice)?;
-        if !matches!(self.places.get(&(kind, key(self.technology, section.name))), Some(Place::Once(_))) {
-            return Err(Reason::Twice);
+        match self.places.get(&(kind, key(self.technology, section.name))) {
+            Some(Place::Once(_)) => {}
+            Some(Place::Local) => return Err(Reason::Local),
+            Some(Place::Twice) | None => return Err(Reason::Twice),
         }
         let user = Accepted::check(section, self.technology)?;
         let mut parts = Chosen::new();
@@ -212,6 +242,7 @@ impl<'s, 'a> Index<'s, 'a> {
     ) -> Result<(usize, &'s Section<'a>), Reason> {
         match self.places.get(&(kind, Cow::Borrowed(name))) {
             Some(Place::Twice) => Err(Reason::PartTwice { key, name: shown(name) }),
+            Some(Place::Local) => Err(Reason::PartLocal { key, name: shown(name) }),
             Some(Place::Once(place)) => {
                 let section = self.sections.get(*place).map(|section| (*place, *section));
                 section.ok_or_else(|| Reason::Missing { key, name: shown(name) })

@@ -23,9 +23,18 @@ impl Site<'_> {
         let store = self.store()?;
         self.list_versions(&store)?;
         let Some(text) = self.in_place(&store)? else { return Ok(()) };
-        let read =
-            self.host.load_conf(&self.output()).map_err(|error| Failure::Misread(error.to_string()))?;
-        self.take_users(&read);
+        match self.host.load_conf(&self.output()) {
+            Ok(read) => self.take_users(&read),
+            Err(error) => {
+                // Who was there is still worth to know: a sync that loses many of them is held.
+                let newest = self.status.versions.iter().rev();
+                let mut read = newest.map(|version| self.host.load_conf(&store.version_path(version.number)));
+                if let Some(read) = read.find_map(Result::ok) {
+                    self.take_users(&read);
+                }
+                return Err(Failure::Unreadable(error));
+            }
+        }
         let same = |version: &&Version| store.read_version(version.number).is_ok_and(|kept| kept == text);
         self.status.version = self.status.versions.iter().rev().find(same).map(|version| version.number);
         Ok(())

@@ -36,12 +36,20 @@ pub(super) enum Failure {
     #[error("the file is in place, but no user is live: is '#tryinclude {output}' in {conf}?")]
     NoneLive { output: String, conf: &'static str },
     #[error(
-        "the file is in place, but {missing} of {of} users are not live, {first} the first: Asterisk's log says what \
+        "the file is in place, but {missing} of {of} sections are not live, {first} the first: Asterisk's log says what \
          it does not like in them"
     )]
     NotLive { missing: usize, of: usize, first: String },
     #[error("{0} was not written by res_synch and is not replaced: move it away, or change [sync] output")]
     NotOurs(PathBuf),
+    #[error("the file in place can't be read: {0}; the next sync replaces it")]
+    Unreadable(HostError),
+    #[error("the main sends more than any company has users; nothing was replaced")]
+    TooMuch,
+    #[error("version {0} holds no user and was not put back")]
+    NoUsers(u64),
+    #[error("version {version} was not put back: the branch's own configuration has a section [{name}], too")]
+    Collides { version: u64, name: String },
     #[error("version {0} is held since a rollback; 'synch sync' ends that")]
     Held(u64),
     #[error("the module stops")]

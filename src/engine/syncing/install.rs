@@ -1,15 +1,13 @@
 //! A new file into force: checked by Asterisk's loader, put in place, reloaded, and seen live.
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{Failure, Site};
 use crate::{
-    host::ReloadError,
+    gate::Inside,
+    host::{Level, ReloadError},
     settings::{ConfSection, Technology},
-    sync::{Staged, Store, Synced, difference, listed_in, users_in},
+    sync::{Kind, Staged, Store, StoreError, Synced, difference, kinds_in, listed_in, users_in},
 };
 
 /// chan_sip reloads in a thread of its own after it said that it is done; 1.5 s were seen.
@@ -21,39 +19,68 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(10);
 impl Site<'_> {
     /// Writes what was synced as a new version, puts it in place and into force.
     pub(super) fn install(&mut self, store: &Store, synced: &Synced) -> Result<(), Failure> {
+        let inside = self.enter()?;
         let staged = store.stage(synced.text.as_bytes())?;
         let read = self.read_staged(&staged)?;
         if let Some(difference) = difference(&synced.sections, &read) {
             return Err(Failure::Misread(difference));
         }
         let version = store.add_version(synced.text.as_bytes())?;
-        self.put_in_place(store, staged, &read, version)
+        self.put_in_place(store, staged, &read, version)?;
+        self.reload_inside()?;
+        drop(inside);
+        self.wait_until_live()
+    }
+
+    /// Puts a kept version in place and into force, and holds it.
+    pub(super) fn install_version(&mut self, store: &Store, version: u64) -> Result<(), Failure> {
+        let inside = self.enter()?;
+        let staged = store.stage(&store.read_version(version)?)?;
+        let read = self.read_staged(&staged)?;
+        let technology = self.syncing.settings.technology;
+        if users_in(&read, technology).is_empty() {
+            return Err(Failure::NoUsers(version));
+        }
+        let local = self.local_sections();
+        if let Some((_, name)) =
+            kinds_in(&read, technology).into_iter().find(|section| local.contains(section))
+        {
+            return Err(Failure::Collides { version, name });
+        }
+        self.put_in_place(store, staged, &read, version)?;
+        self.hold(Some(version));
+        self.reload_inside()?;
+        drop(inside);
+        self.wait_until_live()
+    }
+
+    /// From here on an unload is refused: it would wait for our disk and for the reload with Asterisk's module list
+    /// locked, or leave a new file behind that nobody has loaded.
+    fn enter(&self) -> Result<Inside, Failure> {
+        self.syncing.start.gate.enter().ok_or(Failure::Stopped)
     }
 
     /// What Asterisk's own loader makes of a file: the last word before it is put in place, because a broken
     /// include drops users silently. It can't hold an `#exec`: `sync::render` alone has written it.
-    pub(super) fn read_staged(&self, staged: &Staged) -> Result<Vec<ConfSection>, Failure> {
+    fn read_staged(&self, staged: &Staged) -> Result<Vec<ConfSection>, Failure> {
         self.host.load_conf(staged.path()).map_err(|error| Failure::Misread(error.to_string()))
     }
 
-    pub(super) fn put_in_place(
+    fn put_in_place(
         &mut self,
         store: &Store,
         staged: Staged,
         read: &[ConfSection],
         version: u64,
     ) -> Result<(), Failure> {
-        // An unload between the two would leave a new file that nobody has loaded.
-        let inside = self.syncing.start.gate.enter().ok_or(Failure::Stopped)?;
-        self.live = false;
-        staged.commit()?;
+        match staged.commit() {
+            // It is in place all the same, so the rest has to follow.
+            Err(error @ StoreError::Unflushed { .. }) => self.host.log(Level::Warning, &error.to_string()),
+            result => result?,
+        }
         self.take_users(read);
         self.status.version = Some(version);
-        self.list_versions(store)?;
-        let reloaded = self.reload_inside();
-        drop(inside);
-        reloaded?;
-        self.wait_until_live()
+        Ok(self.list_versions(store)?)
     }
 
     /// Notes who is in the file in place.
@@ -63,9 +90,24 @@ impl Site<'_> {
         self.listed = listed_in(read, technology);
     }
 
-    pub(super) fn reload(&self) -> Result<(), Failure> {
-        let _inside = self.syncing.start.gate.enter().ok_or(Failure::Stopped)?;
-        self.reload_inside()
+    /// What the branch's own configuration has, outside our file.
+    pub(super) fn local_sections(&self) -> Vec<(Kind, String)> {
+        let settings = &self.syncing.settings;
+        let conf = self.host.config_dir().join(self.driver().conf);
+        // Where that file can't be read, Asterisk has refused it as a whole, and nothing can collide.
+        let sections = self.host.load_conf_besides(&conf, &settings.output).unwrap_or_default();
+        kinds_in(&sections, settings.technology)
+    }
+
+    /// Sees that the users are in force; where they are not, a reload may have been missed.
+    pub(super) fn keep_live(&mut self) -> Result<(), Failure> {
+        if self.missing()?.is_empty() {
+            return Ok(());
+        }
+        let inside = self.enter()?;
+        self.reload_inside()?;
+        drop(inside);
+        self.wait_until_live()
     }
 
     /// Reloads the channel driver. Inside the gate: Asterisk's module list is locked meanwhile.
@@ -80,14 +122,11 @@ impl Site<'_> {
     }
 
     /// That a reload succeeded says nothing of the users: they are looked for themselves.
-    pub(super) fn wait_until_live(&mut self) -> Result<(), Failure> {
+    fn wait_until_live(&self) -> Result<(), Failure> {
         let end = Instant::now() + LIVE_TIMEOUT;
         loop {
             let missing = self.missing()?;
-            let Some(first) = missing.first() else {
-                self.live = true;
-                return Ok(());
-            };
+            let Some(first) = missing.first() else { return Ok(()) };
             if Instant::now() >= end {
                 let (missing, of, first) = (missing.len(), self.listed.len(), first.clone());
                 return Err(if missing == of {
@@ -103,11 +142,11 @@ impl Site<'_> {
         }
     }
 
-    /// Users in the file that the channel driver does not have.
-    pub(super) fn missing(&self) -> Result<Vec<String>, Failure> {
-        let live: HashSet<String> =
-            self.host.live_users(self.syncing.settings.technology)?.into_iter().collect();
-        Ok(self.listed.iter().filter(|name| !live.contains(*name)).cloned().collect())
+    /// What is in the file and not in the channel driver.
+    fn missing(&self) -> Result<Vec<String>, Failure> {
+        let live = self.host.live(self.syncing.settings.technology)?;
+        let missing = self.listed.iter().filter(|section| !live.contains(*section));
+        Ok(missing.map(|(kind, name)| format!("{kind} {name}")).collect())
     }
 
     fn driver(&self) -> Driver {

@@ -28,7 +28,7 @@ Line-000000-000000: type=aor
 
 #[test]
 fn answers_become_a_file() {
-    let synced = compose(&answers(&[GOOD, AOR]), Technology::Pjsip, &all(), "10.0.0.254").unwrap();
+    let synced = compose(&answers(&[GOOD, AOR]), Technology::Pjsip, &all(), &[], "10.0.0.254").unwrap();
     let expected = "; Written by res_synch from 10.0.0.254: file0.conf, file1.conf.
 ; Do not edit: the next sync replaces this file.
 
@@ -48,7 +48,7 @@ type = aor
 
 #[test]
 fn one_void_answer_voids_all() {
-    let error = compose(&answers(&[GOOD, "Response: Success\n"]), Technology::Pjsip, &all(), "main");
+    let error = compose(&answers(&[GOOD, "Response: Success\n"]), Technology::Pjsip, &all(), &[], "main");
     assert_eq!(error.unwrap_err().to_string(), "file1.conf on the main: the answer has no section");
 }
 
@@ -68,7 +68,7 @@ fn nothing_hostile_reaches_the_file() {
         let bad = format!("{GOOD}Line-000000-000003: {line}\n").replace("1001", "evil");
         let bad_aor = AOR.replace("1001", "evil");
         let parts = [GOOD, AOR, &bad, &bad_aor];
-        let synced = compose(&answers(&parts), Technology::Pjsip, &all(), "main").unwrap();
+        let synced = compose(&answers(&parts), Technology::Pjsip, &all(), &[], "main").unwrap();
         assert_eq!((synced.sections.len(), synced.left_out.len()), (2, 1), "{line:?}");
         assert!(!synced.text.contains("evil"), "{line:?}");
     }

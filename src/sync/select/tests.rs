@@ -31,7 +31,7 @@ type Found = (Vec<String>, Vec<String>, Vec<String>);
 fn found(technology: Technology, files: &[&str], filter: &Filter) -> Result<Found, SelectError> {
     let frames: Vec<_> = files.iter().map(|file| answer(file)).collect();
     let documents: Vec<_> = frames.iter().map(|frame| Document::read(frame).unwrap()).collect();
-    let selection = select(&documents, technology, filter)?;
+    let selection = select(&documents, technology, filter, &[])?;
     Ok((
         selection.users.iter().map(ToString::to_string).collect(),
         selection.sections.iter().map(|section| section.name().to_owned()).collect(),
@@ -120,7 +120,7 @@ fn of_a_list_given_twice_the_last_counts() {
     );
     let aors = answer(AORS);
     let documents = [Document::read(&frame).unwrap(), Document::read(&aors).unwrap()];
-    let selection = select(&documents, Technology::Pjsip, &filter("type", "endpoint"));
+    let selection = select(&documents, Technology::Pjsip, &filter("type", "endpoint"), &[]);
     // The blank in front can't be written back; the names behind it are found all the same.
     let left_out = selection.unwrap_err().left_out;
     assert_eq!(left_out[0].reason, Reason::Violation(Violation::Value("aors".to_owned())));
@@ -162,4 +162,22 @@ fn nobody_is_an_error_that_says_what_was_looked_at() {
         "all 2 with filter_key = accountcode, filter_value = Office among 4 sections are left out; \
          the first: 1002 is left out: its aors '1002' is in none of the files"
     );
+}
+
+#[test]
+fn who_would_take_the_branchs_own_sections_away_is_left_out() {
+    let frames = [ENDPOINTS, AORS, AUTHS].map(answer);
+    let documents: Vec<_> = frames.iter().map(|frame| Document::read(frame).unwrap()).collect();
+    let office = filter("accountcode", "^HeadOffice$");
+    let left_out = |local: &[(Kind, String)]| {
+        let selection = select(&documents, Technology::Pjsip, &office, local).unwrap();
+        selection.left_out.into_iter().map(|left| (left.name, left.reason)).collect::<Vec<_>>()
+    };
+    // An endpoint of the branch does not clash with an aor of the same name.
+    assert!(
+        left_out(&[(Kind::Endpoint, "shared".to_owned()), (Kind::Aor, "1002-auth".to_owned())]).is_empty()
+    );
+    assert_eq!(left_out(&[(Kind::Endpoint, "1002".to_owned())]), [("1002".to_owned(), Reason::Local)]);
+    let reason = Reason::PartLocal { key: "aors", name: "shared".to_owned() };
+    assert_eq!(left_out(&[(Kind::Aor, "shared".to_owned())]), [("1003".to_owned(), reason)]);
 }
