@@ -1,10 +1,13 @@
 //! Load and unload, again and again: all is back where it was.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
 use lab::dns::a_record;
 use lab::wait::{GENEROUS, until, until_ok};
 use lab::{Asterisk, Error, Result, Site, Version};
 
-lab::on_22_and_16!(fifty_cycles_leave_nothing);
+lab::on_22_and_16!(fifty_cycles_leave_nothing, an_unload_under_running_commands_harms_nobody);
 
 const CYCLES: u32 = 50;
 /// After these, caches are warm, and what still grows is a leak.
@@ -83,4 +86,39 @@ fn unload_another(asterisk: &Asterisk) -> Result {
     until("Asterisk to answer", GENEROUS, || {
         asterisk.rx("core show uptime").is_ok_and(|up| up.contains("uptime"))
     })
+}
+
+/// A command that runs while its module goes: Asterisk keeps its entry, and says nothing of it.
+fn an_unload_under_running_commands_harms_nobody(version: Version) -> Result {
+    const ASKING: usize = 3;
+    const LOADS: usize = 40;
+    let mut site = Site::new(version)?;
+    site.branch.install_module()?;
+    site.branch.start()?;
+    let over = AtomicBool::new(false);
+    let asked = AtomicUsize::new(0);
+    let ask = || -> Result {
+        let mut ami = site.branch.ami()?;
+        while !over.load(Ordering::Relaxed) {
+            // Not by SynchStatus: Asterisk ends the session of whoever calls an action of a module that is just
+            // coming or going.
+            ami.action("Command", &[("Command", "synch show status")])?;
+            asked.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let asking: Vec<_> = (0..ASKING).map(|_| scope.spawn(ask)).collect();
+        let cycle = || site.branch.load_module().and_then(|()| site.branch.unload_module());
+        let cycles = (0..LOADS).try_for_each(|_| cycle());
+        over.store(true, Ordering::Relaxed);
+        cycles?;
+        asking.into_iter().try_for_each(|asking| asking.join().unwrap_or_else(|_| Err(Error::new("a panic"))))
+    })?;
+    assert!(asked.load(Ordering::Relaxed) > LOADS);
+    site.branch.load_module()?;
+    for command in ["synch show status", "synch show history"] {
+        assert!(!site.branch.rx(command)?.contains("No such command"), "{command}");
+    }
+    unload_another(&site.branch)
 }

@@ -9,6 +9,8 @@ use lab::wait::{GENEROUS, until};
 use lab::{Context, Result, Site, Version};
 
 lab::on_22_and_16!(
+    a_user_that_the_branch_has_itself_is_left_out,
+    a_version_without_users_is_not_put_back,
     a_sync_that_would_take_most_users_away_is_held,
     a_sync_that_takes_half_of_the_users_is_not_held,
     a_version_put_back_is_live_and_held,
@@ -247,5 +249,36 @@ fn an_answer_to_somebody_else_is_not_taken_for_ours(version: Version) -> Result 
     site.wait_status("Users", "3")?;
     site.wait_status("Sync", "Synced")?;
     assert_eq!(site.branch.live_users()?, ["3001", "3002", "3003"]);
+    Ok(())
+}
+
+/// Two of one name and type would take all of that type away at the next start of Asterisk.
+fn a_user_that_the_branch_has_itself_is_left_out(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    let own = match version {
+        Version::V22 => "[1002]\ntype = endpoint\ncontext = own\n",
+        Version::V16 => "[1002]\ntype = friend\nhost = dynamic\ncontext = own\n",
+    };
+    let conf = site.branch.read_conf(version.including_file())?;
+    site.branch.write_conf(version.including_file(), &format!("{conf}\n{own}"))?;
+    site.start()?;
+    site.wait_status("Sync", "Synced")?;
+    let users = site.branch.rx("synch show users")?;
+    assert!(users.contains("left out: 1002") && users.contains("2 of 2 users"), "{users}");
+    site.branch.kill_9()?;
+    site.branch.start()?;
+    assert_eq!(site.branch.live_users()?, ["1001", "1002", "1003"]);
+    assert!(site.branch.live_user("1002")?.contains("own"));
+    Ok(())
+}
+
+fn a_version_without_users_is_not_put_back(version: Version) -> Result {
+    let site = Site::synced(version)?;
+    let file = site.synced_file()?;
+    std::fs::write(site.versions_path().join("000001.conf"), "").context("the version")?;
+    site.branch.rx("synch rollback 1")?;
+    site.wait_unsynced("holds no user")?;
+    assert_eq!(site.synced_file()?, file);
+    assert_eq!(site.status("HeldVersion")?, "");
     Ok(())
 }
