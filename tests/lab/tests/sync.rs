@@ -20,7 +20,8 @@ lab::tests_on!(
     on_22_alone,
     V22,
     an_incomplete_user_is_left_out,
-    a_user_that_the_driver_refuses_takes_nobody_else_along
+    a_user_that_the_driver_refuses_takes_nobody_else_along,
+    an_auth_that_the_driver_refuses_is_seen,
 );
 lab::tests_on!(on_16_alone, V16, a_user_that_only_calls_is_synced);
 
@@ -213,9 +214,24 @@ fn a_user_that_the_driver_refuses_takes_nobody_else_along(version: Version) -> R
     site.edit_users("[2001]", &format!("{bad}\n[2001]"))?;
     site.main.edit_conf("pjsip.aor.conf", "[2001]", "[1004](desk-phone-aor)\n\n[2001]")?;
     site.sync()?;
-    let reason = site.wait_unsynced("1 of 4 users are not live")?;
-    assert!(reason.contains("1004 the first"), "{reason}");
+    let reason = site.wait_unsynced("1 of 11 sections are not live")?;
+    assert!(reason.contains("endpoint 1004 the first"), "{reason}");
     assert_eq!(site.branch.live_users()?, USERS);
+    Ok(())
+}
+
+/// Its endpoint is live, and nobody could register as it.
+fn an_auth_that_the_driver_refuses_is_seen(version: Version) -> Result {
+    let site = Site::synced(version)?;
+    let user = "[1004](desk-phone-endpoint)\naors=1004\nauth=1004-auth\naccountcode=HeadOffice\n";
+    site.edit_users("[2001]", &format!("{user}\n[2001]"))?;
+    site.main.edit_conf("pjsip.aor.conf", "[2001]", "[1004](desk-phone-aor)\n\n[2001]")?;
+    let auths = site.main.read_conf("pjsip.auth.conf")?;
+    let auth = "[1004-auth]\ntype=auth\nauth_type=by-pigeon\nusername=1004\npassword=x\n";
+    site.main.write_conf("pjsip.auth.conf", &format!("{auths}\n{auth}"))?;
+    site.sync()?;
+    let reason = site.wait_unsynced("1 of 12 sections are not live")?;
+    assert!(reason.contains("auth 1004-auth the first"), "{reason}");
     Ok(())
 }
 
