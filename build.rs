@@ -18,7 +18,7 @@ mod asterisk {
         |send_list_complete_start|send_list_complete_end)|synch_(module|fully_booted|debug|strdup|config_state)";
     const TYPES: &str =
         "ast_cli_(entry|args|command)|ast_variable|manager_custom_hook|ast_tm|synch_config_state";
-    const VALUES: &str = "ast_config_AST_(CONFIG_DIR|VAR_DIR|DATA_DIR)|EVENT_FLAG_(SYSTEM|REPORTING)\
+    const VALUES: &str = "ast_startuptime|ast_config_AST_(CONFIG_DIR|VAR_DIR|DATA_DIR)|EVENT_FLAG_(SYSTEM|REPORTING)\
         |__LOG_(NOTICE|WARNING|ERROR|DEBUG)|CONFIG_FLAG_(NOCACHE|NOREALTIME)|CLI_(INIT|GENERATE|HANDLER)\
         |SYNCH_CONFIG_.*";
 

@@ -14,6 +14,7 @@
 #include <asterisk/logger.h>
 #include <asterisk/manager.h>
 #include <asterisk/module.h>
+#include <asterisk/options.h>
 #include <asterisk/paths.h>
 #include <asterisk/utils.h>
 

@@ -77,7 +77,9 @@ impl Failover {
             Mode::Auto => format!("mode is auto again and the main is {}", self.monitor),
             held => format!("mode was set to {held}"),
         };
-        self.decide(&reason)
+        let change = self.decide(&reason);
+        self.reason = reason;
+        change
     }
 
     fn decide(&mut self, reason: &str) -> Option<ServiceChange> {
@@ -134,6 +136,16 @@ mod tests {
             (change.new, change.reason.as_str()),
             (ServiceState::Normal, "mode is auto again and the main is Stable")
         );
+    }
+
+    #[test]
+    fn the_reason_is_that_of_the_mode_now() {
+        let mut failover = Failover::new(Mode::Auto);
+        failover.monitor_changed(MonitorState::Stable, "");
+        assert_eq!(failover.set_mode(Mode::Normal), None);
+        assert_eq!(failover.reason(), "mode was set to normal");
+        assert_eq!(failover.set_mode(Mode::Auto), None);
+        assert_eq!(failover.reason(), "mode is auto again and the main is Stable");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The gate between our work that must not be interrupted and an unload that must not wait.
 //!
 //! Asterisk calls unload() with its module list locked, and our reload of another module needs that lock: an
-//! unload that joined a thread inside a reload would hang every `module` command for ever. So work of that kind
-//! enters the gate first, and an unload that finds somebody inside is refused.
+//! unload that joined a thread inside a reload would hang every `module` command for ever. So whoever puts a new file
+//! into force enters the gate first, and an unload that finds somebody inside is refused.
 
 use std::sync::{
     Arc,

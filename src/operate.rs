@@ -13,12 +13,19 @@ const SYNC_IS_OFF: &str = "Sync is off: [sync] enabled = no in res_synch.conf.";
 /// # Errors
 /// Why no sync was started.
 pub fn sync(control: &Control, carry_out_held: bool) -> Result<String, String> {
-    if control.snapshot().settings.sync.is_none() {
+    let snapshot = control.snapshot();
+    if snapshot.settings.sync.is_none() {
         return Err(SYNC_IS_OFF.to_owned());
     }
     control
         .send(Command::Sync { carry_out_held })
         .map_err(|error| format!("No sync was started: {error}."))?;
+    let held = snapshot.sync.held_removal;
+    if carry_out_held && held > 0 {
+        return Ok(format!(
+            "Sync started; it carries out the one that was held and takes {held} users away."
+        ));
+    }
     Ok("Sync started; 'synch show status' shows how it ends.".to_owned())
 }
 

@@ -42,7 +42,7 @@ pub struct MonitorStatus {
     /// When the last probe ended.
     pub last_probe: String,
     /// How long it took, in milliseconds, where the main answered.
-    pub last_answer_ms: Option<u128>,
+    pub last_answer_ms: Option<u64>,
 }
 
 /// What the sync has.
@@ -66,6 +66,8 @@ pub struct SyncStatus {
     pub last_sync: String,
     /// Syncs that have ended, well or not.
     pub ended: u64,
+    /// How many users the sync that is held would take away; 0 where none is held.
+    pub held_removal: usize,
 }
 
 impl SyncStatus {
@@ -83,6 +85,7 @@ impl SyncStatus {
             held: None,
             last_sync: String::new(),
             ended: 0,
+            held_removal: 0,
         }
     }
 }
@@ -168,8 +171,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
     let Snapshot { monitor, sync, service, dns, .. } = snapshot;
     let text = |text: &str| Value::Text(text.to_owned());
     let count = |count: usize| Value::Number(count as u64);
-    let version =
-        |version: Option<u64>| Value::Text(version.map_or(String::new(), |number| number.to_string()));
+    let number = |number: Option<u64>| number.map_or(Value::Text(String::new()), Value::Number);
     let address = snapshot.settings.dns.as_ref().map_or(String::new(), |dns| match service.target {
         Target::Main => dns.target_normal.to_string(),
         Target::Branch => dns.target_failover.to_string(),
@@ -185,11 +187,11 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("SyncReason", text(&sync.reason)),
         ("ServiceReason", text(&service.reason)),
         ("LastProbe", text(&monitor.last_probe)),
-        ("LastProbeMs", Value::Text(monitor.last_answer_ms.map_or(String::new(), |ms| ms.to_string()))),
+        ("LastProbeMs", number(monitor.last_answer_ms)),
         ("Users", count(sync.users.len())),
         ("UsersLeftOut", count(sync.left_out.len())),
-        ("SyncVersion", version(sync.version)),
-        ("HeldVersion", version(sync.held)),
+        ("SyncVersion", number(sync.version)),
+        ("HeldVersion", number(sync.held)),
         ("LastSync", text(&sync.last_sync)),
         ("Syncs", Value::Number(sync.ended)),
         ("Dns", text(&dns.state)),
@@ -201,6 +203,12 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("Restarts", Value::Number(u64::from(snapshot.restarts))),
         ("Version", text(env!("CARGO_PKG_VERSION"))),
     ]
+}
+
+/// `1 user`, `2 users`.
+#[must_use]
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `Label : value` lines.
@@ -241,7 +249,7 @@ pub fn users(sync: &SyncStatus, like: Option<&regex::Regex>) -> String {
         text.push_str(&format!("{:<24} {}\n", user.name, user.callerid));
         count += 1;
     }
-    text.push_str(&format!("{count} of {} users\n", sync.users.len()));
+    text.push_str(&format!("{count} of {}\n", counted(sync.users.len(), "user")));
     for LeftOut { name, reason } in &sync.left_out {
         text.push_str(&format!("left out: {name}: {reason}\n"));
     }
@@ -256,7 +264,7 @@ pub fn versions(sync: &SyncStatus) -> String {
         let mark = if sync.version == Some(version.number) { '*' } else { ' ' };
         text.push_str(&format!("{mark} {:>7} {:<16} {:>6}\n", version.number, version.time, version.users));
     }
-    text.push_str(&format!("{} versions\n", sync.versions.len()));
+    text.push_str(&format!("{}\n", counted(sync.versions.len(), "version")));
     if let Some(held) = sync.held {
         text.push_str(&format!("Version {held} is held until 'synch sync'.\n"));
     }
@@ -271,6 +279,6 @@ pub fn history(entries: &[HistoryEntry]) -> String {
         let HistoryEntry { time, subject, old, new, reason } = entry;
         text.push_str(&format!("{time:<15} {subject:<8} {old:<9} {new:<9} {reason}\n"));
     }
-    text.push_str(&format!("{} changes\n", entries.len()));
+    text.push_str(&format!("{}\n", counted(entries.len(), "change")));
     text
 }

@@ -41,7 +41,9 @@ pub enum Refusal {
         line: String,
     },
     /// The login failed.
-    #[error("login refused: {message}; check username and secret in [main], and manager.conf on the main")]
+    #[error(
+        "login refused: {message}; check username and secret in [main], and secret and permit of that account on the main"
+    )]
     Login {
         /// The main's words.
         message: String,

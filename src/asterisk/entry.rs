@@ -63,8 +63,7 @@ extern "C" fn synch_unload() -> c_int {
         }
         log::write(
             Level::Warning,
-            "res_synch.so is in the middle of a reload or a name look-up and can't be unloaded now; try again in a \
-             few seconds.",
+            "res_synch.so is putting a new file into force and can't be unloaded now; try again in a few seconds.",
         );
         REFUSED
     })

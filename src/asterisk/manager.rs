@@ -1,6 +1,11 @@
 //! The actions of [`crate::actions`], registered with Asterisk's manager interface.
 
-use std::{ffi::c_int, path::PathBuf, ptr, time::SystemTime};
+use std::{
+    ffi::c_int,
+    path::PathBuf,
+    ptr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use super::{current, guard::guard, host, sys, text};
 use crate::{
@@ -14,7 +19,7 @@ pub(super) struct Registered;
 /// Registers every action. Asterisk takes the help texts from the XML documentation where that is installed;
 /// without the file it would log a warning for each action, so then the short texts go along.
 pub(super) fn register() -> Registered {
-    let documented = documentation().is_file();
+    let documented = is_documented();
     for action in &ACTIONS {
         let class = match action.class {
             Class::Reading => sys::EVENT_FLAG_SYSTEM | sys::EVENT_FLAG_REPORTING,
@@ -52,6 +57,15 @@ impl Drop for Registered {
             unsafe { sys::ast_manager_unregister(action.name.as_ptr()) };
         }
     }
+}
+
+/// Whether Asterisk has read our documentation: it does at its start, so a newer file is not known to it.
+fn is_documented() -> bool {
+    // SAFETY: Asterisk sets the time of its start before any module loads and never changes it.
+    let start = unsafe { sys::ast_startuptime };
+    let start = UNIX_EPOCH + Duration::from_secs(u64::try_from(start.tv_sec).unwrap_or_default());
+    let written = documentation().metadata().and_then(|file| file.modified());
+    written.is_ok_and(|written| written < start)
 }
 
 fn documentation() -> PathBuf {

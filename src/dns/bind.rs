@@ -55,7 +55,8 @@ fn remedy(kind: io::ErrorKind, port: u16) -> &'static str {
     match kind {
         io::ErrorKind::PermissionDenied if port < 1024 => {
             "a port below 1024 needs a permission that Asterisk's user does not have. Either add \
-             AmbientCapabilities=CAP_NET_BIND_SERVICE and User=asterisk to Asterisk's systemd unit, or set sysctl \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE and User=asterisk to Asterisk's systemd unit and take -U off its \
+             command line, which drops it again, or set sysctl \
              net.ipv4.ip_unprivileged_port_start=53, or let [dns] bind a port above 1023 and redirect port 53 to it \
              with nftables (udp dport 53 redirect to :5353, and the same for tcp)"
         }

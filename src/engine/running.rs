@@ -41,6 +41,11 @@ impl Running {
     /// With nothing started yet.
     pub(super) fn new(start: Start, settings: Arc<Settings>) -> Self {
         let mode = start.host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
+        if mode != Mode::Auto {
+            let text =
+                format!("Mode is held at {mode} since before this start; 'synch set mode auto' ends that.");
+            start.host.log(Level::Warning, &text);
+        }
         let snapshot = (*start.published.read()).clone();
         Self {
             workers: Workers::new(),
@@ -125,7 +130,7 @@ impl Running {
             reason: verdict.reason.clone(),
             last_probe: self.now(),
             last_answer_ms: match outcome {
-                Outcome::Alive(took) => Some(took.as_millis()),
+                Outcome::Alive(took) => u64::try_from(took.as_millis()).ok(),
                 _ => None,
             },
         };
@@ -217,7 +222,12 @@ impl Running {
 
     /// Tells the log, the AMI and the history of a change.
     fn announce(&mut self, subject: &'static str, old: &'static str, new: &'static str, reason: &str) {
-        self.log(Level::Notice, &format!("{subject} state changed from {old} to {new}: {reason}"));
+        // Whoever reads warnings only has to see an outage, and needn't see its end.
+        let level = match new {
+            "Failed" | "Failover" | "Unsynced" => Level::Warning,
+            _ => Level::Notice,
+        };
+        self.log(level, &format!("{subject} state changed from {old} to {new}: {reason}"));
         let fields = [("OldState", old), ("NewState", new), ("Reason", reason)];
         self.start.host.event(&format!("Synch{subject}State"), &fields);
         self.history.push(self.now(), subject, old, new, reason);

@@ -29,8 +29,8 @@ use crate::{
     host::{Host, Level},
     settings::{self, Main},
     state::SyncState,
-    status::{LeftOut, SyncStatus},
-    sync::{Answer, Content, Kind, Plan, Synced, compose, users_in},
+    status::{LeftOut, SyncStatus, counted},
+    sync::{Answer, Content, Kind, Plan, Synced, User, compose, users_in},
 };
 
 /// Where a held version is remembered across restarts.
@@ -170,20 +170,22 @@ impl<'a> Site<'a> {
         let new = Content { text: synced.text.as_bytes(), users: &users };
         let plan = Plan::decide(in_place, new, settings.max_shrink, accepted);
         self.held_removal = 0;
+        self.status.held_removal = 0;
         match plan {
-            Plan::Unchanged => self.keep_live()?,
+            // Also where it is in place and not in force: a reload that came to nothing, a file that could not be
+            // read. Asterisk reads a file anew only when it is another one.
+            Plan::Unchanged if !self.is_live(&synced.sections)? => self.install(&store, &synced)?,
+            Plan::Unchanged => {}
             Plan::Hold { removed, of } => {
                 self.held_removal = removed;
+                self.note_held(&users);
                 return Err(Failure::Shrink { removed, of, max_shrink: settings.max_shrink });
             }
             Plan::Write => {
                 self.install(&store, &synced)?;
                 let (users, version) = (self.status.users.len(), self.status.version.unwrap_or_default());
-                let took = start.elapsed().as_secs_f32();
-                self.log(&format!(
-                    "Synced {users} users from {} in {took:.1} s: version {version}",
-                    main.host
-                ));
+                let (users, took) = (counted(users, "user"), start.elapsed().as_secs_f32());
+                self.log(&format!("Synced {users} from {} in {took:.1} s: version {version}", main.host));
             }
         }
         Ok(())
@@ -226,11 +228,19 @@ impl<'a> Site<'a> {
         }
         self.status.left_out = left_out;
         if let Some(LeftOut { name, reason }) = self.status.left_out.first() {
-            let count = self.status.left_out.len();
-            let text =
-                format!("{count} users are left out, {name} the first: {reason}. See 'synch show users'.");
+            let count = counted(self.status.left_out.len(), "user");
+            let text = format!("{count} left out, {name} the first: {reason}. See 'synch show users'.");
             self.host.log(Level::Warning, &text);
         }
+    }
+
+    /// Tells who would go, before somebody carries it out.
+    fn note_held(&mut self, staying: &[User]) {
+        self.status.held_removal = self.held_removal;
+        let goes = |user: &&User| !staying.iter().any(|other| other.name == user.name);
+        let going: Vec<&str> = self.status.users.iter().filter(goes).map(|user| user.name.as_str()).collect();
+        self.host
+            .log(Level::Warning, &format!("Held: these users would be taken away: {}", going.join(", ")));
     }
 
     fn hold(&mut self, version: Option<u64>) {

@@ -23,7 +23,7 @@ const TEMPORARY: &str = ".tmp";
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The system refused.
-    #[error("cannot {doing} {path}: {error}; the file in place stays as it is")]
+    #[error("cannot {doing} {path}: {error}; the file in place stays as it is{}", owner_hint(error))]
     Io {
         /// What was tried.
         doing: &'static str,
@@ -51,6 +51,16 @@ pub enum StoreError {
         /// Number asked for.
         number: u64,
     },
+}
+
+/// The usual cause: Asterisk once ran as root, and the files are root's.
+fn owner_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::PermissionDenied => {
+            ". Asterisk's user has to own the file, its folder and what is in it: chown -R"
+        }
+        _ => "",
+    }
 }
 
 /// A version that is kept.

@@ -99,15 +99,10 @@ impl Site<'_> {
         kinds_in(&sections, settings.technology)
     }
 
-    /// Sees that the users are in force; where they are not, a reload may have been missed.
-    pub(super) fn keep_live(&mut self) -> Result<(), Failure> {
-        if self.missing()?.is_empty() {
-            return Ok(());
-        }
-        let inside = self.enter()?;
-        self.reload_inside()?;
-        drop(inside);
-        self.wait_until_live()
+    /// Whether what is in place is known here and in force in Asterisk.
+    pub(super) fn is_live(&self, sections: &[ConfSection]) -> Result<bool, Failure> {
+        let known = self.listed == listed_in(sections, self.syncing.settings.technology);
+        Ok(known && self.missing()?.is_empty())
     }
 
     /// Reloads the channel driver. Inside the gate: Asterisk's module list is locked meanwhile.
