@@ -67,7 +67,7 @@ install: all ## module, res_synch.conf where there is none, documentation
 	fi
 	@echo
 	@echo "Next: edit $(ASTETCDIR)/res_synch.conf, add '#tryinclude pjsip_synch.conf' to $(ASTETCDIR)/pjsip.conf,"
-	@echo "then restart Asterisk, or: asterisk -rx 'module load res_synch.so'"
+	@echo "then restart Asterisk, or: asterisk -rx 'xmldoc reload'; asterisk -rx 'module load res_synch.so'"
 	@echo "An update of a loaded module is taken up by a restart of Asterisk."
 
 uninstall: ## what install put there; configuration and synced users stay
@@ -78,6 +78,7 @@ demo: lab ## one outage, from nothing, with a real main, branch and phones (root
 	cargo run --quiet --locked --package lab --bin demo
 
 test: test-pure test-lab ## every test (root)
+	@echo "All tests passed, those of the lab on Asterisk 22 and 16."
 
 test-pure: tools
 	cargo test --locked $(PURE)

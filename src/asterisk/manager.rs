@@ -63,7 +63,10 @@ impl Drop for Registered {
 fn is_documented() -> bool {
     // SAFETY: Asterisk sets the time of its start before any module loads and never changes it.
     let start = unsafe { sys::ast_startuptime };
-    let start = UNIX_EPOCH + Duration::from_secs(u64::try_from(start.tv_sec).unwrap_or_default());
+    let (seconds, micros) = (u64::try_from(start.tv_sec), u64::try_from(start.tv_usec));
+    let start = UNIX_EPOCH
+        + Duration::from_secs(seconds.unwrap_or_default())
+        + Duration::from_micros(micros.unwrap_or_default());
     let written = documentation().metadata().and_then(|file| file.modified());
     written.is_ok_and(|written| written < start)
 }

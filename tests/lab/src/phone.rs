@@ -177,7 +177,8 @@ impl Drop for Phone {
 
 fn config(address: Ipv4Addr, dir: &Path, settings: &Settings) -> String {
     let (dns, dir) = (settings.dns, dir.display());
-    // aubridge is a player that only listens: without one, baresip does not decode.
+    // aubridge is a player that only listens: without one, baresip does not decode. No jitter buffer: after a change of
+    // the SSRC, as a bridge of Asterisk makes it, that of baresip 1.0 now and then drops everything from there on.
     format!(
         "poll_method epoll\n\
          sip_listen {address}:5060\n\
@@ -196,6 +197,7 @@ fn config(address: Ipv4Addr, dir: &Path, settings: &Settings) -> String {
          audio_player aubridge,ear\n\
          audio_alert aubridge,bell\n\
          audio_channels 1-1\n\
+         jitter_buffer_delay 0-0\n\
          snd_path {dir}\n\
          call_max_calls 4\n"
     )

@@ -180,7 +180,7 @@ fn an_unload_during_a_reload_of_ours_is_refused(version: Version) -> Result {
     assert!(soft.contains("Unable to unload"), "{soft}");
     let firm = site.branch.rx("module unload -f res_synch.so")?;
     assert!(firm.contains("Unable to unload"), "{firm}");
-    site.branch.wait_log("res_synch.so is in the middle of a reload", GENEROUS)?;
+    site.branch.wait_log("res_synch.so is putting a new file into force", GENEROUS)?;
     let modules = site.branch.rx("module show like res_synch")?;
     assert!(modules.contains("Running"), "{modules}");
     assert_eq!(site.status("Sync")?, "Synced", "the reload is still held up");

@@ -13,6 +13,7 @@ lab::on_22_and_16!(
     users_survive_a_restart_without_the_main,
     a_forgotten_include_is_named_and_heals,
     a_file_of_somebody_else_is_not_replaced,
+    an_include_that_gets_lost_is_seen,
     an_output_that_is_a_folder_is_named_and_heals,
 );
 
@@ -161,6 +162,23 @@ fn a_forgotten_include_is_named_and_heals(version: Version) -> Result {
     Ok(())
 }
 
+/// Somebody rewrites the file that includes ours: the next sync sees it, though nothing has changed on the main.
+fn an_include_that_gets_lost_is_seen(version: Version) -> Result {
+    let site = Site::synced(version)?;
+    let line = format!("#tryinclude {}", version.synced_file());
+    site.branch.edit_conf(version.including_file(), &line, "")?;
+    site.branch.rx(&format!("module reload {}", version.sip_module()))?;
+    until("the users to be gone", GENEROUS, || site.branch.live_users().is_ok_and(|live| live.is_empty()))?;
+    site.sync()?;
+    site.wait_unsynced("no user is live")?;
+    let conf = site.branch.read_conf(version.including_file())?;
+    site.branch.write_conf(version.including_file(), &format!("{conf}\n{line}\n"))?;
+    site.sync()?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.branch.live_users()?, USERS);
+    Ok(())
+}
+
 fn a_file_of_somebody_else_is_not_replaced(version: Version) -> Result {
     let mut site = Site::with_module(version)?;
     let text = "; by hand\n";
@@ -196,7 +214,7 @@ fn an_incomplete_user_is_left_out(version: Version) -> Result {
     assert_eq!(site.branch.live_users()?, ["1003"]);
     let users = site.branch.rx("synch show users")?;
     for line in [
-        "1 of 1 users",
+        "1 of 1 user\n",
         "left out: 1001: its aors '1001' is in none of the files",
         "left out: 1002: its auth '1002-auth' is in none of the files",
     ] {

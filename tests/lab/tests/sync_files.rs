@@ -37,7 +37,7 @@ fn equal_content_is_neither_written_nor_reloaded(version: Version) -> Result {
     }
     let after = metadata(&site.synced_path())?;
     assert_eq!((before.ino(), before.modified().ok()), (after.ino(), after.modified().ok()));
-    assert!(site.branch.rx("synch show versions")?.contains("1 versions"));
+    assert!(site.branch.rx("synch show versions")?.contains("1 version\n"));
 
     // Events come in order: had there been a reload, it would come before this.
     ami.action("UserEvent", &[("UserEvent", "Marker")])?;
