@@ -42,6 +42,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// All answers of one sync together: twice what 20,000 users take, and what a small branch can spare.
 const MAX_ANSWERS: usize = 64 << 20;
 
+/// Users that a log line names at most.
+const NAMED: usize = 20;
+
 /// How often it is looked whether something that takes its time has happened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -98,8 +101,6 @@ struct Site<'a> {
     status: SyncStatus,
     /// What of the file the channel driver lists once it is live.
     listed: Vec<(Kind, String)>,
-    /// How many users the sync that is held would take away; none is held where it is 0.
-    held_removal: usize,
 }
 
 impl<'a> Site<'a> {
@@ -107,7 +108,7 @@ impl<'a> Site<'a> {
         let host = &*syncing.start.host;
         let mut status = SyncStatus::before_the_first(true);
         status.held = host.recall(HELD).and_then(|text| text.parse().ok());
-        Self { syncing, host, hangup, stop, status, listed: Vec::new(), held_removal: 0 }
+        Self { syncing, host, hangup, stop, status, listed: Vec::new() }
     }
 
     fn run(mut self) -> Result<Infallible, Stopped> {
@@ -145,7 +146,7 @@ impl<'a> Site<'a> {
             Order::Rollback(version) => self.roll_back(version),
             Order::Sync { carry_out_held } => {
                 self.hold(None);
-                self.sync(if carry_out_held { self.held_removal } else { 0 })
+                self.sync(if carry_out_held { self.status.held_removal } else { 0 })
             }
             Order::Due => match self.status.held {
                 Some(version) => Err(Failure::Held(version)),
@@ -169,16 +170,17 @@ impl<'a> Site<'a> {
         let users = users_in(&synced.sections, settings.technology);
         let new = Content { text: synced.text.as_bytes(), users: &users };
         let plan = Plan::decide(in_place, new, settings.max_shrink, accepted);
-        self.held_removal = 0;
-        self.status.held_removal = 0;
+        let held_before = std::mem::take(&mut self.status.held_removal);
         match plan {
             // Also where it is in place and not in force: a reload that came to nothing, a file that could not be
             // read. Asterisk reads a file anew only when it is another one.
             Plan::Unchanged if !self.is_live(&synced.sections)? => self.install(&store, &synced)?,
             Plan::Unchanged => {}
             Plan::Hold { removed, of } => {
-                self.held_removal = removed;
-                self.note_held(&users);
+                self.status.held_removal = removed;
+                if removed != held_before {
+                    self.note_held(&users);
+                }
                 return Err(Failure::Shrink { removed, of, max_shrink: settings.max_shrink });
             }
             Plan::Write => {
@@ -235,12 +237,13 @@ impl<'a> Site<'a> {
     }
 
     /// Tells who would go, before somebody carries it out.
-    fn note_held(&mut self, staying: &[User]) {
-        self.status.held_removal = self.held_removal;
+    fn note_held(&self, staying: &[User]) {
         let goes = |user: &&User| !staying.iter().any(|other| other.name == user.name);
-        let going: Vec<&str> = self.status.users.iter().filter(goes).map(|user| user.name.as_str()).collect();
-        self.host
-            .log(Level::Warning, &format!("Held: these users would be taken away: {}", going.join(", ")));
+        let going = self.status.users.iter().filter(goes).map(|user| user.name.as_str());
+        let named: Vec<&str> = going.take(NAMED).collect();
+        let dots = if self.status.held_removal > named.len() { ", …" } else { "" };
+        let text = format!("Held: these users would be taken away: {}{dots}", named.join(", "));
+        self.host.log(Level::Warning, &text);
     }
 
     fn hold(&mut self, version: Option<u64>) {
