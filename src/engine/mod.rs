@@ -1,12 +1,14 @@
 //! The engine: one loop on the supervisor thread that owns every worker, turns what they find into decisions and
 //! the decisions into actions, and publishes the snapshot that everybody else reads.
 //!
+//! - `event`: what the workers tell
 //! - `running`: what each event and command does
 //! - `workers`, `worker`: the threads that the settings ask for, and one of them
 //! - `lookup`: the address of the main
 //! - `probing`, `syncing`, `serving`: the bodies of the three workers
 //! - `history`: what changed when
 
+mod event;
 mod history;
 mod lookup;
 mod probing;
@@ -25,40 +27,18 @@ use std::{
 use crossbeam_channel::{Receiver, after, bounded, select};
 
 use self::{
+    event::{Event, Told},
     running::{Running, first_snapshot},
-    workers::Told,
 };
 use crate::{
     control::{COMMANDS_WAITING, Control, Numbered, Published},
     gate::Gate,
-    host::{Host, Level},
-    probe::Outcome,
+    host::Host,
     settings::Settings,
-    status::SyncStatus,
 };
 
 /// How soon a worker that could not be started, for want of a thread, is tried again.
 const START_AGAIN: Duration = Duration::from_secs(5);
-
-/// What the workers tell the engine.
-#[derive(Debug)]
-enum Event {
-    /// A probe ended.
-    Probed(Outcome),
-    /// The sync is somewhere else than before.
-    Synced(Arc<SyncStatus>),
-    /// The DNS server has something to say.
-    Dns {
-        /// How much the news matters.
-        level: Level,
-        /// What is new.
-        news: String,
-        /// What all of it amounts to.
-        state: String,
-    },
-    /// A worker panicked and will be run again.
-    Panicked(&'static str),
-}
 
 /// The engine before its loop runs, so that commands can wait and the snapshot can be read from the start.
 #[derive(Debug)]

@@ -3,10 +3,9 @@
 use std::{io, time::Instant};
 
 use super::{
-    Event,
+    event::{Event, Teller},
     lookup::Address,
     worker::{Role, Stop, Stopped, Worker},
-    workers::Teller,
 };
 use crate::{
     ami::{Hangup, Link, LinkError},

@@ -8,10 +8,11 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use super::{
-    Event, START_AGAIN, Start, Step,
+    START_AGAIN, Start, Step,
+    event::{Event, Told},
     history::History,
     syncing::Order,
-    workers::{Told, Workers},
+    workers::Workers,
 };
 use crate::{
     control::{Command, Numbered},

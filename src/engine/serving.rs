@@ -11,9 +11,9 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{
-    Event, START_AGAIN,
+    START_AGAIN,
+    event::{Event, Teller},
     worker::{Role, Stop, Worker},
-    workers::Teller,
 };
 use crate::{
     dns::{self, Counters, Endpoint, Report, Zone, ZoneCell},

@@ -19,10 +19,10 @@ use crossbeam_channel::Receiver;
 
 use self::failure::{Failure, of_file};
 use super::{
-    Event, Start,
+    Start,
+    event::{Event, Teller},
     lookup::Address,
     worker::{Role, Stop, Stopped, Worker},
-    workers::Teller,
 };
 use crate::{
     ami::{Hangup, Link},

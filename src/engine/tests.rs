@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use super::*;
 use crate::{
     control::Command,
-    host::{HostError, ReloadError},
+    host::{HostError, Level, ReloadError},
     settings::{self, ConfSection, ConfVariable, Technology},
     state::{Mode, MonitorState, ServiceState},
     status::Snapshot,

@@ -5,7 +5,8 @@ use std::{io, sync::Arc};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::{
-    Event, Start,
+    Start,
+    event::{Teller, Told},
     lookup::Lookup,
     probing::Probing,
     serving::Serving,
@@ -16,29 +17,6 @@ use crate::{dns::Counters, settings::Settings, state::Target};
 
 /// Orders that may wait for the sync worker: one sync does for all who asked for it.
 const ORDERS_WAITING: usize = 8;
-
-/// An event, and the worker it is from.
-pub(super) type Told = (u64, Event);
-
-/// How a worker tells the engine something.
-#[derive(Clone, Debug)]
-pub(super) struct Teller {
-    from: u64,
-    events: Sender<Told>,
-}
-
-impl Teller {
-    /// Tells it. An engine that has ended hears nothing any more.
-    pub(super) fn tell(&self, event: Event) {
-        let _ = self.events.send((self.from, event));
-    }
-
-    /// Tells of a panic of this worker.
-    pub(super) fn panicked(&self, worker: &'static str) -> impl Fn() + Send + 'static {
-        let teller = self.clone();
-        move || teller.tell(Event::Panicked(worker))
-    }
-}
 
 /// The place of one worker.
 #[derive(Default)]
@@ -109,7 +87,7 @@ impl Workers {
     pub(super) fn start(&mut self, start: &Start, settings: &Settings, target: Target) -> io::Result<()> {
         if let (None, Some(dns)) = (&self.serving.now, &settings.dns) {
             let teller = self.teller();
-            let role = Role { name: "dns", id: teller.from, after: self.serving.before.take() };
+            let role = Role { name: "dns", id: teller.id(), after: self.serving.before.take() };
             let (serving, worker) = Serving::start(dns, target, teller, role)?;
             self.dns = Some(serving);
             self.serving.now = Some(worker);
@@ -120,12 +98,12 @@ impl Workers {
         let Some(address) = self.lookup.as_ref().map(Lookup::address) else { return Ok(()) };
         if self.probing.now.is_none() {
             let teller = self.teller();
-            let role = Role { name: "probe", id: teller.from, after: self.probing.before.take() };
+            let role = Role { name: "probe", id: teller.id(), after: self.probing.before.take() };
             self.probing.now = Some(Probing::new(settings, address.clone(), teller).start(role)?);
         }
         if let (None, Some(sync)) = (&self.syncing.now, &settings.sync) {
             let teller = self.teller();
-            let role = Role { name: "sync", id: teller.from, after: self.syncing.before.take() };
+            let role = Role { name: "sync", id: teller.id(), after: self.syncing.before.take() };
             let (to_worker, orders) = bounded(ORDERS_WAITING);
             let syncing = Syncing {
                 start: start.clone(),
@@ -189,7 +167,7 @@ impl Workers {
 
     fn teller(&mut self) -> Teller {
         self.last_id += 1;
-        Teller { from: self.last_id, events: self.events.0.clone() }
+        Teller::new(self.last_id, self.events.0.clone())
     }
 }
 

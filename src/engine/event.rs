@@ -1,0 +1,60 @@
+//! What the workers tell the engine, and which of them does.
+
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use crate::{host::Level, probe::Outcome, status::SyncStatus};
+
+/// What the workers tell the engine.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A probe ended.
+    Probed(Outcome),
+    /// The sync is somewhere else than before.
+    Synced(Arc<SyncStatus>),
+    /// The DNS server has something to say.
+    Dns {
+        /// How much the news matters.
+        level: Level,
+        /// What is new.
+        news: String,
+        /// What all of it amounts to.
+        state: String,
+    },
+    /// A worker panicked and will be run again.
+    Panicked(&'static str),
+}
+
+/// An event, and the worker it is from.
+pub(super) type Told = (u64, Event);
+
+/// How a worker tells the engine something.
+#[derive(Clone, Debug)]
+pub(super) struct Teller {
+    from: u64,
+    events: Sender<Told>,
+}
+
+impl Teller {
+    /// For the worker of this number.
+    pub(super) fn new(from: u64, events: Sender<Told>) -> Self {
+        Self { from, events }
+    }
+
+    /// The worker's number.
+    pub(super) fn id(&self) -> u64 {
+        self.from
+    }
+
+    /// Tells it. An engine that has ended hears nothing any more.
+    pub(super) fn tell(&self, event: Event) {
+        let _ = self.events.send((self.from, event));
+    }
+
+    /// Tells of a panic of this worker.
+    pub(super) fn panicked(&self, worker: &'static str) -> impl Fn() + Send + 'static {
+        let teller = self.clone();
+        move || teller.tell(Event::Panicked(worker))
+    }
+}
