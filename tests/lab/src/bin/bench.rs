@@ -1,5 +1,6 @@
-//! `make bench`: figures of the main job. Each is set against something measured in the same run, because the machine
-//! is not always as fast.
+//! `make bench`: figures of the main job, or of one half of it: `switch`, `sync`.
+//!
+//! Each is set against something measured in the same run, because the machine is not always as fast.
 
 #![expect(clippy::print_stdout, reason = "it prints figures")]
 
@@ -23,7 +24,12 @@ const ROUNDS: usize = 3;
 const SYNCS: u32 = 5;
 
 fn main() -> ExitCode {
-    match switch_times().and_then(|()| sync_costs()) {
+    let result = match std::env::args().nth(1).as_deref() {
+        Some("switch") => switch_times(),
+        Some("sync") => sync_costs(),
+        _ => switch_times().and_then(|()| sync_costs()),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("FAILED: {error}");
@@ -86,7 +92,7 @@ fn sync_costs() -> Result {
     let floor = Cost::of(&site, || read_and_discard(&site))?;
     let sync = Cost::of(&site, || sync_once(&site))?;
     println!(
-        "  (\"read and throw away\" is a client that only reads the same answers: no sync can cost less)"
+        "  (\"read and throw away\" is a client that only reads the same answers)"
     );
     println!("  {:<28} {:>9} {:>9} {:>9}", "each, nothing changed", "time", "CPU main", "CPU here");
     for (what, cost, own) in [("read and throw away", &floor, floor.own), ("sync", &sync, sync.branch)] {
