@@ -91,9 +91,7 @@ fn sync_costs() -> Result {
 
     let floor = Cost::of(&site, || read_and_discard(&site))?;
     let sync = Cost::of(&site, || sync_once(&site))?;
-    println!(
-        "  (\"read and throw away\" is a client that only reads the same answers)"
-    );
+    println!("  (\"read and throw away\" is a client that only reads the same answers)");
     println!("  {:<28} {:>9} {:>9} {:>9}", "each, nothing changed", "time", "CPU main", "CPU here");
     for (what, cost, own) in [("read and throw away", &floor, floor.own), ("sync", &sync, sync.branch)] {
         println!("  {what:<28} {:>7.3} s {:>7.3} s {:>7.3} s", cost.wall, cost.main, own);
