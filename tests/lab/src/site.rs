@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use crate::asterisk::Asterisk;
 use crate::conf::Role;
+use crate::dns::a_record;
 use crate::error::{Context, Error, Result};
 use crate::net::Net;
 use crate::phone::{Phone, Settings};
 use crate::version::Version;
 use crate::wait::{GENEROUS, until_ok};
+
+/// The name that the site's phones register at.
+pub const NAME: &str = "sip.voice.example.com";
 
 /// A branch site and its main. Nothing runs yet: change files, then start what is wanted.
 pub struct Site {
@@ -36,6 +40,18 @@ impl Site {
         site.branch.install_module()?;
         site.branch.load_module_at_start()?;
         Ok(site)
+    }
+
+    /// A site in normal service: users synced, the name pointing to the main.
+    pub fn in_service(version: Version) -> Result<Self> {
+        let mut site = Self::with_module(version)?;
+        site.start()?;
+        site.wait_status("Service", "Normal")?;
+        site.wait_status("Sync", "Synced")?;
+        match a_record(site.branch.address(), NAME)? {
+            address if address == site.main.address() => Ok(site),
+            other => Err(Error::new(format!("{NAME} is {other} in normal service"))),
+        }
     }
 
     /// Starts main and branch, both at once.

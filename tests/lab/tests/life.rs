@@ -3,6 +3,7 @@
 use std::process::ExitStatus;
 
 use lab::dns::a_record;
+use lab::site::NAME;
 use lab::wait::{GENEROUS, until, until_ok};
 use lab::{Asterisk, Error, Result, Site, Version};
 
@@ -17,8 +18,6 @@ lab::on_22_and_16!(
     sigterm_ends_asterisk_well,
     core_restart_now_begins_anew,
 );
-
-const NAME: &str = "sip.voice.example.com";
 
 /// Main and branch run, and the module is in place but not loaded.
 fn ready(version: Version) -> Result<Site> {

@@ -1,6 +1,7 @@
 //! The main job: the main goes in each of its ways, the phones' name points to the branch, and back.
 
 use lab::dns::a_record;
+use lab::site::NAME;
 use lab::wait::{GENEROUS, PHONES_RETRY, until};
 use lab::{Result, Site, Version};
 
@@ -12,19 +13,6 @@ lab::on_22_and_16!(
     a_black_hole,
     phones_move_and_talk_in_the_outage_and_go_back,
 );
-
-/// The name that the site's phones register at.
-const NAME: &str = "sip.voice.example.com";
-
-/// A site in normal service: users synced, the name pointing to the main.
-fn in_service(version: Version) -> Result<Site> {
-    let mut site = Site::with_module(version)?;
-    site.start()?;
-    site.wait_status("Service", "Normal")?;
-    site.wait_status("Sync", "Synced")?;
-    assert_eq!(a_record(site.branch.address(), NAME)?, site.main.address());
-    Ok(site)
-}
 
 fn until_the_name_is(site: &Site, address: std::net::Ipv4Addr) -> Result {
     let server = site.branch.address();
@@ -50,7 +38,7 @@ fn outage(
 }
 
 fn users_are_synced_and_live(version: Version) -> Result {
-    let site = in_service(version)?;
+    let site = Site::in_service(version)?;
     let users = site.branch.rx("synch show users")?;
     for user in ["1001", "1002", "1003"] {
         assert!(users.contains(user), "{users}");
@@ -65,23 +53,23 @@ fn users_are_synced_and_live(version: Version) -> Result {
 }
 
 fn a_killed_main(version: Version) -> Result {
-    outage(in_service(version)?, |site| site.main.kill_9(), |site| site.main.start())
+    outage(Site::in_service(version)?, |site| site.main.kill_9(), |site| site.main.start())
 }
 
 fn a_stopped_main(version: Version) -> Result {
-    outage(in_service(version)?, |site| site.main.sigstop(), |site| site.main.sigcont())
+    outage(Site::in_service(version)?, |site| site.main.sigstop(), |site| site.main.sigcont())
 }
 
 fn a_cut_link(version: Version) -> Result {
-    outage(in_service(version)?, |site| site.net.cut_wan(), |site| site.net.restore())
+    outage(Site::in_service(version)?, |site| site.net.cut_wan(), |site| site.net.restore())
 }
 
 fn a_black_hole(version: Version) -> Result {
-    outage(in_service(version)?, |site| site.net.blackhole(), |site| site.net.restore())
+    outage(Site::in_service(version)?, |site| site.net.blackhole(), |site| site.net.restore())
 }
 
 fn phones_move_and_talk_in_the_outage_and_go_back(version: Version) -> Result {
-    let mut site = in_service(version)?;
+    let mut site = Site::in_service(version)?;
     let mut alice = site.phone("1001")?;
     let mut alex = site.phone("1002")?;
     site.main.wait_registered("1001", GENEROUS)?;

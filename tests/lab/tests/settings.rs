@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use lab::dns::{RecordType, Transport, a_record, ask, ask_with, question};
+use lab::site::NAME;
 use lab::wait::{GENEROUS, until, until_ok, until_value};
 use lab::{Error, Result, Site, Version};
 
@@ -15,16 +16,6 @@ lab::on_22_and_16!(
     port_53_without_permission_is_a_state_until_it_is_allowed,
 );
 
-const NAME: &str = "sip.voice.example.com";
-
-fn in_service(version: Version) -> Result<Site> {
-    let mut site = Site::with_module(version)?;
-    site.start()?;
-    site.wait_status("Service", "Normal")?;
-    site.wait_status("Sync", "Synced")?;
-    Ok(site)
-}
-
 fn wait_config(site: &Site, line: &str) -> Result {
     let look = || site.branch.rx("synch show config");
     until_value(&format!("the setting {line}"), GENEROUS, look, |config| {
@@ -34,7 +25,7 @@ fn wait_config(site: &Site, line: &str) -> Result {
 }
 
 fn a_reload_with_a_bad_file_keeps_the_settings_and_tells_every_error(version: Version) -> Result {
-    let site = in_service(version)?;
+    let site = Site::in_service(version)?;
     let (before, good) = (site.branch.rx("synch show config")?, site.branch.read_conf("res_synch.conf")?);
     let mode = site.status("Mode")?;
     let bad = good
@@ -78,7 +69,7 @@ fn a_reload_with_a_bad_file_keeps_the_settings_and_tells_every_error(version: Ve
 }
 
 fn a_reload_takes_changes_up_at_once(version: Version) -> Result {
-    let site = in_service(version)?;
+    let site = Site::in_service(version)?;
     site.branch.rx("synch set mode failover")?;
     let elsewhere = site.net.own_address();
     let branch = site.branch.address();
@@ -101,7 +92,7 @@ fn a_reload_takes_changes_up_at_once(version: Version) -> Result {
 }
 
 fn a_changed_bind_closes_the_old_socket_and_opens_the_new_one(version: Version) -> Result {
-    let site = in_service(version)?;
+    let site = Site::in_service(version)?;
     let branch = site.branch.address();
     site.branch.edit_conf("res_synch.conf", &format!("bind = {branch}"), &format!("bind = {branch}:5353"))?;
     site.branch.reload_module()?;
@@ -130,7 +121,7 @@ fn a_changed_bind_closes_the_old_socket_and_opens_the_new_one(version: Version) 
 }
 
 fn a_changed_main_is_probed_and_synced_from_anew(version: Version) -> Result {
-    let site = in_service(version)?;
+    let site = Site::in_service(version)?;
     let secret = ("secret = SomePasswordHere", "secret = AnotherOne");
     site.branch.edit_conf("res_synch.conf", secret.0, secret.1)?;
     site.branch.reload_module()?;
@@ -152,7 +143,7 @@ fn a_changed_main_is_probed_and_synced_from_anew(version: Version) -> Result {
 }
 
 fn the_mode_of_an_operator_survives_reload_load_and_crash(version: Version) -> Result {
-    let mut site = in_service(version)?;
+    let mut site = Site::in_service(version)?;
     site.branch.rx("synch set mode failover")?;
     let held = |site: &Site| -> Result {
         site.wait_status("Monitor", "Stable")?;

@@ -145,6 +145,17 @@ fn users_survive_a_restart_without_the_main(version: Version) -> Result {
     site.wait_status("Service", "Failover")
 }
 
+/// With its line back, the next sync is live.
+fn the_include_heals(site: &Site, line: &str) -> Result {
+    let including = site.branch.version.including_file();
+    let conf = site.branch.read_conf(including)?;
+    site.branch.write_conf(including, &format!("{conf}\n{line}\n"))?;
+    site.sync()?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.branch.live_users()?, USERS);
+    Ok(())
+}
+
 fn a_forgotten_include_is_named_and_heals(version: Version) -> Result {
     let mut site = Site::with_module(version)?;
     let line = format!("#tryinclude {}", version.synced_file());
@@ -154,12 +165,7 @@ fn a_forgotten_include_is_named_and_heals(version: Version) -> Result {
     assert!(reason.contains(version.including_file()) && reason.contains("no user is live"), "{reason}");
     assert!(site.branch.live_users()?.is_empty());
 
-    let conf = site.branch.read_conf(version.including_file())?;
-    site.branch.write_conf(version.including_file(), &format!("{conf}\n{line}\n"))?;
-    site.sync()?;
-    site.wait_status("Sync", "Synced")?;
-    assert_eq!(site.branch.live_users()?, USERS);
-    Ok(())
+    the_include_heals(&site, &line)
 }
 
 /// Somebody rewrites the file that includes ours: the next sync sees it, though nothing has changed on the main.
@@ -171,12 +177,7 @@ fn an_include_that_gets_lost_is_seen(version: Version) -> Result {
     until("the users to be gone", GENEROUS, || site.branch.live_users().is_ok_and(|live| live.is_empty()))?;
     site.sync()?;
     site.wait_unsynced("no user is live")?;
-    let conf = site.branch.read_conf(version.including_file())?;
-    site.branch.write_conf(version.including_file(), &format!("{conf}\n{line}\n"))?;
-    site.sync()?;
-    site.wait_status("Sync", "Synced")?;
-    assert_eq!(site.branch.live_users()?, USERS);
-    Ok(())
+    the_include_heals(&site, &line)
 }
 
 fn a_file_of_somebody_else_is_not_replaced(version: Version) -> Result {

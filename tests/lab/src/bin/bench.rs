@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use lab::asterisk::cpu_time;
 use lab::dns::a_record;
 use lab::error::Context;
+use lab::site::NAME;
 use lab::wait::{GENEROUS, until};
 use lab::{Result, Site, Version, crowd};
 
-const NAME: &str = "sip.voice.example.com";
 const COMPANY: u32 = 20_000;
 const SITE: u32 = 1_000;
 const ROUNDS: usize = 3;

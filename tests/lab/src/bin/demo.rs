@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use lab::dns::a_record;
 use lab::phone::{Phone, Settings};
+use lab::site::NAME;
 use lab::wait::{GENEROUS, PHONES_RETRY, until};
 use lab::{Asterisk, Result, Site, Version};
 
-const NAME: &str = "sip.voice.example.com";
 const USERS: [&str; 2] = ["1001", "1002"];
 
 /// Short enough for a story; a site has 60 to 120.
