@@ -214,7 +214,7 @@ impl Running {
     }
 
     fn target(&self) -> Target {
-        self.failover.target(self.settings.dns.as_ref().map_or(Target::Branch, |dns| dns.default_target))
+        target(&self.failover, &self.settings)
     }
 
     fn announce_service(&mut self, change: &ServiceChange) {
@@ -272,12 +272,16 @@ pub(super) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
     }
 }
 
+/// The system that the phones are sent to.
+fn target(failover: &Failover, settings: &Settings) -> Target {
+    failover.target(settings.dns.as_ref().map_or(Target::Branch, |dns| dns.default_target))
+}
+
 fn service_status(failover: &Failover, settings: &Settings) -> ServiceStatus {
-    let default = settings.dns.as_ref().map_or(Target::Branch, |dns| dns.default_target);
     ServiceStatus {
         state: failover.service(),
         reason: failover.reason().to_owned(),
         mode: failover.mode(),
-        target: failover.target(default),
+        target: target(failover, settings),
     }
 }

@@ -15,10 +15,8 @@ pub struct User {
 /// The users among the sections of a file.
 #[must_use]
 pub fn users_in(sections: &[ConfSection], technology: Technology) -> Vec<User> {
-    let is_user = |section: &&ConfSection| {
-        let kind = Kind::from_type(technology, value(section, "type").as_bytes());
-        matches!(kind, Some(Kind::Endpoint | Kind::Peer))
-    };
+    let is_user =
+        |section: &&ConfSection| matches!(kind(section, technology), Some(Kind::Endpoint | Kind::Peer));
     let user = |section: &ConfSection| User {
         name: section.name.clone(),
         callerid: value(section, "callerid").to_owned(),
@@ -29,10 +27,7 @@ pub fn users_in(sections: &[ConfSection], technology: Technology) -> Vec<User> {
 /// The sections of a kind that is synced, each with its kind.
 #[must_use]
 pub fn kinds_in(sections: &[ConfSection], technology: Technology) -> Vec<(Kind, String)> {
-    let kind = |section: &ConfSection| {
-        Some((Kind::from_type(technology, value(section, "type").as_bytes())?, section.name.clone()))
-    };
-    sections.iter().filter_map(kind).collect()
+    sections.iter().filter_map(|section| Some((kind(section, technology)?, section.name.clone()))).collect()
 }
 
 /// What the channel driver lists of them once they are live: all but chan_sip's `type = user`, who may call and can't
@@ -40,7 +35,11 @@ pub fn kinds_in(sections: &[ConfSection], technology: Technology) -> Vec<(Kind, 
 #[must_use]
 pub fn listed_in(sections: &[ConfSection], technology: Technology) -> Vec<(Kind, String)> {
     let listed = sections.iter().filter(|section| value(section, "type") != "user");
-    listed.flat_map(|section| kinds_in(std::slice::from_ref(section), technology)).collect()
+    listed.filter_map(|section| Some((kind(section, technology)?, section.name.clone()))).collect()
+}
+
+fn kind(section: &ConfSection, technology: Technology) -> Option<Kind> {
+    Kind::from_type(technology, value(section, "type").as_bytes())
 }
 
 /// The value of a key; of one that comes twice, the last.
