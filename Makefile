@@ -96,7 +96,7 @@ check: tools ## what needs neither root nor Asterisk: format, lints, pure tests,
 	cargo test --locked $(PURE)
 	./.ci/licences
 
-bench: lab ## time from kill to DNS switch; CPU time of a sync
+bench: lab $(LAB_MODULES)/res_synch-before.so ## time to DNS switch; what a sync costs, now and before (ten minutes)
 	cargo run --quiet --locked --package lab --bin bench
 
 # What the lab needs: packages, one module for each Asterisk.
@@ -109,6 +109,21 @@ $(LAB_MODULES)/res_synch-%.so: FORCE
 	@mkdir -p $(@D)
 	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --release --locked --package res_synch
 	@cp target/release/libres_synch.so $@
+
+# The module as it was before it asked the main for no more than its own users: what `make bench` compares with. Built
+# once, from this repository's history; without that, the bench only has figures of today.
+BEFORE = df05f3b116c6
+$(LAB_MODULES)/res_synch-before.so:
+	@mkdir -p $(@D)
+	@if ! git cat-file -e $(BEFORE) 2>/dev/null; then echo "No history with $(BEFORE) here: nothing to compare with"; \
+	else \
+		echo "Building $(BEFORE), to compare with" && \
+		rm -rf target/lab/before && mkdir target/lab/before && \
+		git archive $(BEFORE) | tar -x -C target/lab/before && \
+		ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/22 cargo build --quiet --release --locked --package res_synch \
+			--manifest-path target/lab/before/Cargo.toml --target-dir target/lab/before/target && \
+		cp target/lab/before/target/release/libres_synch.so $@; \
+	fi
 
 clean: ## everything that was built, the lab's file systems too
 	rm -rf target asterisk-headers/[0-9]*

@@ -9,6 +9,7 @@
 
 struct ast_config;
 struct ast_module;
+struct ast_variable;
 
 /* Offered by Rust (src/asterisk/entry.rs), called by Asterisk's loader with its module list locked. */
 int synch_load(void);   /* 0: loaded, 1: declined */
@@ -28,6 +29,12 @@ int synch_debug(void);
 
 /* A copy that Asterisk may free, as it does with completions and answers of its CLI. */
 char *synch_strdup(const char *text);
+
+/* One more reference given back. NULL is nothing. */
+void synch_unref(void *object);
+
+/* An option in front of a list of options. Without memory, the list without it. */
+struct ast_variable *synch_variable(const char *key, const char *value, struct ast_variable *next);
 
 /* What ast_config_load2() came to: its special pointers as numbers. */
 enum synch_config_state {

@@ -8,14 +8,19 @@
 
 #include <asterisk/ast_version.h>
 #include <asterisk/astdb.h>
+#include <asterisk/channel.h>
 #include <asterisk/cli.h>
 #include <asterisk/config.h>
+#include <asterisk/devicestate.h>
+#include <asterisk/hashtab.h>
 #include <asterisk/localtime.h>
 #include <asterisk/logger.h>
 #include <asterisk/manager.h>
 #include <asterisk/module.h>
 #include <asterisk/options.h>
 #include <asterisk/paths.h>
+#include <asterisk/pbx.h>
+#include <asterisk/sorcery.h>
 #include <asterisk/utils.h>
 
 #include "shim.h"

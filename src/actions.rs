@@ -2,7 +2,7 @@
 
 use crate::{
     control::Control,
-    operate,
+    directory, operate,
     status::{self, Value},
 };
 
@@ -50,7 +50,7 @@ pub struct Action {
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 7] = [
+pub const ACTIONS: [Action; 8] = [
     Action {
         name: c"SynchStatus",
         class: Class::Reading,
@@ -67,6 +67,19 @@ pub const ACTIONS: [Action; 7] = [
             event: "SynchUser",
             complete: "SynchUsersComplete",
             items: users(&control.snapshot().sync),
+        },
+    },
+    Action {
+        name: c"SynchDirectory",
+        class: Class::Reading,
+        synopsis: c"List everybody on the main system.",
+        argument: Some(c"Like"),
+        run: |control, like, _| match like {
+            "" => directory(&control.snapshot().sync, None),
+            like => match operate::pattern(like) {
+                Ok(like) => directory(&control.snapshot().sync, Some(&like)),
+                Err(problem) => Reply::Error(problem),
+            },
         },
     },
     Action {
@@ -128,6 +141,22 @@ fn users(sync: &status::SyncStatus) -> Vec<Vec<(&'static str, String)>> {
         .collect()
 }
 
+fn directory(sync: &status::SyncStatus, like: Option<&regex::Regex>) -> Reply {
+    let item = |entry: directory::Entry<'_>| {
+        vec![
+            ("Number", entry.number.to_owned()),
+            ("Name", entry.name.to_owned()),
+            ("Site", entry.site.to_owned()),
+            ("Public", entry.public.unwrap_or_default().to_owned()),
+        ]
+    };
+    Reply::List {
+        event: "SynchDirectoryEntry",
+        complete: "SynchDirectoryComplete",
+        items: status::people(&sync.directory, like).into_iter().map(item).collect(),
+    }
+}
+
 fn versions(sync: &status::SyncStatus) -> Vec<Vec<(&'static str, String)>> {
     let item = |version: &status::Version| {
         let in_force = if sync.version == Some(version.number) { "yes" } else { "no" };
@@ -152,4 +181,24 @@ fn history(entries: &[status::HistoryEntry]) -> Vec<Vec<(&'static str, String)>>
         ]
     };
     entries.iter().map(item).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::SyncStatus;
+
+    #[test]
+    fn the_directory_lists_everybody_or_those_who_match() {
+        let entry = |number, public| directory::Entry { number, name: "Zoë", site: "Berlin", public };
+        let mut sync = SyncStatus::before_the_first(true);
+        let all = directory::Directory::new([entry("1001", None), entry("1002", Some("+4930"))]);
+        sync.directory = all.unwrap().into();
+        let pattern = regex::Regex::new("2$").unwrap();
+        let Reply::List { items, .. } = directory(&sync, Some(&pattern)) else { panic!() };
+        let headers = [("Number", "1002"), ("Name", "Zoë"), ("Site", "Berlin"), ("Public", "+4930")];
+        assert_eq!(items, [headers.map(|(key, value)| (key, value.to_owned()))]);
+        let Reply::List { items, .. } = directory(&sync, None) else { panic!() };
+        assert_eq!(items.len(), 2);
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -26,8 +26,27 @@ pub enum Command {
     Rollback(u64),
     /// Hold a service state, or let the monitor decide again.
     SetMode(Mode),
+    /// Look at everything that this branch needs, and say what to do.
+    Examine(Reply),
     /// Take other settings.
     Configure(Arc<Settings>),
+}
+
+/// Where an answer is put that takes its time. A std lock: the reader is a thread of Asterisk's.
+#[derive(Clone, Debug, Default)]
+pub struct Reply(Arc<Mutex<Option<String>>>);
+
+impl Reply {
+    /// Gives the answer.
+    pub fn give(&self, text: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// Takes it, once it is there.
+    #[must_use]
+    pub fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// A command with its number, so that whoever gave it can see it taken in.
@@ -59,6 +78,10 @@ pub const COMMANDS_WAITING: usize = 64;
 /// How long a caller waits to see its command taken in; the engine needs far less than a millisecond.
 const TAKEN_IN: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// How long somebody waits for the doctor, who asks the main and the DNS.
+const EXAMINED: Duration = Duration::from_secs(15);
+const LOOK_FOR_REPLY: Duration = Duration::from_millis(20);
 
 /// The newest snapshot. A std lock, not parking_lot: these readers are Asterisk's threads, on which parking_lot
 /// would leave thread-local state behind.
@@ -143,6 +166,25 @@ impl Control {
                 return Err(ControlError::Slow);
             }
             thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Has everything looked at that this branch needs, and waits for the report.
+    ///
+    /// # Errors
+    /// As [`Control::send`], or the doctor takes too long.
+    pub fn examine(&self) -> Result<String, ControlError> {
+        let reply = Reply::default();
+        self.send(Command::Examine(reply.clone()))?;
+        let end = Instant::now() + EXAMINED;
+        loop {
+            if let Some(text) = reply.take() {
+                return Ok(text);
+            }
+            if Instant::now() >= end {
+                return Err(ControlError::Slow);
+            }
+            thread::sleep(LOOK_FOR_REPLY);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What the engine asks of the Asterisk it runs in. Implemented by `asterisk`, and by a stand-in in tests.
 
 use std::{
-    collections::HashSet,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use crate::{
+    dialplan::Context,
     settings::{ConfSection, Technology},
     sync::Kind,
 };
@@ -38,6 +38,19 @@ pub enum ReloadError {
     /// It did not work; the text says which module and why.
     #[error("{0}")]
     Failed(String),
+}
+
+/// What the channel driver makes of a section, and what it has of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has it as it is meant.
+    InForce,
+    /// It has another of that name.
+    Different,
+    /// It has none of that name.
+    Missing,
+    /// It would not take it.
+    Refused,
 }
 
 /// The Asterisk around us. Every call may come from any of our own threads.
@@ -79,11 +92,58 @@ pub trait Host: Send + Sync + 'static {
     /// As [`Host::load_conf`].
     fn load_conf_besides(&self, path: &Path, file: &str) -> Result<Vec<ConfSection>, HostError>;
 
-    /// What the channel driver has in force now, of the kinds that are synced.
+    /// Which of these the channel driver does not have in force now.
     ///
     /// # Errors
     /// The channel driver did not answer.
-    fn live(&self, technology: Technology) -> Result<HashSet<(Kind, String)>, HostError>;
+    fn missing(
+        &self,
+        technology: Technology,
+        wanted: &[(Kind, String)],
+    ) -> Result<Vec<(Kind, String)>, HostError>;
+
+    /// What the channel driver makes of these sections; none where it has to be taken on trust (chan_sip).
+    ///
+    /// # Errors
+    /// The channel driver did not answer.
+    fn judge(
+        &self,
+        technology: Technology,
+        sections: &[(Kind, &ConfSection)],
+    ) -> Result<Option<Vec<Verdict>>, HostError>;
+
+    /// Puts these contexts in the place of all that we had in the dialplan, in one step.
+    ///
+    /// # Errors
+    /// Asterisk did not take them; the old ones stay.
+    fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError>;
+
+    /// Who else has made a context of that name.
+    fn context_owner(&self, name: &str) -> Option<String>;
+
+    /// Whether somebody else has extensions in a context of ours.
+    fn shares_context(&self, name: &str) -> bool;
+
+    /// Whether there is a context of that name, whoever made it.
+    fn has_context(&self, name: &str) -> bool;
+
+    /// Whether a number that is dialled in a context leads to a step.
+    fn leads_on(&self, context: &str, number: &str) -> bool;
+
+    /// Whether Asterisk has this application.
+    fn has_application(&self, name: &str) -> bool;
+
+    /// Whether Asterisk has this function.
+    fn has_function(&self, name: &str) -> bool;
+
+    /// Whether voicemail has this mailbox, `number@context`.
+    fn has_mailbox(&self, name: &str) -> bool;
+
+    /// Whether a device is registered here, or has a fixed address that answers.
+    fn is_there(&self, device: &str) -> bool;
+
+    /// Version of this Asterisk.
+    fn version(&self) -> String;
 
     /// A word that was remembered across restarts.
     fn recall(&self, key: &str) -> Option<String>;

@@ -7,8 +7,10 @@
 //!   res_synch.conf ──▶ settings ──▶ engine
 //!
 //!   main ◀─AMI─▶ ami ──┬─ ping ───▶ probe ──▶ failover ──┬──▶ dns ◀── phones
-//!                      │                                 ├──▶ log, AMI event, history
-//!                      └─ config ─▶ sync ─▶ file, reload └──▶ status ◀── cli, actions ◀── operator
+//!                      ├─ reload ─────┐                  ├──▶ dialplan ◀── calls
+//!                      │              ▼                  ├──▶ log, AMI event, history
+//!                      └─ config ─▶ sync, directory ─┬───┴──▶ status ◀── cli, actions, functions ◀── operator
+//!                                                    └──▶ files, reload
 //! ```
 //!
 //! Pure: values and `Instant`s in, values out; no clock, socket, file or log.
@@ -18,10 +20,14 @@
 //! - [`failover`]: monitor state and mode become the service state
 //! - [`status`]: the snapshot of all that, as text, JSON and AMI headers
 //! - [`cli`], [`actions`]: the commands and AMI actions; [`operate`]: what both can change
+//! - [`dialplan`]: what the users of this site can dial, and what of the main's contexts may run here
+//! - [`functions`]: what a dialplan can ask synch
+//! - [`doctor`]: what was looked at, and what to do
 //!
 //! Mostly pure, each with its few I/O files named in its own map.
 //! - [`ami`]: the main's manager interface; sockets in `ami::link`
 //! - [`sync`]: from the main's answer to the file of users; files in `sync::store`
+//! - [`directory`]: everybody on the main, as far as it concerns this branch
 //! - [`dns`]: zone and relay; sockets in `dns::server`
 //!
 //! What makes them move.
@@ -36,21 +42,29 @@
 //!    against panics, every buffer and wait of ours is bounded.
 //! 2. Asterisk's threads never wait for the network, a file or a lock that one of our workers holds for long.
 //! 3. The main is believed about values, never about syntax: what it says becomes a section, a directive or a line
-//!    only where `sync::policy` and `sync::render` make it one.
+//!    only where `sync::accept` and `sync::render` make it one; an option only where `sync::policy` has it on a list, or
+//!    the administrator; a step of a dialplan only where `dialplan::vet` lets it run.
 //! 4. A failed, empty, torn or shrunken answer never takes users away.
 //! 5. The file of users is replaced whole or not at all, and is readable by its owner only.
 //! 6. The secret is in no log, error, command, action or event.
-//! 7. Names outside the zone are only relayed, never resolved for the world, and only where a forwarder is set.
+//! 7. An emergency number leads to the local trunk, whatever the main or a user is called.
+//! 8. Names outside the zone are only relayed, never resolved for the world, and only where a forwarder is set.
 
 pub mod actions;
 pub mod ami;
 #[cfg(feature = "asterisk")]
 mod asterisk;
+#[cfg(test)]
+mod attacks;
 pub mod cli;
 pub mod control;
+pub mod dialplan;
+pub mod directory;
 pub mod dns;
+pub mod doctor;
 pub mod engine;
 pub mod failover;
+pub mod functions;
 pub mod gate;
 pub mod host;
 pub mod operate;

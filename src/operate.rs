@@ -1,4 +1,6 @@
-//! What an operator can change, at the CLI or over AMI: checked against the snapshot, then handed to the engine.
+//! What an operator can say, at the CLI or over AMI: checked against the snapshot, then handed to the engine.
+
+use regex::Regex;
 
 use crate::{
     control::{Command, Control},
@@ -59,4 +61,12 @@ pub fn set_mode(control: &Control, mode: &str) -> Result<String, String> {
         .map_err(|error| format!("The mode was not set: {error}."))?;
     let status::ServiceStatus { mode, state, .. } = snapshot.service;
     Ok(format!("Mode is {mode}, service state is {state}."))
+}
+
+/// What an operator looks for.
+///
+/// # Errors
+/// It is no regular expression.
+pub fn pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|_| format!("'{text}' is no regular expression."))
 }

@@ -2,23 +2,35 @@
 
 use crate::settings::Secret;
 
+/// Bytes of one line of a request that Asterisk reads, without the line end: its buffer has 1024 with it. A longer line
+/// voids the whole request.
+pub const LINE_LIMIT: usize = 1022;
+
 /// One request to the main.
 #[derive(Clone, Copy, Debug)]
 pub enum Action<'a> {
-    /// Logs in; no events wanted.
+    /// Logs in.
     Login {
         /// AMI account.
         username: &'a str,
         /// Its password.
         secret: &'a Secret,
+        /// Whether events of class system are wanted; no others ever are.
+        events: bool,
     },
     /// Asks for a Pong.
     Ping,
-    /// Asks for a whole configuration file, inheritance resolved.
+    /// Asks for a configuration file, inheritance resolved.
     GetConfig {
         /// Name below the main's configuration folder.
         filename: &'a str,
+        /// Only sections of that name.
+        category: Option<&'a str>,
+        /// Only sections with variables like these.
+        filter: Option<&'a str>,
     },
+    /// Asks when the main last started and reloaded.
+    CoreStatus,
     /// Says good-bye.
     Logoff,
 }
@@ -31,6 +43,7 @@ impl Action<'_> {
             Self::Login { .. } => "Login",
             Self::Ping => "Ping",
             Self::GetConfig { .. } => "GetConfig",
+            Self::CoreStatus => "CoreStatus",
             Self::Logoff => "Logoff",
         }
     }
@@ -42,13 +55,20 @@ impl Action<'_> {
         header(&mut bytes, "Action", self.name());
         header(&mut bytes, "ActionID", id);
         match self {
-            Self::Login { username, secret } => {
+            Self::Login { username, secret, events } => {
                 header(&mut bytes, "Username", username);
                 header(&mut bytes, "Secret", secret.expose());
-                header(&mut bytes, "Events", "off");
+                header(&mut bytes, "Events", if *events { "system" } else { "off" });
             }
-            Self::GetConfig { filename } => header(&mut bytes, "Filename", filename),
-            Self::Ping | Self::Logoff => {}
+            Self::GetConfig { filename, category, filter } => {
+                header(&mut bytes, "Filename", filename);
+                for (name, value) in [("Category", category), ("Filter", filter)] {
+                    if let Some(value) = value {
+                        header(&mut bytes, name, value);
+                    }
+                }
+            }
+            Self::Ping | Self::CoreStatus | Self::Logoff => {}
         }
         bytes.extend_from_slice(b"\r\n");
         bytes
@@ -68,19 +88,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn login_asks_for_no_events() {
+    fn login_asks_for_no_events_unless_they_are_wanted() {
         let secret = Secret::new("a;b=c: d");
-        let login = Action::Login { username: "synch", secret: &secret }.encode("7");
+        let login = |events| Action::Login { username: "synch", secret: &secret, events };
         let expected =
             "Action: Login\r\nActionID: 7\r\nUsername: synch\r\nSecret: a;b=c: d\r\nEvents: off\r\n\r\n";
-        assert_eq!(String::from_utf8(login).unwrap(), expected);
-        assert!(!format!("{:?}", Action::Login { username: "synch", secret: &secret }).contains("a;b"));
+        assert_eq!(String::from_utf8(login(false).encode("7")).unwrap(), expected);
+        let with_events = String::from_utf8(login(true).encode("7")).unwrap();
+        assert_eq!(with_events, expected.replace("off", "system"));
+        assert!(!format!("{:?}", login(true)).contains("a;b"));
     }
 
     #[test]
     fn no_value_becomes_a_header() {
-        let bytes = Action::GetConfig { filename: "a\r\nAction: Command\n\r\0b" }.encode("1");
+        let (filename, filter) = ("a\r\nAction: Command\n\r\0b", Some("x\r\ny=\"z\""));
+        let bytes = Action::GetConfig { filename, category: Some("1001\n"), filter }.encode("1");
         let text = String::from_utf8(bytes).unwrap();
-        assert_eq!(text, "Action: GetConfig\r\nActionID: 1\r\nFilename: aAction: Commandb\r\n\r\n");
+        let expected = "Action: GetConfig\r\nActionID: 1\r\nFilename: aAction: Commandb\r\n\
+             Category: 1001\r\nFilter: xy=\"z\"\r\n\r\n";
+        assert_eq!(text, expected);
     }
 }

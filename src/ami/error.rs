@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
-use super::frame::FrameTooLong;
+use super::{frame::FrameTooLong, numbering::NumberingError};
 
 /// Bytes of the peer's text that a message shows at most.
 const EXCERPT: usize = 200;
@@ -59,6 +59,9 @@ pub enum Refusal {
     /// The answer has no end.
     #[error(transparent)]
     TooLong(#[from] FrameTooLong),
+    /// Something of an answer to GetConfig is missing.
+    #[error(transparent)]
+    Numbering(#[from] NumberingError),
 }
 
 /// What broke on TCP/IP level.

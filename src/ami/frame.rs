@@ -35,12 +35,7 @@ impl Frame {
     /// Lines end at `\n` alone: Asterisk passes a lone `\r` of a configuration value through as it is.
     pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let lines = self.0.split(|byte| *byte == b'\n').map(without_cr);
-        lines.filter(|line| !line.is_empty()).map(|line| {
-            let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
-            let (name, value) = line.split_at_checked(colon).unwrap_or((line, &[]));
-            let value = value.strip_prefix(b":").unwrap_or_default();
-            (name, value.strip_prefix(b" ").unwrap_or(value))
-        })
+        lines.filter(|line| !line.is_empty()).map(header)
     }
 
     /// The first header of that name, upper or lower case.
@@ -87,7 +82,7 @@ impl FrameReader {
     /// # Errors
     /// When the frame in progress is longer than the limit; the connection is of no use afterwards.
     pub fn take_frame(&mut self) -> Result<Option<Frame>, FrameTooLong> {
-        while let Some(end) = self.line_end()? {
+        while let Some(end) = self.line_end(self.limit)? {
             let blank = self.line_before(end).is_empty();
             let first = self.line == self.start;
             self.line = end;
@@ -100,31 +95,32 @@ impl FrameReader {
         Ok(None)
     }
 
-    /// The next line alone, without its end: how a connection begins, with a banner that no blank line follows.
+    /// The next line alone, without its end: how a connection begins, with a banner that no blank line follows, and
+    /// how a long answer is read without keeping it.
     ///
     /// # Errors
     /// When the line is longer than the limit.
-    pub fn take_line(&mut self) -> Result<Option<Vec<u8>>, FrameTooLong> {
-        let Some(end) = self.line_end()? else { return Ok(None) };
-        let line = self.line_before(end).to_vec();
+    pub fn take_line(&mut self, limit: usize) -> Result<Option<&[u8]>, FrameTooLong> {
+        let Some(end) = self.line_end(limit.min(self.limit))? else { return Ok(None) };
+        let begin = self.line;
         (self.start, self.line) = (end, end);
-        Ok(Some(line))
+        let line = self.buffer.get(begin..end).unwrap_or_default();
+        Ok(Some(without_end(line)))
     }
 
     /// Where the line in progress ends, its `\n` included.
-    fn line_end(&mut self) -> Result<Option<usize>, FrameTooLong> {
+    fn line_end(&mut self, limit: usize) -> Result<Option<usize>, FrameTooLong> {
         let fresh = self.buffer.get(self.scanned..).unwrap_or_default();
         let newline = fresh.iter().position(|byte| *byte == b'\n');
         self.scanned += newline.map_or(fresh.len(), |at| at + 1);
-        if self.scanned - self.start > self.limit {
-            return Err(FrameTooLong { limit: self.limit });
+        if self.scanned - self.start > limit {
+            return Err(FrameTooLong { limit });
         }
         Ok(newline.map(|_| self.scanned))
     }
 
     fn line_before(&self, end: usize) -> &[u8] {
-        let line = self.buffer.get(self.line..end).unwrap_or_default();
-        without_cr(line.strip_suffix(b"\n").unwrap_or(line))
+        without_end(self.buffer.get(self.line..end).unwrap_or_default())
     }
 
     /// Takes the frame out. The smaller part is what is copied, so a large answer stays where it was received.
@@ -140,6 +136,18 @@ impl FrameReader {
         (self.start, self.line, self.scanned) = (0, 0, 0);
         frame
     }
+}
+
+/// Name and value of one line. A line without a colon is a name without a value.
+pub(super) fn header(line: &[u8]) -> (&[u8], &[u8]) {
+    let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+    let (name, value) = line.split_at_checked(colon).unwrap_or((line, &[]));
+    let value = value.strip_prefix(b":").unwrap_or_default();
+    (name, value.strip_prefix(b" ").unwrap_or(value))
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    without_cr(line.strip_suffix(b"\n").unwrap_or(line))
 }
 
 fn without_cr(line: &[u8]) -> &[u8] {

@@ -1,32 +1,30 @@
-//! The connection to the main's AMI: the only sockets of this client, and the only place here that looks at a clock.
+//! What is asked of the main, over a connection that is made when it is needed.
 //!
 //! Each operation has one deadline for all of it: connecting, logging in, and every read and write.
+//!
+//! - `line`: the open connection: the only sockets of this client, and the only place here that waits
+
+mod line;
 
 use std::{
-    io::{self, ErrorKind, Read},
     net::SocketAddr,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use socket2::Socket;
-
+use self::line::{BANNER, Line};
 use super::{
-    Action, Frame, Hangup, LinkError, Refusal, Session, TransportError,
+    Action, Frame, Hangup, LinkError, Part, Query, Refusal, Stamp, TransportError,
     frame::{CONFIG_FRAME, SHORT_FRAME},
+    session::FULLY_BOOTED,
 };
 use crate::settings::{Main, Secret};
 
-/// Read at once at most. Asterisk writes each line of a file by itself, so reads are mostly far smaller.
-const CHUNK: usize = 64 * 1024;
 /// Receive buffer asked for where whole files are read. The main drops what it cannot send for 100 ms, so what the
 /// buffer holds is the pause that we can afford. The system may grant less (`net.core.rmem_max`).
 const CONFIG_BUFFER: usize = 4 * 1024 * 1024;
 /// Connecting and logging in take a few round trips; whoever has minutes for a long answer need not wait that long to
 /// learn that nobody is there.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
-/// What is awaited first: connecting and being greeted are one wait.
-const BANNER: &str = "the banner of its AMI";
 
 /// A connection to the main that is made when it is needed and kept while it works.
 #[derive(Debug)]
@@ -36,40 +34,42 @@ pub struct Link {
     secret: Secret,
     frame_limit: usize,
     receive_buffer: Option<usize>,
+    events: bool,
     hangup: Hangup,
     line: Option<Line>,
-}
-
-/// An open connection.
-#[derive(Debug)]
-struct Line {
-    socket: Arc<Socket>,
-    session: Session,
-    chunk: Vec<u8>,
 }
 
 impl Link {
     /// A link for pings. Nothing is connected yet.
     #[must_use]
     pub fn for_probe(address: SocketAddr, main: &Main, hangup: &Hangup) -> Self {
-        Self::new(address, main, hangup, SHORT_FRAME, None)
+        Self::new(address, main, hangup, SHORT_FRAME)
     }
 
-    /// A link for whole configuration files. Nothing is connected yet.
+    /// A link for configuration files. Nothing is connected yet.
     #[must_use]
     pub fn for_config(address: SocketAddr, main: &Main, hangup: &Hangup) -> Self {
-        Self::new(address, main, hangup, CONFIG_FRAME, Some(CONFIG_BUFFER))
+        Self { receive_buffer: Some(CONFIG_BUFFER), ..Self::new(address, main, hangup, CONFIG_FRAME) }
     }
 
-    fn new(
-        address: SocketAddr,
-        main: &Main,
-        hangup: &Hangup,
-        frame_limit: usize,
-        receive_buffer: Option<usize>,
-    ) -> Self {
-        let (username, secret) = (main.username.clone(), main.secret.clone());
-        Self { address, username, secret, frame_limit, receive_buffer, hangup: hangup.clone(), line: None }
+    /// A link for pings and the main's own events. Nothing is connected yet.
+    #[must_use]
+    pub fn for_events(address: SocketAddr, main: &Main, hangup: &Hangup) -> Self {
+        Self { events: true, ..Self::new(address, main, hangup, SHORT_FRAME) }
+    }
+
+    fn new(address: SocketAddr, main: &Main, hangup: &Hangup, frame_limit: usize) -> Self {
+        let (username, secret, hangup) = (main.username.clone(), main.secret.clone(), hangup.clone());
+        Self {
+            address,
+            username,
+            secret,
+            frame_limit,
+            receive_buffer: None,
+            events: false,
+            hangup,
+            line: None,
+        }
     }
 
     /// Whether a connection is kept open, as far as is known: the next exchange may still find it dead.
@@ -86,6 +86,36 @@ impl Link {
         self.operate(deadline, |line, deadline| line.exchange(Action::Ping, deadline).map(drop))
     }
 
+    /// Asks what time it is, in seconds since 1970; none where the main doesn't say. Connects and logs in first where
+    /// there is no connection.
+    ///
+    /// # Errors
+    /// As [`Self::ping`].
+    pub fn clock(&mut self, deadline: Instant) -> Result<Option<i64>, LinkError> {
+        self.operate(deadline, |line, deadline| {
+            let pong = line.exchange(Action::Ping, deadline)?;
+            let text = pong.get("Timestamp").map(String::from_utf8_lossy).unwrap_or_default();
+            // "1763714400.123456"
+            Ok(text.split('.').next().and_then(|seconds| seconds.parse().ok()))
+        })
+    }
+
+    /// Asks when the main last started and reloaded; connects and logs in first where there is no connection.
+    ///
+    /// # Errors
+    /// When no such answer came before the deadline. The connection is closed then. An account with class `config`
+    /// alone is refused.
+    pub fn core_status(&mut self, deadline: Instant) -> Result<Stamp, LinkError> {
+        self.operate(deadline, |line, deadline| {
+            let answer = line.exchange(Action::CoreStatus, deadline)?;
+            let refusal = || Refusal::Answer {
+                action: Action::CoreStatus.name(),
+                message: "no time of the last reload in the answer".to_owned(),
+            };
+            Stamp::read(&answer).ok_or_else(|| refusal().into())
+        })
+    }
+
     /// Reads a configuration file of the main; connects and logs in first where there is no connection.
     ///
     /// A main whose `writetimeout` passed leaves lines out, ends the answer well-formed all the same and closes the
@@ -93,24 +123,54 @@ impl Link {
     ///
     /// # Errors
     /// When the answer did not come whole before the deadline. The connection is closed then.
-    pub fn get_config(&mut self, filename: &str, deadline: Instant) -> Result<Frame, LinkError> {
+    pub fn get_config(&mut self, query: &Query, deadline: Instant) -> Result<Frame, LinkError> {
         self.operate(deadline, |line, deadline| {
-            let frame = line.exchange(Action::GetConfig { filename }, deadline)?;
-            match line.exchange(Action::Ping, deadline) {
-                Ok(_) => Ok(frame),
-                Err(Fault::Transport(TransportError::Closed { .. } | TransportError::Lost { .. })) => {
-                    Err(Fault::Transport(TransportError::LinesLost))
-                }
-                Err(fault) => Err(fault),
-            }
+            let frame = line.exchange(get_config(query), deadline)?;
+            line.expect_pong(deadline).map(|()| frame)
         })
+    }
+
+    /// The same for an answer that is too long to keep: each part goes to the sink as it comes, and its numbers are
+    /// checked here. The sink must be quick, since the main does not wait. What it was given counts only once this
+    /// returns well.
+    ///
+    /// # Errors
+    /// When the answer did not come whole before the deadline. The connection is closed then.
+    pub fn stream_config(
+        &mut self,
+        query: &Query,
+        deadline: Instant,
+        sink: &mut dyn FnMut(Part<'_>),
+    ) -> Result<(), LinkError> {
+        self.operate(deadline, |line, deadline| {
+            line.pour(get_config(query), deadline, sink)?;
+            line.expect_pong(deadline)
+        })
+    }
+
+    /// Waits for the next event that tells of a reload, a stop or a start of the main; none when the deadline passes
+    /// first, which leaves the connection as it is. Connects and logs in first where there is no connection.
+    ///
+    /// Ping now and then in between: silence alone doesn't show that the main is gone. What happened before the
+    /// connection was made is not told.
+    ///
+    /// # Errors
+    /// When the connection could not be made, or broke.
+    pub fn next_event(&mut self, deadline: Instant) -> Result<Option<Frame>, LinkError> {
+        self.operate(deadline, |line, deadline| line.event(deadline))
+    }
+
+    /// Whether the main tells this account events of class system: it greets with one whoever may read them. Not known
+    /// without a connection; of a main that was still starting, known once it has.
+    #[must_use]
+    pub fn may_read_events(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.session.was_told())
     }
 
     /// Closes the connection, with a good-bye that is not waited for.
     pub fn close(&mut self) {
-        if let Some(mut line) = self.line.take() {
-            let bytes = line.session.request(Action::Logoff);
-            let _ = line.socket.send_with_flags(&bytes, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT);
+        if let Some(line) = self.line.take() {
+            line.close();
         }
     }
 
@@ -141,73 +201,22 @@ impl Link {
         let deadline = deadline.min(Instant::now() + OPEN_TIMEOUT);
         let dialled = self.hangup.dial(self.address, self.receive_buffer).map_err(TransportError::Connect)?;
         let socket = dialled.ok_or(TransportError::Closed { awaited: BANNER })?;
-        let session = Session::new(self.frame_limit);
-        let mut line = Line { socket, session, chunk: vec![0; CHUNK] };
-        while !line.session.greeted()? {
-            line.receive(BANNER, deadline).map_err(|error| line.before_banner(error))?;
-        }
-        let login = Action::Login { username: &self.username, secret: &self.secret };
+        let mut line = Line::new(socket, self.frame_limit);
+        line.wait_for_banner(deadline)?;
+        let login = Action::Login { username: &self.username, secret: &self.secret, events: self.events };
         line.exchange(login, deadline)?;
+        if self.events {
+            // The greeting comes before this Pong, if it comes at all.
+            line.exchange(Action::Ping, deadline)?;
+            line.session.forget(FULLY_BOOTED);
+        }
         Ok(line)
     }
 }
 
-impl Line {
-    /// Sends an action and waits for its answer.
-    fn exchange(&mut self, action: Action<'_>, deadline: Instant) -> Result<Frame, Fault> {
-        let bytes = self.session.request(action);
-        self.send(&bytes, action.name(), deadline)?;
-        loop {
-            if let Some(frame) = self.session.answer()? {
-                return Ok(frame);
-            }
-            self.receive(awaited(action), deadline)?;
-        }
-    }
-
-    fn send(&self, bytes: &[u8], awaited: &'static str, deadline: Instant) -> Result<(), TransportError> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let left = remaining(deadline, awaited)?;
-            let sent = self
-                .socket
-                .set_write_timeout(Some(left))
-                .and_then(|()| self.socket.send_with_flags(rest, libc::MSG_NOSIGNAL));
-            match sent {
-                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                Err(error) => pass_over(error, awaited)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// One read into the session. Nothing else happens between two reads of a long answer.
-    fn receive(&mut self, awaited: &'static str, deadline: Instant) -> Result<(), TransportError> {
-        let left = remaining(deadline, awaited)?;
-        let read =
-            self.socket.set_read_timeout(Some(left)).and_then(|()| (&*self.socket).read(&mut self.chunk));
-        match read {
-            Ok(0) => Err(TransportError::Closed { awaited }),
-            Ok(count) => {
-                self.session.feed(self.chunk.get(..count).unwrap_or_default());
-                Ok(())
-            }
-            Err(error) => pass_over(error, awaited),
-        }
-    }
-
-    /// The first read also waits for the connect: says which of the two failed.
-    fn before_banner(&self, error: TransportError) -> TransportError {
-        match error {
-            TransportError::TimedOut { .. } if self.socket.peer_addr().is_err() => {
-                TransportError::TimedOut { awaited: "the TCP connection" }
-            }
-            TransportError::Lost { error, .. } if error.kind() != ErrorKind::ConnectionReset => {
-                TransportError::Connect(error)
-            }
-            error => error,
-        }
-    }
+fn get_config(query: &Query) -> Action<'_> {
+    let (category, filter) = (query.category.as_deref(), query.filter.as_deref());
+    Action::GetConfig { filename: &query.file, category, filter }
 }
 
 /// What ends an exchange, before the address is added.
@@ -226,31 +235,6 @@ impl From<Refusal> for Fault {
 impl From<TransportError> for Fault {
     fn from(error: TransportError) -> Self {
         Self::Transport(error)
-    }
-}
-
-const fn awaited(action: Action<'_>) -> &'static str {
-    match action {
-        Action::Login { .. } => "the answer to Login",
-        Action::Ping => "the answer to Ping",
-        Action::GetConfig { .. } => "the answer to GetConfig",
-        Action::Logoff => "the answer to Logoff",
-    }
-}
-
-/// Time that is left, at least a millisecond: zero would be no limit at all.
-fn remaining(deadline: Instant, awaited: &'static str) -> Result<Duration, TransportError> {
-    match deadline.saturating_duration_since(Instant::now()) {
-        Duration::ZERO => Err(TransportError::TimedOut { awaited }),
-        left => Ok(left.max(Duration::from_millis(1))),
-    }
-}
-
-/// A time-out of the socket or a signal is no verdict: the deadline decides before the next read.
-fn pass_over(error: io::Error, awaited: &'static str) -> Result<(), TransportError> {
-    match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(()),
-        _ => Err(TransportError::Lost { awaited, error }),
     }
 }
 

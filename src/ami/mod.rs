@@ -2,9 +2,13 @@
 //!
 //! - [`frame`]: bytes into frames, header by header. Pure.
 //! - [`action`]: the few actions that synch sends. Pure.
+//! - [`query`]: what of a configuration file is asked for. Pure.
+//! - [`numbering`]: whether a GetConfig answer is unbroken, header by header. Pure.
+//! - [`stamp`]: when the main last reloaded, to compare. Pure.
+//! - [`stream`]: one long answer, header by header, without keeping it. Pure.
 //! - [`session`]: what to expect next, and how to judge what came. Pure.
 //! - [`hangup`]: cuts a connection from another thread.
-//! - [`link`]: the socket, its deadlines, and nothing else.
+//! - [`link`]: what is asked of the main; the socket and its deadlines in `link::line`.
 //! - [`error`]: why an exchange failed, told apart as the probe counts it.
 
 pub mod action;
@@ -12,11 +16,19 @@ pub mod error;
 pub mod frame;
 pub mod hangup;
 pub mod link;
+pub mod numbering;
+pub mod query;
 pub mod session;
+pub mod stamp;
+pub mod stream;
 
 pub use action::Action;
 pub use error::{LinkError, Refusal, TransportError};
 pub use frame::{Frame, FrameReader};
 pub use hangup::Hangup;
 pub use link::Link;
+pub use numbering::{Numbering, NumberingError, Part};
+pub use query::Query;
 pub use session::Session;
+pub use stamp::Stamp;
+pub use stream::Stream;

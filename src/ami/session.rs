@@ -1,13 +1,26 @@
 //! What is expected of the main at each moment, and the verdict on what it sent: banner, then one answer to each
 //! action. Pure: bytes in, bytes and verdicts out.
 
+use std::collections::VecDeque;
+
 use super::{
-    Action, Frame, FrameReader,
+    Action, Frame, FrameReader, Part, Stream,
     error::{Refusal, excerpt},
+    frame::SHORT_FRAME,
+    stream::Progress,
 };
 
 /// How every Asterisk introduces itself; the version of the protocol follows.
 const BANNER: &[u8] = b"Asterisk Call Manager";
+
+/// The event that greets whoever may read class system, and that ends a start.
+pub(super) const FULLY_BOOTED: &[u8] = b"FullyBooted";
+
+/// Events that are kept for [`Session::event`]. Class system has others, as many as there are phones.
+const WATCHED: [&[u8]; 3] = [b"Reload", b"Shutdown", FULLY_BOOTED];
+
+/// Events kept at most while nobody asks for them; the oldest go first, for the newest say how it is now.
+const KEPT: usize = 64;
 
 /// One connection, seen from the protocol.
 #[derive(Debug)]
@@ -17,13 +30,18 @@ pub struct Session {
     sent: u64,
     /// Name of the action whose answer is awaited.
     action: &'static str,
+    /// Watched events that came and were not asked for yet.
+    events: VecDeque<Frame>,
+    /// Whether any event came.
+    told: bool,
 }
 
 impl Session {
     /// A fresh connection whose frames may have up to `limit` bytes.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
-        Self { reader: FrameReader::new(limit), sent: 0, action: "" }
+        let reader = FrameReader::new(limit);
+        Self { reader, sent: 0, action: "", events: VecDeque::new(), told: false }
     }
 
     /// What to send for this action; its answer is what [`Self::answer`] looks for from now on.
@@ -43,34 +61,92 @@ impl Session {
     /// # Errors
     /// When whoever answers there is no Asterisk.
     pub fn greeted(&mut self) -> Result<bool, Refusal> {
-        match self.reader.take_line()? {
+        match self.reader.take_line(SHORT_FRAME)? {
             None => Ok(false),
             Some(line) if line.starts_with(BANNER) => Ok(true),
-            Some(line) => Err(Refusal::NotAmi { line: excerpt(&line) }),
+            Some(line) => Err(Refusal::NotAmi { line: excerpt(line) }),
         }
     }
 
-    /// The answer to the last action, once it is there. Events and answers to others are skipped.
+    /// The answer to the last action, once it is there. Answers to others are skipped, events noted.
     ///
     /// # Errors
     /// When the answer is not the wanted one.
     pub fn answer(&mut self) -> Result<Option<Frame>, Refusal> {
         while let Some(frame) = self.reader.take_frame()? {
-            let Some(response) = frame.get("Response") else { continue };
-            // An error that Asterisk cannot tie to an action is about ours: there is no other.
-            let ours = match frame.get("ActionID") {
-                Some(id) => id == self.id().as_bytes(),
-                None => response == b"Error",
-            };
-            if ours {
-                return self.judge(response, &frame).map_or(Ok(Some(frame)), Err);
+            if self.is_ours(&frame) {
+                return self.judge(&frame).map_or(Ok(Some(frame)), Err);
             }
+            self.note(frame);
         }
         Ok(None)
     }
 
-    fn judge(&self, response: &[u8], frame: &Frame) -> Option<Refusal> {
-        let action = self.action;
+    /// What has come of the answer to the last action, a GetConfig, into the sink; whether that was all of it. Events
+    /// before it are lost.
+    ///
+    /// # Errors
+    /// When the answer is not the wanted one, or has a gap.
+    pub fn pour(&mut self, stream: &mut Stream, sink: &mut dyn FnMut(Part<'_>)) -> Result<bool, Refusal> {
+        let id = self.id();
+        while let Some(line) = self.reader.take_line(SHORT_FRAME)? {
+            match stream.take(line, id.as_bytes(), sink)? {
+                Progress::More => {}
+                Progress::Whole => return Ok(true),
+                Progress::Other(frame) => {
+                    if let Some(refusal) = self.judge(&frame).filter(|_| self.is_ours(&frame)) {
+                        return Err(refusal);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The next watched event, if one has come.
+    ///
+    /// # Errors
+    /// When what comes has no end.
+    pub fn event(&mut self) -> Result<Option<Frame>, Refusal> {
+        while let Some(frame) = self.reader.take_frame()? {
+            self.note(frame);
+        }
+        Ok(self.events.pop_front())
+    }
+
+    /// Whether the main has told any event so far.
+    #[must_use]
+    pub const fn was_told(&self) -> bool {
+        self.told
+    }
+
+    /// Forgets the events of one name that have come so far.
+    pub fn forget(&mut self, name: &[u8]) {
+        self.events.retain(|event| event.get("Event") != Some(name));
+    }
+
+    fn note(&mut self, frame: Frame) {
+        let Some(name) = frame.get("Event") else { return };
+        self.told = true;
+        if WATCHED.contains(&name) {
+            if self.events.len() >= KEPT {
+                self.events.pop_front();
+            }
+            self.events.push_back(frame);
+        }
+    }
+
+    fn is_ours(&self, frame: &Frame) -> bool {
+        let Some(response) = frame.get("Response") else { return false };
+        // An error that Asterisk cannot tie to an action is about ours: there is no other.
+        match frame.get("ActionID") {
+            Some(id) => id == self.id().as_bytes(),
+            None => response == b"Error",
+        }
+    }
+
+    fn judge(&self, frame: &Frame) -> Option<Refusal> {
+        let (action, response) = (self.action, frame.get("Response").unwrap_or_default());
         let wanted = match action {
             "Ping" => response == b"Success" && frame.get("Ping") == Some(b"Pong"),
             "Logoff" => response == b"Goodbye",
@@ -92,7 +168,6 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ami::frame::SHORT_FRAME;
 
     fn session(action: Action<'_>, answer: &[u8]) -> Result<Option<Frame>, Refusal> {
         let mut session = Session::new(SHORT_FRAME);
@@ -103,7 +178,7 @@ mod tests {
         session.answer()
     }
 
-    const CONFIG: Action<'_> = Action::GetConfig { filename: "x" };
+    const CONFIG: Action<'_> = Action::GetConfig { filename: "x", category: None, filter: None };
 
     #[test]
     fn a_stranger_is_refused() {
@@ -146,7 +221,8 @@ mod tests {
     fn a_refused_login_names_the_reason_without_raw_bytes() {
         let secret = crate::settings::Secret::new("x");
         let answer = b"Response: Error\r\nActionID: synch-1\r\nMessage: Auth\x1b[31m failed\r\n\r\n";
-        let refusal = session(Action::Login { username: "u", secret: &secret }, answer).unwrap_err();
+        let refusal =
+            session(Action::Login { username: "u", secret: &secret, events: false }, answer).unwrap_err();
         assert_eq!(refusal, Refusal::Login { message: "Auth\\x1b[31m failed".to_owned() });
     }
 }

@@ -8,8 +8,8 @@ use std::{
 
 use once_cell::sync::OnceCell;
 
-use super::{current, guard::guard, host, sys, text};
-use crate::cli::{Answer, COMMANDS, CliCommand};
+use super::{current, devices, guard::guard, host, sys, text};
+use crate::cli::{Answer, Asked, COMMANDS, CliCommand};
 
 /// Results of a handler (`cli.h`): small numbers in the place of a pointer.
 const SUCCESS: *mut c_char = ptr::null_mut();
@@ -127,7 +127,9 @@ unsafe fn run(command: &CliCommand, args: &sys::ast_cli_args) -> *mut c_char {
     let words: Vec<String> = (0..count).map(|index| unsafe { text::from_c(*args.argv.add(index)) }).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let Some(control) = current::control() else { return FAILURE };
-    let (answer, result) = match (command.run)(&control, &words, host::local_time(SystemTime::now())) {
+    let now = host::local_time(SystemTime::now());
+    let asked = Asked { control: &control, words: &words, now, is_there: devices::is_there };
+    let (answer, result) = match (command.run)(&asked) {
         Answer::Text(text) => (text, SUCCESS),
         Answer::Failure(text) => (text, FAILURE),
         Answer::Usage => return SHOW_USAGE,

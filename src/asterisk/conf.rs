@@ -58,31 +58,36 @@ impl Loaded {
             }
             // SAFETY: ast_category_browse() returned a NUL-terminated name that the configuration owns.
             let name = unsafe { text::from_c(category) };
-            let (variables, from) = self.variables(category);
-            if besides.is_none() || Path::new(&from).file_name() != besides.map(OsStr::new) {
-                sections.push(ConfSection { name, variables });
+            let is_from = |file: &str| Path::new(&self.file(category)).file_name() == Some(OsStr::new(file));
+            if !besides.is_some_and(is_from) {
+                sections.push(ConfSection { name, variables: self.variables(category) });
             }
         }
     }
 
-    /// The variables of the section last browsed, and the file of the first.
-    fn variables(&self, category: *const c_char) -> (Vec<ConfVariable>, String) {
+    /// The file that the first variable of the section last browsed is from.
+    fn file(&self, category: *const c_char) -> String {
+        // SAFETY: `category` is the pointer of the last ast_category_browse(), by which the list is found.
+        let variable = unsafe { sys::ast_variable_browse(self.0, category) };
+        // SAFETY: NULL or a variable that the configuration owns, alive until it is destroyed.
+        let first = unsafe { variable.as_ref() };
+        // SAFETY: the file of a variable is a NUL-terminated string in the same allocation.
+        first.map_or_else(String::new, |first| unsafe { text::from_c(first.file) })
+    }
+
+    /// The variables of the section last browsed.
+    fn variables(&self, category: *const c_char) -> Vec<ConfVariable> {
         let mut variables = Vec::new();
-        let mut from = String::new();
         // SAFETY: `category` is the pointer of the last ast_category_browse(), by which the list is found.
         let mut variable = unsafe { sys::ast_variable_browse(self.0, category) };
         // SAFETY: NULL or a variable that the configuration owns, alive until it is destroyed.
         while let Some(found) = unsafe { variable.as_ref() } {
             // SAFETY: name and value of a variable are NUL-terminated strings in the same allocation.
             let (key, value) = unsafe { (text::from_c(found.name), text::from_c(found.value)) };
-            if variables.is_empty() {
-                // SAFETY: as name and value.
-                from = unsafe { text::from_c(found.file) };
-            }
             variables.push(ConfVariable { key, value });
             variable = found.next;
         }
-        (variables, from)
+        variables
     }
 }
 

@@ -1,16 +1,16 @@
 //! [`Host`] on the Asterisk that loaded us.
 
 use std::{
-    collections::HashSet,
     ffi::{c_char, c_int},
     path::{Path, PathBuf},
     ptr,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{conf, live, log, reload, sys, text};
+use super::{conf, devices, dialplan, log, objects, peers, reload, sys, text, version};
 use crate::{
-    host::{Host, HostError, Level, ReloadError},
+    dialplan::Context,
+    host::{Host, HostError, Level, ReloadError, Verdict},
     settings::{ConfSection, Technology},
     sync::Kind,
 };
@@ -78,8 +78,66 @@ impl Host for Asterisk {
         reload::reload(module)
     }
 
-    fn live(&self, technology: Technology) -> Result<HashSet<(Kind, String)>, HostError> {
-        live::sections(technology)
+    fn missing(
+        &self,
+        technology: Technology,
+        wanted: &[(Kind, String)],
+    ) -> Result<Vec<(Kind, String)>, HostError> {
+        match technology {
+            Technology::Pjsip => objects::missing(wanted),
+            Technology::Sip => peers::missing(wanted),
+        }
+    }
+
+    fn judge(
+        &self,
+        technology: Technology,
+        sections: &[(Kind, &ConfSection)],
+    ) -> Result<Option<Vec<Verdict>>, HostError> {
+        match technology {
+            Technology::Pjsip => objects::judge(sections).map(Some),
+            Technology::Sip => Ok(None),
+        }
+    }
+
+    fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError> {
+        dialplan::replace(contexts)
+    }
+
+    fn context_owner(&self, name: &str) -> Option<String> {
+        dialplan::other_owner(name)
+    }
+
+    fn shares_context(&self, name: &str) -> bool {
+        dialplan::is_shared(name)
+    }
+
+    fn has_context(&self, name: &str) -> bool {
+        dialplan::has_context(name)
+    }
+
+    fn leads_on(&self, context: &str, number: &str) -> bool {
+        dialplan::leads_on(context, number)
+    }
+
+    fn has_application(&self, name: &str) -> bool {
+        dialplan::has_application(name)
+    }
+
+    fn has_function(&self, name: &str) -> bool {
+        dialplan::has_function(name)
+    }
+
+    fn has_mailbox(&self, name: &str) -> bool {
+        devices::has_mailbox(name)
+    }
+
+    fn is_there(&self, device: &str) -> bool {
+        devices::is_there(device)
+    }
+
+    fn version(&self) -> String {
+        version::name()
     }
 
     fn recall(&self, key: &str) -> Option<String> {

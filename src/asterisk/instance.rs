@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{cli, current, host::Asterisk, manager, thread::Supervisor};
+use super::{cli, current, dialplan, functions, host::Asterisk, manager, switch, thread::Supervisor};
 use crate::{control::Control, engine, gate::Gate, settings::Settings};
 
 /// Emptied by the unload: statics never drop. Asterisk's module list is locked whenever this is touched.
@@ -18,6 +18,8 @@ static INSTANCE: Mutex<Option<Instance>> = Mutex::new(None);
 struct Instance {
     actions: manager::Registered,
     commands: cli::Registered,
+    functions: functions::Registered,
+    switch: switch::Registered,
     control: Control,
     gate: Arc<Gate>,
     supervisor: Supervisor,
@@ -36,8 +38,15 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
     let (control, engine) = engine::prepare(Arc::new(Asterisk), Arc::new(settings), Arc::clone(&gate));
     let supervisor = Supervisor::start(move || engine.run())?;
     current::set(Some(control.clone()));
-    let instance =
-        Instance { actions: manager::register(), commands: cli::register(), control, gate, supervisor };
+    let instance = Instance {
+        actions: manager::register(),
+        commands: cli::register(),
+        functions: functions::register(),
+        switch: switch::register(),
+        control,
+        gate,
+        supervisor,
+    };
     *INSTANCE.lock().unwrap_or_else(PoisonError::into_inner) = Some(instance);
     Ok(())
 }
@@ -48,13 +57,16 @@ pub(super) fn stop() -> bool {
     if slot.as_ref().is_some_and(|instance| !instance.gate.close()) {
         return false;
     }
-    if let Some(Instance { actions, commands, control, supervisor, .. }) = slot.take() {
+    if let Some(Instance { actions, commands, functions, switch, control, supervisor, .. }) = slot.take() {
         // First nobody new comes in, then the engine ends.
         drop(actions);
         drop(commands);
+        drop(functions);
+        drop(switch);
         current::set(None);
         control.stop();
         supervisor.join();
+        dialplan::remove();
     }
     true
 }

@@ -1,13 +1,8 @@
 //! The actions of [`crate::actions`], registered with Asterisk's manager interface.
 
-use std::{
-    ffi::c_int,
-    path::PathBuf,
-    ptr,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{ffi::c_int, ptr, time::SystemTime};
 
-use super::{current, guard::guard, host, sys, text};
+use super::{current, documentation, guard::guard, host, sys, text};
 use crate::{
     actions::{ACTIONS, Action, Class, Reply},
     host::Level,
@@ -19,7 +14,7 @@ pub(super) struct Registered;
 /// Registers every action. Asterisk takes the help texts from the XML documentation where that is installed;
 /// without the file it would log a warning for each action, so then the short texts go along.
 pub(super) fn register() -> Registered {
-    let documented = is_documented();
+    let documented = documentation::is_read();
     for action in &ACTIONS {
         let class = match action.class {
             Class::Reading => sys::EVENT_FLAG_SYSTEM | sys::EVENT_FLAG_REPORTING,
@@ -57,24 +52,6 @@ impl Drop for Registered {
             unsafe { sys::ast_manager_unregister(action.name.as_ptr()) };
         }
     }
-}
-
-/// Whether Asterisk has read our documentation: it does at its start, so a newer file is not known to it.
-fn is_documented() -> bool {
-    // SAFETY: Asterisk sets the time of its start before any module loads and never changes it.
-    let start = unsafe { sys::ast_startuptime };
-    let (seconds, micros) = (u64::try_from(start.tv_sec), u64::try_from(start.tv_usec));
-    let start = UNIX_EPOCH
-        + Duration::from_secs(seconds.unwrap_or_default())
-        + Duration::from_micros(micros.unwrap_or_default());
-    let written = documentation().metadata().and_then(|file| file.modified());
-    written.is_ok_and(|written| written < start)
-}
-
-fn documentation() -> PathBuf {
-    // SAFETY: Asterisk sets its paths before any module loads and never changes them.
-    let folder = unsafe { text::from_c(sys::ast_config_AST_DATA_DIR) };
-    PathBuf::from(folder).join("documentation/thirdparty/res_synch-en_US.xml")
 }
 
 /// The handler of all actions. Another result than 0 would end the caller's session.

@@ -5,7 +5,9 @@
 //! - `current`: how CLI and AMI calls find the engine
 //! - `host`: [`crate::host::Host`] on this Asterisk
 //! - `cli`, `manager`: registration of the commands and actions of [`crate::cli`] and [`crate::actions`]
-//! - `conf`, `reload`, `live`, `log`, `thread`, `version`: one part of the API each
+//! - `dialplan`, `functions`, `switch`: our contexts, the functions of [`crate::functions`], the directory in the dialplan
+//! - `conf`, `reload`, `objects`, `peers`, `devices`, `log`, `thread`, `version`: one part of the API each
+//! - `documentation`: whether Asterisk has read ours
 //! - `guard`: the fence that keeps a panic out of Asterisk
 //! - `text`: strings to and from C
 //! - `sys`: what bindgen made of Asterisk's headers
@@ -15,14 +17,20 @@
 mod cli;
 mod conf;
 mod current;
+mod devices;
+mod dialplan;
+mod documentation;
 mod entry;
+mod functions;
 mod guard;
 mod host;
 mod instance;
-mod live;
 mod log;
 mod manager;
+mod objects;
+mod peers;
 mod reload;
+mod switch;
 mod text;
 mod thread;
 mod version;
@@ -32,6 +40,7 @@ mod version;
     unsafe_op_in_unsafe_fn,
     clippy::all,
     clippy::undocumented_unsafe_blocks,
+    clippy::indexing_slicing,
     reason = "generated from Asterisk's headers"
 )]
 mod sys {

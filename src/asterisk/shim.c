@@ -3,6 +3,7 @@
  */
 #include <asterisk.h>
 
+#include <asterisk/astobj2.h>
 #include <asterisk/config.h>
 #include <asterisk/logger.h>
 #include <asterisk/module.h>
@@ -24,6 +25,22 @@ int synch_debug(void)
 char *synch_strdup(const char *text)
 {
 	return ast_strdup(text);
+}
+
+void synch_unref(void *object)
+{
+	ao2_cleanup(object);
+}
+
+struct ast_variable *synch_variable(const char *key, const char *value, struct ast_variable *next)
+{
+	struct ast_variable *variable = ast_variable_new(key, value, "res_synch");
+
+	if (!variable) {
+		return next;
+	}
+	variable->next = next;
+	return variable;
 }
 
 enum synch_config_state synch_config_state(const struct ast_config *config)

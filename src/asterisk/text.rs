@@ -1,6 +1,9 @@
 //! Strings to and from C.
 
-use std::ffi::{CStr, CString, c_char};
+use std::{
+    ffi::{CStr, CString, c_char},
+    ptr,
+};
 
 /// For C: without NUL bytes, which C would take for the end.
 pub(super) fn to_c(text: &str) -> CString {
@@ -23,4 +26,20 @@ pub(super) unsafe fn from_c(text: *const c_char) -> String {
 /// On one line, with nothing that could start another line or header: for log lines and AMI headers.
 pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Into a buffer of C's, cut to its size, the NUL included.
+///
+/// # Safety
+/// `buffer` has `size` bytes to write to.
+pub(super) unsafe fn copy(text: &str, buffer: *mut c_char, size: usize) {
+    let Some(room) = size.checked_sub(1) else { return };
+    let text = to_c(text);
+    let bytes = text.as_bytes();
+    let length = bytes.len().min(room);
+    // SAFETY: the caller's promise; `length` is within both.
+    unsafe {
+        ptr::copy_nonoverlapping(bytes.as_ptr().cast(), buffer, length);
+        buffer.add(length).write(0);
+    }
 }

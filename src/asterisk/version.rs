@@ -11,8 +11,7 @@ const BUILT_FOR: &str = env!("SYNCH_ASTERISK_MAJOR");
 /// # Errors
 /// The line that says why not.
 pub(super) fn check() -> Result<(), String> {
-    // SAFETY: ast_get_version_num() returns a string constant of Asterisk.
-    let number = unsafe { text::from_c(sys::ast_get_version_num()) };
+    let number = running();
     let running = major(&number);
     if running == BUILT_FOR {
         return Ok(());
@@ -21,6 +20,18 @@ pub(super) fn check() -> Result<(), String> {
         "res_synch.so was built for Asterisk {BUILT_FOR} and this is Asterisk {running}: not loaded. Build it \
          against the headers of this Asterisk (make clean; make; make install), then restart Asterisk."
     ))
+}
+
+/// The version of this Asterisk, as a number.
+fn running() -> String {
+    // SAFETY: ast_get_version_num() returns a string constant of Asterisk.
+    unsafe { text::from_c(sys::ast_get_version_num()) }
+}
+
+/// The version of this Asterisk, as it calls itself.
+pub(super) fn name() -> String {
+    // SAFETY: ast_get_version() returns a string constant of Asterisk.
+    unsafe { text::from_c(sys::ast_get_version()) }
 }
 
 /// `ast_get_version_num()` counts major * 10000 + minor * 100 + patch: "221001" is 22.10.1.

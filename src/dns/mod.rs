@@ -25,9 +25,11 @@
 //! - [`server`]: the thread's body: binds, serves, retries what could not be bound, stops.
 //! - [`tcp`]: connections, limited in number and idle time.
 //! - [`frame`]: the two length octets before a message on TCP.
+//! - [`ask`]: one question, as a phone asks it.
 //! - [`bind`]: listening sockets, and what to do where one is refused.
 
 pub mod answer;
+pub mod ask;
 pub mod bind;
 pub mod frame;
 pub mod relay;
@@ -41,6 +43,7 @@ mod testing;
 pub mod upstream;
 pub mod zone;
 
+pub use ask::address_of;
 pub use bind::{BindError, Endpoint, Transport};
 pub use server::{Report, ServeError, serve};
 pub use shared::{Counters, Counts, ZoneCell};

@@ -22,6 +22,12 @@ pub(super) enum Event {
         /// What all of it amounts to.
         state: String,
     },
+    /// The main has reloaded something that is synced.
+    MainReloaded,
+    /// Whether the main's own events are heard.
+    Watch(String),
+    /// The dialplan is in force; or what is wrong with it.
+    Dialplan(Option<String>),
     /// A worker panicked and will be run again.
     Panicked(&'static str),
 }

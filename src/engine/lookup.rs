@@ -20,7 +20,7 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
-use crate::settings::Main;
+use crate::{ami::Hangup, settings::Main};
 
 /// An idle thread ends well within this.
 const LINGER: Duration = Duration::from_millis(200);
@@ -99,6 +99,15 @@ impl Drop for Lookup {
         if self.ended.recv_timeout(LINGER) == Err(RecvTimeoutError::Disconnected) {
             let _ = thread.join();
         }
+    }
+}
+
+/// What ends all waits of a worker that talks to the main: for its connections, and for the address.
+pub(super) fn cut(hangup: &Hangup, address: &Address) -> impl Fn() + Send + use<> {
+    let (hangup, address) = (hangup.clone(), address.clone());
+    move || {
+        hangup.hang_up();
+        address.cancel();
     }
 }
 

@@ -5,16 +5,22 @@
 //! - `running`: what each event and command does
 //! - `workers`, `worker`: the threads that the settings ask for, and one of them
 //! - `lookup`: the address of the main
-//! - `probing`, `syncing`, `serving`: the bodies of the three workers
+//! - `probing`, `watching`, `syncing`, `serving`, `dialling`: the bodies of the workers
+//! - `examining`: the doctor, who looks once and answers
+//! - `debounce`: many reloads of the main into one sync
 //! - `history`: what changed when
 
+mod debounce;
+mod dialling;
 mod event;
+mod examining;
 mod history;
 mod lookup;
 mod probing;
 mod running;
 mod serving;
 mod syncing;
+mod watching;
 mod worker;
 mod workers;
 

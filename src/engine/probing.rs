@@ -4,7 +4,7 @@ use std::{io, time::Instant};
 
 use super::{
     event::{Event, Teller},
-    lookup::Address,
+    lookup::{Address, cut},
     worker::{Role, Stop, Stopped, Worker},
 };
 use crate::{
@@ -33,11 +33,7 @@ impl Probing {
     /// # Errors
     /// The system has no thread to give.
     pub(super) fn start(self, role: Role<'_>) -> io::Result<Worker> {
-        let (hangup, address) = (self.hangup.clone(), self.address.clone());
-        let interrupt = move || {
-            hangup.hang_up();
-            address.cancel();
-        };
+        let interrupt = cut(&self.hangup, &self.address);
         let panicked = self.teller.panicked("probe");
         Worker::start(role, interrupt, panicked, move |stop| self.run(stop))
     }

@@ -16,12 +16,13 @@ use super::{
 };
 use crate::{
     control::{Command, Numbered},
+    dialplan,
     failover::{Failover, ServiceChange},
     host::Level,
     probe::{Monitor, Outcome},
     settings::Settings,
     state::{Mode, MonitorState, SyncState, Target},
-    status::{DnsStatus, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
+    status::{DnsStatus, IN_FORCE, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
 };
 
 /// Where the mode is remembered across restarts.
@@ -83,6 +84,7 @@ impl Running {
             let text = format!("No thread for synch could be made: {error}; tried again in {again} s.");
             self.log(Level::Error, &text);
         }
+        self.dial();
         self.snapshot.dns.counters = self.workers.counters();
         if self.settings.dns.is_none() {
             "off".clone_into(&mut self.snapshot.dns.state);
@@ -110,6 +112,23 @@ impl Running {
             Event::Dns { level, news, state } => {
                 self.log(level, &format!("DNS: {news}"));
                 self.snapshot.dns.state = state;
+            }
+            Event::MainReloaded => {
+                self.log(Level::Debug, "The main has reloaded: a sync follows.");
+                self.order(Order::Due);
+            }
+            Event::Watch(state) => {
+                if self.snapshot.watch != state {
+                    self.log(Level::Debug, &format!("Events of the main: {state}"));
+                    self.snapshot.watch = state;
+                }
+            }
+            Event::Dialplan(problem) => {
+                let state = problem.unwrap_or_else(|| IN_FORCE.to_owned());
+                if state != IN_FORCE && state != self.snapshot.dialplan {
+                    self.log(Level::Error, &format!("Dialplan: {state}"));
+                }
+                self.snapshot.dialplan = state;
             }
             Event::Panicked(worker) => {
                 self.snapshot.restarts += 1;
@@ -154,6 +173,11 @@ impl Running {
             Command::Sync { carry_out_held } => self.order(Order::Sync { carry_out_held }),
             Command::Rollback(version) => self.order(Order::Rollback(version)),
             Command::SetMode(mode) => self.set_mode(mode),
+            Command::Examine(reply) => {
+                if let Err(error) = self.workers.examine(&self.start, &self.settings, reply.clone()) {
+                    reply.give(format!("No thread for the doctor could be made: {error}.\n"));
+                }
+            }
             Command::Configure(settings) => self.configure(settings),
         }
         self.snapshot.handled = self.snapshot.handled.max(number);
@@ -242,12 +266,34 @@ impl Running {
         self.start.host.local_time(SystemTime::now())
     }
 
+    /// Has the dialplan follow the users, the settings and the system that serves.
+    fn dial(&self) {
+        let Some(dialplan) = &self.settings.dialplan else { return self.workers.dial(Vec::new()) };
+        let sync = &self.snapshot.sync;
+        let mut contexts = dialplan::build(&dialplan::Site {
+            settings: dialplan,
+            technology: self.snapshot.technology(),
+            users: &sync.users,
+            target: self.target(),
+        });
+        contexts.extend(sync.contexts.iter().cloned());
+        self.workers.dial(contexts);
+    }
+
     /// Lets everybody else see.
     pub(super) fn publish(&mut self) {
         self.snapshot.settings = Arc::clone(&self.settings);
         self.snapshot.service = service_status(&self.failover, &self.settings);
         self.snapshot.history = self.history.entries();
+        let before = self.start.published.read();
         self.start.published.publish(self.snapshot.clone());
+        // Behind the snapshot, in which the functions of the dialplan look.
+        let same = before.service.target == self.snapshot.service.target
+            && Arc::ptr_eq(&before.sync, &self.snapshot.sync)
+            && Arc::ptr_eq(&before.settings, &self.snapshot.settings);
+        if !same {
+            self.dial();
+        }
     }
 }
 
@@ -267,6 +313,8 @@ pub(super) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         sync: Arc::new(SyncStatus::before_the_first(settings.sync.is_some())),
         service: service_status(&failover, settings),
         dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
+        watch: "not connected yet".to_owned(),
+        dialplan: "not made yet".to_owned(),
         history: Arc::new([]),
         restarts: 0,
     }

@@ -1,15 +1,27 @@
 //! The sync worker: main → file → reload → live users, step by step.
 //!
-//! - `install`: a new file into force
+//! - `reading`: what is asked of the main
+//! - `users`: its answers into the file of users
+//! - `install`: a new file into force, or the last good one back
+//! - `boxes`: the users' mailboxes
+//! - `contexts`: the main's own contexts
+//! - `directory`: everybody on the main
 //! - `disk`: what is in place, and the versions
 //! - `failure`: everything that can go wrong on the way
 
+mod boxes;
+mod contexts;
+mod directory;
 mod disk;
 mod failure;
 mod install;
+mod reading;
+mod users;
 
 use std::{
+    collections::HashSet,
     convert::Infallible,
+    hash::RandomState,
     io,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -17,33 +29,24 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
-use self::failure::{Failure, of_file};
+use self::failure::Failure;
 use super::{
     Start,
     event::{Event, Teller},
-    lookup::Address,
+    lookup::{Address, cut},
     worker::{Role, Stop, Stopped, Worker},
 };
 use crate::{
-    ami::{Hangup, Link},
+    ami::{Hangup, Stamp},
     host::{Host, Level},
-    settings::{self, Main},
+    settings::{self, ConfSection, Main, Settings},
     state::SyncState,
-    status::{LeftOut, SyncStatus, counted},
-    sync::{Answer, Content, Kind, Plan, Synced, User, compose, users_in},
+    status::SyncStatus,
+    sync::Kind,
 };
 
 /// Where a held version is remembered across restarts.
 const HELD: &str = "held_version";
-
-/// Bound of everything that is read from the main in one sync: 20,000 users take 2 s in a LAN.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// All answers of one sync together: twice what 20,000 users take, and what a small branch can spare.
-const MAX_ANSWERS: usize = 64 << 20;
-
-/// Users that a log line names at most.
-const NAMED: usize = 20;
 
 /// How often it is looked whether something that takes its time has happened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -62,9 +65,21 @@ pub(super) enum Order {
     Rollback(u64),
 }
 
+/// Why a sync is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// It is time.
+    Due,
+    /// Somebody asked: all is read.
+    Asked,
+    /// A person asked, who means what the main has lost, too.
+    Insisted,
+}
+
 /// What the worker needs.
 pub(super) struct Syncing {
     pub(super) start: Start,
+    pub(super) all: Arc<Settings>,
     pub(super) main: Main,
     pub(super) settings: settings::Sync,
     pub(super) address: Address,
@@ -79,11 +94,7 @@ impl Syncing {
     /// The system has no thread to give.
     pub(super) fn start(self, role: Role<'_>) -> io::Result<Worker> {
         let hangup = Hangup::new();
-        let (to_cut, address) = (hangup.clone(), self.address.clone());
-        let interrupt = move || {
-            to_cut.hang_up();
-            address.cancel();
-        };
+        let interrupt = cut(&hangup, &self.address);
         let panicked = self.teller.panicked("sync");
         Worker::start(role, interrupt, panicked, move |stop| {
             // It only ever returns to stop.
@@ -99,8 +110,28 @@ struct Site<'a> {
     hangup: &'a Hangup,
     stop: &'a Stop,
     status: SyncStatus,
+    /// Keys of the marks that stand for passwords where versions are compared.
+    marks: RandomState,
     /// What of the file the channel driver lists once it is live.
     listed: Vec<(Kind, String)>,
+    /// Sections that the channel driver would not take, as they were then.
+    refused: Vec<(Kind, ConfSection)>,
+    /// The file that did not come into force, and why: it is not tried again.
+    bad: Option<(String, String)>,
+    /// Why the contexts are not those of the main now; empty where they are.
+    contexts_problem: String,
+    /// When the main had last reloaded as the last sync began, where it tells.
+    stamp: Option<Stamp>,
+    /// The same as the boxes were read.
+    boxes_of: Option<Stamp>,
+    /// When they were read.
+    boxes_at: Option<Instant>,
+    /// Whose.
+    boxes_users: HashSet<String>,
+    /// The same as the directory was read.
+    directory_of: Option<Stamp>,
+    /// When it was read.
+    directory_at: Option<Instant>,
 }
 
 impl<'a> Site<'a> {
@@ -108,7 +139,24 @@ impl<'a> Site<'a> {
         let host = &*syncing.start.host;
         let mut status = SyncStatus::before_the_first(true);
         status.held = host.recall(HELD).and_then(|text| text.parse().ok());
-        Self { syncing, host, hangup, stop, status, listed: Vec::new() }
+        Self {
+            syncing,
+            host,
+            hangup,
+            stop,
+            status,
+            marks: RandomState::new(),
+            listed: Vec::new(),
+            refused: Vec::new(),
+            bad: None,
+            contexts_problem: String::new(),
+            stamp: None,
+            boxes_of: None,
+            boxes_at: None,
+            boxes_users: HashSet::new(),
+            directory_of: None,
+            directory_at: None,
+        }
     }
 
     fn run(mut self) -> Result<Infallible, Stopped> {
@@ -123,12 +171,20 @@ impl<'a> Site<'a> {
             if !matches!(order, Order::Rollback(_)) {
                 next = Instant::now() + self.syncing.settings.interval;
             }
-            match self.carry_out(order) {
+            let synced = self.carry_out(order);
+            let in_sync = synced.is_ok();
+            match synced {
                 Ok(()) => self.succeed(),
                 Err(Failure::Stopped) => return Err(Stopped),
                 Err(failure) => self.fail(&failure),
             }
             self.status.ended += 1;
+            self.tell();
+            // The users first: this may take its time.
+            let asked = matches!(order, Order::Sync { .. });
+            if in_sync && self.sync_directory(asked).is_err() {
+                return Err(Stopped);
+            }
             self.tell();
         }
     }
@@ -146,69 +202,29 @@ impl<'a> Site<'a> {
             Order::Rollback(version) => self.roll_back(version),
             Order::Sync { carry_out_held } => {
                 self.hold(None);
-                self.sync(if carry_out_held { self.status.held_removal } else { 0 })
+                self.bad = None;
+                match carry_out_held {
+                    true => self.sync(self.status.held_removal, Wish::Insisted),
+                    false => self.sync(0, Wish::Asked),
+                }
             }
             Order::Due => match self.status.held {
                 Some(version) => Err(Failure::Held(version)),
-                None => self.sync(0),
+                None => self.sync(0, Wish::Due),
             },
         }
     }
 
-    /// One sync. It may take away as many users as were `accepted`, whatever max_shrink says.
-    fn sync(&mut self, accepted: usize) -> Result<(), Failure> {
-        let start = Instant::now();
-        let Syncing { settings, main, .. } = self.syncing;
-        let answers = self.read_main(start + READ_TIMEOUT)?;
-        let local = self.local_sections();
-        let synced = compose(&answers, settings.technology, &settings.filter, &local, &main.host)?;
-        drop(answers);
-        self.note_left_out(&synced);
-        let store = self.store()?;
-        let in_place = self.in_place(&store)?;
-        let in_place = in_place.as_deref().map(|text| Content { text, users: &self.status.users });
-        let users = users_in(&synced.sections, settings.technology);
-        let new = Content { text: synced.text.as_bytes(), users: &users };
-        let plan = Plan::decide(in_place, new, settings.max_shrink, accepted);
-        let held_before = std::mem::take(&mut self.status.held_removal);
-        match plan {
-            // Also where it is in place and not in force: a reload that came to nothing, a file that could not be
-            // read. Asterisk reads a file anew only when it is another one.
-            Plan::Unchanged if !self.is_live(&synced.sections)? => self.install(&store, &synced)?,
-            Plan::Unchanged => {}
-            Plan::Hold { removed, of } => {
-                self.status.held_removal = removed;
-                if removed != held_before {
-                    self.note_held(&users);
-                }
-                return Err(Failure::Shrink { removed, of, max_shrink: settings.max_shrink });
-            }
-            Plan::Write => {
-                self.install(&store, &synced)?;
-                let (users, version) = (self.status.users.len(), self.status.version.unwrap_or_default());
-                let (users, took) = (counted(users, "user"), start.elapsed().as_secs_f32());
-                self.log(&format!("Synced {users} from {} in {took:.1} s: version {version}", main.host));
-            }
-        }
+    /// One sync. It may take away as many users as were `accepted`, whatever max_shrink says. What comes with the users
+    /// is not worth as much as they are: where it fails, they are synced all the same.
+    fn sync(&mut self, accepted: usize, wish: Wish) -> Result<(), Failure> {
+        let mut reading = self.reading()?;
+        self.stamp = reading.stamp()?;
+        self.sync_users(&mut reading, accepted)?;
+        self.sync_boxes(&mut reading, wish)?;
+        self.sync_contexts(&mut reading)?;
+        reading.close();
         Ok(())
-    }
-
-    /// Every file, over one connection of its own.
-    fn read_main(&self, deadline: Instant) -> Result<Vec<Answer>, Failure> {
-        let Syncing { main, settings, address, .. } = self.syncing;
-        let address = address.get(deadline).map_err(Failure::NoAddress)?;
-        let mut link = Link::for_config(address, main, self.hangup);
-        let (mut answers, mut bytes) = (Vec::new(), 0);
-        for file in &settings.files {
-            let frame = link.get_config(file, deadline).map_err(|error| of_file(file, error))?;
-            bytes += frame.size();
-            if bytes > MAX_ANSWERS {
-                return Err(Failure::TooMuch);
-            }
-            answers.push(Answer { file: file.clone(), frame });
-        }
-        link.close();
-        Ok(answers)
     }
 
     fn roll_back(&mut self, version: u64) -> Result<(), Failure> {
@@ -217,33 +233,6 @@ impl<'a> Site<'a> {
         self.install_version(&store, version)?;
         self.log(&format!("Version {version} was put back"));
         Err(Failure::Held(version))
-    }
-
-    fn note_left_out(&mut self, synced: &Synced) {
-        let left_out: Vec<LeftOut> = synced
-            .left_out
-            .iter()
-            .map(|user| LeftOut { name: user.name.clone(), reason: user.reason.to_string() })
-            .collect();
-        if left_out == self.status.left_out {
-            return;
-        }
-        self.status.left_out = left_out;
-        if let Some(LeftOut { name, reason }) = self.status.left_out.first() {
-            let count = counted(self.status.left_out.len(), "user");
-            let text = format!("{count} left out, {name} the first: {reason}. See 'synch show users'.");
-            self.host.log(Level::Warning, &text);
-        }
-    }
-
-    /// Tells who would go, before somebody carries it out.
-    fn note_held(&self, staying: &[User]) {
-        let goes = |user: &&User| !staying.iter().any(|other| other.name == user.name);
-        let going = self.status.users.iter().filter(goes).map(|user| user.name.as_str());
-        let named: Vec<&str> = going.take(NAMED).collect();
-        let dots = if self.status.held_removal > named.len() { ", …" } else { "" };
-        let text = format!("Held: these users would be taken away: {}{dots}", named.join(", "));
-        self.host.log(Level::Warning, &text);
     }
 
     fn hold(&mut self, version: Option<u64>) {
@@ -279,3 +268,6 @@ impl<'a> Site<'a> {
         if self.stop.wait_until(Instant::now() + LOOK_AGAIN) { Err(Stopped) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The engine as a whole, on a stand-in for Asterisk and a main that nobody is.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     path::{Path, PathBuf},
     thread::{self, JoinHandle},
     time::{Instant, SystemTime},
@@ -16,7 +16,8 @@ use parking_lot::Mutex;
 use super::*;
 use crate::{
     control::Command,
-    host::{HostError, Level, ReloadError},
+    dialplan::Context,
+    host::{HostError, Level, ReloadError, Verdict},
     settings::{self, ConfSection, ConfVariable, Technology},
     state::{Mode, MonitorState, ServiceState},
     status::Snapshot,
@@ -31,6 +32,7 @@ struct StandIn {
     log: Mutex<Vec<String>>,
     events: Mutex<Vec<String>>,
     database: Mutex<HashMap<String, String>>,
+    contexts: Mutex<Vec<Context>>,
 }
 
 impl Host for StandIn {
@@ -45,6 +47,37 @@ impl Host for StandIn {
     }
     fn fully_booted(&self) -> bool {
         true
+    }
+    fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError> {
+        *self.contexts.lock() = contexts.to_vec();
+        Ok(())
+    }
+    fn shares_context(&self, _: &str) -> bool {
+        false
+    }
+    fn has_context(&self, _: &str) -> bool {
+        true
+    }
+    fn leads_on(&self, _: &str, _: &str) -> bool {
+        true
+    }
+    fn has_application(&self, _: &str) -> bool {
+        true
+    }
+    fn has_function(&self, _: &str) -> bool {
+        true
+    }
+    fn has_mailbox(&self, _: &str) -> bool {
+        true
+    }
+    fn is_there(&self, _: &str) -> bool {
+        true
+    }
+    fn version(&self) -> String {
+        "22".to_owned()
+    }
+    fn context_owner(&self, _: &str) -> Option<String> {
+        None
     }
     fn config_dir(&self) -> PathBuf {
         "/nonexistent".into()
@@ -61,8 +94,11 @@ impl Host for StandIn {
     fn load_conf_besides(&self, _: &Path, _: &str) -> Result<Vec<ConfSection>, HostError> {
         Ok(Vec::new())
     }
-    fn live(&self, _: Technology) -> Result<HashSet<(Kind, String)>, HostError> {
-        Ok(HashSet::new())
+    fn missing(&self, _: Technology, _: &[(Kind, String)]) -> Result<Vec<(Kind, String)>, HostError> {
+        Ok(Vec::new())
+    }
+    fn judge(&self, _: Technology, _: &[(Kind, &ConfSection)]) -> Result<Option<Vec<Verdict>>, HostError> {
+        Ok(None)
     }
     fn recall(&self, key: &str) -> Option<String> {
         self.database.lock().get(key).cloned()

@@ -6,14 +6,17 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::{
     Start,
+    dialling::Dialling,
     event::{Teller, Told},
+    examining::Examining,
     lookup::Lookup,
     probing::Probing,
     serving::Serving,
     syncing::{Order, Syncing},
+    watching::Watching,
     worker::{Role, Worker},
 };
-use crate::{dns::Counters, settings::Settings, state::Target};
+use crate::{control::Reply, dialplan::Context, dns::Counters, settings::Settings, state::Target};
 
 /// Orders that may wait for the sync worker: one sync does for all who asked for it.
 const ORDERS_WAITING: usize = 8;
@@ -47,7 +50,11 @@ pub(super) struct Workers {
     probing: Slot,
     syncing: Slot,
     serving: Slot,
+    dialling: Slot,
+    watching: Slot,
+    examining: Slot,
     dns: Option<Serving>,
+    dialplan: Option<Dialling>,
     lookup: Option<Lookup>,
     /// To the sync worker of now: what was ordered of its predecessor is about other settings.
     orders: Option<Sender<Order>>,
@@ -62,7 +69,11 @@ impl Workers {
             probing: Slot::default(),
             syncing: Slot::default(),
             serving: Slot::default(),
+            dialling: Slot::default(),
+            watching: Slot::default(),
+            examining: Slot::default(),
             dns: None,
+            dialplan: None,
             lookup: None,
             orders: None,
             events: unbounded(),
@@ -77,20 +88,34 @@ impl Workers {
 
     /// Whether these are words of a worker of now.
     pub(super) fn hold(&self, id: u64) -> bool {
-        [&self.probing, &self.syncing, &self.serving].into_iter().any(|slot| slot.holds(id))
+        let Self { probing, watching, syncing, serving, dialling, examining, .. } = self;
+        let slots = [probing, watching, syncing, serving, dialling, examining];
+        slots.into_iter().any(|slot| slot.holds(id))
     }
 
     /// Starts what isn't running and should be. DNS first: phones that ask meanwhile shall have an answer.
     ///
     /// # Errors
     /// The system has no thread to give; what runs already, runs.
-    pub(super) fn start(&mut self, start: &Start, settings: &Settings, target: Target) -> io::Result<()> {
+    pub(super) fn start(
+        &mut self,
+        start: &Start,
+        settings: &Arc<Settings>,
+        target: Target,
+    ) -> io::Result<()> {
         if let (None, Some(dns)) = (&self.serving.now, &settings.dns) {
             let teller = self.teller();
             let role = Role { name: "dns", id: teller.id(), after: self.serving.before.take() };
             let (serving, worker) = Serving::start(dns, target, teller, role)?;
             self.dns = Some(serving);
             self.serving.now = Some(worker);
+        }
+        if self.dialling.now.is_none() {
+            let teller = self.teller();
+            let role = Role { name: "dialplan", id: teller.id(), after: self.dialling.before.take() };
+            let (dialplan, worker) = Dialling::start(start.clone(), teller, role)?;
+            self.dialplan = Some(dialplan);
+            self.dialling.now = Some(worker);
         }
         if self.lookup.is_none() {
             self.lookup = Some(Lookup::start(&settings.main)?);
@@ -101,12 +126,18 @@ impl Workers {
             let role = Role { name: "probe", id: teller.id(), after: self.probing.before.take() };
             self.probing.now = Some(Probing::new(settings, address.clone(), teller).start(role)?);
         }
+        if self.watching.now.is_none() && settings.sync.is_some() {
+            let teller = self.teller();
+            let role = Role { name: "watch", id: teller.id(), after: self.watching.before.take() };
+            self.watching.now = Some(Watching::new(settings, address.for_another(), teller).start(role)?);
+        }
         if let (None, Some(sync)) = (&self.syncing.now, &settings.sync) {
             let teller = self.teller();
             let role = Role { name: "sync", id: teller.id(), after: self.syncing.before.take() };
             let (to_worker, orders) = bounded(ORDERS_WAITING);
             let syncing = Syncing {
                 start: start.clone(),
+                all: Arc::clone(settings),
                 main: settings.main.clone(),
                 settings: sync.clone(),
                 address: address.for_another(),
@@ -122,7 +153,9 @@ impl Workers {
     /// Whether everything runs that should.
     pub(super) fn complete(&self, settings: &Settings) -> bool {
         self.probing.now.is_some()
+            && self.dialling.now.is_some()
             && self.syncing.now.is_some() == settings.sync.is_some()
+            && self.watching.now.is_some() == settings.sync.is_some()
             && self.serving.now.is_some() == settings.dns.is_some()
     }
 
@@ -132,9 +165,12 @@ impl Workers {
         if main || old.probe != new.probe {
             self.probing.end();
         }
-        if main || old.sync != new.sync {
+        if main || what_is_synced(old) != what_is_synced(new) {
             self.syncing.end();
             self.orders = None;
+        }
+        if main || old.sync.is_some() != new.sync.is_some() {
+            self.watching.end();
         }
         if main {
             self.lookup = None;
@@ -155,6 +191,34 @@ impl Workers {
         }
     }
 
+    /// Wants these contexts in the dialplan, and no others of ours.
+    pub(super) fn dial(&self, contexts: Vec<Context>) {
+        if let Some(dialplan) = &self.dialplan {
+            dialplan.want(contexts);
+        }
+    }
+
+    /// Has everything looked at that this branch needs.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn examine(
+        &mut self,
+        start: &Start,
+        settings: &Arc<Settings>,
+        reply: Reply,
+    ) -> io::Result<()> {
+        let Some(address) = self.lookup.as_ref().map(Lookup::address) else { return Ok(()) };
+        let address = address.for_another();
+        self.examining.end();
+        let teller = self.teller();
+        let role = Role { name: "doctor", id: teller.id(), after: self.examining.before.take() };
+        let examining =
+            Examining { start: start.clone(), settings: Arc::clone(settings), address, reply, teller };
+        self.examining.now = Some(examining.start(role)?);
+        Ok(())
+    }
+
     /// What the DNS has answered.
     pub(super) fn counters(&self) -> Arc<Counters> {
         self.dns.as_ref().map_or_else(Arc::default, |serving| Arc::clone(serving.counters()))
@@ -171,10 +235,19 @@ impl Workers {
     }
 }
 
+/// All settings that the sync worker goes by, besides the main.
+fn what_is_synced(settings: &Settings) -> impl PartialEq {
+    let dialplan = settings.dialplan.as_ref();
+    let dialled = dialplan
+        .map(|dialplan| (dialplan.context.clone(), dialplan.public_key.clone(), dialplan.contexts.clone()));
+    (settings.sync.clone(), settings.policy.clone(), settings.voicemail.clone(), dialled)
+}
+
 impl Drop for Workers {
     /// All are told before the first is waited for.
     fn drop(&mut self) {
-        for slot in [&mut self.probing, &mut self.syncing, &mut self.serving] {
+        let Self { probing, watching, syncing, serving, dialling, examining, .. } = self;
+        for slot in [probing, watching, syncing, serving, dialling, examining] {
             slot.end();
         }
     }

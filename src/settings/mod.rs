@@ -2,10 +2,14 @@
 //!
 //! [`read`] turns the sections that Asterisk's loader found into [`Settings`], or into every error at once.
 
+mod dialplan;
+mod policy;
 mod read;
 mod text;
 mod value;
 
+pub use dialplan::{Contexts, Dialplan, Outside, Trunk, Voicemail};
+pub use policy::{Options, Policy, is_secret};
 pub use read::{ConfSection, ConfVariable, SettingsError, read};
 pub use text::text;
 
@@ -29,6 +33,12 @@ pub struct Settings {
     pub probe: Probe,
     /// `[sync]`; none where it says `enabled = no`.
     pub sync: Option<Sync>,
+    /// `[policy]` and the sections of options.
+    pub policy: Policy,
+    /// `[dialplan]`; none where it says `enabled = no`.
+    pub dialplan: Option<Dialplan>,
+    /// `[voicemail]`; none where it says `enabled = no`.
+    pub voicemail: Option<Voicemail>,
     /// `[dns]`; none where it says `enabled = no`.
     pub dns: Option<Dns>,
 }
@@ -126,6 +136,8 @@ pub struct Sync {
     pub versions: usize,
     /// Percent of the users that one sync may take away before it is held.
     pub max_shrink: u8,
+    /// The least time between two readings of the directory; zero: it is not read.
+    pub directory_interval: Duration,
 }
 
 /// `filter_key` and `filter_value`.

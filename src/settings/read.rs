@@ -1,18 +1,21 @@
 //! From the sections of `res_synch.conf` to [`Settings`], or to everything that is wrong with them.
 
-use std::{fmt::Display, time::Duration};
+//!
+//! - `reader`: one section, key by key
+//! - `dns`, `dialplan`, `policy`: the longer sections
 
-use hickory_server::proto::rr::{LowerName, Name};
+mod dialplan;
+mod dns;
+mod policy;
+mod reader;
+
 use regex::bytes::RegexBuilder;
 
+use self::reader::Reader;
 use super::{
-    Dns, Filter, FilterKey, Main, Probe, Secret, Settings, Soa, Sync, Technology,
-    value::{
-        domain, file_on_main, filter_key, host_name, list, one_line, output_file, record_label,
-        socket_address, technology, unicast_address,
-    },
+    Filter, FilterKey, Main, Probe, Secret, Settings, Sync, Technology,
+    value::{file_on_main, filter_key, host_name, list, one_line, output_file, technology},
 };
-use crate::state::{ServiceState, Target};
 
 /// One `[section]` as Asterisk's loader found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +47,8 @@ pub struct SettingsError {
     pub problem: String,
 }
 
-const SECTIONS: [&str; 4] = ["main", "probe", "sync", "dns"];
+const SECTIONS: [&str; 10] =
+    ["main", "probe", "sync", "policy", "endpoint", "aor", "peer", "dialplan", "voicemail", "dns"];
 
 /// Memory a compiled filter may take: far more than any filter of accounts needs.
 const MAX_FILTER_SIZE: usize = 1 << 20;
@@ -71,13 +75,15 @@ pub fn read(sections: &[ConfSection]) -> Result<Settings, Vec<SettingsError>> {
     let main = read_main(&mut Reader::new("main", sections, &mut errors));
     let probe = read_probe(&mut Reader::new("probe", sections, &mut errors));
     let sync = read_sync(&mut Reader::new("sync", sections, &mut errors));
-    let dns = read_dns(&mut Reader::new("dns", sections, &mut errors));
-    match (main, probe, sync, dns) {
-        (Some(main), Some(probe), Some(sync), Some(dns)) if errors.is_empty() => {
-            Ok(Settings { main, probe, sync, dns })
-        }
-        _ => Err(errors),
-    }
+    let policy = policy::read_policy(sections, &mut errors);
+    let dialplan = dialplan::read_dialplan(&mut Reader::new("dialplan", sections, &mut errors));
+    let voicemail = dialplan::read_voicemail(&mut Reader::new("voicemail", sections, &mut errors));
+    let dns = dns::read_dns(&mut Reader::new("dns", sections, &mut errors));
+    let settings = || {
+        let (main, probe, sync, policy) = (main?, probe?, sync?, policy?);
+        Some(Settings { main, probe, sync, policy, dialplan: dialplan?, voicemail: voicemail?, dns: dns? })
+    };
+    settings().filter(|_| errors.is_empty()).ok_or(errors)
 }
 
 fn read_main(section: &mut Reader<'_>) -> Option<Main> {
@@ -140,6 +146,7 @@ fn read_sync(section: &mut Reader<'_>) -> Option<Option<Sync>> {
     );
     let versions = section.number("versions", 10, 1, 1000).and_then(|count| usize::try_from(count).ok());
     let max_shrink = section.number("max_shrink", 50, 0, 100).and_then(|percent| u8::try_from(percent).ok());
+    let directory_interval = section.seconds("directory_interval", DAY, 0, WEEK);
     section.finish();
     Some(Some(Sync {
         interval: interval?,
@@ -149,192 +156,8 @@ fn read_sync(section: &mut Reader<'_>) -> Option<Option<Sync>> {
         output: output?,
         versions: versions?,
         max_shrink: max_shrink?,
+        directory_interval: directory_interval?,
     }))
-}
-
-/// `Some(None)` is a section that says `enabled = no`.
-fn read_dns(section: &mut Reader<'_>) -> Option<Option<Dns>> {
-    if !section.enabled()? {
-        return Some(None);
-    }
-    let bind = section.required("bind", "address or address:port, separated by commas", |text| {
-        list(text, socket_address).filter(|addresses| !addresses.is_empty())
-    });
-    let domain = section.required("domain", "a domain such as voice.example.com, not below .local", domain);
-    let record =
-        section.optional("record", Some("sip".to_owned()), "a host name without the domain", |text| {
-            Some(record_label(text))
-        });
-    let record_ttl = section.number("record_ttl", 30, 0, DAY);
-    let wanted = "an IPv4 address";
-    let target_normal = section.required("target_normal", wanted, unicast_address);
-    let target_failover = section.required("target_failover", wanted, unicast_address);
-    let forwarders =
-        section.optional("forwarder", Vec::new(), "address or address:port, separated by commas", |text| {
-            list(text, socket_address)
-        });
-    if let (Some(bind), Some(forwarders)) = (&bind, &forwarders)
-        && let Some(own) = forwarders.iter().find(|forwarder| bind.contains(forwarder))
-    {
-        section.error(
-            format_args!("forwarder = {own}"),
-            "is what bind names: questions would go round in a circle",
-        );
-    }
-    let soa = read_soa(section);
-    let default_target = section.optional("default_state", Target::Branch, "normal or failover", |text| {
-        match ServiceState::from_word(text)? {
-            ServiceState::Normal => Some(Target::Main),
-            ServiceState::Failover => Some(Target::Branch),
-            ServiceState::Init => None,
-        }
-    });
-    let record = match (record.flatten(), &domain) {
-        (Some(label), Some(domain)) => record_name(section, &label, domain),
-        _ => None,
-    };
-    section.finish();
-    Some(Some(Dns {
-        bind: bind?,
-        domain: domain?,
-        record: record?,
-        record_ttl: record_ttl?,
-        target_normal: target_normal?,
-        target_failover: target_failover?,
-        forwarders: forwarders?,
-        soa: soa?,
-        default_target: default_target?,
-    }))
-}
-
-fn read_soa(section: &mut Reader<'_>) -> Option<Soa> {
-    let refresh = section.number("soa_refresh", 300, 1, WEEK);
-    let retry = section.number("soa_retry", 300, 1, WEEK);
-    let expire = section.number("soa_expire", 300, 1, WEEK);
-    let minimum = section.number("soa_minimum", 30, 0, DAY);
-    let ttl = section.number("soa_ttl", 300, 0, DAY);
-    Some(Soa { refresh: refresh?, retry: retry?, expire: expire?, minimum: minimum?, ttl: ttl? })
-}
-
-/// The variables of one section, taken out one by one; what is left in the end nobody knows.
-struct Reader<'a> {
-    section: &'static str,
-    left: Vec<&'a ConfVariable>,
-    errors: &'a mut Vec<SettingsError>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(section: &'static str, sections: &'a [ConfSection], errors: &'a mut Vec<SettingsError>) -> Self {
-        let left = sections.iter().filter(|found| found.name == section);
-        Self { section, left: left.flat_map(|found| &found.variables).collect(), errors }
-    }
-
-    fn error(&mut self, key: impl Display, problem: impl Display) {
-        self.errors.push(SettingsError {
-            section: self.section.to_owned(),
-            key: key.to_string(),
-            problem: problem.to_string(),
-        });
-    }
-
-    /// The value of a key. Given twice is an error: the administrator can only mean one of them.
-    fn take(&mut self, key: &str) -> Option<&'a str> {
-        let mut values = Vec::new();
-        self.left.retain(|variable| {
-            let wanted = variable.key == key;
-            if wanted {
-                values.push(variable.value.as_str());
-            }
-            !wanted
-        });
-        if values.len() > 1 {
-            self.error(key, format_args!("is given {} times; wanted is one line", values.len()));
-        }
-        values.first().copied()
-    }
-
-    /// `None` where the value is bad; that is an error of the section already.
-    fn optional<T>(
-        &mut self,
-        key: &str,
-        default: T,
-        wanted: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        match self.take(key) {
-            Some(value) => self.parse(key, value, wanted, parse),
-            None => Some(default),
-        }
-    }
-
-    fn required<T>(&mut self, key: &str, wanted: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        match self.take(key) {
-            Some(value) => self.parse(key, value, wanted, parse),
-            None => {
-                self.error(key, format_args!("is missing; wanted is {wanted}"));
-                None
-            }
-        }
-    }
-
-    fn parse<T>(
-        &mut self,
-        key: &str,
-        value: &str,
-        wanted: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        let parsed = parse(value);
-        if parsed.is_none() {
-            // A password is never repeated, not even a bad one.
-            let shown = if key == "secret" { "***" } else { value };
-            self.error(format_args!("{key} = {shown}"), format_args!("wanted is {wanted}"));
-        }
-        parsed
-    }
-
-    fn number(&mut self, key: &str, default: u32, least: u32, most: u32) -> Option<u32> {
-        let wanted = format!("a whole number from {least} to {most}");
-        self.optional(key, default, &wanted, |text| {
-            text.parse().ok().filter(|number| (least..=most).contains(number))
-        })
-    }
-
-    fn seconds(&mut self, key: &str, default: u32, least: u32, most: u32) -> Option<Duration> {
-        let wanted = format!("whole seconds from {least} to {most}");
-        let seconds = self.optional(key, default, &wanted, |text| {
-            text.parse().ok().filter(|number| (least..=most).contains(number))
-        })?;
-        Some(Duration::from_secs(u64::from(seconds)))
-    }
-
-    /// `enabled`; a section that is off is not read further, so that it may stay half filled in.
-    fn enabled(&mut self) -> Option<bool> {
-        self.optional("enabled", true, "yes or no", |text| match text.to_ascii_lowercase().as_str() {
-            "yes" | "true" | "on" | "1" => Some(true),
-            "no" | "false" | "off" | "0" => Some(false),
-            _ => None,
-        })
-    }
-
-    fn finish(&mut self) {
-        for variable in std::mem::take(&mut self.left) {
-            self.error(&variable.key, "is no key of this section; see res_synch.conf.sample");
-        }
-    }
-}
-
-fn record_name(section: &mut Reader<'_>, label: &str, domain: &LowerName) -> Option<LowerName> {
-    if label.is_empty() {
-        return Some(domain.clone());
-    }
-    let name = Name::from_ascii(label).and_then(|label| label.append_domain(domain)).ok();
-    let name = name.filter(|name| !name.is_wildcard());
-    if name.is_none() {
-        section
-            .error(format_args!("record = {label}"), "wanted is a host name without the domain, such as sip");
-    }
-    name.map(LowerName::from)
 }
 
 #[cfg(test)]

@@ -2,13 +2,16 @@
 
 use std::fmt::{Display, Write};
 
-use super::{Dns, FilterKey, Main, Probe, Settings, Soa, Sync};
+use super::{
+    Contexts, Dialplan, Dns, FilterKey, Main, Options, Outside, Policy, Probe, Settings, Soa, Sync,
+    Voicemail, is_secret,
+};
 use crate::state::Target;
 
 /// For `synch show config`.
 #[must_use]
 pub fn text(settings: &Settings) -> String {
-    let Settings { main, probe, sync, dns } = settings;
+    let Settings { main, probe, sync, policy, dialplan, voicemail, dns } = settings;
     let mut text = String::new();
     let Main { host, port, username, secret } = main;
     section(&mut text, "main", &[("host", host), ("port", port), ("username", username), ("secret", secret)]);
@@ -28,6 +31,19 @@ pub fn text(settings: &Settings) -> String {
         Some(sync) => sync_section(&mut text, sync),
         None => section(&mut text, "sync", &[("enabled", &"no")]),
     }
+    policy_sections(&mut text, policy);
+    match dialplan {
+        Some(dialplan) => dialplan_section(&mut text, dialplan),
+        None => section(&mut text, "dialplan", &[("enabled", &"no")]),
+    }
+    match voicemail {
+        Some(Voicemail { file, output, options }) => section(
+            &mut text,
+            "voicemail",
+            &[("enabled", &"yes"), ("file", file), ("output", output), ("options", &options.join(","))],
+        ),
+        None => section(&mut text, "voicemail", &[("enabled", &"no")]),
+    }
     match dns {
         Some(dns) => dns_section(&mut text, dns),
         None => section(&mut text, "dns", &[("enabled", &"no")]),
@@ -36,7 +52,7 @@ pub fn text(settings: &Settings) -> String {
 }
 
 fn sync_section(text: &mut String, sync: &Sync) {
-    let Sync { interval, technology, files, filter, output, versions, max_shrink } = sync;
+    let Sync { interval, technology, files, filter, output, versions, max_shrink, directory_interval } = sync;
     let key = match &filter.key {
         FilterKey::CategoryName => "categoryname",
         FilterKey::Variable(name) => name,
@@ -54,8 +70,80 @@ fn sync_section(text: &mut String, sync: &Sync) {
             ("output", output),
             ("versions", versions),
             ("max_shrink", max_shrink),
+            ("directory_interval", &directory_interval.as_secs()),
         ],
     );
+}
+
+fn policy_sections(text: &mut String, policy: &Policy) {
+    let Policy { keep, drop, max_expiration, open_users, endpoint, aor, peer } = policy;
+    section(
+        text,
+        "policy",
+        &[
+            ("keep", &keep.join(",")),
+            ("drop", &drop.join(",")),
+            ("max_expiration", max_expiration),
+            ("open_users", &yes_or_no(*open_users)),
+        ],
+    );
+    for (name, options) in [("endpoint", endpoint), ("aor", aor), ("peer", peer)] {
+        if !options.is_empty() {
+            options_section(text, name, options);
+        }
+    }
+}
+
+fn options_section(text: &mut String, name: &str, options: &Options) {
+    let masked = |(key, value): &'_ (String, String)| {
+        (key.clone(), if is_secret(key) { "***".to_owned() } else { value.clone() })
+    };
+    let shown: Vec<(String, String)> = options.iter().map(masked).collect();
+    let shown: Vec<(&str, &dyn Display)> =
+        shown.iter().map(|(key, value)| (key.as_str(), value as _)).collect();
+    section(text, name, &shown);
+}
+
+fn dialplan_section(text: &mut String, dialplan: &Dialplan) {
+    let Dialplan {
+        context,
+        ring_time,
+        main_trunk,
+        local_trunk,
+        caller_id,
+        emergency,
+        outside: Outside { always, normal, failover },
+        refusal,
+        public_key,
+        contexts: Contexts { chosen, file, applications, functions },
+    } = dialplan;
+    let given = |value: Option<&dyn Display>| value.map(ToString::to_string).unwrap_or_default();
+    section(
+        text,
+        "dialplan",
+        &[
+            ("enabled", &"yes"),
+            ("context", context),
+            ("ring_time", ring_time),
+            ("main_trunk", &given(main_trunk.as_ref().map(|trunk| trunk as _))),
+            ("local_trunk", &given(local_trunk.as_ref().map(|trunk| trunk as _))),
+            ("caller_id", &given(caller_id.as_ref().map(|number| number as _))),
+            ("emergency", &emergency.join(",")),
+            ("outside", &always.join(",")),
+            ("outside_normal", &normal.join(",")),
+            ("outside_failover", &failover.join(",")),
+            ("refusal", &given(refusal.as_ref().map(|sound| sound as _))),
+            ("public_key", public_key),
+            ("contexts", &chosen.join(",")),
+            ("contexts_file", file),
+            ("allow_applications", &applications.join(",")),
+            ("allow_functions", &functions.join(",")),
+        ],
+    );
+}
+
+fn yes_or_no(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
 }
 
 fn dns_section(text: &mut String, dns: &Dns) {

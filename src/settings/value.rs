@@ -51,8 +51,15 @@ pub(super) fn file_on_main(text: &str) -> Option<String> {
 
 pub(super) fn output_file(text: &str) -> Option<String> {
     /// Overwriting one of these would take the branch's own configuration away.
-    const NOT_OURS: [&str; 6] =
-        ["pjsip.conf", "sip.conf", "res_synch.conf", "extensions.conf", "manager.conf", "asterisk.conf"];
+    const NOT_OURS: [&str; 7] = [
+        "pjsip.conf",
+        "sip.conf",
+        "res_synch.conf",
+        "extensions.conf",
+        "manager.conf",
+        "asterisk.conf",
+        "voicemail.conf",
+    ];
     let plain = text.len() <= MAX_FILE_NAME
         && text.ends_with(".conf")
         && !text.starts_with('.')
@@ -88,4 +95,41 @@ pub(super) fn domain(text: &str) -> Option<LowerName> {
 /// `@` and an empty value stand for the domain itself, as in a zone file (RFC 1035 section 5.1).
 pub(super) fn record_label(text: &str) -> Option<String> {
     Some(if text == "@" { "" } else { text }.trim_end_matches('.').to_owned())
+}
+
+/// The longest context name that Asterisk keeps whole (AST_MAX_CONTEXT).
+const MAX_CONTEXT: usize = 79;
+/// Digits of a telephone number, with room beyond the fifteen of E.164.
+const MAX_NUMBER: usize = 32;
+
+pub(super) fn context(text: &str) -> Option<String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    (plain && (1..=MAX_CONTEXT).contains(&text.len())).then(|| text.to_owned())
+}
+
+pub(super) fn number(text: &str) -> Option<String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"*#+".contains(&byte));
+    (plain && (1..=MAX_NUMBER).contains(&text.len())).then(|| text.to_owned())
+}
+
+pub(super) fn sound(text: &str) -> Option<String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./&".contains(&byte));
+    (plain && !text.is_empty() && !text.contains("..")).then(|| text.to_owned())
+}
+
+/// The name of an option or a variable.
+pub(super) fn option(text: &str) -> Option<String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    (plain && (1..=MAX_OPTION).contains(&text.len())).then(|| text.to_owned())
+}
+
+/// No option of Asterisk has half of that.
+const MAX_OPTION: usize = 64;
+/// As long as a line of Asterisk's files may be, with room for the key.
+const MAX_OPTION_VALUE: usize = 4096;
+
+/// A value that Asterisk's loader gives back as it is.
+pub(super) fn option_value(text: &str) -> Option<String> {
+    let survives = text.trim_matches(' ') == text && !text.chars().any(char::is_control);
+    (survives && text.len() <= MAX_OPTION_VALUE).then(|| text.to_owned())
 }

@@ -1,18 +1,36 @@
 //! The answers of the main into the text of the branch's file, in one call. Pure.
 
-use super::{Accepted, Document, DocumentError, Kind, LeftOut, SelectError, render, select};
-use crate::{
-    ami::Frame,
-    settings::{ConfSection, Filter, Technology},
+use std::sync::Arc;
+
+use super::{
+    Barred, Document, DocumentError, Kind, LeftOut, Policy, SelectError, Tailored, Told, Wanted,
+    policy::Texts, render, select,
 };
+use crate::ami::{Frame, Query};
 
 /// The answer to one GetConfig.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// File asked for.
-    pub file: String,
+    /// What was asked for.
+    pub query: Query,
     /// What came.
     pub frame: Frame,
+}
+
+impl Answer {
+    /// What it tells.
+    ///
+    /// # Errors
+    /// When it is not whole.
+    pub fn told(&self) -> Result<Told<'_>, SyncError> {
+        let document = match self.query.is_whole() {
+            true => Document::read(&self.frame),
+            // Of a part, there may be nothing.
+            false => Document::read_part(&self.frame),
+        };
+        let void = |error| SyncError::Document { file: self.query.file.clone(), error };
+        Ok(Told { query: self.query.clone(), document: document.map_err(void)? })
+    }
 }
 
 /// What one sync found.
@@ -20,8 +38,8 @@ pub struct Answer {
 pub struct Synced {
     /// The whole file.
     pub text: String,
-    /// What Asterisk's loader has to read in it.
-    pub sections: Vec<ConfSection>,
+    /// The sections in it, with what became of each option.
+    pub sections: Vec<Tailored>,
     /// Those that the filter chose and that are not in it.
     pub left_out: Vec<LeftOut>,
 }
@@ -42,27 +60,44 @@ pub enum SyncError {
     Select(#[from] SelectError),
 }
 
-/// Reads, chooses, checks and renders. `local` are the branch's own sections, which
-/// win; `main` is the name of the main system for the head of the file.
+/// What is made of the answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// Whose users, out of which files.
+    pub wanted: Wanted<'a>,
+    /// What is done to each of them.
+    pub policy: Policy<'a>,
+    /// The branch's own sections, which win.
+    pub local: &'a [(Kind, String)],
+    /// Sections that the channel driver would not take.
+    pub refused: &'a [(Kind, String)],
+    /// Name of the main system, for the head of the file.
+    pub main: &'a str,
+}
+
+/// Reads, chooses, checks, tailors and renders.
 ///
 /// # Errors
 /// When an answer is not whole, or not one user can be written.
-pub fn compose(
-    answers: &[Answer],
-    technology: Technology,
-    filter: &Filter,
-    local: &[(Kind, String)],
-    main: &str,
-) -> Result<Synced, SyncError> {
-    let mut documents = Vec::new();
-    for answer in answers {
-        let void = |error| SyncError::Document { file: answer.file.clone(), error };
-        documents.push(Document::read(&answer.frame).map_err(void)?);
-    }
-    let selection = select(&documents, technology, filter, local)?;
-    let files: Vec<&str> = answers.iter().map(|answer| answer.file.as_str()).collect();
-    let text = render(&selection.sections, &format!("{main}: {}", files.join(", ")));
-    let sections = selection.sections.iter().map(Accepted::meaning).collect();
+pub fn compose(answers: &[Answer], rules: &Rules<'_>) -> Result<Synced, SyncError> {
+    let Rules { wanted, policy, local, refused, main } = *rules;
+    let told = answers.iter().map(Answer::told).collect::<Result<Vec<_>, _>>()?;
+    let (files, documents): (Vec<String>, Vec<Document<'_>>) =
+        rules.wanted.documents(told).into_iter().unzip();
+    let selection = select(
+        &documents,
+        wanted.technology,
+        wanted.filter,
+        &Barred { local, refused, open: !policy.settings.open_users },
+    )?;
+    let mut texts = Texts::default();
+    let files: Vec<Arc<str>> = files.iter().map(|file| texts.share(file)).collect();
+    let tailored = selection
+        .sections
+        .iter()
+        .filter_map(|(document, section)| Some(policy.tailor(section, files.get(*document)?, &mut texts)));
+    let sections: Vec<Tailored> = tailored.collect();
+    let text = render(&sections, &format!("{main}: {}", wanted.files.join(", ")));
     Ok(Synced { text, sections, left_out: selection.left_out })
 }
 

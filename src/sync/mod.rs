@@ -1,23 +1,36 @@
 //! The users of this site: from the main's configuration files to a file of the branch.
 //!
 //! ```text
-//! answer ─▶ document ─▶ select ──▶ policy ─▶ render ─▶ plan ──▶ store
-//! (frame)   sections    the users  what may  file      write,   temporary file, rename,
-//!           and lines   and what   be        text      hold or  numbered versions
-//!                       they name  written             nothing
+//! answer ─▶ document ─▶ select ─────▶ policy ───▶ render ─▶ plan ──▶ store
+//! (frame)   sections    the users     which of    file      write,   temporary file, rename,
+//!           and lines   and what      their       text      hold or  numbered versions
+//!                       they name,    options               nothing
+//!                       in `accept`ed
+//!                       syntax
 //! ```
 //!
 //! - [`document`]: a GetConfig answer into sections and lines, or the reason why it is void. Pure.
 //! - [`select`](mod@select): the users that the filter chooses, complete or left out with a reason. Pure.
-//! - [`policy`]: what of the main's words may be written at all. Pure.
+//! - [`accept`]: which of the main's words can be written at all. Pure.
+//! - [`policy`]: which options of a user are taken, and what is written instead. Pure.
 //! - [`render`](mod@render): the only writer of configuration syntax. Pure.
+//! - [`narrow`](mod@narrow), [`cover`](mod@cover): filters that the main itself applies. Pure.
+//! - [`parts`]: what to ask the main for, so that it sends this site and little else. Pure.
 //! - [`compose`](mod@compose): the four above in one call. Pure.
+//! - [`boxes`]: the mailboxes of the users, from file to file. Pure.
 //! - [`readback`]: what Asterisk's loader read, against what was meant. Pure.
+//! - [`diff`]: what differs between two versions. Pure.
 //! - [`plan`]: whether a new text is written, held or needless. Pure.
 //! - [`store`]: the file, its versions, and all file I/O of this folder.
 
+pub mod accept;
+pub mod boxes;
 pub mod compose;
+pub mod cover;
+pub mod diff;
 pub mod document;
+pub mod narrow;
+pub mod parts;
 pub mod plan;
 pub mod policy;
 pub mod readback;
@@ -25,11 +38,17 @@ pub mod render;
 pub mod select;
 pub mod store;
 
-pub use compose::{Answer, SyncError, Synced, compose};
+pub use accept::{Accepted, Kind, Violation};
+pub use boxes::{Mailbox, Mailboxes, WantedBoxes, boxes_in, find_boxes};
+pub use compose::{Answer, Rules, SyncError, Synced, compose};
+pub use cover::{can_cover, cover};
+pub use diff::{Change, Diff, OptionDiff};
 pub use document::{Document, DocumentError, Line, Section};
+pub use narrow::narrow;
+pub use parts::{Told, Wanted};
 pub use plan::{Content, Plan};
-pub use policy::{Accepted, Kind, Violation};
-pub use readback::{User, difference, kinds_in, listed_in, users_in};
-pub use render::{is_ours, render};
-pub use select::{LeftOut, Reason, SelectError, Selection, select};
+pub use policy::{Fate, Origin, Policy, Tailored};
+pub use readback::{User, changed_in, difference, kind_in, kinds_in, listed_in, users_in};
+pub use render::{is_ours, render, render_sections};
+pub use select::{Barred, LeftOut, Reason, SelectError, Selection, select};
 pub use store::{Staged, Store, StoreError, Version};

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     fn users(range: std::ops::Range<u32>) -> Vec<User> {
-        range.map(|number| User { name: number.to_string(), callerid: String::new() }).collect()
+        range.map(|number| User::new(&number.to_string(), "")).collect()
     }
 
     fn decide(old: &[User], new: &[User], max_shrink: u8, accepted: usize) -> Plan {

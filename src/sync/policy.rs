@@ -1,170 +1,241 @@
-//! What of the main's words may be written into a file that the branch's Asterisk executes. Pure.
+//! What of a user is taken, what is written instead, and why. Pure.
 //!
-//! Asterisk's syntax gives meaning to `[`, `#`, `;`, `=`, `>`, `+`, `(` and the line end by their place. So names and
-//! keys are of a narrow alphabet, values can't end their line, and [`Accepted`] is the only thing that
-//! [`render`](super::render()) takes: nothing gets around this file.
+//! A main that was broken into, or a FreePBX that means well, says things that are wrong or dangerous on a branch. So
+//! an option is written only where it is on a list, or where the administrator of the branch has said so.
 
-use std::{fmt, str};
+mod options;
 
-use super::{Line, Section};
-use crate::settings::{ConfSection, ConfVariable, Technology};
+use std::{collections::HashSet, sync::Arc};
 
-/// A section name longer than this does not fit Asterisk's own buffer (80 bytes).
-const MAX_NAME: usize = 79;
-/// No option of res_pjsip or chan_sip has half of that.
-const MAX_KEY: usize = 64;
-/// Asterisk skips lines of more than 8191 bytes; the rest is room for its own idea of a line.
-const MAX_LINE: usize = 8000;
-/// Sections of sip.conf that are no peers, whatever type they claim.
-const SIP_RESERVED: [&str; 2] = ["general", "authentication"];
+use super::{Accepted, Kind};
+use crate::settings::{self, ConfSection, ConfVariable, is_secret};
 
-/// What a section is, by its `type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// pjsip: a user.
-    Endpoint,
-    /// pjsip: where it can be reached.
-    Aor,
-    /// pjsip: how it proves who it is.
-    Auth,
-    /// sip: a user, as friend, peer or user.
-    Peer,
-}
+pub use options::is_usual;
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Endpoint => "endpoint",
-            Self::Aor => "aor",
-            Self::Auth => "auth",
-            Self::Peer => "peer",
-        })
-    }
-}
-
-impl Kind {
-    /// What `type = word` makes of a section; none for the types that are never taken over.
-    #[must_use]
-    pub fn from_type(technology: Technology, word: &[u8]) -> Option<Self> {
-        match (technology, word) {
-            (Technology::Pjsip, b"endpoint") => Some(Self::Endpoint),
-            (Technology::Pjsip, b"aor") => Some(Self::Aor),
-            (Technology::Pjsip, b"auth") => Some(Self::Auth),
-            (Technology::Sip, b"friend" | b"peer" | b"user") => Some(Self::Peer),
-            _ => None,
-        }
-    }
-}
-
-/// What is wrong with a section.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Violation {
-    /// Types other than the ones that are synced.
-    #[error("type '{0}' is not taken over")]
-    Type(String),
-    /// Not one type.
-    #[error("it has no type")]
-    NoType,
-    /// Two types that differ.
-    #[error("it has more than one type")]
-    TwoTypes,
-    /// The name of the section.
-    #[error("its name has characters that are not taken over, or is reserved, or is longer than {MAX_NAME}")]
-    Name,
-    /// A key.
-    #[error("its key '{0}' has characters that are not taken over, or is longer than {MAX_KEY}")]
-    Key(String),
-    /// A value that could not come back as it is.
-    #[error(
-        "the value of {0} is not UTF-8, has control characters, begins or ends with a blank, or is too long"
-    )]
-    Value(String),
-}
-
-/// A section that may be written. Only [`Accepted::check`] makes one.
+/// A user's section with the fate of each of its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted<'a> {
-    kind: Kind,
-    name: &'a str,
-    lines: Vec<(&'a str, &'a str)>,
+pub struct Tailored {
+    /// What it is.
+    pub kind: Kind,
+    /// What stands between the brackets.
+    pub name: String,
+    /// The file on the main that has it.
+    pub file: Arc<str>,
+    /// Its options, in the order in which they are written.
+    pub options: Vec<Fate>,
 }
 
-impl<'a> Accepted<'a> {
-    /// Looks at a section as a whole and at each of its lines.
-    ///
-    /// # Errors
-    /// With the first thing in it that may not be written.
-    pub fn check(section: &Section<'a>, technology: Technology) -> Result<Self, Violation> {
-        let kind = kind_of(section, technology)?;
-        let name = plain(section.name, MAX_NAME, b"_.@+-").ok_or(Violation::Name)?;
-        let reserved = SIP_RESERVED.iter().any(|word| name.eq_ignore_ascii_case(word));
-        if technology == Technology::Sip && reserved {
-            return Err(Violation::Name);
-        }
-        let lines = section.lines.iter().map(line).collect::<Result<_, _>>()?;
-        Ok(Self { kind, name, lines })
-    }
+/// What became of one option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// Its name.
+    pub key: Arc<str>,
+    /// What is written; what the main says where nothing is.
+    pub value: Arc<str>,
+    /// Why it is as it is.
+    pub origin: Origin,
+}
 
-    /// What it is.
-    #[must_use]
-    pub const fn kind(&self) -> Kind {
-        self.kind
-    }
+/// Why an option is as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The main says so.
+    Main,
+    /// Written in place of what the main says.
+    Rewritten {
+        /// What the main says, where it says anything.
+        was: Option<Arc<str>>,
+        /// Why.
+        why: &'static str,
+    },
+    /// Not written.
+    Dropped {
+        /// Why.
+        why: &'static str,
+    },
+}
 
-    /// What stands between the brackets.
+impl Fate {
+    /// Whether the option is written.
     #[must_use]
-    pub const fn name(&self) -> &'a str {
-        self.name
+    pub const fn is_written(&self) -> bool {
+        !matches!(self.origin, Origin::Dropped { .. })
+    }
+}
+
+impl Tailored {
+    /// Keys and values that are written, in order.
+    pub fn written(&self) -> impl Iterator<Item = (&str, &str)> {
+        let written = self.options.iter().filter(|fate| fate.is_written());
+        written.map(|fate| (&*fate.key, &*fate.value))
     }
 
     /// What Asterisk's loader has to read where this was written.
     #[must_use]
     pub fn meaning(&self) -> ConfSection {
-        let variable =
-            |(key, value): &(&str, &str)| ConfVariable { key: (*key).into(), value: (*value).into() };
-        ConfSection { name: self.name.to_owned(), variables: self.lines.iter().map(variable).collect() }
+        let variable = |(key, value): (&str, &str)| ConfVariable { key: key.into(), value: value.into() };
+        ConfSection { name: self.name.clone(), variables: self.written().map(variable).collect() }
     }
 
-    /// Keys and values, in order.
+    /// The same without passwords, to be looked at.
     #[must_use]
-    pub fn lines(&self) -> &[(&'a str, &'a str)] {
-        &self.lines
+    pub fn masked(mut self) -> Self {
+        // `auth` of a peer of chan_sip is a password, that of an endpoint is a name.
+        let peer = self.kind == Kind::Peer;
+        let masks = |fate: &&mut Fate| is_secret(&fate.key) || peer && fate.key.eq_ignore_ascii_case("auth");
+        for fate in self.options.iter_mut().filter(masks) {
+            fate.value = Arc::from("***");
+            if let Origin::Rewritten { was: Some(was), .. } = &mut fate.origin {
+                *was = Arc::from("***");
+            }
+        }
+        self
     }
 }
 
-/// What a section is. All its `type` lines must agree: which one Asterisk takes differs by module.
-///
-/// # Errors
-/// When it is nothing that is synced.
-pub fn kind_of(section: &Section<'_>, technology: Technology) -> Result<Kind, Violation> {
-    let mut types = section.values("type");
-    let first = types.next().ok_or(Violation::NoType)?;
-    if types.any(|other| other != first) {
-        return Err(Violation::TwoTypes);
+/// What is done to every user of this site.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy<'a> {
+    /// What the administrator says about options.
+    pub settings: &'a settings::Policy,
+    /// The context that replaces the main's; none: the main's stays.
+    pub context: Option<&'a str>,
+}
+
+const CONTEXT_WHY: &str = "[dialplan] context";
+const SET_WHY: &str = "set in res_synch.conf";
+const EXPIRATION_WHY: &str = "phones come home within [policy] max_expiration";
+const HOST_WHY: &str = "a fixed address could send calls elsewhere; the phone has to register";
+const REPLACED: &str = "res_synch.conf sets it";
+const DROPPED: &str = "[policy] drop";
+const FUNCTION_WHY: &str = "what it sets is no plain variable";
+
+impl Policy<'_> {
+    /// Decides over each option of a section. `file` is where the main has it; equal texts are shared through `texts`.
+    #[must_use]
+    pub fn tailor(&self, section: &Accepted<'_>, file: &Arc<str>, texts: &mut Texts) -> Tailored {
+        let kind = section.kind();
+        let set = self.set(kind);
+        let is_set = |key: &str| set.iter().any(|(known, _)| known.eq_ignore_ascii_case(key));
+        let mut options = Vec::with_capacity(section.lines().len());
+        for (key, value) in section.lines() {
+            let origin = match self.why_dropped(kind, key, value) {
+                _ if is_set(key) => Origin::Dropped { why: REPLACED },
+                Some(why) => Origin::Dropped { why },
+                None => Origin::Main,
+            };
+            options.push(Fate { key: texts.share(key), value: texts.share(value), origin });
+        }
+        self.rewrite(kind, &mut options, texts);
+        for (key, value) in set.iter().filter(|(_, value)| !value.is_empty()) {
+            let origin = Origin::Rewritten { was: None, why: SET_WHY };
+            options.push(Fate { key: texts.share(key), value: texts.share(value), origin });
+        }
+        Tailored { kind, name: section.name().to_owned(), file: Arc::clone(file), options }
     }
-    Kind::from_type(technology, first).ok_or_else(|| Violation::Type(first.escape_ascii().to_string()))
+
+    fn set(&self, kind: Kind) -> &[(String, String)] {
+        match kind {
+            Kind::Endpoint => &self.settings.endpoint,
+            Kind::Aor => &self.settings.aor,
+            Kind::Peer => &self.settings.peer,
+            Kind::Auth => &[],
+        }
+    }
+
+    fn why_dropped(&self, kind: Kind, key: &str, value: &str) -> Option<&'static str> {
+        let named = |list: &[String]| list.iter().any(|known| known.eq_ignore_ascii_case(key));
+        if key.eq_ignore_ascii_case("type") {
+            return None;
+        }
+        if named(&self.settings.drop) {
+            return Some(DROPPED);
+        }
+        let sets_variable = ["set_var", "setvar"].iter().any(|known| key.eq_ignore_ascii_case(known));
+        if sets_variable && !is_plain_variable(value) {
+            return Some(FUNCTION_WHY);
+        }
+        let taken = named(&self.settings.keep)
+            || options::is_usual(kind, key)
+            || matches!((kind, key), (Kind::Endpoint | Kind::Peer, "context"));
+        (!taken).then(|| options::why_not(key))
+    }
+
+    fn rewrite(&self, kind: Kind, options: &mut Vec<Fate>, texts: &mut Texts) {
+        match kind {
+            Kind::Endpoint | Kind::Peer => {
+                if let Some(context) = self.context {
+                    replace(options, "context", CONTEXT_WHY, texts, |_| Some(context.to_owned()));
+                }
+                let kept = self.settings.keep.iter().any(|key| key.eq_ignore_ascii_case("host"));
+                if kind == Kind::Peer && !kept {
+                    replace(options, "host", HOST_WHY, texts, |was| {
+                        was.filter(|was| !was.eq_ignore_ascii_case("dynamic")).map(|_| "dynamic".to_owned())
+                    });
+                }
+            }
+            Kind::Aor => {
+                let most = self.settings.max_expiration;
+                for (key, default) in EXPIRATIONS {
+                    replace(options, key, EXPIRATION_WHY, texts, |was| {
+                        let seconds: Option<u32> = was.map_or(Some(default), |was| was.parse().ok());
+                        seconds.is_none_or(|seconds| seconds > most).then(|| most.to_string())
+                    });
+                }
+            }
+            Kind::Auth => {}
+        }
+    }
 }
 
-fn line<'a>(line: &Line<'a>) -> Result<(&'a str, &'a str), Violation> {
-    let shown = || line.key.get(..MAX_KEY).unwrap_or(line.key).escape_ascii().to_string();
-    let key = plain(line.key, MAX_KEY, b"_-").ok_or_else(|| Violation::Key(shown()))?;
-    let value = str::from_utf8(line.value).ok().filter(|value| survives(value));
-    let value = value.ok_or_else(|| Violation::Value(shown()))?;
-    // Each ';' takes one byte more; " = " and the line end take four.
-    let rendered = key.len() + value.len() + value.bytes().filter(|byte| *byte == b';').count() + 4;
-    if rendered > MAX_LINE { Err(Violation::Value(shown())) } else { Ok((key, value)) }
+/// What an aor has that says nothing of them (res_pjsip's config_aor).
+const EXPIRATIONS: [(&str, u32); 3] =
+    [("maximum_expiration", 7200), ("default_expiration", 3600), ("minimum_expiration", 60)];
+
+/// Writes one option anew where `wanted` says so; of one that comes twice, Asterisk takes the last.
+fn replace(
+    options: &mut Vec<Fate>,
+    key: &str,
+    why: &'static str,
+    texts: &mut Texts,
+    wanted: impl FnOnce(Option<&str>) -> Option<String>,
+) {
+    let same = |fate: &Fate| fate.is_written() && fate.key.eq_ignore_ascii_case(key);
+    let was = options.iter().rev().find(|fate| same(fate)).map(|fate| Arc::clone(&fate.value));
+    let Some(value) = wanted(was.as_deref()) else { return };
+    if was.as_deref() == Some(&value) {
+        return;
+    }
+    options.retain(|fate| !same(fate));
+    options.push(Fate {
+        key: texts.share(key),
+        value: texts.share(&value),
+        origin: Origin::Rewritten { was, why },
+    });
 }
 
-/// Whether Asterisk's loader gives the value back as it is: it trims blanks, and a line ends where it ends.
-fn survives(value: &str) -> bool {
-    value.trim_matches(' ') == value && !value.chars().any(char::is_control)
+/// `NAME=value`: Asterisk would call `NAME(…)` as a function that writes, and other modules run what is in some names.
+fn is_plain_variable(assignment: &str) -> bool {
+    let name = assignment.split('=').next().unwrap_or_default();
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    plain && !name.to_ascii_uppercase().contains("MONITOR_EXEC")
 }
 
-fn plain<'a>(text: &'a [u8], longest: usize, besides: &[u8]) -> Option<&'a str> {
-    let fits = (1..=longest).contains(&text.len());
-    let known = |byte: &u8| byte.is_ascii_alphanumeric() || besides.contains(byte);
-    (fits && text.iter().all(known)).then(|| str::from_utf8(text).ok()).flatten()
+/// Texts that many users share, each held once.
+#[derive(Debug, Default)]
+pub struct Texts(HashSet<Arc<str>>);
+
+impl Texts {
+    /// The one copy of a text.
+    pub fn share(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let shared: Arc<str> = Arc::from(text);
+        self.0.insert(Arc::clone(&shared));
+        shared
+    }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,7 +1,12 @@
 //! What Asterisk's loader read in a file of ours, against what was meant. Pure.
 
+use std::collections::HashMap;
+
 use super::Kind;
-use crate::settings::{ConfSection, ConfVariable, Technology};
+use crate::{
+    directory::{caller_id, is_number},
+    settings::{ConfSection, ConfVariable, Technology},
+};
 
 /// A synced user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,24 +15,36 @@ pub struct User {
     pub name: String,
     /// Its `callerid`, empty where it has none.
     pub callerid: String,
+    /// What others dial to reach it: its name, or else the number in its `callerid`; none where that is no number.
+    pub number: Option<String>,
+}
+
+impl User {
+    /// Of that account.
+    #[must_use]
+    pub fn new(name: &str, callerid: &str) -> Self {
+        let number = Some(name).filter(|name| is_number(name)).or_else(|| caller_id::number(callerid));
+        let number = number.map(str::to_owned);
+        Self { name: name.to_owned(), callerid: callerid.to_owned(), number }
+    }
 }
 
 /// The users among the sections of a file.
 #[must_use]
 pub fn users_in(sections: &[ConfSection], technology: Technology) -> Vec<User> {
     let is_user =
-        |section: &&ConfSection| matches!(kind(section, technology), Some(Kind::Endpoint | Kind::Peer));
-    let user = |section: &ConfSection| User {
-        name: section.name.clone(),
-        callerid: value(section, "callerid").to_owned(),
-    };
+        |section: &&ConfSection| matches!(kind_in(section, technology), Some(Kind::Endpoint | Kind::Peer));
+    let user = |section: &ConfSection| User::new(&section.name, value(section, "callerid"));
     sections.iter().filter(is_user).map(user).collect()
 }
 
 /// The sections of a kind that is synced, each with its kind.
 #[must_use]
 pub fn kinds_in(sections: &[ConfSection], technology: Technology) -> Vec<(Kind, String)> {
-    sections.iter().filter_map(|section| Some((kind(section, technology)?, section.name.clone()))).collect()
+    sections
+        .iter()
+        .filter_map(|section| Some((kind_in(section, technology)?, section.name.clone())))
+        .collect()
 }
 
 /// What the channel driver lists of them once they are live: all but chan_sip's `type = user`, who may call and can't
@@ -35,10 +52,25 @@ pub fn kinds_in(sections: &[ConfSection], technology: Technology) -> Vec<(Kind, 
 #[must_use]
 pub fn listed_in(sections: &[ConfSection], technology: Technology) -> Vec<(Kind, String)> {
     let listed = sections.iter().filter(|section| value(section, "type") != "user");
-    listed.filter_map(|section| Some((kind(section, technology)?, section.name.clone()))).collect()
+    listed.filter_map(|section| Some((kind_in(section, technology)?, section.name.clone()))).collect()
 }
 
-fn kind(section: &ConfSection, technology: Technology) -> Option<Kind> {
+/// The sections that are not among those in place as they are now.
+#[must_use]
+pub fn changed_in<'a>(
+    sections: &'a [(Kind, ConfSection)],
+    in_place: &[(Kind, ConfSection)],
+) -> Vec<&'a (Kind, ConfSection)> {
+    let known: HashMap<(Kind, &str), &ConfSection> =
+        in_place.iter().map(|(kind, section)| ((*kind, section.name.as_str()), section)).collect();
+    let is_new =
+        |(kind, section): &&(Kind, ConfSection)| known.get(&(*kind, section.name.as_str())) != Some(&section);
+    sections.iter().filter(is_new).collect()
+}
+
+/// What a section is; none where it is nothing that is synced.
+#[must_use]
+pub fn kind_in(section: &ConfSection, technology: Technology) -> Option<Kind> {
     Kind::from_type(technology, value(section, "type").as_bytes())
 }
 
@@ -84,7 +116,7 @@ mod tests {
         let endpoint = section("1001", &[("type", "endpoint"), ("callerid", "Alice <1001>")]);
         let sections =
             [endpoint, section("1001", &[("type", "aor")]), section("1001-auth", &[("type", "auth")])];
-        let user = User { name: "1001".to_owned(), callerid: "Alice <1001>".to_owned() };
+        let user = User::new("1001", "Alice <1001>");
         assert_eq!(users_in(&sections, Technology::Pjsip), [user]);
         assert!(users_in(&sections, Technology::Sip).is_empty());
         let peers = [section("1002", &[("type", "friend")]), section("general", &[("bindport", "5060")])];

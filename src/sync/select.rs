@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet, btree_map::Entry},
 };
 
-use super::{Accepted, Document, Kind, Section, Violation, policy::kind_of};
+use super::{Accepted, Document, Kind, Section, Violation, accept::kind_of};
 use crate::settings::{Filter, FilterKey, Technology};
 
 /// What a sync writes.
@@ -16,8 +16,8 @@ use crate::settings::{Filter, FilterKey, Technology};
 pub struct Selection<'a> {
     /// Names of the users, in the order of the main.
     pub users: Vec<&'a str>,
-    /// Their sections and the ones they name, each once, in the order of the main.
-    pub sections: Vec<Accepted<'a>>,
+    /// Their sections and the ones they name, each once, in the order of the main, with the number of its document.
+    pub sections: Vec<(usize, Accepted<'a>)>,
     /// Those that the filter chose and that can't be taken over.
     pub left_out: Vec<LeftOut>,
 }
@@ -41,6 +41,9 @@ pub enum Reason {
     /// Nothing to reach it by.
     #[error("it names no aor")]
     NoAor,
+    /// Nothing to prove who it is.
+    #[error("it has no password, so anybody could be it; [policy] open_users = yes takes it")]
+    Open,
     /// A section it names is not there.
     #[error("its {key} '{name}' is in none of the files")]
     Missing {
@@ -77,6 +80,17 @@ pub enum Reason {
         /// Name of that section.
         name: String,
     },
+    /// The channel driver would not take it.
+    #[error("the branch's Asterisk does not take it: its log says what it does not like")]
+    Refused,
+    /// The channel driver would not take a section that it needs.
+    #[error("the branch's Asterisk does not take its {key} '{name}': its log says what it does not like")]
+    PartRefused {
+        /// Key that names it.
+        key: &'static str,
+        /// Name of that section.
+        name: String,
+    },
     /// Two sections of a name and kind that it needs.
     #[error("its {key} '{name}' is defined twice")]
     PartTwice {
@@ -104,6 +118,7 @@ impl std::fmt::Display for SelectError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { sections, filter, left_out } = self;
         match left_out.first() {
+            None if *sections == 0 => write!(f, "nobody on the main has {filter}"),
             None => write!(f, "none of the {sections} sections on the main is a user with {filter}"),
             Some(first) => {
                 let count = left_out.len();
@@ -116,11 +131,22 @@ impl std::fmt::Display for SelectError {
     }
 }
 
-/// Keys of an endpoint that name other sections, and what those are.
-const PARTS: [(&str, Kind); 3] = [("aors", Kind::Aor), ("auth", Kind::Auth), ("outbound_auth", Kind::Auth)];
+/// Who can't be taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Barred<'a> {
+    /// Sections that the branch has already, outside the synced file: two of one name and type would take all of that
+    /// type away (`res_sorcery_config`).
+    pub local: &'a [(Kind, String)],
+    /// Sections that the channel driver would not take.
+    pub refused: &'a [(Kind, String)],
+    /// Whether users are barred who need no password.
+    pub open: bool,
+}
 
-/// Chooses the users of this site out of all files together. `local` are the sections that the branch has already,
-/// outside the synced file: two of one name and type would take all of that type away (`res_sorcery_config`).
+/// Keys of an endpoint that name other sections, and what those are.
+pub(super) const PARTS: [(&str, Kind); 2] = [("aors", Kind::Aor), ("auth", Kind::Auth)];
+
+/// Chooses the users of this site out of all files together.
 ///
 /// # Errors
 /// When not one user can be written.
@@ -128,16 +154,20 @@ pub fn select<'a>(
     documents: &[Document<'a>],
     technology: Technology,
     filter: &Filter,
-    local: &[(Kind, String)],
+    barred: &Barred<'_>,
 ) -> Result<Selection<'a>, SelectError> {
-    let sections: Vec<&Section<'a>> = documents.iter().flat_map(|document| &document.sections).collect();
-    let mut index = Index::new(&sections, technology);
-    index.give_way_to(local);
+    let numbered = documents.iter().enumerate();
+    let sections: Vec<(usize, &Section<'a>)> = numbered
+        .flat_map(|(number, document)| document.sections.iter().map(move |section| (number, section)))
+        .collect();
+    let mut index = Index::new(&sections, technology, barred.open);
+    index.mark(barred.local, Place::Local);
+    index.mark(barred.refused, Place::Refused);
     let mut users = Vec::new();
     let mut chosen = BTreeMap::new();
     let mut twice = HashSet::new();
     let mut left_out: Vec<LeftOut> = Vec::new();
-    for (place, section) in sections.iter().enumerate() {
+    for (place, (_, section)) in sections.iter().enumerate() {
         let kind = kind_of(section, technology);
         if matches!(kind, Ok(Kind::Aor | Kind::Auth)) || !matches(filter, section) {
             continue;
@@ -160,7 +190,8 @@ pub fn select<'a>(
     if users.is_empty() {
         return Err(SelectError { sections: sections.len(), filter: describe(filter), left_out });
     }
-    Ok(Selection { users, sections: chosen.into_values().collect(), left_out })
+    let numbered = |(place, section): (usize, Accepted<'a>)| Some((sections.get(place)?.0, section));
+    Ok(Selection { users, sections: chosen.into_iter().filter_map(numbered).collect(), left_out })
 }
 
 /// Accepted sections by their place among all sections.
@@ -169,7 +200,8 @@ type Chosen<'a> = BTreeMap<usize, Accepted<'a>>;
 /// Where the section of a kind and name is.
 struct Index<'s, 'a> {
     technology: Technology,
-    sections: &'s [&'s Section<'a>],
+    closed: bool,
+    sections: &'s [(usize, &'s Section<'a>)],
     places: HashMap<(Kind, Cow<'a, [u8]>), Place>,
 }
 
@@ -178,25 +210,26 @@ enum Place {
     Once(usize),
     Twice,
     Local,
+    Refused,
 }
 
 impl<'s, 'a> Index<'s, 'a> {
-    fn new(sections: &'s [&'s Section<'a>], technology: Technology) -> Self {
+    fn new(sections: &'s [(usize, &'s Section<'a>)], technology: Technology, closed: bool) -> Self {
         let mut places = HashMap::with_capacity(sections.len());
-        for (place, section) in sections.iter().enumerate() {
+        for (place, (_, section)) in sections.iter().enumerate() {
             if let Ok(kind) = kind_of(section, technology) {
                 let found = places.entry((kind, key(technology, section.name)));
                 found.and_modify(|known| *known = Place::Twice).or_insert(Place::Once(place));
             }
         }
-        Self { technology, sections, places }
+        Self { technology, closed, sections, places }
     }
 
-    fn give_way_to(&mut self, local: &[(Kind, String)]) {
-        for (kind, name) in local {
+    fn mark(&mut self, sections: &[(Kind, String)], mark: Place) {
+        for (kind, name) in sections {
             let name = Cow::Owned(key(self.technology, name.as_bytes()).into_owned());
             if let Some(place) = self.places.get_mut(&(*kind, name)) {
-                *place = Place::Local;
+                *place = mark;
             }
         }
     }
@@ -208,13 +241,17 @@ impl<'s, 'a> Index<'s, 'a> {
         kind: Kind,
         chosen: &Chosen<'a>,
     ) -> Result<(Accepted<'a>, Chosen<'a>), Reason> {
-        let section = self.sections.get(place).ok_or(Reason::Twice)?;
+        let (_, section) = self.sections.get(place).ok_or(Reason::Twice)?;
         match self.places.get(&(kind, key(self.technology, section.name))) {
             Some(Place::Once(_)) => {}
             Some(Place::Local) => return Err(Reason::Local),
+            Some(Place::Refused) => return Err(Reason::Refused),
             Some(Place::Twice) | None => return Err(Reason::Twice),
         }
         let user = Accepted::check(section, self.technology)?;
+        if self.closed && is_open(kind, section) {
+            return Err(Reason::Open);
+        }
         let mut parts = Chosen::new();
         if kind == Kind::Endpoint {
             if names(section, "aors").next().is_none() {
@@ -242,9 +279,10 @@ impl<'s, 'a> Index<'s, 'a> {
     ) -> Result<(usize, &'s Section<'a>), Reason> {
         match self.places.get(&(kind, Cow::Borrowed(name))) {
             Some(Place::Twice) => Err(Reason::PartTwice { key, name: shown(name) }),
+            Some(Place::Refused) => Err(Reason::PartRefused { key, name: shown(name) }),
             Some(Place::Local) => Err(Reason::PartLocal { key, name: shown(name) }),
             Some(Place::Once(place)) => {
-                let section = self.sections.get(*place).map(|section| (*place, *section));
+                let section = self.sections.get(*place).map(|(_, section)| (*place, *section));
                 section.ok_or_else(|| Reason::Missing { key, name: shown(name) })
             }
             None => Err(Reason::Missing { key, name: shown(name) }),
@@ -252,8 +290,18 @@ impl<'s, 'a> Index<'s, 'a> {
     }
 }
 
+/// Whether anybody may call as this user.
+fn is_open(kind: Kind, section: &Section<'_>) -> bool {
+    let given = |key| section.values(key).next_back().is_some_and(|value| !value.is_empty());
+    match kind {
+        Kind::Endpoint => names(section, "auth").next().is_none(),
+        Kind::Peer => !given("secret") && !given("md5secret"),
+        Kind::Aor | Kind::Auth => false,
+    }
+}
+
 /// The names in a comma-separated list. Of a key that comes twice, Asterisk takes the last.
-fn names<'a>(section: &Section<'a>, key: &str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+pub(super) fn names<'a>(section: &Section<'a>, key: &str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     let last = section.values(key).next_back().unwrap_or_default();
     last.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty())
 }
@@ -267,7 +315,7 @@ fn key(technology: Technology, name: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Any value of a repeated key may match.
-fn matches(filter: &Filter, section: &Section<'_>) -> bool {
+pub(super) fn matches(filter: &Filter, section: &Section<'_>) -> bool {
     match &filter.key {
         FilterKey::CategoryName => filter.value.is_match(section.name),
         FilterKey::Variable(key) => section.values(key).any(|value| filter.value.is_match(value)),

@@ -177,6 +177,26 @@ impl Store {
         Ok(number)
     }
 
+    /// What is kept beside the folder of the versions under that name; none where nothing is.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn read_beside(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.versions.with_file_name(name);
+        match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).map_err(fault("read", &path)),
+        }
+    }
+
+    /// Keeps something beside the folder of the versions, in the place of what had that name.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write_beside(&self, name: &str, text: &[u8]) -> Result<(), StoreError> {
+        Staged::write(&self.versions.with_file_name(name), text)?.commit()
+    }
+
     /// Where the text of a version is.
     #[must_use]
     pub fn version_path(&self, number: u64) -> PathBuf {

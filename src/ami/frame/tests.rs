@@ -74,9 +74,9 @@ fn a_line_without_colon_is_a_name() {
 fn the_banner_is_a_line_of_its_own() {
     let mut reader = FrameReader::new(SHORT_FRAME);
     reader.feed(b"Asterisk Call Man");
-    assert_eq!(reader.take_line(), Ok(None));
+    assert_eq!(reader.take_line(64), Ok(None));
     reader.feed(b"ager/11.0.0\r\nResponse: Success\r\n\r\n");
-    assert_eq!(reader.take_line().unwrap().unwrap(), b"Asterisk Call Manager/11.0.0");
+    assert_eq!(reader.take_line(64).unwrap().unwrap(), b"Asterisk Call Manager/11.0.0");
     assert_eq!(reader.take_frame().unwrap().unwrap().get("Response"), Some(&b"Success"[..]));
     assert_eq!(reader.take_frame(), Ok(None));
 }

@@ -1,14 +1,18 @@
 //! Against a main that these tests play themselves, on loopback.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, ErrorKind, Write},
     net::{TcpListener, TcpStream},
     thread::{self, JoinHandle},
 };
 
-use socket2::{Domain, Type};
+use socket2::{Domain, Socket, Type};
 
 use super::*;
+use crate::ami::NumberingError;
+
+mod events;
+mod streams;
 
 /// Far more than any of these exchanges takes: reached only where something hangs.
 const AMPLE: Duration = Duration::from_secs(60);
@@ -218,7 +222,7 @@ fn a_close_in_mid_answer_is_a_transport_error() {
         true
     });
     let mut link = Link::for_config(address, &settings(), &Hangup::new());
-    let error = transport(link.get_config("pjsip.conf", ample()));
+    let error = transport(link.get_config(&Query::whole("pjsip.conf"), ample()));
     assert!(matches!(error, TransportError::Closed { awaited: "the answer to GetConfig" }), "{error:?}");
     main.join().unwrap();
 }
@@ -230,7 +234,7 @@ fn an_answer_without_a_pong_behind_it_is_void() {
         !request.is("GetConfig")
     });
     let mut link = Link::for_config(address, &settings(), &Hangup::new());
-    let error = transport(link.get_config("pjsip.conf", ample()));
+    let error = transport(link.get_config(&Query::whole("pjsip.conf"), ample()));
     assert!(matches!(error, TransportError::LinesLost), "{error:?}");
     main.join().unwrap();
 }
@@ -248,10 +252,10 @@ fn a_file_comes_whole() {
         true
     });
     let mut link = Link::for_config(address, &settings(), &Hangup::new());
-    let frame = link.get_config("pjsip.conf", ample()).unwrap();
+    let frame = link.get_config(&Query::whole("pjsip.conf"), ample()).unwrap();
     assert_eq!(frame.headers().count(), 5003);
     assert_eq!(frame.get("Line-000000-004999"), Some(&b"key=4999"[..]));
-    let refusal = refusal(link.get_config("none.conf", ample()));
+    let refusal = refusal(link.get_config(&Query::whole("none.conf"), ample()));
     assert_eq!(refusal.to_string(), "GetConfig refused: Config file not found");
     main.join().unwrap();
 }

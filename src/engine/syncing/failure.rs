@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     ami::{LinkError, Refusal},
+    directory::TooMany,
     engine::worker::Stopped,
     host::{HostError, ReloadError},
     sync::{StoreError, SyncError},
@@ -27,6 +28,11 @@ pub(super) enum Failure {
          'synch sync' carries it out"
     )]
     Shrink { removed: usize, of: usize, max_shrink: u8 },
+    #[error(
+        "{lost} of {of} mailboxes are gone on the main, more than max_shrink = {max_shrink} percent: they stay; \
+         'synch sync' takes them away"
+    )]
+    BoxesShrink { lost: usize, of: usize, max_shrink: u8 },
     #[error("Asterisk does not read the new file as it is meant ({0}); it was not put in place")]
     Misread(String),
     #[error("the file is in place, but {0}")]
@@ -40,12 +46,23 @@ pub(super) enum Failure {
          it does not like in them"
     )]
     NotLive { missing: usize, of: usize, first: String },
+    #[error(
+        "the file is in place, but {differing} of its sections are not in force as they are meant, {first} the first: \
+         Asterisk's log says what it does not like in them"
+    )]
+    NotAsMeant { differing: usize, first: String },
+    #[error("version {version} is in force again, because of the new one {why}")]
+    WentBack { why: String, version: u64 },
+    #[error("the last good version stays in force, because of the new one {0}; 'synch sync' tries it again")]
+    StillBad(String),
     #[error("{0} was not written by res_synch and is not replaced: move it away, or change [sync] output")]
     NotOurs(PathBuf),
     #[error("the file in place can't be read: {0}; the next sync replaces it")]
     Unreadable(HostError),
     #[error("the main sends more than any company has users; nothing was replaced")]
     TooMuch,
+    #[error(transparent)]
+    Directory(#[from] TooMany),
     #[error("version {0} holds no user and was not put back")]
     NoUsers(u64),
     #[error("version {version} was not put back: the branch's own configuration has a section [{name}], too")]
@@ -54,6 +71,13 @@ pub(super) enum Failure {
     Held(u64),
     #[error("the module stops")]
     Stopped,
+}
+
+impl Failure {
+    /// Whether the channel driver has other objects than those in the file.
+    pub(super) const fn is_about_objects(&self) -> bool {
+        matches!(self, Self::NoneLive { .. } | Self::NotLive { .. } | Self::NotAsMeant { .. })
+    }
 }
 
 impl From<Stopped> for Failure {

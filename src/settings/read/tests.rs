@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use super::*;
+use crate::state::Target;
 
 const LEAST: &str = "
     [main] host=10.0.0.254 username=synch secret=canary
@@ -61,7 +64,7 @@ fn every_error_is_told_at_once_with_section_key_value_and_wish() {
         "[main] prot=1 secret=x [probe] interval=soon timeout=0 [sync] filter_value=( [dns] enabled=maybe [extra]",
     );
     for expected in [
-        "[extra] -: unknown section; known are main, probe, sync, dns",
+        "[extra] -: unknown section; known are main, probe, sync, policy, endpoint, aor, peer, dialplan, voicemail, dns",
         "[main] host: is missing; wanted is an address or a host name",
         "[main] username: is missing",
         "[main] prot: is no key of this section",
@@ -141,14 +144,14 @@ fn sample(defaults: bool) -> Vec<ConfSection> {
     let mut words = String::new();
     for line in include_str!("../../../res_synch.conf.sample").lines() {
         let line = if defaults {
-            line.strip_prefix(';').filter(|rest| rest.contains(" = ")).unwrap_or(line)
+            line.strip_prefix(';').filter(|rest| rest.contains(" =")).unwrap_or(line)
         } else {
             line
         };
         let said = line.split(';').next().unwrap_or_default().trim();
         // The head of the file talks in sentences; only `key = value` and `[section]` are meant.
-        match said.split_once(" = ") {
-            Some((key, value)) if !key.contains(' ') => words += &format!("{key}={value} "),
+        match said.split_once(" =") {
+            Some((key, value)) if !key.contains(' ') => words += &format!("{key}={} ", value.trim()),
             None if said.starts_with('[') => words += &format!("{said} "),
             _ => {}
         }
@@ -164,5 +167,43 @@ fn the_sample_is_valid_and_shows_every_default_as_it_is() {
     assert_eq!(spelled_out, as_shipped);
     let keys =
         |sections: &[ConfSection]| sections.iter().map(|section| section.variables.len()).sum::<usize>();
-    assert_eq!(keys(&sample(true)), 32, "a key is missing in the sample");
+    assert_eq!(keys(&sample(true)), 57, "a key is missing in the sample");
+}
+
+#[test]
+fn emergency_numbers_need_a_way_out() {
+    let text = LEAST.to_owned() + " [dialplan] emergency=112,911";
+    assert!(errors(&text)[0].starts_with("[dialplan] emergency: needs a local_trunk"));
+    let dialplan = read(&sections(&(text + " local_trunk=gateway"))).unwrap().dialplan.unwrap();
+    assert_eq!(
+        (dialplan.emergency, dialplan.context.as_str()),
+        (vec!["112".into(), "911".into()], "synch-internal")
+    );
+}
+
+#[test]
+fn contexts_and_trunks_that_could_say_more_than_their_name_are_refused() {
+    for bad in [
+        "context=a,b",
+        "context=synch-users",
+        "outside=a&b",
+        "main_trunk=a/b",
+        "local_trunk=a,b",
+        "caller_id=<1>",
+        "refusal=../secret",
+        "contexts=(",
+        "allow_applications=System(x)",
+    ] {
+        let key = bad.split('=').next().unwrap();
+        let found = errors(&format!("{LEAST} [dialplan] {bad}"));
+        assert!(found[0].starts_with(&format!("[dialplan] {key} = ")), "{bad}: {found:?}");
+    }
+}
+
+#[test]
+fn options_are_set_as_they_stand_but_not_those_that_make_a_user() {
+    let settings = read(&sections(&(LEAST.to_owned() + " [endpoint] rtp_symmetric=yes transport="))).unwrap();
+    let expected = [("rtp_symmetric", "yes"), ("transport", "")];
+    assert_eq!(settings.policy.endpoint, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    assert!(errors(&(LEAST.to_owned() + " [aor] type=x"))[0].starts_with("[aor] type: can't be set"));
 }

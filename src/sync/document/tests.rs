@@ -48,6 +48,15 @@ fn nothing_is_never_no_users() {
 }
 
 #[test]
+fn a_part_of_a_file_may_be_empty_and_must_be_whole() {
+    let nobody = frame("Response: Success\nActionID: synch-2\nNo categories found\n");
+    assert_eq!(Document::read_part(&nobody), Ok(Document::default()));
+    assert_eq!(Document::read(&nobody), Err(DocumentError::Empty));
+    assert_eq!(Document::read_part(&frame(ANSWER)), Document::read(&frame(ANSWER)));
+    assert!(Document::read_part(&frame("Category-000001: a\n")).is_err());
+}
+
+#[test]
 fn a_line_left_out_anywhere_voids_the_answer() {
     let lines: Vec<&str> = ANSWER.lines().collect();
     let numbered: Vec<usize> = (2..lines.len()).filter(|at| !lines[*at].contains("Template")).collect();
@@ -61,7 +70,11 @@ fn a_line_left_out_anywhere_voids_the_answer() {
         if last_of_section {
             assert_eq!(result, Ok(()), "the numbers can't show this: the Pong behind the answer does");
         } else {
-            assert!(matches!(result, Err(DocumentError::Gap { .. })), "{}: {result:?}", lines[*at]);
+            assert!(
+                matches!(result, Err(DocumentError::Numbering(NumberingError::Gap { .. }))),
+                "{}: {result:?}",
+                lines[*at]
+            );
         }
     }
 }
@@ -83,21 +96,36 @@ Line-000000-000000: a=b
 Line-000000-000001: Line-000000-000009: user_eq_phone=no
 Line-000000-000010: c=d
 ";
-    assert!(matches!(error(text), DocumentError::Gap { .. }));
+    assert!(matches!(error(text), DocumentError::Numbering(NumberingError::Gap { .. })));
     for garbled in
         ["Line-0000Line-000000-000001: a=b", "Category-00001: x", "Line-000000: a=b", "half a", "Event: X"]
     {
         let text = format!("Category-000000: a\n{garbled}\n");
-        assert!(matches!(error(&text), DocumentError::Garbled { .. }), "{garbled}");
+        assert!(
+            matches!(error(&text), DocumentError::Numbering(NumberingError::Garbled { .. })),
+            "{garbled}"
+        );
     }
     assert!(matches!(
         error("Category-000000: a\nLine-000000-000000: ab\n"),
-        DocumentError::NoVariable { .. }
+        DocumentError::Numbering(NumberingError::NoVariable { .. })
     ));
-    assert!(matches!(error("Category-000000: a\nResponse: Success\n"), DocumentError::Gap { .. }));
-    assert!(matches!(error("Line-000000-000000: a=b\n"), DocumentError::Gap { .. }));
-    assert!(matches!(error("Category-000000: a\nLine-000001-000000: a=b\n"), DocumentError::Gap { .. }));
-    assert!(matches!(error("Category-000000: a\nCategory-000000: a\n"), DocumentError::Gap { .. }));
+    assert!(matches!(
+        error("Category-000000: a\nResponse: Success\n"),
+        DocumentError::Numbering(NumberingError::Gap { .. })
+    ));
+    assert!(matches!(
+        error("Line-000000-000000: a=b\n"),
+        DocumentError::Numbering(NumberingError::Gap { .. })
+    ));
+    assert!(matches!(
+        error("Category-000000: a\nLine-000001-000000: a=b\n"),
+        DocumentError::Numbering(NumberingError::Gap { .. })
+    ));
+    assert!(matches!(
+        error("Category-000000: a\nCategory-000000: a\n"),
+        DocumentError::Numbering(NumberingError::Gap { .. })
+    ));
 }
 
 proptest! {

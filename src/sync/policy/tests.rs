@@ -1,120 +1,154 @@
 use super::*;
+use crate::{
+    settings::Technology,
+    sync::{Line, Section},
+};
 
-fn check(name: &[u8], lines: &[(&[u8], &[u8])], technology: Technology) -> Result<(), Violation> {
-    let lines = lines.iter().map(|(key, value)| Line { key, value }).collect();
-    Accepted::check(&Section { name, lines }, technology).map(drop)
-}
-
-fn endpoint_with(key: &[u8], value: &[u8]) -> Result<(), Violation> {
-    check(b"1001", &[(b"type", b"endpoint"), (key, value)], Technology::Pjsip)
-}
-
-#[test]
-fn ordinary_sections_pass() {
-    for name in [&b"1001"[..], b"1001-auth", b"anna.b@site_2", b"+49301234"] {
-        assert_eq!(check(name, &[(b"type", b"aor")], Technology::Pjsip), Ok(()));
-    }
-    assert_eq!(check(b"1", &[(b"type", b"friend"), (b"call-limit", b"4")], Technology::Sip), Ok(()));
-}
-
-#[test]
-fn values_keep_whatever_can_come_back() {
-    for value in
-        ["", "a=b;c", "=", ">", "=> x", "#exec rm", "[x](!)", "\\", ";--", "--;", "\"Änne ☎\" <1>", "a  b"]
-    {
-        assert_eq!(endpoint_with(b"callerid", value.as_bytes()), Ok(()), "{value:?}");
+/// The default of `[policy]`.
+pub fn settings() -> settings::Policy {
+    settings::Policy {
+        keep: Vec::new(),
+        drop: Vec::new(),
+        max_expiration: 120,
+        open_users: false,
+        endpoint: Vec::new(),
+        aor: Vec::new(),
+        peer: Vec::new(),
     }
 }
 
-#[test]
-fn no_value_leaves_its_line() {
-    let long = [b'x'; 9000];
-    let semicolons = [b';'; 4500];
-    for value in [
-        &b"a\nb"[..],
-        b"a\n#exec /bin/sh",
-        b"a\r",
-        b"a\rb",
-        b"a\0b",
-        b"a\tb",
-        b"\x7f",
-        "a\u{85}b".as_bytes(),
-        b"\xff",
-        b"\xc3",
-        b" a",
-        b"a ",
-        b" ",
-        &long,
-        &semicolons,
-    ] {
-        assert_eq!(
-            endpoint_with(b"context", value),
-            Err(Violation::Value("context".to_owned())),
-            "{value:?}"
-        );
-    }
-}
-
-#[test]
-fn no_key_is_syntax() {
-    let long = [b'x'; 65];
-    for key in [
-        &b""[..],
-        b"#include",
-        b"[x]",
-        b"a+",
-        b"a b",
-        b"a>",
-        b";",
-        b"a;b",
-        b"a\\",
-        b"\xc3\xa4",
-        b"a\n",
-        b"a:b",
-        &long,
-    ] {
-        assert!(matches!(endpoint_with(key, b"x"), Err(Violation::Key(_))), "{key:?}");
-    }
-}
-
-#[test]
-fn no_name_is_syntax() {
-    let long = [b'x'; 80];
-    for name in [
-        &b""[..],
-        b"x](!)",
-        b"a]b",
-        b"[a",
-        b"a(b)",
-        b"a b",
-        b"a;b",
-        b"a\nb",
-        b"#a",
-        b"\xc3\xa4",
-        b"a,b",
-        &long,
-    ] {
-        assert_eq!(check(name, &[(b"type", b"aor")], Technology::Pjsip), Err(Violation::Name), "{name:?}");
-    }
-    for name in [&b"general"[..], b"General", b"authentication"] {
-        assert_eq!(check(name, &[(b"type", b"friend")], Technology::Sip), Err(Violation::Name));
-    }
-}
-
-#[test]
-fn types_are_the_known_ones_and_agree() {
-    let typed = |words: &[&[u8]], technology| {
-        let lines: Vec<(&[u8], &[u8])> = words.iter().map(|word| (&b"type"[..], *word)).collect();
-        check(b"1001", &lines, technology)
+/// A section whose options are all written as they are.
+pub fn verbatim(section: &Accepted<'_>) -> Tailored {
+    let fate = |(key, value): &(&str, &str)| Fate {
+        key: (*key).into(),
+        value: (*value).into(),
+        origin: Origin::Main,
     };
-    for word in ["transport", "system", "global", "registration", "identify", "acl", "friend", "Endpoint", ""]
+    let options = section.lines().iter().map(fate).collect();
+    Tailored { kind: section.kind(), name: section.name().to_owned(), file: "file.conf".into(), options }
+}
+
+/// Written lines, and the others with the reason.
+fn tailor<'a>(
+    policy: &settings::Policy,
+    technology: Technology,
+    lines: &[&'a str],
+) -> (Vec<String>, Vec<String>) {
+    let line = |line: &&'a str| {
+        let (key, value) = line.split_once('=').unwrap();
+        Line { key: key.as_bytes(), value: value.as_bytes() }
+    };
+    let lines = lines.iter().map(line).collect();
+    let section = Section { name: b"1001", lines };
+    let accepted = Accepted::check(&section, technology).unwrap();
+    let policy = Policy { settings: policy, context: Some("synch-internal") };
+    let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
+    let written = tailored.written().map(|(key, value)| format!("{key}={value}")).collect();
+    let others = tailored.options.iter().filter_map(|fate| match fate.origin {
+        Origin::Dropped { why } => Some(format!("{}: {why}", fate.key)),
+        _ => None,
+    });
+    (written, others.collect())
+}
+
+#[test]
+fn what_makes_sense_on_the_main_alone_is_dropped_with_the_reason() {
+    let (written, dropped) = tailor(
+        &settings(),
+        Technology::Pjsip,
+        &[
+            "type=endpoint",
+            "transport=0.0.0.0-udp",
+            "media_address=10.0.0.254",
+            "allow=ulaw",
+            "allow=alaw",
+            "outbound_proxy=sip:evil",
+            "context=from-internal",
+            "set_var=A=1",
+            "made_up=1",
+        ],
+    );
+    assert_eq!(written, ["type=endpoint", "allow=ulaw", "allow=alaw", "context=synch-internal"]);
+    let keys: Vec<&str> = dropped.iter().map(|text| text.split(':').next().unwrap()).collect();
+    assert_eq!(keys, ["transport", "media_address", "outbound_proxy", "set_var", "made_up"]);
+    assert!(dropped[4].contains("[policy] keep"), "{dropped:?}");
+}
+
+#[test]
+fn the_administrator_keeps_drops_and_sets() {
+    let mut policy = settings();
+    policy.keep = vec!["set_var".into()];
+    policy.drop = vec!["allow".into()];
+    policy.endpoint = vec![("transport".into(), "local-udp".into()), ("language".into(), String::new())];
+    let (written, dropped) = tailor(
+        &policy,
+        Technology::Pjsip,
+        &["type=endpoint", "transport=x", "language=de", "allow=ulaw", "set_var=FLOOR=3"],
+    );
+    assert_eq!(
+        written,
+        ["type=endpoint", "set_var=FLOOR=3", "context=synch-internal", "transport=local-udp"]
+    );
+    assert_eq!(
+        dropped,
+        ["transport: res_synch.conf sets it", "language: res_synch.conf sets it", "allow: [policy] drop"]
+    );
+}
+
+#[test]
+fn a_variable_that_is_a_function_or_is_run_by_others_is_never_kept() {
+    let mut policy = settings();
+    policy.keep = vec!["set_var".into()];
+    for value in
+        ["SHELL(reboot)=", "FILE(/etc/passwd)=x", "__MONITOR_EXEC=sh", "MixMonitor_Exec=sh", "=", "${A}=1"]
     {
-        assert_eq!(typed(&[word.as_bytes()], Technology::Pjsip), Err(Violation::Type(word.to_owned())));
+        let line = format!("set_var={value}");
+        let (written, dropped) = tailor(&policy, Technology::Pjsip, &["type=endpoint", &line]);
+        assert!(!written.iter().any(|line| line.starts_with("set_var")), "{value}");
+        assert_eq!(dropped, ["set_var: what it sets is no plain variable"], "{value}");
     }
-    assert_eq!(typed(&[b"endpoint", b"endpoint"], Technology::Pjsip), Ok(()));
-    assert_eq!(typed(&[b"endpoint", b"transport"], Technology::Pjsip), Err(Violation::TwoTypes));
-    assert_eq!(typed(&[b"endpoint"], Technology::Sip), Err(Violation::Type("endpoint".to_owned())));
-    assert_eq!(typed(&[], Technology::Sip), Err(Violation::NoType));
-    let lines = [(&b"type"[..], &b"endpoint"[..]), (b"TYPE", b"transport")];
-    assert_eq!(check(b"1001", &lines, Technology::Pjsip), Err(Violation::TwoTypes));
+}
+
+#[test]
+fn phones_come_home_soon() {
+    let expirations = |lines: &[&str], most| {
+        let mut policy = settings();
+        policy.max_expiration = most;
+        let lines: Vec<&str> = ["type=aor"].iter().chain(lines).copied().collect();
+        tailor(&policy, Technology::Pjsip, &lines).0.split_off(1)
+    };
+    assert_eq!(expirations(&[], 120), ["maximum_expiration=120", "default_expiration=120"]);
+    assert_eq!(
+        expirations(&["maximum_expiration=7200", "default_expiration=60", "minimum_expiration=300"], 120),
+        ["default_expiration=60", "maximum_expiration=120", "minimum_expiration=120"]
+    );
+    assert_eq!(
+        expirations(&["maximum_expiration=60", "default_expiration=x"], 30),
+        ["maximum_expiration=30", "default_expiration=30", "minimum_expiration=30"]
+    );
+}
+
+#[test]
+fn a_peer_has_to_register() {
+    let (written, _) = tailor(
+        &settings(),
+        Technology::Sip,
+        &["type=friend", "secret=x", "host=192.0.2.66", "insecure=invite"],
+    );
+    assert_eq!(written, ["type=friend", "secret=x", "context=synch-internal", "host=dynamic"]);
+    let (written, _) =
+        tailor(&settings(), Technology::Sip, &["type=friend", "HOST=Dynamic", "context=synch-internal"]);
+    assert_eq!(written, ["type=friend", "HOST=Dynamic", "context=synch-internal"]);
+}
+
+#[test]
+fn no_password_is_left_to_be_looked_at() {
+    let lines = vec![Line { key: b"type", value: b"auth" }, Line { key: b"password", value: b"canary" }];
+    let section = Section { name: b"1001", lines };
+    let accepted = Accepted::check(&section, Technology::Pjsip).unwrap();
+    let settings = settings();
+    let policy = Policy { settings: &settings, context: None };
+    let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
+    assert!(tailored.written().any(|option| option == ("password", "canary")));
+    assert!(!format!("{:?}", tailored.masked()).contains("canary"));
 }

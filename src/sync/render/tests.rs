@@ -2,7 +2,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::settings::Technology;
-use crate::sync::{Line, Section};
+use crate::sync::{Accepted, Line, Section, policy::tests::verbatim};
 
 /// Reads a file as Asterisk's loader does, as far as such a file goes: comments, `\;`, blanks at both ends.
 fn load(text: &str) -> Vec<(String, Vec<(String, String)>)> {
@@ -60,7 +60,7 @@ fn the_file_looks_like_this() {
         .map(|line| line.split_once('=').unwrap())
         .map(|(key, value)| (key.to_owned(), value.to_owned()));
     let lines = typed("endpoint", &lines);
-    let accepted = Accepted::check(&section("1001", &lines), Technology::Pjsip).unwrap();
+    let accepted = verbatim(&Accepted::check(&section("1001", &lines), Technology::Pjsip).unwrap());
     let expected = "; Written by res_synch from main: a.conf #exec x.
 ; Do not edit: the next sync replaces this file.
 
@@ -107,7 +107,7 @@ proptest! {
         }
         let accepted: Vec<_> = expected
             .iter()
-            .map(|(name, lines)| Accepted::check(&section(name, lines), Technology::Pjsip).unwrap())
+            .map(|(name, lines)| verbatim(&Accepted::check(&section(name, lines), Technology::Pjsip).unwrap()))
             .collect();
         let text = render(&accepted, "10.0.0.254: pjsip.conf");
         assert_shape(&text);
@@ -117,7 +117,7 @@ proptest! {
     #[test]
     fn plain_values_are_always_accepted(value in "[!-~]([ -~äöü☎]{0,40}[!-~])?") {
         let lines = typed("endpoint", &[("key".to_owned(), value.clone())]);
-        let accepted = Accepted::check(&section("1001", &lines), Technology::Pjsip).unwrap();
+        let accepted = verbatim(&Accepted::check(&section("1001", &lines), Technology::Pjsip).unwrap());
         prop_assert_eq!(load(&render(&[accepted], "x"))[0].1[1].clone(), ("key".to_owned(), value));
     }
 }
@@ -126,4 +126,16 @@ proptest! {
 fn a_file_of_ours_is_known_and_no_other() {
     assert!(is_ours(render(&[], "main").as_bytes()) && is_ours(b"") && is_ours(b"\n"));
     assert!(!is_ours(b"[1001]\ntype = endpoint\n") && !is_ours(b"; by hand\n"));
+}
+
+#[test]
+fn a_file_of_ours_is_known_even_behind_the_lines_of_asterisk() {
+    let generated = ";!\n;! Automatically generated configuration file\n;!\n";
+    let ours = render(&[], "10.0.0.254: a.conf");
+    for text in [ours.as_str(), "", "\n \n", &format!("{generated}{ours}"), generated] {
+        assert!(is_ours(text.as_bytes()), "{text}");
+    }
+    for text in ["[1001]\n", "; mine\n", &format!("[default]\n{ours}"), &format!("{generated}[default]\n")] {
+        assert!(!is_ours(text.as_bytes()), "{text}");
+    }
 }

@@ -25,16 +25,18 @@ fn filter(key: &str, value: &str) -> Filter {
     Filter { key, value: Regex::new(value).unwrap() }
 }
 
+const NOBODY: Barred<'_> = Barred { local: &[], refused: &[], open: false };
+
 /// Users, names of the sections in order, and who is left out why.
 type Found = (Vec<String>, Vec<String>, Vec<String>);
 
 fn found(technology: Technology, files: &[&str], filter: &Filter) -> Result<Found, SelectError> {
     let frames: Vec<_> = files.iter().map(|file| answer(file)).collect();
     let documents: Vec<_> = frames.iter().map(|frame| Document::read(frame).unwrap()).collect();
-    let selection = select(&documents, technology, filter, &[])?;
+    let selection = select(&documents, technology, filter, &NOBODY)?;
     Ok((
         selection.users.iter().map(ToString::to_string).collect(),
-        selection.sections.iter().map(|section| section.name().to_owned()).collect(),
+        selection.sections.iter().map(|(_, section)| section.name().to_owned()).collect(),
         selection.left_out.iter().map(ToString::to_string).collect(),
     ))
 }
@@ -63,7 +65,7 @@ fn users_come_with_all_they_name_in_the_order_of_the_main() {
     let (users, sections, left_out) =
         pjsip(&[ENDPOINTS, AORS, AUTHS], &filter("AccountCode", "^HeadOffice$"));
     assert_eq!(users, ["1002", "1003"]);
-    assert_eq!(sections, ["1002", "1003", "1003", "shared", "1002", "out", "1002-auth"]);
+    assert_eq!(sections, ["1002", "1003", "1003", "shared", "1002", "1002-auth"]);
     assert!(left_out.is_empty());
 }
 
@@ -80,10 +82,7 @@ fn a_user_is_complete_or_left_out_with_a_reason() {
         ("[9] type=endpoint aors=,", "it names no aor"),
         ("[9] type=endpoint aors=1001,none", "its aors 'none' is in none of the files"),
         ("[9] type=endpoint aors=1001 auth=none", "its auth 'none' is in none of the files"),
-        (
-            "[9] type=endpoint aors=1001 outbound_auth=1001",
-            "its outbound_auth '1001' is in none of the files",
-        ),
+        ("[9] type=endpoint aors=1001 auth=1001", "its auth '1001' is in none of the files"),
         ("[9] type=endpoint aors=1001\n[9] type=endpoint aors=1001", "it is defined twice"),
         ("[9] type=endpoint aors=x\n[x] type=aor\n[x] type=aor", "its aors 'x' is defined twice"),
         ("[9] type=endpoint aors=x\n[x] type=aor type=identify", "its aors 'x' is in none of the files"),
@@ -120,7 +119,7 @@ fn of_a_list_given_twice_the_last_counts() {
     );
     let aors = answer(AORS);
     let documents = [Document::read(&frame).unwrap(), Document::read(&aors).unwrap()];
-    let selection = select(&documents, Technology::Pjsip, &filter("type", "endpoint"), &[]);
+    let selection = select(&documents, Technology::Pjsip, &filter("type", "endpoint"), &NOBODY);
     // The blank in front can't be written back; the names behind it are found all the same.
     let left_out = selection.unwrap_err().left_out;
     assert_eq!(left_out[0].reason, Reason::Violation(Violation::Value("aors".to_owned())));
@@ -170,7 +169,7 @@ fn who_would_take_the_branchs_own_sections_away_is_left_out() {
     let documents: Vec<_> = frames.iter().map(|frame| Document::read(frame).unwrap()).collect();
     let office = filter("accountcode", "^HeadOffice$");
     let left_out = |local: &[(Kind, String)]| {
-        let selection = select(&documents, Technology::Pjsip, &office, local).unwrap();
+        let selection = select(&documents, Technology::Pjsip, &office, &Barred { local, ..NOBODY }).unwrap();
         selection.left_out.into_iter().map(|left| (left.name, left.reason)).collect::<Vec<_>>()
     };
     // An endpoint of the branch does not clash with an aor of the same name.
@@ -180,4 +179,37 @@ fn who_would_take_the_branchs_own_sections_away_is_left_out() {
     assert_eq!(left_out(&[(Kind::Endpoint, "1002".to_owned())]), [("1002".to_owned(), Reason::Local)]);
     let reason = Reason::PartLocal { key: "aors", name: "shared".to_owned() };
     assert_eq!(left_out(&[(Kind::Aor, "shared".to_owned())]), [("1003".to_owned(), reason)]);
+}
+
+#[test]
+fn who_needs_no_password_is_left_out_unless_the_administrator_says_so() {
+    let cases = [
+        (Technology::Pjsip, "[9] type=endpoint aors=9 auth=\n[9] type=aor"),
+        (Technology::Sip, "[9] type=friend secret= host=dynamic"),
+    ];
+    for (technology, file) in cases {
+        let frame = answer(file);
+        let documents = [Document::read(&frame).unwrap()];
+        let all = filter("categoryname", "");
+        let closed = select(&documents, technology, &all, &Barred { open: true, ..NOBODY }).unwrap_err();
+        assert_eq!(closed.left_out.first().map(|user| user.reason.clone()), Some(Reason::Open), "{file}");
+        assert_eq!(select(&documents, technology, &all, &NOBODY).unwrap().users, ["9"]);
+    }
+}
+
+#[test]
+fn whom_the_channel_driver_would_not_take_is_left_out() {
+    let frames = [ENDPOINTS, AORS, AUTHS].map(answer);
+    let documents: Vec<_> = frames.iter().map(|frame| Document::read(frame).unwrap()).collect();
+    let all = filter("type", "endpoint");
+    for (refused, reason) in [
+        ((Kind::Endpoint, "1001"), "the branch's Asterisk does not take it: its log"),
+        ((Kind::Auth, "1001-auth"), "the branch's Asterisk does not take its auth '1001-auth'"),
+    ] {
+        let refused = [(refused.0, refused.1.to_owned())];
+        let selection =
+            select(&documents, Technology::Pjsip, &all, &Barred { refused: &refused, ..NOBODY }).unwrap();
+        let left_out = selection.left_out.iter().find(|user| user.name == "1001").unwrap();
+        assert!(left_out.reason.to_string().starts_with(reason), "{left_out}");
+    }
 }

@@ -46,6 +46,7 @@ impl Asterisk {
         let host = match role {
             Role::Main => net.main_host()?,
             Role::Branch => net.branch_host()?,
+            Role::Carrier => net.carrier_host()?,
         };
         let asterisk = Self { version, role, host, root, home, user: "root", child: None };
         folder::make(&asterisk.root, &asterisk.path(""))?;
@@ -135,6 +136,11 @@ impl Asterisk {
         command.stdout(output.try_clone().context("sharing the output file")?).stderr(output);
         self.child = Some(command.spawn().context(format!("starting {}", self.role.name()))?);
         Ok(())
+    }
+
+    /// A file as it sees it, from outside.
+    pub fn in_its_root(&self, path: &str) -> PathBuf {
+        self.root.join(path)
     }
 
     /// Waits until it is fully booted; fails at once when it ends instead.

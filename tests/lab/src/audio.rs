@@ -4,27 +4,31 @@
 use std::f64::consts::TAU;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::{Context, Error, Result};
 
 /// What G.711 runs at, and the only rate at which baresip's aufile module reads for it.
 const RATE: u32 = 8000;
-/// baresip stops at the end of its file: longer than any call of a test.
-const SECONDS: u32 = 120;
+/// Longer than any call of a test: whoever speaks from a file is silent at its end.
+pub const LONG: Duration = Duration::from_secs(120);
+/// Bytes before the samples of a WAV file.
+const HEADER: usize = 44;
 const AMPLITUDE: f64 = 8000.0;
 /// How much of a recording's power must be in the tone: G.711 and a lost packet leave far more.
 const SHARE: f64 = 0.5;
 
-/// The tone of a user, in Hz: apart for any two of the lab's users, and inside a telephone's band.
+/// The tone of a user, in Hz: apart for any two of the lab's users, and inside a telephone's band. Whoever has no number,
+/// such as `carrier`, has the lowest.
 pub fn tone_of(user: &str) -> u32 {
     // 1001 is 425, 1002 is 550, 2001 is 475.
     let number: u32 = user.parse().unwrap_or(0);
     250 + (number % 10) * 125 + (number / 1000) * 50
 }
 
-/// Writes a WAV file that holds that tone.
-pub fn write_tone(path: &Path, hertz: u32) -> Result {
-    let samples = RATE * SECONDS;
+/// Writes a WAV file that holds that tone for that time.
+pub fn write_tone(path: &Path, hertz: u32, time: Duration) -> Result {
+    let samples = u32::try_from(time.as_millis() * u128::from(RATE) / 1000).context("counting samples")?;
     let data_bytes = samples * 2;
     let mut wav = Vec::new();
     wav.extend_from_slice(b"RIFF");
@@ -47,11 +51,17 @@ pub fn write_tone(path: &Path, hertz: u32) -> Result {
     fs::write(path, wav).context(format!("writing {}", path.display()))
 }
 
+/// How long a WAV file of one 16-bit channel is.
+pub fn length(path: &Path) -> Result<Duration> {
+    let bytes = fs::metadata(path).context(format!("reading {}", path.display()))?.len();
+    Ok(Duration::from_millis(bytes.saturating_sub(HEADER as u64) * 1000 / u64::from(RATE * 2)))
+}
+
 /// Whether a WAV file of one 16-bit channel ends with a second of that tone; an error says what it ends with.
 pub fn hears(path: &Path, hertz: u32) -> Result {
     let bytes = fs::read(path).context(format!("reading {}", path.display()))?;
     let samples: Vec<f64> = bytes
-        .get(44..)
+        .get(HEADER..)
         .unwrap_or_default()
         .chunks_exact(2)
         .filter_map(|pair| Some(f64::from(i16::from_le_bytes(pair.try_into().ok()?))))
@@ -90,7 +100,8 @@ mod tests {
     #[test]
     fn a_tone_is_heard_and_another_is_not() {
         let path = std::env::temp_dir().join(format!("synch-lab-tone-{}.wav", std::process::id()));
-        write_tone(&path, 425).unwrap();
+        write_tone(&path, 425, Duration::from_secs(2)).unwrap();
+        assert_eq!(length(&path).unwrap(), Duration::from_secs(2));
         assert!(hears(&path, 425).is_ok());
         assert!(hears(&path, 550).is_err());
         fs::remove_file(&path).unwrap();
@@ -98,7 +109,7 @@ mod tests {
 
     #[test]
     fn users_have_tones_of_their_own() {
-        let mut tones = ["1001", "1002", "1003", "2001"].map(tone_of);
+        let mut tones = ["1001", "1002", "1003", "2001", "2002", "carrier"].map(tone_of);
         tones.sort_unstable();
         assert!(tones.windows(2).all(|pair| pair[0] != pair[1]));
     }

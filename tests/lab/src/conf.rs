@@ -1,4 +1,4 @@
-//! The configuration files of main and branch, as a test finds them: those of `tests/lab/conf`, with the places filled in.
+//! The configuration files of main, branch and carrier, as a test finds them: those of `tests/lab/conf`, with the places filled in.
 
 use std::net::Ipv4Addr;
 
@@ -12,14 +12,17 @@ pub enum Role {
     Main,
     /// The one that stands in for it.
     Branch,
+    /// The public network, at the branch's own line.
+    Carrier,
 }
 
 impl Role {
-    /// `main` or `branch`.
+    /// `main`, `branch` or `carrier`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Main => "main",
             Self::Branch => "branch",
+            Self::Carrier => "carrier",
         }
     }
 }
@@ -60,9 +63,11 @@ const QUIET: Files = &[
     ),
     ("pjproject.conf", ""),
     ("udptl.conf", "[general]\n"),
+    ("voicemail.conf", "[general]\n"),
 ];
 const MODULES_22: Files = files!["modules.conf" from "any/modules-22.conf"];
 const MODULES_16: Files = files!["modules.conf" from "any/modules-16.conf"];
+const MAIN: Files = files!["voicemail.conf" from "main/voicemail.conf"];
 const MAIN_22: Files = files![
     "pjsip.conf" from "main-22/pjsip.conf",
     "pjsip.endpoint.conf" from "main-22/pjsip.endpoint.conf",
@@ -73,32 +78,54 @@ const MAIN_16: Files = files![
     "sip.conf" from "main-16/sip.conf",
     "sip_additional.conf" from "main-16/sip_additional.conf",
 ];
-const BRANCH: Files = files!["res_synch.conf" from "branch/res_synch.conf"];
+const BRANCH: Files = files![
+    "res_synch.conf" from "branch/res_synch.conf",
+    "voicemail.conf" from "branch/voicemail.conf",
+];
 const BRANCH_22: Files = files!["pjsip.conf" from "branch-22/pjsip.conf"];
 const BRANCH_16: Files = files!["sip.conf" from "branch-16/sip.conf"];
+const CARRIER: Files = files!["extensions.conf" from "carrier/extensions.conf"];
+const CARRIER_22: Files = files!["pjsip.conf" from "carrier-22/pjsip.conf"];
+const CARRIER_16: Files = files!["sip.conf" from "carrier-16/sip.conf"];
 
-/// The files of `role`, by name. `home` is the Asterisk's own folder, as it sees it.
+const DIALPLAN: Files = files![
+    "res_synch.conf" from "branch/dialplan.conf",
+    "extensions.conf" from "branch/from-branch.conf",
+];
+
+/// The files of `role`, by name; of two with the same name the later one counts. `home` is the Asterisk's own folder,
+/// as it sees it.
 pub fn files(role: Role, version: Version, net: &Net, home: &str) -> Vec<(&'static str, String)> {
     let sets: &[Files] = match (role, version) {
-        (Role::Main, Version::V22) => &[ANY, QUIET, MODULES_22, MAIN_22],
-        (Role::Main, Version::V16) => &[ANY, QUIET, MODULES_16, MAIN_16],
+        (Role::Main, Version::V22) => &[ANY, QUIET, MODULES_22, MAIN, MAIN_22],
+        (Role::Main, Version::V16) => &[ANY, QUIET, MODULES_16, MAIN, MAIN_16],
         (Role::Branch, Version::V22) => &[ANY, QUIET, MODULES_22, BRANCH, BRANCH_22],
         (Role::Branch, Version::V16) => &[ANY, QUIET, MODULES_16, BRANCH, BRANCH_16],
+        (Role::Carrier, Version::V22) => &[ANY, QUIET, MODULES_22, CARRIER, CARRIER_22],
+        (Role::Carrier, Version::V16) => &[ANY, QUIET, MODULES_16, CARRIER, CARRIER_16],
     };
-    let own = match role {
-        Role::Main => net.main_address(),
-        Role::Branch => net.branch_address(),
+    let (own, entity) = match role {
+        Role::Main => (net.main_address(), "01"),
+        Role::Branch => (net.branch_address(), "02"),
+        Role::Carrier => (net.carrier_address(), "03"),
     };
     let fill = |text: &str| {
         let address = |address: Ipv4Addr| address.to_string();
         text.replace("@HOME@", home)
             .replace("@NAME@", role.name())
-            .replace("@ENTITY@", if role == Role::Main { "01" } else { "02" })
+            .replace("@ENTITY@", entity)
             .replace("@ADDRESS@", &address(own))
             .replace("@MAIN@", &address(net.main_address()))
             .replace("@BRANCH@", &address(net.branch_address()))
+            .replace("@CARRIER@", &address(net.carrier_address()))
             .replace("@TECHNOLOGY@", version.technology())
             .replace("@TECHNOLOGY_KEY@", &version.technology().to_lowercase())
     };
     sets.iter().flat_map(|set| set.iter()).map(|(name, text)| (*name, fill(text))).collect()
+}
+
+/// What a branch with a dialplan of its own has at the end of these files, by name.
+pub fn dialplan(version: Version) -> impl Iterator<Item = (&'static str, String)> {
+    let fill = move |text: &str| text.replace("@TECHNOLOGY@", version.technology());
+    DIALPLAN.iter().map(move |(name, text)| (*name, fill(text)))
 }

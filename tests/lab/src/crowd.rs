@@ -15,6 +15,7 @@ const ENDPOINT: &str = "type=endpoint\ncontext=from-internal\ndisallow=all\nallo
 /// Gives the main of version 22 `company` users, of whom the first `site` have the account code HeadOffice.
 pub fn fill(main: &Asterisk, company: u32, site: u32) -> Result {
     let (mut endpoints, mut aors, mut auths) = (String::new(), String::new(), String::new());
+    let mut boxes = "[general]\nformat = wav\n\n[default]\n".to_owned();
     for user in (100_000..).take(company as usize) {
         let account = if user - 100_000 < site { "HeadOffice" } else { "Elsewhere" };
         let _ = write!(
@@ -31,8 +32,13 @@ pub fn fill(main: &Asterisk, company: u32, site: u32) -> Result {
             auths,
             "[{user}-auth]\ntype=auth\nauth_type=userpass\npassword=secret-{user}\nusername={user}\n\n"
         );
+        let _ = writeln!(
+            boxes,
+            "{user} => {user},User {user},user{user}@example.com,,attach=no|saycid=no|envelope=no|delete=no"
+        );
     }
     main.write_conf("pjsip.endpoint.conf", &endpoints)?;
     main.write_conf("pjsip.aor.conf", &aors)?;
-    main.write_conf("pjsip.auth.conf", &auths)
+    main.write_conf("pjsip.auth.conf", &auths)?;
+    main.write_conf("voicemail.conf", &boxes)
 }

@@ -1,8 +1,9 @@
-//! Main, branch and phones on one machine: what the tests and the demo of `res_synch` run in.
+//! Main, branch, carrier and phones on one machine: what the tests and the demo of `res_synch` run in.
 //!
 //! ```text
 //!   test process ── test ──┐                    ┌── wan ── main (Asterisk)
 //!   branch (Asterisk) ─────┤ lan (a bridge)  router, which can cut the wan
+//!   carrier (Asterisk) ────┤
 //!   phones (baresip) ──────┘
 //!      10.77.N.0/24                                10.78.N.0/24
 //! ```
@@ -15,7 +16,10 @@
 //! | [`net`] | namespaces, links, and the ways to cut them |
 //! | [`rootfs`] | the root file systems that hold Asterisk 22 and 16 |
 //! | [`asterisk`] | one running Asterisk: its files, life and vitals |
-//! | [`conf`] | the configuration files of main and branch, as a test finds them |
+//! | [`conf`] | the configuration files of main, branch and carrier, as a test finds them |
+//! | [`carrier`] | the public network, at the branch's own line |
+//! | [`dialplan`] | a branch that dials by itself, and what it has for that |
+//! | [`voicemail`] | the messages in a mailbox |
 //! | [`phone`] | one baresip: registering, calling, and what it heard |
 //! | [`audio`] | tones, and whether a recording holds one |
 //! | [`ami`] | a client of Asterisk's manager interface |
@@ -30,9 +34,11 @@
 pub mod ami;
 pub mod asterisk;
 pub mod audio;
+pub mod carrier;
 pub mod command;
 pub mod conf;
 pub mod crowd;
+pub mod dialplan;
 pub mod dns;
 pub mod error;
 pub mod fake_main;
@@ -43,9 +49,11 @@ pub mod rootfs;
 pub mod site;
 pub mod users;
 pub mod version;
+pub mod voicemail;
 pub mod wait;
 
 pub use asterisk::Asterisk;
+pub use carrier::Carrier;
 pub use error::{Context, Error, Result};
 pub use net::Net;
 pub use phone::Phone;

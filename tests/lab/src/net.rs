@@ -70,6 +70,11 @@ impl Net {
         self.lan(2)
     }
 
+    /// The carrier's address: in the LAN, as the site's own line to it does not cross the WAN.
+    pub fn carrier_address(&self) -> Ipv4Addr {
+        self.lan(3)
+    }
+
     /// Makes the main's host, behind the WAN.
     pub fn main_host(self: &Arc<Self>) -> Result<Host> {
         let namespace = format!("{}-main", self.name());
@@ -90,6 +95,11 @@ impl Net {
     /// Makes the branch's host, in the LAN.
     pub fn branch_host(self: &Arc<Self>) -> Result<Host> {
         self.lan_host("branch", self.branch_address())
+    }
+
+    /// Makes the carrier's host, in the LAN.
+    pub fn carrier_host(self: &Arc<Self>) -> Result<Host> {
+        self.lan_host("carrier", self.carrier_address())
     }
 
     /// Makes one more host in the LAN, for a phone.
@@ -124,6 +134,13 @@ impl Net {
         let router = self.router();
         run(&mut words(&["ip", "netns", "exec", &router, "nft", "flush", "ruleset"]))?;
         batch(&router, "link set wan up\n")
+    }
+
+    /// Bytes that the main has sent over the WAN so far.
+    pub fn bytes_from_main(&self) -> Result<u64> {
+        let file = "/sys/class/net/wan/statistics/rx_bytes";
+        let text = run(&mut words(&["ip", "netns", "exec", &self.router(), "cat", file]))?;
+        text.trim().parse().context(format!("reading {file}"))
     }
 
     fn router(&self) -> String {

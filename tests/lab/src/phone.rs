@@ -1,6 +1,6 @@
 //! One desk phone: a baresip in a namespace of its own, told to use one DNS server.
 //!
-//! It answers by itself, speaks in its user's tone and records what it hears.
+//! It answers by itself if not told otherwise, speaks in its user's tone and records what it hears.
 
 mod control;
 
@@ -9,9 +9,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
+use std::thread::sleep;
 use std::time::Duration;
 
-use crate::audio::{hears, tone_of, write_tone};
+use crate::asterisk::Asterisk;
+use crate::audio::{LONG, hears, tone_of, write_tone};
 use crate::conf::{DOMAIN, password};
 use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
@@ -20,6 +22,8 @@ use crate::wait::{GENEROUS, until_ok};
 use control::Control;
 
 const CONTROL_PORT: u16 = 4444;
+/// With the lab's short prompts, some three seconds of it are the message.
+const MESSAGE: Duration = Duration::from_secs(5);
 
 /// What a phone is told, as its provisioning server would.
 #[derive(Clone, Debug)]
@@ -32,12 +36,23 @@ pub struct Settings {
     pub transport: String,
     /// For how many seconds it registers; it asks again at nine tenths of it.
     pub expires: u32,
+    /// Whether it answers by itself; else it rings until it is told to [`Phone::answer`] or [`Phone::refuse`].
+    pub answers: bool,
+    /// How many calls it takes at once: while it has so many, it is busy for the next one.
+    pub calls: u32,
 }
 
 impl Settings {
     /// Registers for 10 seconds at `sip.voice.example.com`, which `dns` must know.
     pub fn with_dns(dns: SocketAddr) -> Self {
-        Self { dns, registrar: format!("sip.{DOMAIN}"), transport: "udp".to_owned(), expires: 10 }
+        Self {
+            dns,
+            registrar: format!("sip.{DOMAIN}"),
+            transport: "udp".to_owned(),
+            expires: 10,
+            answers: true,
+            calls: 4,
+        }
     }
 }
 
@@ -59,7 +74,7 @@ impl Phone {
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).context(format!("making {}", dir.display()))?;
         let mut phone = Self { user: user.to_owned(), host, dir, child: None, control: None };
-        write_tone(&phone.dir.join("tone.wav"), tone_of(user))?;
+        write_tone(&phone.dir.join("tone.wav"), tone_of(user), LONG)?;
         phone.write("config", &config(phone.host.address, &phone.dir, settings))?;
         phone.write("accounts", &account(user, settings))?;
         phone.write("contacts", "")?;
@@ -105,6 +120,21 @@ impl Phone {
         self.command("dial", number).map(drop)
     }
 
+    /// Waits until somebody calls it.
+    pub fn wait_rings(&mut self, bound: Duration) -> Result {
+        self.wait_event("CALL_INCOMING", bound).map(drop)
+    }
+
+    /// Takes the call that rings.
+    pub fn answer(&mut self) -> Result {
+        self.command("accept", "").map(drop)
+    }
+
+    /// Says to the call that rings that it is busy (486).
+    pub fn refuse(&mut self) -> Result {
+        self.command("hangup", "").map(drop)
+    }
+
     /// Ends its call.
     pub fn hang_up(&mut self) -> Result {
         self.command("hangup", "").map(drop)
@@ -112,17 +142,46 @@ impl Phone {
 
     /// Waits until a call of its is established.
     pub fn wait_in_call(&mut self, bound: Duration) -> Result {
-        self.wait_event("CALL_ESTABLISHED", bound)
+        self.wait_event("CALL_ESTABLISHED", bound).map(drop)
     }
 
-    /// Waits until a call of its has ended.
-    pub fn wait_call_ended(&mut self, bound: Duration) -> Result {
+    /// Waits until a call of its has ended; why, as `486 Busy Here` where the other side did not take it.
+    pub fn wait_call_ended(&mut self, bound: Duration) -> Result<String> {
         self.wait_event("CALL_CLOSED", bound)
+    }
+
+    /// Waits until its call was refused, with this code of SIP.
+    pub fn wait_refused(&mut self, code: &str, bound: Duration) -> Result {
+        match self.wait_call_ended(bound)? {
+            why if why.starts_with(code) => Ok(()),
+            why => Err(Error::new(format!("phone {}: the call ended with '{why}', not {code}", self.user))),
+        }
+    }
+
+    /// Calls `number`, whose voicemail answers, speaks into it for some seconds and hangs up.
+    pub fn leave_message(&mut self, number: &str) -> Result {
+        self.dial(number)?;
+        self.wait_in_call(GENEROUS)?;
+        // What a message takes is time: its length is what a test looks at.
+        sleep(MESSAGE);
+        self.hang_up()?;
+        self.wait_call_ended(GENEROUS).map(drop)
     }
 
     /// Waits until it has been told of a registration that succeeded, since the last such wait.
     pub fn wait_registered(&mut self, bound: Duration) -> Result {
-        self.wait_event("REGISTER_OK", bound)
+        self.wait_event("REGISTER_OK", bound).map(drop)
+    }
+
+    /// Waits until its last registration was taken by that system: its answer says who it was. What a system knows of
+    /// phones says less: one that was killed knows old registrations when it is back.
+    pub fn wait_registered_at(&mut self, system: &Asterisk, bound: Duration) -> Result {
+        let (user, name) = (self.user.clone(), system.role.name());
+        until_ok(&format!("{user} to register at the {name}"), bound, || {
+            let said = self.command("reginfo", "")?;
+            let words: Vec<&str> = said.split_whitespace().collect();
+            if words.contains(&name) { Ok(()) } else { Err(Error::new(said)) }
+        })
     }
 
     /// Waits until the last second that it heard is the tone of `user`: audio came from that phone, and still does.
@@ -143,7 +202,7 @@ impl Phone {
         self.control.as_mut().context(format!("phone {user} is off"))?.command(command, parameters)
     }
 
-    fn wait_event(&mut self, kind: &str, bound: Duration) -> Result {
+    fn wait_event(&mut self, kind: &str, bound: Duration) -> Result<String> {
         let control = self.control.as_mut().context(format!("phone {} is off", self.user))?;
         let outcome = control.event(kind, bound);
         outcome.map_err(|error| Error::new(format!("phone {}: {error}\n{}", self.user, self.output())))
@@ -176,7 +235,7 @@ impl Drop for Phone {
 }
 
 fn config(address: Ipv4Addr, dir: &Path, settings: &Settings) -> String {
-    let (dns, dir) = (settings.dns, dir.display());
+    let (dns, dir, calls) = (settings.dns, dir.display(), settings.calls);
     // aubridge is a player that only listens: without one, baresip does not decode. No jitter buffer: after a change of
     // the SSRC, as a bridge of Asterisk makes it, that of baresip 1.0 now and then drops everything from there on.
     format!(
@@ -199,15 +258,16 @@ fn config(address: Ipv4Addr, dir: &Path, settings: &Settings) -> String {
          audio_channels 1-1\n\
          jitter_buffer_delay 0-0\n\
          snd_path {dir}\n\
-         call_max_calls 4\n"
+         call_max_calls {calls}\n"
     )
 }
 
 fn account(user: &str, settings: &Settings) -> String {
     let Settings { registrar, transport, expires, .. } = settings;
     let password = password(user);
+    let mode = if settings.answers { "auto" } else { "manual" };
     format!(
         "<sip:{user}@{registrar};transport={transport}>;auth_user={user};auth_pass={password};regint={expires};\
-         answermode=auto;audio_codecs=PCMU\n"
+         answermode={mode};audio_codecs=PCMU\n"
     )
 }

@@ -15,19 +15,35 @@ pub fn lab_dir() -> PathBuf {
     }
 }
 
+/// What is in a root file system besides the least that Debian needs. One that was made with other packages is made anew.
+fn packages(version: Version) -> &'static str {
+    match version {
+        Version::V22 => "asterisk,asterisk-dev,procps",
+        // Voicemail is a package of its own there.
+        Version::V16 => "asterisk,asterisk-voicemail,asterisk-dev,procps",
+    }
+}
+
+/// Says in a root file system with which packages it was made.
+const MADE_WITH: &str = "etc/synch-lab";
+
 /// The root file system of `version`, made now if there is none yet (half a minute, needs root and a Debian mirror).
 pub fn rootfs(version: Version) -> Result<PathBuf> {
     let dir = lab_dir();
     fs::create_dir_all(&dir).context(format!("making {}", dir.display()))?;
     let root = dir.join(format!("rootfs-{version}"));
     let _only_one = lock(&dir.join(format!("rootfs-{version}.lock")))?;
-    if !root.exists() {
+    let made_with = fs::read_to_string(root.join(MADE_WITH)).unwrap_or_default();
+    if made_with != packages(version) {
         let half_made = dir.join(format!("rootfs-{version}.new"));
         // Nothing is ever mounted in it, so that removing it removes only it.
         if half_made.exists() {
             fs::remove_dir_all(&half_made).context(format!("removing {}", half_made.display()))?;
         }
         make(version, &half_made)?;
+        if root.exists() {
+            fs::remove_dir_all(&root).context(format!("removing {}", root.display()))?;
+        }
         fs::rename(&half_made, &root).context(format!("making {}", root.display()))?;
     }
     root.canonicalize().context(format!("finding {}", root.display()))
@@ -54,8 +70,8 @@ fn make(version: Version, dir: &Path) -> Result {
         "--variant=minbase",
         // The suites' release files can be past their date.
         "--aptopt=Acquire::Check-Valid-Until \"false\"",
-        "--include=asterisk,asterisk-dev,procps",
     ]);
+    mmdebstrap.arg(format!("--include={}", packages(version)));
     match version {
         Version::V22 => mmdebstrap.arg("forky").arg(dir).arg(mirror),
         // Asterisk of bullseye, on bookworm's C library: what is built on bookworm loads there.
@@ -68,7 +84,9 @@ fn make(version: Version, dir: &Path) -> Result {
     // The machine's name servers can't be reached from a lab: without this, Asterisk waits for them as it starts.
     let switch = dir.join("etc/nsswitch.conf");
     fs::write(&switch, "passwd: files\ngroup: files\nhosts: files\n")
-        .context(format!("writing {}", switch.display()))
+        .context(format!("writing {}", switch.display()))?;
+    let made_with = dir.join(MADE_WITH);
+    fs::write(&made_with, packages(version)).context(format!("writing {}", made_with.display()))
 }
 
 /// The Debian mirror that this machine's apt uses.

@@ -45,13 +45,18 @@ impl Site {
     /// A site in normal service: users synced, the name pointing to the main.
     pub fn in_service(version: Version) -> Result<Self> {
         let mut site = Self::with_module(version)?;
-        site.start()?;
-        site.wait_status("Service", "Normal")?;
-        site.wait_status("Sync", "Synced")?;
+        site.serve()?;
         match a_record(site.branch.address(), NAME)? {
             address if address == site.main.address() => Ok(site),
             other => Err(Error::new(format!("{NAME} is {other} in normal service"))),
         }
+    }
+
+    /// Starts main and branch, and waits until the users are synced and the main serves.
+    pub fn serve(&mut self) -> Result {
+        self.start()?;
+        self.wait_status("Service", "Normal")?;
+        self.wait_status("Sync", "Synced")
     }
 
     /// Starts main and branch, both at once.
@@ -64,8 +69,25 @@ impl Site {
 
     /// Switches on a phone that asks the branch's DNS, registering as the site's phones do.
     pub fn phone(&self, user: &str) -> Result<Phone> {
-        let dns = SocketAddr::from((self.branch.address(), 53));
-        Phone::new(&self.net, user, &Settings::with_dns(dns))
+        Phone::new(&self.net, user, &self.phone_settings())
+    }
+
+    /// What the site's phones are told.
+    pub fn phone_settings(&self) -> Settings {
+        Settings::with_dns(SocketAddr::from((self.branch.address(), 53)))
+    }
+
+    /// Switches on a phone that registers at that system and no other, and waits until it has.
+    pub fn phone_at(&self, system: &Asterisk, user: &str) -> Result<Phone> {
+        self.phone_told(system, user, self.phone_settings())
+    }
+
+    /// The same, told this besides.
+    pub fn phone_told(&self, system: &Asterisk, user: &str, settings: Settings) -> Result<Phone> {
+        let registrar = system.address().to_string();
+        let phone = Phone::new(&self.net, user, &Settings { registrar, ..settings })?;
+        system.wait_registered(user, GENEROUS)?;
+        Ok(phone)
     }
 
     /// One value of `synch show status json` on the branch.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::asterisk::Asterisk;
 use crate::command::{run, words};
+use crate::conf::password;
 use crate::error::{Context, Error, Result};
 use crate::site::Site;
 use crate::version::Version;
@@ -20,6 +21,13 @@ impl Site {
         site.start()?;
         site.wait_status("Sync", "Synced")?;
         Ok(site)
+    }
+
+    /// Lets the branch take all that the main says of its users, as it stands there.
+    pub fn take_all_as_it_is(&self) -> Result {
+        let all = "[policy]\nkeep = transport,set_var,setvar,permit,deny,dial,host\nmax_expiration = 604800\n\n\
+                   [dialplan]\nenabled = no\n";
+        self.branch.edit_conf("res_synch.conf", "[dialplan]\noutside = from-internal\n", all)
     }
 
     /// Starts a sync at the branch's CLI, as an administrator does, and does not wait for it.
@@ -60,6 +68,26 @@ impl Site {
         entries.filter(|path| path.to_string_lossy().ends_with(".tmp")).collect()
     }
 
+    /// Gives the main one more user, as the others of that account code.
+    pub fn add_user(&self, user: &str, account: &str) -> Result {
+        let add = |file: &str, text: &str| {
+            let before = self.main.read_conf(file)?;
+            self.main.write_conf(file, &format!("{before}\n{text}"))
+        };
+        if self.main.version == Version::V16 {
+            let secret = password(user);
+            let text = format!(
+                "[{user}](desk-phone)\nsecret={secret}\ncallerid=New <{user}>\naccountcode={account}\n"
+            );
+            return add("sip_additional.conf", &text);
+        }
+        let text = format!("aors={user}\nauth={user}-auth\ncallerid=New <{user}>\naccountcode={account}\n");
+        add("pjsip.endpoint.conf", &format!("[{user}](desk-phone-endpoint)\n{text}"))?;
+        add("pjsip.aor.conf", &format!("[{user}](desk-phone-aor)\n"))?;
+        let text = format!("type=auth\nauth_type=userpass\nusername={user}\npassword={}\n", password(user));
+        add("pjsip.auth.conf", &format!("[{user}-auth]\n{text}"))
+    }
+
     /// Changes what the main says about its users: `from`, which must be there, becomes `to`.
     pub fn edit_users(&self, from: &str, to: &str) -> Result {
         self.main.edit_conf(self.main.version.users_file(), from, to)
@@ -67,7 +95,7 @@ impl Site {
 }
 
 impl Asterisk {
-    /// The users that the channel driver has now, in order.
+    /// The users that the channel driver has now, in order. Trunks are none.
     pub fn live_users(&self) -> Result<Vec<String>> {
         let action = match self.version {
             Version::V22 => "PJSIPShowEndpoints",
@@ -80,6 +108,7 @@ impl Asterisk {
         };
         let names = items.iter().map(|item| item.need("ObjectName").map(str::to_owned));
         let mut names = names.collect::<Result<Vec<_>>>()?;
+        names.retain(|name| !name.ends_with("-trunk"));
         names.sort();
         Ok(names)
     }

@@ -2,12 +2,17 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use lab::dns::a_record;
 use lab::wait::{GENEROUS, until, until_ok};
 use lab::{Asterisk, Error, Result, Site, Version};
 
-lab::on_22_and_16!(fifty_cycles_leave_nothing, an_unload_under_running_commands_harms_nobody);
+lab::on_22_and_16!(
+    fifty_cycles_leave_nothing,
+    an_unload_under_running_commands_harms_nobody,
+    calls_and_reloads_of_the_dialplan_stand_still_nowhere,
+);
 
 const CYCLES: u32 = 50;
 /// After these, caches are warm, and what still grows is a leak.
@@ -121,4 +126,56 @@ fn an_unload_under_running_commands_harms_nobody(version: Version) -> Result {
         assert!(!site.branch.rx(command)?.contains("No such command"), "{command}");
     }
     unload_another(&site.branch)
+}
+
+/// How often the dialplan is reloaded below, by pbx_config and by us, while calls go through it.
+const RELOADS: u32 = 60;
+
+/// Two who merge their contexts at once, calls in them, and loads and unloads between: locks in one order only.
+fn calls_and_reloads_of_the_dialplan_stand_still_nowhere(version: Version) -> Result {
+    let site = Site::dialling(version)?;
+    let running = AtomicBool::new(true);
+    let ours = ["synch set mode failover", "synch set mode normal", "synch sync", "synch show user 1001"];
+    thread::scope(|scope| {
+        let calls = scope.spawn(|| -> Result {
+            let mut ami = site.branch.ami()?;
+            while running.load(Ordering::Relaxed) {
+                for number in ["1999", "7777"] {
+                    let channel = format!("Local/{number}@synch-internal");
+                    let call = [
+                        ("Channel", channel.as_str()),
+                        ("Application", "Wait"),
+                        ("Data", "0.1"),
+                        ("Async", "true"),
+                    ];
+                    ami.action("Originate", &call)?;
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+            Ok(())
+        });
+        let commands = scope.spawn(|| -> Result {
+            while running.load(Ordering::Relaxed) {
+                ours.iter().try_for_each(|command| site.branch.rx(command).map(drop))?;
+            }
+            Ok(())
+        });
+        let reloads = (0..RELOADS).try_for_each(|round| {
+            site.branch.rx("dialplan reload")?;
+            // While calls run through our functions, an unload is refused; the next load finds it loaded then.
+            if round % 6 == 5 {
+                site.branch.rx("module unload res_synch.so")?;
+                site.branch.rx("module load res_synch.so")?;
+            }
+            Ok(())
+        });
+        running.store(false, Ordering::Relaxed);
+        let joined = |thread: thread::ScopedJoinHandle<'_, Result>| {
+            thread.join().unwrap_or_else(|_| Err(Error::new("a thread of the test panicked")))
+        };
+        reloads.and(joined(calls)).and(joined(commands))
+    })?;
+    site.branch.wait_context("synch-internal", "112", true)?;
+    site.wait_status("Dialplan", "in force")?;
+    until("all channels to be gone", GENEROUS, || site.branch.channels().is_ok_and(|left| left == 0))
 }

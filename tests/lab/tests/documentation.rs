@@ -1,16 +1,20 @@
 //! What Asterisk itself shows of the module's XML documentation, and that nothing depends on it.
 
+use lab::wait::{GENEROUS, until_value};
 use lab::{Context, Result, Site, Version};
 
 lab::on_22_and_16!(
     actions_and_events_are_documented,
+    every_key_of_the_status_is_documented,
+    functions_are_documented,
     every_option_is_documented,
     without_the_documentation_the_module_works_and_warns_of_nothing,
 );
 
-const ACTIONS: [&str; 7] = [
+const ACTIONS: [&str; 8] = [
     "SynchStatus",
     "SynchUsers",
+    "SynchDirectory",
     "SynchVersions",
     "SynchHistory",
     "SynchSync",
@@ -41,7 +45,9 @@ fn actions_and_events_are_documented(version: Version) -> Result {
             assert!(shown.contains(part), "{part}: {shown}");
         }
     }
-    for (action, argument) in [("SynchRollback", "Version"), ("SynchSetMode", "Mode")] {
+    for (action, argument) in
+        [("SynchRollback", "Version"), ("SynchSetMode", "Mode"), ("SynchDirectory", "Like")]
+    {
         let shown = site.branch.rx(&format!("manager show command {action}"))?;
         assert!(shown.contains(&format!("{argument}:")), "{shown}");
     }
@@ -54,8 +60,54 @@ fn actions_and_events_are_documented(version: Version) -> Result {
     Ok(())
 }
 
+/// What is shown, without the line ends that depend on the width of the terminal.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn every_key_of_the_status_is_documented(version: Version) -> Result {
+    let site = started(version, true)?;
+    let shown = flat(&site.branch.rx("manager show command SynchStatus")?);
+    let (_, keys) = shown.split_once("never change name: ").context(&shown)?;
+    let (keys, _) = keys.split_once('.').context(&shown)?;
+    let status = site.branch.rx("synch show status")?;
+    let labels = status.lines().filter_map(|line| line.split_once(':')).map(|(label, _)| label.trim());
+    assert_eq!(keys.split(", ").collect::<Vec<_>>(), labels.collect::<Vec<_>>());
+    Ok(())
+}
+
+/// Without the colours of the terminal.
+fn plain(line: &str) -> String {
+    let uncoloured = |part: &str| part.split_once('m').map_or_else(String::new, |(_, text)| text.to_owned());
+    let mut parts = line.split('\x1b');
+    parts.next().unwrap_or_default().to_owned() + &parts.map(uncoloured).collect::<String>()
+}
+
+fn functions_are_documented(version: Version) -> Result {
+    let site = started(version, true)?;
+    for (function, known) in [
+        ("SYNCH", ["monitor", "sync", "service", "mode", "users", "from_main"].as_slice()),
+        ("SYNCH_USER", &["name", "site", "public", "voicemail", "device", "here", "dial"]),
+    ] {
+        let shown = site.branch.rx(&format!("core show function {function}"))?;
+        for part in ["Synopsis", "Description", "Syntax", "Arguments", "See Also"] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        let lines: Vec<String> = shown.lines().map(plain).collect();
+        let words = lines.iter().filter_map(|line| line.strip_prefix("    ")?.split_once(" - "));
+        assert_eq!(words.map(|(word, _)| word).collect::<Vec<_>>(), known, "{shown}");
+    }
+    Ok(())
+}
+
 fn every_option_is_documented(version: Version) -> Result {
     let site = started(version, true)?;
+    // Sections that are shown only where they have something.
+    let some = "[endpoint]\nlanguage = de\n[aor]\nqualify_frequency = 0\n[peer]\nlanguage = de\n\n[sync]\n";
+    site.branch.edit_conf("res_synch.conf", "[sync]\n", some)?;
+    site.branch.reload_module()?;
+    let in_force = || site.branch.rx("synch show config");
+    until_value("the settings", GENEROUS, in_force, |config| config.contains("[aor]"))?;
     let sections = site.branch.rx("config show help res_synch")?;
     // What is in force names every section and key there is.
     let config = site.branch.rx("synch show config")?;
@@ -67,6 +119,8 @@ fn every_option_is_documented(version: Version) -> Result {
             continue;
         }
         let (key, _) = line.split_once(" =").context(line)?;
+        // There, any option of the channel driver may be set.
+        let key = if ["endpoint", "aor", "peer"].contains(&section) { "^.+$" } else { key };
         let keys = site.branch.rx(&format!("config show help res_synch {section}"))?;
         assert!(keys.lines().any(|line| line.split_whitespace().next() == Some(key)), "{key}: {keys}");
         let shown = site.branch.rx(&format!("config show help res_synch {section} {key}"))?;

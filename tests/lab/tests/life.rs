@@ -138,18 +138,20 @@ fn an_unload_does_not_wait_for_a_main_that_is_silent(version: Version) -> Result
     let site = ready(version)?;
     // Far longer than the CLI waits for an answer: only an unload that interrupts the probe is in time.
     site.branch.edit_conf("res_synch.conf", "timeout = 1", "timeout = 600")?;
-    // At first both can't connect; then both are connected and hear nothing.
+    // At first none can connect; then all are connected and hear nothing.
     for silence in [&(|| site.net.blackhole()) as &dyn Fn() -> Result, &|| site.main.sigstop()] {
         silence()?;
         site.branch.load_module()?;
-        until("probe and sync to be at work", GENEROUS, || {
+        until("all that talk to the main to be at work", GENEROUS, || {
             let threads = site.branch.module_threads().unwrap_or_default();
-            ["synch/probe", "synch/sync"].iter().all(|name| threads.iter().any(|thread| thread == name))
+            ["synch/probe", "synch/watch", "synch/sync"]
+                .iter()
+                .all(|name| threads.iter().any(|thread| thread == name))
         })?;
-        until_ok("both to talk to the main", GENEROUS, || {
+        until_ok("all to talk to the main", GENEROUS, || {
             let talks = site.branch.host().command(&["ss", "-Hnt", "dport = :5038"]);
             match lab::command::run(&mut { talks })?.lines().count() {
-                2 => Ok(()),
+                3.. => Ok(()),
                 found => Err(Error::new(format!("{found} connections"))),
             }
         })?;

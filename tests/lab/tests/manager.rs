@@ -15,7 +15,7 @@ lab::on_22_and_16!(
     a_value_can_not_carry_another_header,
 );
 
-const READING: [&str; 4] = ["SynchStatus", "SynchUsers", "SynchVersions", "SynchHistory"];
+const READING: [&str; 5] = ["SynchStatus", "SynchUsers", "SynchDirectory", "SynchVersions", "SynchHistory"];
 const CHANGING: [(&str, &[(&str, &str)]); 3] =
     [("SynchSetMode", &[("Mode", "normal")]), ("SynchRollback", &[("Version", "1")]), ("SynchSync", &[])];
 

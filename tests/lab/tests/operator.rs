@@ -17,16 +17,25 @@ lab::on_22_and_16!(
     commands_for_a_sync_that_is_off_say_so,
 );
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 13] = [
     "synch show status",
     "synch show config",
     "synch show users",
+    "synch show user",
+    "synch show directory",
+    "synch show contexts",
     "synch show versions",
+    "synch show diff",
     "synch show history",
+    "synch doctor",
     "synch sync",
     "synch rollback",
     "synch set mode",
 ];
+
+/// What `synch show` shows.
+const SHOWN: [&str; 9] =
+    ["config", "contexts", "diff", "directory", "history", "status", "user", "users", "versions"];
 
 fn synced(version: Version) -> Result<Site> {
     let mut site = Site::with_module(version)?;
@@ -226,10 +235,15 @@ fn a_mode_is_set_and_another_word_is_none(version: Version) -> Result {
 fn words_are_completed(version: Version) -> Result {
     let site = synced(version)?;
     for (line, word, wanted) in [
-        ("synch ", "", ["rollback", "set", "show", "sync"].as_slice()),
-        ("synch show ", "", &["config", "history", "status", "users", "versions"]),
+        ("synch ", "", ["doctor", "rollback", "set", "show", "sync"].as_slice()),
+        ("synch show ", "", &SHOWN),
         ("synch show status ", "", &["json"]),
         ("synch show users ", "", &["like"]),
+        ("synch show user ", "", &["1001", "1002", "1003"]),
+        ("synch show user 1003", "1003", &["1003"]),
+        ("synch show directory ", "", &["like"]),
+        ("synch show diff ", "", &["1"]),
+        ("synch show diff 1 ", "", &["1"]),
         ("synch show users like ", "", &["1001", "1002", "1003"]),
         ("synch show users like 1002", "1002", &["1002"]),
         ("synch rollback ", "", &["1"]),

@@ -167,15 +167,11 @@ fn a_kill_in_mid_write_leaves_a_whole_file(version: Version) -> Result {
     let second = site.synced_file()?;
     assert!(first.contains("Ann <4000>") && second.contains("Bob <4399>"));
 
-    let mut turn = 0;
-    main.answers_by(move || {
-        turn += 1;
-        if turn % 2 == 0 { one.clone() } else { two.clone() }
-    });
     let mut in_mid_write = 0;
     for round in 0..KILLS {
         // A sync that changes the file, and the kill somewhere in it: in every other round as soon as something is
         // half-written, else after a while.
+        main.answers(if round % 2 == 0 { one.clone() } else { two.clone() });
         site.sync()?;
         if round % 2 == 0 {
             let patience = Instant::now() + Duration::from_secs(5);

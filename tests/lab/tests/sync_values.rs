@@ -56,6 +56,7 @@ fn of_this_site(name: &str) -> bool {
 
 fn every_character_arrives(version: Version) -> Result {
     let mut site = Site::with_module(version)?;
+    site.take_all_as_it_is()?;
     let key = version.variable_key();
     let mut odd: String =
         ODD.iter().enumerate().map(|(number, value)| format!("{key}=ODD{number}={value}\n")).collect();
@@ -85,6 +86,7 @@ fn every_character_arrives(version: Version) -> Result {
 
 fn the_order_and_repeated_keys_arrive(version: Version) -> Result {
     let mut site = Site::with_module(version)?;
+    site.take_all_as_it_is()?;
     // Templates of templates, in an order that is not the alphabet's, and the codecs in an order that matters.
     let first = match version {
         Version::V22 => "[desk-phone-endpoint]",
@@ -207,6 +209,7 @@ fn execute_includes(site: &Site) -> Result {
 
 fn values_that_look_like_directives_are_values(version: Version) -> Result {
     let mut site = Site::with_module(version)?;
+    site.take_all_as_it_is()?;
     execute_includes(&site)?;
     let folder = run_folder(&site);
     let here = |name: &str| format!("touch {folder}/{name}");

@@ -3,11 +3,33 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::is_there;
+use crate::audio::write_tone;
 use crate::error::{Context, Error, Result};
 use crate::rootfs::lab_dir;
 use crate::version::Version;
+
+const PROMPT: Duration = Duration::from_millis(50);
+/// What voicemail says before it records. The lab's own are short: it goes on without listening to anybody.
+const PROMPTS: [&str; 15] = [
+    "vm-theperson",
+    "vm-isunavail",
+    "vm-isonphone",
+    "vm-intro",
+    "beep",
+    "digits/0",
+    "digits/1",
+    "digits/2",
+    "digits/3",
+    "digits/4",
+    "digits/5",
+    "digits/6",
+    "digits/7",
+    "digits/8",
+    "digits/9",
+];
 
 /// Makes the folder `home` in the root file system `root`. Modules and data are the root file system's, by links, in
 /// folders of its own: so each Asterisk has its own `res_synch.so`.
@@ -15,24 +37,39 @@ pub fn make(root: &Path, home: &Path) -> Result {
     if is_there(home) {
         fs::remove_dir_all(home).context(format!("removing {}", home.display()))?;
     }
-    for name in ["etc", "modules", "data/documentation/thirdparty", "var/keys", "spool", "run", "log"] {
+    for name in [
+        "etc",
+        "modules",
+        "data/documentation/thirdparty",
+        "data/sounds/en/digits",
+        "var/keys",
+        "spool",
+        "run",
+        "log",
+    ] {
         let dir = home.join(name);
         fs::create_dir_all(&dir).context(format!("making {}", dir.display()))?;
     }
     link_all(root, &modules_dir(root)?, &home.join("modules"))?;
     let data = root.join("usr/share/asterisk");
     link_all(root, &data, &home.join("data"))?;
-    link_all(root, &data.join("documentation"), &home.join("data/documentation"))
+    link_all(root, &data.join("documentation"), &home.join("data/documentation"))?;
+    let sounds = home.join("data/sounds/en");
+    PROMPTS.iter().try_for_each(|name| write_tone(&sounds.join(format!("{name}.wav")), 1000, PROMPT))
 }
 
 /// Copies the module and its documentation in, each renamed into place: a file that a process has mapped stays whole.
 pub fn install_module(version: Version, home: &Path) -> Result {
-    let module = module_file(version);
+    install_module_from(&module_file(version), home)
+}
+
+/// The same with that file for the module.
+pub fn install_module_from(module: &Path, home: &Path) -> Result {
     if !module.exists() {
         let text = format!("{} is not there: `make test` builds it", module.display());
         return Err(Error::new(text));
     }
-    replace(&module, &home.join("modules/res_synch.so"))?;
+    replace(module, &home.join("modules/res_synch.so"))?;
     let name = "res_synch-en_US.xml";
     let documentation = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
     if documentation.exists() {

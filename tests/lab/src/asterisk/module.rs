@@ -1,5 +1,7 @@
 //! The module in a running Asterisk, as an administrator handles it.
 
+use std::path::Path;
+
 use super::{Asterisk, folder};
 use crate::command::run;
 use crate::error::{Error, Result};
@@ -10,6 +12,11 @@ impl Asterisk {
     /// Puts the module that was built for another version in place, as one who forgot to build anew does.
     pub fn install_module_of(&self, version: Version) -> Result {
         folder::install_module(version, &self.path(""))
+    }
+
+    /// Puts a module from this file in place.
+    pub fn install_module_from(&self, module: &Path) -> Result {
+        folder::install_module_from(module, &self.path(""))
     }
 
     /// Loads the module; an error where Asterisk says no.

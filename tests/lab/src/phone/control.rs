@@ -14,8 +14,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 pub struct Control {
     stream: TcpStream,
     received: Vec<u8>,
-    /// The kinds of the events nobody has waited for yet.
-    events: Vec<String>,
+    /// The kind of each event nobody has waited for yet, and what it says.
+    events: Vec<(String, String)>,
 }
 
 impl Control {
@@ -45,13 +45,14 @@ impl Control {
         }
     }
 
-    /// Waits for an event of that kind; one that came already, and was not waited for yet, counts.
-    pub fn event(&mut self, kind: &str, bound: Duration) -> Result {
+    /// Waits for an event of that kind, and returns what it says; one that came already, and was not waited for yet,
+    /// counts.
+    pub fn event(&mut self, kind: &str, bound: Duration) -> Result<String> {
         let deadline = Instant::now() + bound;
         loop {
-            if let Some(place) = self.events.iter().position(|event| event == kind) {
-                self.events.drain(..=place);
-                return Ok(());
+            if let Some(place) = self.events.iter().position(|(event, _)| event == kind) {
+                let (_, said) = self.events.drain(..=place).next_back().unwrap_or_default();
+                return Ok(said);
             }
             let message = self.message(deadline);
             let message = message.map_err(|error| {
@@ -63,7 +64,7 @@ impl Control {
 
     fn note(&mut self, message: &Value) {
         if message.get("event").is_some() {
-            self.events.push(text(message, "type"));
+            self.events.push((text(message, "type"), text(message, "param")));
         }
     }
 

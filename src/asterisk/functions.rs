@@ -1,0 +1,130 @@
+//! The functions of [`crate::functions`], registered with Asterisk's dialplan.
+
+use std::{
+    ffi::{CStr, c_char, c_int},
+    ptr,
+};
+
+use once_cell::sync::OnceCell;
+
+use super::{current, devices, documentation, guard::guard, log, sys, text};
+use crate::{
+    functions::{FUNCTIONS, Given, Phone, harmless},
+    host::Level,
+};
+
+const DONE: c_int = 0;
+const FAILED: c_int = -1;
+/// Room for the contacts of one user: as much as Asterisk itself has for the arguments of an application.
+const DIAL_STRING: usize = 4096;
+
+/// Addresses of what Asterisk keeps in its list.
+struct Registrations(Vec<*mut sys::ast_custom_function>);
+
+// SAFETY: the structures are written by Asterisk under its own lock; we only hand their addresses over.
+unsafe impl Send for Registrations {}
+// SAFETY: as above; nothing is read through a shared reference.
+unsafe impl Sync for Registrations {}
+
+/// Made once per image and never freed: a call may hold one beyond a forced unload.
+static REGISTRATIONS: OnceCell<Registrations> = OnceCell::new();
+
+fn registrations() -> &'static [*mut sys::ast_custom_function] {
+    let make = |_| Box::into_raw(Box::new(sys::ast_custom_function::default()));
+    &REGISTRATIONS.get_or_init(|| Registrations(FUNCTIONS.iter().map(make).collect())).0
+}
+
+/// The registered functions; unregistered when dropped.
+pub(super) struct Registered;
+
+/// Registers every function.
+pub(super) fn register() -> Registered {
+    let documented = documentation::is_read();
+    for (function, &registration) in FUNCTIONS.iter().zip(registrations()) {
+        let synopsis = if documented { ptr::null() } else { function.synopsis.as_ptr() };
+        let fresh = sys::ast_custom_function {
+            name: function.name.as_ptr(),
+            synopsis,
+            read: Some(read),
+            ..Default::default()
+        };
+        // SAFETY: nobody has it in a list now: written anew, because Asterisk has freed the texts that it put into it
+        // the last time. It lives as long as the process; the module is our own.
+        unsafe {
+            registration.write(fresh);
+            sys::__ast_custom_function_register(registration, sys::synch_module());
+        }
+    }
+    Registered
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        for &registration in registrations() {
+            // SAFETY: it lives as long as the process; Asterisk only takes it out of its list.
+            unsafe { sys::ast_custom_function_unregister(registration) };
+        }
+    }
+}
+
+/// The reader of all functions. It runs on the thread of a call, and only looks at the snapshot.
+extern "C" fn read(
+    channel: *mut sys::ast_channel,
+    name: *const c_char,
+    argument: *mut c_char,
+    buffer: *mut c_char,
+    size: usize,
+) -> c_int {
+    guard(FAILED, || {
+        // SAFETY: Asterisk passes NUL-terminated texts.
+        let (name, argument) = unsafe { (text::from_c(name), text::from_c(argument)) };
+        let function = FUNCTIONS.iter().find(|function| is(function.name, &name));
+        let (Some(function), Some(control)) = (function, current::control()) else { return FAILED };
+        let given = match (function.read)(&control.snapshot(), &argument) {
+            Given::Text(given) => given,
+            Given::From(device) => u8::from(came_from(channel, &device)).to_string(),
+            Given::Dial(phone) => dial(channel, &phone),
+            Given::Here(phone) => u8::from(!dial(channel, &phone).is_empty()).to_string(),
+            Given::Unknown(problem) => {
+                log::write(Level::Warning, &problem);
+                String::new()
+            }
+        };
+        // SAFETY: the buffer has `size` bytes.
+        unsafe { text::copy(&given, buffer, size) };
+        DONE
+    })
+}
+
+/// Whether a channel is one of this device: `PJSIP/main-trunk-00000001`.
+fn came_from(channel: *mut sys::ast_channel, device: &str) -> bool {
+    if channel.is_null() {
+        return false;
+    }
+    // SAFETY: the channel is that of this call; its name is NUL-terminated and doesn't change meanwhile.
+    let name = unsafe { text::from_c(sys::ast_channel_name(channel)) };
+    name.rsplit_once('-').is_some_and(|(of, _)| of.eq_ignore_ascii_case(device))
+}
+
+/// How a phone is dialled now; empty where it isn't registered here.
+fn dial(channel: *mut sys::ast_channel, phone: &Phone) -> String {
+    match phone {
+        Phone::Device(device) if devices::is_there(device) => device.clone(),
+        Phone::Device(_) => String::new(),
+        Phone::Contacts(endpoint) => {
+            let call = text::to_c(&format!("PJSIP_DIAL_CONTACTS({endpoint})"));
+            let mut buffer = [0 as c_char; DIAL_STRING];
+            // SAFETY: the channel is that of this call or NULL, the buffer has the given size; the text is copied.
+            // Where chan_pjsip is not loaded, Asterisk says so in its log.
+            let result =
+                unsafe { sys::ast_func_read(channel, call.as_ptr(), buffer.as_mut_ptr(), buffer.len()) };
+            // SAFETY: Asterisk ends what it writes with a NUL, and the buffer began as one.
+            let dial = unsafe { text::from_c(buffer.as_ptr()) };
+            if result == 0 { harmless(&dial) } else { String::new() }
+        }
+    }
+}
+
+fn is(known: &CStr, name: &str) -> bool {
+    known.to_bytes().eq_ignore_ascii_case(name.as_bytes())
+}

@@ -1,0 +1,56 @@
+//! The peers of chan_sip: asked with its own AMI action, inside the process.
+
+use std::{
+    cell::RefCell,
+    collections::HashSet,
+    ffi::{CStr, c_char, c_int},
+};
+
+use super::{guard::guard, sys, text};
+use crate::{host::HostError, sync::Kind};
+
+thread_local! {
+    /// What Asterisk answers to an action of this thread. ast_hook_send_action() calls back on the same thread
+    /// and passes nothing through, so the answer is collected here.
+    static ANSWER: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Lists the peers; the event that completes the list, and what is answered where there is none.
+const PEERS: &CStr = c"Action: SIPpeers\r\n";
+const COMPLETE: &str = "PeerlistComplete";
+const NONE: &str = "No peers found";
+
+/// Which of these chan_sip does not have. Only on our own threads: the collected answer has a destructor.
+///
+/// # Errors
+/// chan_sip is not loaded.
+pub(super) fn missing(wanted: &[(Kind, String)]) -> Result<Vec<(Kind, String)>, HostError> {
+    let answer = ask(PEERS);
+    // An action that nobody has registered is carried out without an error and without an answer.
+    if !answer.contains(COMPLETE) && !answer.contains(NONE) {
+        return Err(HostError("chan_sip.so does not say what it has: is it loaded?".to_owned()));
+    }
+    let found: HashSet<&str> = answer.lines().filter_map(|line| line.strip_prefix("ObjectName: ")).collect();
+    Ok(wanted.iter().filter(|(_, name)| !found.contains(name.as_str())).cloned().collect())
+}
+
+fn ask(action: &CStr) -> String {
+    let mut hook = sys::manager_custom_hook {
+        file: c"res_synch".as_ptr().cast_mut(),
+        helper: Some(collect),
+        ..Default::default()
+    };
+    ANSWER.take();
+    // SAFETY: the hook and the action outlive the call, which keeps neither; `file` is only read.
+    unsafe { sys::ast_hook_send_action(&raw mut hook, action.as_ptr()) };
+    ANSWER.take()
+}
+
+extern "C" fn collect(_class: c_int, _event: *const c_char, body: *mut c_char) -> c_int {
+    guard(0, || {
+        // SAFETY: Asterisk passes the NUL-terminated text that it would have sent.
+        let part = unsafe { text::from_c(body) };
+        ANSWER.with_borrow_mut(|answer| answer.push_str(&part));
+        0
+    })
+}

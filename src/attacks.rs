@@ -1,0 +1,278 @@
+//! What a hostile main tries, against all that stands between it and this branch's Asterisk. The attacks are data in tests/attacks.
+
+#[path = "../tests/attacks/corpus.rs"]
+mod corpus;
+
+use std::collections::BTreeSet;
+
+use corpus::{Attack, of_bytes, of_text};
+use regex::{Regex, bytes};
+
+use crate::{
+    ami::{Frame, Query},
+    dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, vet},
+    settings::{self, Filter, FilterKey, Technology},
+    sync::{
+        Answer, Document, Line, Policy, Rules, Section, Synced, Wanted, WantedBoxes, compose, find_boxes,
+        policy::is_usual,
+    },
+};
+
+/// Attacks whose text is harmless, or that are taken as what they are: nothing of them needs to be left out.
+const HARMLESS: [&str; 3] = ["exec-in-values", "comment", "reserved"];
+
+fn contexts() -> Vec<Attack> {
+    let text = of_text(include_str!("../tests/attacks/contexts.conf"));
+    text.into_iter().chain(of_bytes(include_str!("../tests/attacks/contexts.raw"))).collect()
+}
+
+fn pjsip() -> Vec<Attack> {
+    let text = of_text(include_str!("../tests/attacks/pjsip.conf"));
+    text.into_iter().chain(of_bytes(include_str!("../tests/attacks/pjsip.raw"))).collect()
+}
+
+fn sip() -> Vec<Attack> {
+    of_bytes(include_str!("../tests/attacks/sip.raw"))
+}
+
+fn voicemail() -> Vec<Attack> {
+    let text = of_text(include_str!("../tests/attacks/voicemail.conf"));
+    text.into_iter().chain(of_bytes(include_str!("../tests/attacks/voicemail.raw"))).collect()
+}
+
+fn vetted(attack: &Attack) -> Vetted {
+    let line = |line: &'_ [u8]| line.iter().position(|byte| *byte == b'=').unwrap_or(line.len());
+    let sections = attack.sections.iter().map(|(name, lines)| Section {
+        name,
+        lines: lines
+            .iter()
+            .map(|text| Line {
+                key: &text[..line(text)],
+                value: text.get(line(text) + 1..).unwrap_or_default(),
+            })
+            .collect(),
+    });
+    let document = Document { sections: sections.collect() };
+    let taken = ["outbound", "taken", "site-taken"].map(|name| (name.to_owned(), "pbx_config".to_owned()));
+    let terms = Terms {
+        choice: &ContextChoice::new(&["^site", "^synch", "^taken"]).unwrap(),
+        allowed: &Allowed::new(&[], &[]),
+        also: &[],
+        taken: &taken,
+        trunks: &["city"],
+    };
+    vet(&[document], &terms)
+}
+
+#[test]
+fn there_are_enough_attacks_and_each_has_its_name() {
+    let users = pjsip().len() + sip().len() + voicemail().len();
+    assert!(contexts().len() >= 60 && users >= 60, "{} {users}", contexts().len());
+    for attacks in [contexts(), pjsip(), sip(), voicemail()] {
+        let names: BTreeSet<&str> = attacks.iter().map(|attack| attack.name.as_str()).collect();
+        assert_eq!(names.len(), attacks.len());
+        assert!(attacks.iter().all(|attack| !attack.sections.is_empty() && !attack.tries.is_empty()));
+    }
+}
+
+/// Names of the functions that a text calls, found by eye: whatever stands between `${` and a bracket.
+fn called(text: &str) -> Vec<String> {
+    let call = Regex::new(r"\$\{([^${}()]*)\(").unwrap();
+    call.captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+fn texts(context: &Context) -> Vec<&str> {
+    let mut texts = vec![context.name.as_str()];
+    texts.extend(context.includes.iter().chain(&context.ignored).map(String::as_str));
+    for extension in &context.extensions {
+        texts.push(&extension.pattern);
+        texts.extend(extension.caller.iter().chain(&extension.hint).map(String::as_str));
+        for step in &extension.steps {
+            texts.extend([step.application.as_str(), &step.arguments]);
+            texts.extend(step.label.as_deref());
+        }
+    }
+    texts
+}
+
+#[test]
+fn no_context_of_the_main_runs_what_is_off_the_list() {
+    let allowed = Allowed::new(&[], &[]);
+    let plain = Regex::new(r"^[A-Za-z0-9_.!*#+\[\]-]{1,79}$").unwrap();
+    let outside = Regex::new("outbound|city|taken|synch-internal").unwrap();
+    for attack in contexts() {
+        let (name, vetted) = (attack.name.as_str(), vetted(&attack));
+        assert_eq!(HARMLESS.contains(&name), vetted.left_out().is_empty(), "{name}");
+        let names: BTreeSet<&str> = vetted.contexts().iter().map(|context| context.name.as_str()).collect();
+        for context in vetted.contexts() {
+            assert!(context.name.starts_with("site") && plain.is_match(&context.name), "{name}");
+            for text in texts(context) {
+                assert!(!text.chars().any(char::is_control) && text.len() <= 2000, "{name}: {text:?}");
+                assert!(
+                    !text.contains("${$") && !text.contains("$[$[") && !text.contains('\u{fffd}'),
+                    "{name}: {text}"
+                );
+                assert!(called(text).iter().all(|function| allowed.reads(function)), "{name}: {text}");
+            }
+            let included = |include: &String| names.contains(include.split(',').next().unwrap());
+            assert!(context.includes.iter().all(included), "{name}");
+            for extension in &context.extensions {
+                assert!(plain.is_match(&extension.pattern), "{name}");
+                assert!(extension.hint.iter().all(|hint| !hint.contains('$')), "{name}");
+                for step in &extension.steps {
+                    assert!(allowed.runs(&step.application), "{name}: {}", step.application);
+                    let set = ["Set", "MSet"].contains(&step.application.as_str());
+                    assert!(!outside.is_match(&step.arguments) || set, "{name}: {}", step.arguments);
+                    // What is only kept or handed on is harmless as long as no expression comes near it.
+                    let kept = set || ["Goto", "Gosub"].contains(&step.application.as_str());
+                    assert!(!step.arguments.contains("SHELL") || kept, "{name}: {}", step.arguments);
+                }
+            }
+        }
+        let steps = vetted.contexts().iter().flat_map(|context| &context.extensions);
+        let expressions =
+            steps.flat_map(|extension| &extension.steps).filter(|step| step.arguments.contains("$["));
+        assert_eq!(expressions.filter(|step| step.arguments.contains("${")).count(), 0, "{name}");
+        for line in vetted.left_out() {
+            let line = line.to_string();
+            assert!(!line.chars().any(char::is_control) && line.len() < 1000, "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_opens_nothing() {
+    let attack = contexts().into_iter().find(|attack| attack.name == "guard-lost").unwrap();
+    let vetted = vetted(&attack);
+    let steps = &vetted.contexts()[0].extensions[0].steps;
+    let applications: Vec<&str> = steps.iter().map(|step| step.application.as_str()).collect();
+    assert_eq!(applications, ["Hangup", "Dial"]);
+}
+
+/// An answer to GetConfig: the honest user first, the attack behind.
+fn answer(honest: &[(&str, &[&str])], attack: &Attack) -> Answer {
+    let honest = honest.iter().map(|(name, lines)| {
+        (name.as_bytes().to_vec(), lines.iter().map(|line| line.as_bytes().to_vec()).collect())
+    });
+    let mut bytes = b"Response: Success\r\n".to_vec();
+    for (number, (name, lines)) in honest.chain(attack.sections.iter().cloned()).enumerate() {
+        let lines: Vec<Vec<u8>> = lines;
+        bytes.extend([format!("Category-{number:06}: ").as_bytes(), &name, b"\r\n"].concat());
+        for (place, line) in lines.iter().enumerate() {
+            bytes.extend([format!("Line-{number:06}-{place:06}: ").as_bytes(), line, b"\r\n"].concat());
+        }
+    }
+    Answer { query: Query::whole("users.conf"), frame: Frame::new(bytes) }
+}
+
+/// As the administrator has it who says nothing, but that users need no password and keep their context.
+fn policy() -> settings::Policy {
+    settings::Policy {
+        keep: Vec::new(),
+        drop: Vec::new(),
+        max_expiration: 7200,
+        open_users: true,
+        endpoint: Vec::new(),
+        aor: Vec::new(),
+        peer: Vec::new(),
+    }
+}
+
+fn composed(technology: Technology, honest: &[(&str, &[&str])], attack: &Attack) -> Option<Synced> {
+    let filter = Filter { key: FilterKey::CategoryName, value: bytes::Regex::new("").unwrap() };
+    let files = ["users.conf".to_owned()];
+    let wanted = Wanted { technology, files: &files, filter: &filter };
+    let policy = Policy { settings: &policy(), context: None };
+    let rules = Rules { wanted, policy, local: &[], refused: &[], main: "10.0.0.254" };
+    compose(&[answer(honest, attack)], &rules).ok()
+}
+
+/// Sections of a file, read without mercy: whatever is not of our own form fails.
+fn strictly(name: &str, text: &str) -> Vec<(String, Vec<String>)> {
+    let section = Regex::new(r"^\[([A-Za-z0-9_.@+-]{1,79})\]$").unwrap();
+    let variable = Regex::new(r"^[A-Za-z0-9_-]{1,64} =( [^ \x00-\x1f\x7f].*)?$").unwrap();
+    let mut sections: Vec<(String, Vec<String>)> = Vec::new();
+    // A lone `\r` ends no line for Asterisk, but must not be there either.
+    for line in text.split('\n').filter(|line| !line.is_empty() && !line.starts_with("; ")) {
+        assert!(!line.chars().any(char::is_control) && line.len() < 8191, "{name}: {line:?}");
+        if let Some(found) = section.captures(line) {
+            sections.push((found[1].to_owned(), Vec::new()));
+        } else {
+            assert!(variable.is_match(line), "{name}: {line:?}");
+            let bare = line.replace("\\;", "");
+            assert!(!bare.contains(';'), "{name}: {line:?}");
+            sections.last_mut().unwrap().1.push(line.to_owned());
+        }
+    }
+    sections
+}
+
+fn assert_structure(technology: Technology, honest: &[(&str, &[&str])], types: &[&str], attacks: &[Attack]) {
+    for attack in attacks {
+        // An answer that is void as a whole leaves the file in place as it is.
+        let Some(synced) = composed(technology, honest, attack) else { continue };
+        let name = attack.name.as_str();
+        let sections = strictly(name, &synced.text);
+        for (section, lines) in &sections {
+            let typed = lines.iter().filter_map(|line| line.strip_prefix("type = ")).collect::<Vec<_>>();
+            assert!(!typed.is_empty() && typed.iter().all(|word| types.contains(word)), "{name}: {section}");
+        }
+        for section in &synced.sections {
+            for (key, _) in section.written() {
+                assert!(is_usual(section.kind, key) || key == "context", "{name}: {key}");
+            }
+        }
+        for (user, lines) in honest {
+            let lines: Vec<String> = lines.iter().map(|line| line.replacen('=', " = ", 1)).collect();
+            assert!(sections.contains(&((*user).to_owned(), lines)), "{name}: {user}");
+        }
+    }
+}
+
+#[test]
+fn no_user_of_the_main_becomes_anything_else() {
+    let endpoint: &[&str] = &["type=endpoint", "aors=1001", "auth=1001-auth", "context=from-internal"];
+    let auth: &[&str] = &["type=auth", "auth_type=userpass", "username=1001", "password=secret"];
+    let honest = [("1001", endpoint), ("1001", &["type=aor", "max_contacts=1"]), ("1001-auth", auth)];
+    assert_structure(Technology::Pjsip, &honest, &["endpoint", "aor", "auth"], &pjsip());
+    let peer: &[&str] = &["type=friend", "host=dynamic", "secret=x"];
+    assert_structure(Technology::Sip, &[("1001", peer)], &["friend", "peer", "user"], &sip());
+}
+
+#[test]
+fn no_mailbox_of_the_main_becomes_anything_else() {
+    let value = Regex::new(
+        r"^[A-Za-z0-9*#_.-]+ =( -?[A-Za-z0-9*#]*(,[^,|$`]*){0,3}(,[a-z]+=[A-Za-z0-9_/+.: |=-]*)?)?$",
+    )
+    .unwrap();
+    // Wanted is whatever an attack brings, so that its place alone doesn't keep it out.
+    for attack in voicemail() {
+        let name = attack.name.as_str();
+        let answer = answer(&[("default", &["1001=4711,Alice,alice@example.com,,attach=yes"])], &attack);
+        let Ok(document) = Document::read(&answer.frame) else { continue };
+        let keys = document.sections.iter().flat_map(|section| &section.lines).map(|line| line.key);
+        let named = keys.map(|key| String::from_utf8_lossy(key).into_owned()).collect();
+        let wanted = WantedBoxes { named: &named, local: &Default::default(), options: &[] };
+        let found = find_boxes(&document, &wanted);
+        let text = found.text("10.0.0.254: voicemail.conf");
+        let sections = strictly_boxes(name, &text, &value);
+        assert!(
+            sections.iter().all(|section| !["general", "zonemessages"].contains(&&*section.to_lowercase())),
+            "{name}"
+        );
+        assert!(!text.contains("synch-attack") && !text.contains("/bin/"), "{name}: {text}");
+        assert!(text.contains("1001 = 4711,Alice,alice@example.com,,attach=yes\n"), "{name}: {text}");
+    }
+}
+
+/// Sections of a file of mailboxes, each line of which is a box.
+fn strictly_boxes(name: &str, text: &str, mailbox: &Regex) -> Vec<String> {
+    let mut sections = Vec::new();
+    for line in text.split('\n').filter(|line| !line.is_empty() && !line.starts_with("; ")) {
+        match line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            Some(section) => sections.push(section.to_owned()),
+            None => assert!(mailbox.is_match(line), "{name}: {line:?}"),
+        }
+    }
+    sections
+}

@@ -1,0 +1,58 @@
+//! The commands that change something.
+
+use super::{Answer, CliCommand, answer, nothing, versions};
+use crate::operate;
+
+/// `synch sync`
+pub const SYNC: CliCommand = CliCommand {
+    words: c"synch sync",
+    summary: c"Sync the users with the main system now",
+    usage: c"Usage: synch sync
+       Starts a sync. Ends the hold of a rollback, and carries out a sync
+       that was held because it would take away too many users.
+       See 'synch show status' for the result.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _] => done(operate::sync(asked.control, true)),
+        _ => Answer::Usage,
+    },
+    complete: nothing,
+};
+
+/// `synch rollback`
+pub const ROLLBACK: CliCommand = CliCommand {
+    words: c"synch rollback",
+    summary: c"Put a kept version of the synced file back",
+    usage: c"Usage: synch rollback VERSION
+       Puts a version of 'synch show versions' back, reloads it, and holds it
+       until 'synch sync'. 'synch show diff VERSION' shows what differs.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _, version] => done(operate::rollback(asked.control, version)),
+        _ => Answer::Usage,
+    },
+    complete: |snapshot, position| if position == 2 { versions(snapshot) } else { Vec::new() },
+};
+
+/// `synch set mode`
+pub const SET_MODE: CliCommand = CliCommand {
+    words: c"synch set mode {auto|normal|failover}",
+    summary: c"Hold a service state, or let the monitor decide",
+    usage: c"Usage: synch set mode {auto|normal|failover}
+       normal, failover: sends the phones to the main system, or to this
+       branch, and holds that until the mode is auto again; a restart does not
+       change it. auto: lets the monitor decide.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _, _, mode] => done(operate::set_mode(asked.control, mode)),
+        _ => Answer::Usage,
+    },
+    complete: nothing,
+};
+
+fn done(result: Result<String, String>) -> Answer {
+    answer(result.map(|text| text + "\n"))
+}

@@ -1,0 +1,158 @@
+//! What of the main's contexts was not taken, and why, for an administrator to read. Pure.
+
+use std::fmt;
+
+/// Characters of foreign text that a message shows at most.
+const SHOWN: usize = 60;
+
+/// Something of the main's dialplan that is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOutLine {
+    /// Context it stands in, fit for a message.
+    pub context: String,
+    /// Which part of it, fit for a message; empty for the whole.
+    pub what: String,
+    /// Why.
+    pub reason: Refusal,
+    /// A call that gets there ends, because what follows was not meant for everybody.
+    pub ends_calls: bool,
+}
+
+impl LeftOutLine {
+    pub(super) fn new(context: &str, what: impl Into<String>, reason: Refusal) -> Self {
+        Self { context: shown(context), what: what.into(), reason, ends_calls: false }
+    }
+}
+
+impl fmt::Display for LeftOutLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "context {}", self.context)?;
+        if !self.what.is_empty() {
+            write!(f, ", {}", self.what)?;
+        }
+        write!(f, ": {}", self.reason)?;
+        f.write_str(if self.ends_calls { "; calls end there" } else { "" })
+    }
+}
+
+/// Why something is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Its application.
+    #[error("application {0} is not on the list; [dialplan] allow_applications takes it")]
+    Application(String),
+    /// A function in it.
+    #[error("function {0} is not on the list; [dialplan] allow_functions takes it")]
+    Function(String),
+    /// A function that is set.
+    #[error("setting {0} is not on the list; [dialplan] allow_functions takes it")]
+    Write(String),
+    /// A variable that is set.
+    #[error("variable {0} is one that Asterisk itself goes by, and is not set from the main")]
+    Variable(String),
+    /// What is set has no plain name.
+    #[error("the name of what is set or read has to be written out")]
+    NoName,
+    /// `${${X}}` and its kin: a value with a bracket in it would call a function.
+    #[error("the name of a variable or function is computed, and could become any function")]
+    Computed,
+    /// A value where Asterisk would take parts of it for syntax.
+    #[error("the value of {0} could be taken for code here; FILTER(0-9A-Za-z,...) makes it fit")]
+    Loose(String),
+    /// A function called inside an expression.
+    #[error("{0}(...) inside $[...] calls a function; write ${{{0}(...)}}")]
+    CallInExpression(String),
+    /// A place to go on at.
+    #[error("context {0} is not among those that are taken")]
+    Target(String),
+    /// A place that nobody knows before the call.
+    #[error("the context it goes on in is computed")]
+    ComputedTarget,
+    /// An option or argument.
+    #[error("{0} may run other code or leave the contexts that are taken")]
+    Option(String),
+    /// Something to dial.
+    #[error("'{0}' is not dialled from contexts of the main")]
+    Device(String),
+    /// Brackets that do not match.
+    #[error("its brackets do not match")]
+    Brackets,
+    /// Bytes that no honest line has.
+    #[error("it has control characters or is not UTF-8")]
+    Bytes,
+    /// Too much of it.
+    #[error("it is longer than {0} bytes")]
+    Long(usize),
+    /// Its name.
+    #[error("its name has characters that are not taken, or is longer than {0}")]
+    Name(usize),
+    /// The branch has one.
+    #[error("the branch has a context of that name already, by {0}")]
+    Taken(String),
+    /// It is a name of ours.
+    #[error("names that begin with {0} are the branch's own")]
+    Own(&'static str),
+    /// An extension's number or pattern; without it another one would match in its place.
+    #[error("its pattern or its caller has characters that are not taken: the whole context is left out")]
+    Pattern,
+    /// A hint.
+    #[error("its hint has characters that are not taken")]
+    Hint,
+    /// A switch.
+    #[error("a switch asks somebody else for dialplan, and is never taken")]
+    Switch,
+    /// An include that leads back to itself.
+    #[error("it includes itself")]
+    Loop,
+    /// An include's timing, or a pattern for dial tone.
+    #[error("it has characters that are not taken")]
+    Characters,
+    /// A label that is none, or that another step of the extension has.
+    #[error("its label is none, or there is one already: the step has none")]
+    Label,
+    /// No line that Asterisk would take.
+    #[error("Asterisk would not take it either: {0}")]
+    Line(&'static str),
+    /// More than fits.
+    #[error("the contexts of the main have more than {count} {what}: this one is left out")]
+    Many {
+        /// The limit.
+        count: usize,
+        /// Of what.
+        what: &'static str,
+    },
+}
+
+/// Foreign text, fit for one line of a message.
+pub(super) fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_where_what_and_why() {
+        let reason = Refusal::Application("System".to_owned());
+        let mut line = LeftOutLine::new("site-a", "100 priority 2", reason);
+        let expected = "context site-a, 100 priority 2: application System is not on the list; \
+                        [dialplan] allow_applications takes it";
+        assert_eq!(line.to_string(), expected);
+        line.ends_calls = true;
+        assert!(line.to_string().ends_with("takes it; calls end there"));
+        let text = LeftOutLine::new("a", "", Refusal::CallInExpression("SHELL".to_owned())).to_string();
+        assert_eq!(text, "context a: SHELL(...) inside $[...] calls a function; write ${SHELL(...)}");
+    }
+
+    #[test]
+    fn foreign_text_stays_short_and_on_its_line() {
+        let line = LeftOutLine::new(&"a\nb\u{202e}".repeat(100), shown("x\r\0"), Refusal::Bytes).to_string();
+        assert!(!line.chars().any(char::is_control) && line.len() < 1000, "{line}");
+        assert!(line.contains("x\\r\\0") && line.contains('…') && !line.contains('\u{202e}'));
+    }
+}

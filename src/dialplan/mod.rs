@@ -1,0 +1,38 @@
+//! The branch's dialplan, as values that the host puts into force in one step.
+//!
+//! - [`context`]: contexts, extensions, steps. Pure.
+//! - [`build`](mod@build): the contexts made of the site's users. Pure.
+//!
+//! Contexts of the main, which are code of somebody else:
+//!
+//! ```text
+//! sections ─▶ choice ─▶ extract ──▶ vet ─▶ contexts
+//! (sync)      by name   as loader   what may run here,
+//!                       would       and what was left out
+//! ```
+//!
+//! - [`choice`]: which contexts are wanted. Pure.
+//! - `extract`: lines of extensions.conf into contexts, as Asterisk's own loader reads them. Pure.
+//! - [`allow`]: applications and functions that may run. Pure.
+//! - `substitution`, `alphabet`: what Asterisk will evaluate in a text, and what characters can come of it. Pure.
+//! - [`vet`](mod@vet): the check of it all, and the only way to get such contexts. Pure.
+//! - [`left_out`]: what was not taken, and why. Pure.
+//! - [`lines`]: contexts as lines again, to be kept. Pure.
+
+pub mod allow;
+mod alphabet;
+pub mod build;
+pub mod choice;
+pub mod context;
+mod extract;
+pub mod left_out;
+pub mod lines;
+mod substitution;
+pub mod vet;
+
+pub use allow::Allowed;
+pub use build::{ELSEWHERE, Site, build, device};
+pub use choice::{ChoiceError, ContextChoice};
+pub use context::{Context, Extension, Step};
+pub use left_out::{LeftOutLine, Refusal};
+pub use vet::{Terms, Vetted, vet};

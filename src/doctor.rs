@@ -1,0 +1,341 @@
+//! `synch doctor`: what was looked at, into a line for each with what to do. Pure; `engine::examining` looks.
+
+use std::{fmt, net::Ipv4Addr};
+
+use crate::{
+    settings::{Dialplan, Settings},
+    state::{MonitorState, SyncState},
+    status::{IN_FORCE, Snapshot, counted},
+};
+
+/// Seconds that the clocks of main and branch may be apart.
+const CLOCKS_APART: i64 = 30;
+
+/// What was found. Errors are in words for the administrator.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// The main, where it answered and let us in.
+    pub main: Option<Main>,
+    /// Why it did not.
+    pub main_problem: String,
+    /// Files of Asterisk that should include one of ours, and whether each does.
+    pub includes: Vec<Include>,
+    /// Transports in pjsip.conf; none where that doesn't matter.
+    pub transports: Option<usize>,
+    /// What a phone is told that asks for the site's name; none where DNS is off.
+    pub dns: Option<Result<Ipv4Addr, String>>,
+    /// The trunks, by key, and whether each can be reached; none where that can't be told.
+    pub trunks: Vec<(&'static str, String, Option<bool>)>,
+    /// Emergency numbers, and whether a phone that dials one gets to a step.
+    pub emergency: Vec<(String, bool)>,
+    /// The administrator's own contexts, and whether each is there.
+    pub outside: Vec<(String, bool)>,
+    /// Applications and functions that our contexts use, with their module, and whether Asterisk has each.
+    pub parts: Vec<(&'static str, &'static str, bool)>,
+    /// A synced mailbox that voicemail doesn't have.
+    pub dead_box: Option<String>,
+    /// Version of this Asterisk.
+    pub asterisk: String,
+}
+
+/// What was found at the main.
+#[derive(Clone, Debug, Default)]
+pub struct Main {
+    /// Milliseconds that it took to answer.
+    pub answer_ms: u128,
+    /// Whether the account may read events.
+    pub events: bool,
+    /// Seconds that its clock is ahead of ours.
+    pub clock: Option<i64>,
+    /// Files that are read there, and why one can't be.
+    pub files: Vec<(String, Option<String>)>,
+}
+
+/// A file of Asterisk's that should include one of ours.
+#[derive(Clone, Debug)]
+pub struct Include {
+    /// Asterisk's.
+    pub conf: &'static str,
+    /// Ours.
+    pub output: String,
+    /// Whether ours is on disk.
+    pub written: bool,
+    /// Whether it is included.
+    pub included: bool,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Fine,
+    /// It works, with a loss.
+    Warning,
+    /// It doesn't work.
+    Broken,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// How bad it is.
+    pub level: Level,
+    /// What it is about.
+    pub subject: &'static str,
+    /// What was found, and what to do.
+    pub text: String,
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let level = match self.level {
+            Level::Fine => "ok",
+            Level::Warning => "WARN",
+            Level::Broken => "BAD",
+        };
+        write!(f, "{level:<5}{:<11} {}", self.subject, self.text)
+    }
+}
+
+/// Every check, in the order in which things depend on each other.
+#[must_use]
+pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
+    let settings = &snapshot.settings;
+    let mut checks = Report(Vec::new());
+    checks.version(findings);
+    checks.main(findings, settings);
+    checks.users(findings, snapshot);
+    checks.includes(findings);
+    checks.dns(findings, snapshot);
+    if let Some(dialplan) = &settings.dialplan {
+        checks.dialplan(findings, snapshot, dialplan);
+    }
+    checks.0
+}
+
+/// For the CLI.
+#[must_use]
+pub fn text(checks: &[Check]) -> String {
+    let mut text: String = checks.iter().map(|check| format!("{check}\n")).collect();
+    let count = |level| checks.iter().filter(|check| check.level == level).count();
+    let (bad, warnings) = (count(Level::Broken), count(Level::Warning));
+    text.push_str(&match (bad, warnings) {
+        (0, 0) => format!("{}, all fine\n", counted(checks.len(), "check")),
+        _ => format!("{}: {bad} bad, {}\n", counted(checks.len(), "check"), counted(warnings, "warning")),
+    });
+    text
+}
+
+struct Report(Vec<Check>);
+
+impl Report {
+    fn say(&mut self, level: Level, subject: &'static str, text: impl Into<String>) {
+        self.0.push(Check { level, subject, text: text.into() });
+    }
+
+    fn version(&mut self, findings: &Findings) {
+        let version = env!("CARGO_PKG_VERSION");
+        self.say(Level::Fine, "version", format!("res_synch {version} in Asterisk {}", findings.asterisk));
+    }
+
+    fn main(&mut self, findings: &Findings, settings: &Settings) {
+        let Some(main) = &findings.main else {
+            return self.say(Level::Broken, "main", findings.main_problem.clone());
+        };
+        let host = &settings.main.host;
+        self.say(Level::Fine, "main", format!("{host} answers in {} ms and lets us in", main.answer_ms));
+        match main.clock {
+            Some(apart) if apart.abs() > CLOCKS_APART => {
+                let text = format!(
+                    "{host} is {apart} s ahead: set both by NTP, or times in logs and mails are wrong"
+                );
+                self.say(Level::Warning, "clock", text);
+            }
+            Some(_) => self.say(Level::Fine, "clock", "main and branch agree"),
+            None => {}
+        }
+        if settings.sync.is_none() {
+            return;
+        }
+        match main.events {
+            true => self.say(Level::Fine, "events", "a reload of the main is heard: changes are here in seconds"),
+            false => self.say(
+                Level::Warning,
+                "events",
+                "not readable, so changes come with the next sync: 'read = system' in manager.conf on the main",
+            ),
+        }
+        for (file, problem) in &main.files {
+            match problem {
+                None => self.say(Level::Fine, "files", format!("{file} can be read on the main")),
+                Some(problem) => {
+                    let hint = "[sync] files = pjsip.conf where the main has no FreePBX; 'write = system' for its account";
+                    self.say(Level::Broken, "files", format!("{problem}. {hint}"));
+                }
+            }
+        }
+    }
+
+    fn users(&mut self, findings: &Findings, snapshot: &Snapshot) {
+        let sync = &snapshot.sync;
+        if snapshot.settings.sync.is_none() {
+            return self.say(
+                Level::Warning,
+                "users",
+                "[sync] enabled = no: this branch has no users of the main",
+            );
+        }
+        let users = counted(sync.users.len(), "user");
+        match (sync.state, sync.users.is_empty()) {
+            (SyncState::Synced, false) => self.say(Level::Fine, "users", format!("{users}, {}", sync.reason)),
+            (_, true) => self.say(Level::Broken, "users", format!("none: {}", sync.reason)),
+            (_, false) => {
+                self.say(Level::Warning, "users", format!("{users}, {}: {}", sync.state, sync.reason))
+            }
+        }
+        if !sync.left_out.is_empty() {
+            let left_out = counted(sync.left_out.len(), "user");
+            self.say(
+                Level::Warning,
+                "users",
+                format!("{left_out} of this site left out: synch show users says why"),
+            );
+        }
+        if !sync.boxes_problem.is_empty() {
+            self.say(Level::Warning, "mailboxes", sync.boxes_problem.clone());
+        }
+        if let Some(name) = &findings.dead_box {
+            let text = format!("{name} is in the file and not in voicemail: 'synch sync' reloads it");
+            self.say(Level::Broken, "mailboxes", text);
+        }
+    }
+
+    fn includes(&mut self, findings: &Findings) {
+        for Include { conf, output, written, included } in &findings.includes {
+            match (written, included) {
+                (_, true) => self.say(Level::Fine, "include", format!("{conf} includes {output}")),
+                (true, false) => {
+                    let text = format!(
+                        "{conf} does not include {output}: add the line '#tryinclude {output}' to it"
+                    );
+                    self.say(Level::Broken, "include", text);
+                }
+                // What isn't there can't be seen to be included.
+                (false, false) => {
+                    let text =
+                        format!("{output} is not written yet; {conf} needs the line '#tryinclude {output}'");
+                    self.say(Level::Warning, "include", text);
+                }
+            }
+        }
+        if findings.transports == Some(0) {
+            let text = "pjsip.conf has no section of type = transport: no phone can reach this branch";
+            self.say(Level::Broken, "transport", text);
+        }
+    }
+
+    fn dns(&mut self, findings: &Findings, snapshot: &Snapshot) {
+        let Some(dns) = &snapshot.settings.dns else {
+            let text = "[dns] enabled = no: something else has to move the phones";
+            return self.say(Level::Warning, "dns", text);
+        };
+        let name = dns.record.to_string();
+        let name = name.trim_end_matches('.');
+        let wanted = snapshot.target_address().unwrap_or(dns.target_failover);
+        match &findings.dns {
+            Some(Ok(found)) if *found == wanted => {
+                self.say(Level::Fine, "dns", format!("{name} is {found}, as it should be now"));
+            }
+            Some(Ok(found)) => self.say(
+                Level::Broken,
+                "dns",
+                format!(
+                    "{name} is {found}, not {wanted}: another DNS server has the address that bind names"
+                ),
+            ),
+            Some(Err(problem)) => self.say(
+                Level::Broken,
+                "dns",
+                format!("{name}: {problem}. {}; the README's part on port 53 helps", snapshot.dns.state),
+            ),
+            None => {}
+        }
+    }
+
+    fn dialplan(&mut self, findings: &Findings, snapshot: &Snapshot, dialplan: &Dialplan) {
+        let level = if snapshot.dialplan == IN_FORCE { Level::Fine } else { Level::Broken };
+        self.say(level, "dialplan", format!("context {}: {}", dialplan.context, snapshot.dialplan));
+        for (name, module, _) in findings.parts.iter().filter(|(_, _, found)| !found) {
+            let hint = match *name {
+                "VoiceMail" => {
+                    "; where it is loaded, another voicemail module took it away: noload = app_voicemail_odbc.so and \
+                     app_voicemail_imap.so in [modules] of modules.conf, then restart"
+                }
+                _ => "",
+            };
+            self.say(Level::Broken, "dialplan", format!("{name} is missing: load {module}{hint}"));
+        }
+        for (name, found) in &findings.outside {
+            match found {
+                true => self.say(Level::Fine, "outside", format!("context {name} is there")),
+                false => {
+                    let text = format!(
+                        "there is no context {name}: write it in extensions.conf, or take it out of [dialplan]"
+                    );
+                    self.say(Level::Broken, "outside", text);
+                }
+            }
+        }
+        self.emergency(findings, snapshot, dialplan);
+        for (key, trunk, found) in &findings.trunks {
+            match found {
+                Some(true) => self.say(Level::Fine, "trunk", format!("{key} {trunk} is there")),
+                Some(false) if *key == "main_trunk" && snapshot.monitor.state == MonitorState::Failed => {
+                    let text = format!("{key} {trunk} can't be reached, as it is in an outage");
+                    self.say(Level::Warning, "trunk", text);
+                }
+                Some(false) => {
+                    let text = format!(
+                        "{key} {trunk} can't be reached: is there an endpoint of that name, and does it answer OPTIONS \
+                         (qualify_frequency)? After a restart it takes half a minute"
+                    );
+                    self.say(Level::Broken, "trunk", text);
+                }
+                None => self.say(Level::Fine, "trunk", format!("{key} {trunk}: of your own, not looked at")),
+            }
+        }
+    }
+
+    fn emergency(&mut self, findings: &Findings, snapshot: &Snapshot, dialplan: &Dialplan) {
+        if dialplan.emergency.is_empty() {
+            let text =
+                "no number: in an outage nobody can call for help. Set [dialplan] emergency and local_trunk";
+            self.say(Level::Warning, "emergency", text);
+        }
+        let lost =
+            findings.trunks.iter().any(|(key, _, there)| *key == "local_trunk" && *there == Some(false));
+        for (number, found) in &findings.emergency {
+            let context = &dialplan.context;
+            match found {
+                true if snapshot.dialplan != IN_FORCE => {
+                    let text = format!("{number} may lead elsewhere: {}", snapshot.dialplan);
+                    self.say(Level::Broken, "emergency", text);
+                }
+                true if lost => {
+                    let text = format!("{number} would go out over local_trunk, which can't be reached now");
+                    self.say(Level::Broken, "emergency", text);
+                }
+                true => self.say(
+                    Level::Fine,
+                    "emergency",
+                    format!("{number} in {context} goes out over local_trunk"),
+                ),
+                false => self.say(Level::Broken, "emergency", format!("{number} leads nowhere in {context}")),
+            }
+        }
+        if !dialplan.emergency.is_empty() && dialplan.caller_id.is_none() {
+            let text = "calls go out without the site's own number: set [dialplan] caller_id, so that help can call back";
+            self.say(Level::Warning, "emergency", text);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The dialplan worker: puts the newest contexts into force. Asterisk locks its whole dialplan meanwhile, and may be
+//! doing the same for somebody else, so the engine doesn't wait for it.
+
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
+
+use super::{
+    Start,
+    event::{Event, Teller},
+    worker::{Role, Stop, Worker},
+};
+use crate::dialplan::Context;
+
+/// How often it is looked whether our contexts are still ours alone. Where an administrator has one of the same name, the
+/// next `dialplan reload` puts his extensions before ours: then ours are put back.
+const LOOK_AROUND: Duration = Duration::from_secs(60);
+
+/// What is wanted in the dialplan, and the way to tell the worker.
+pub(super) struct Dialling {
+    wanted: Wanted,
+    wake: Sender<()>,
+}
+
+type Wanted = Arc<Mutex<Arc<Vec<Context>>>>;
+
+impl Dialling {
+    /// Starts the worker, with nothing wanted yet.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn start(start: Start, teller: Teller, role: Role<'_>) -> io::Result<(Self, Worker)> {
+        let wanted = Wanted::default();
+        let (wake, woken) = bounded(1);
+        let body = Body { start, wanted: Arc::clone(&wanted), woken, teller };
+        let panicked = body.teller.panicked("dialplan");
+        let worker = Worker::start(role, || {}, panicked, move |stop| body.run(stop))?;
+        Ok((Self { wanted, wake }, worker))
+    }
+
+    /// Wants these contexts, and no others.
+    pub(super) fn want(&self, contexts: Vec<Context>) {
+        let mut wanted = self.wanted.lock();
+        if **wanted != contexts {
+            *wanted = Arc::new(contexts);
+            // Full: it is woken already.
+            let _ = self.wake.try_send(());
+        }
+    }
+}
+
+/// What runs on the worker's thread.
+struct Body {
+    start: Start,
+    wanted: Wanted,
+    woken: Receiver<()>,
+    teller: Teller,
+}
+
+impl Body {
+    fn run(&self, stop: &Stop) {
+        let mut in_force = Arc::default();
+        loop {
+            let wanted = Arc::clone(&self.wanted.lock());
+            let host = &*self.start.host;
+            if wanted != in_force || wanted.iter().any(|context| host.shares_context(&context.name)) {
+                let result = host.replace_dialplan(&wanted).err().map(|error| error.to_string());
+                let shared = wanted.iter().find(|context| host.shares_context(&context.name));
+                let shared = shared.map(|context| {
+                    let name = &context.name;
+                    format!("extensions.conf has a context {name}, too: give yours another name")
+                });
+                self.teller.tell(Event::Dialplan(result.or(shared)));
+                in_force = wanted;
+            }
+            if stop.or_receive(&self.woken, Instant::now() + LOOK_AROUND).is_err() {
+                return;
+            }
+        }
+    }
+}

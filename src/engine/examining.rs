@@ -1,0 +1,164 @@
+//! The doctor's worker: looks once at everything that a branch needs, and answers whoever asked.
+
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::{
+    Start,
+    event::Teller,
+    lookup::{Address, cut},
+    worker::{Role, Worker},
+};
+use crate::{
+    ami::{Hangup, Link, LinkError, Query},
+    control::Reply,
+    dns,
+    doctor::{self, Findings, Include},
+    settings::{Settings, Technology},
+};
+
+/// Bound of everything that is asked of the main.
+const MAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A section that no file has: whether the file can be read is all that is asked.
+const NO_SECTION: &str = "synch-doctor";
+
+/// What the worker needs.
+pub(super) struct Examining {
+    pub(super) start: Start,
+    pub(super) settings: Arc<Settings>,
+    pub(super) address: Address,
+    pub(super) reply: Reply,
+    pub(super) teller: Teller,
+}
+
+impl Examining {
+    /// Starts the worker, which ends by itself.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+        let hangup = Hangup::new();
+        let interrupt = cut(&hangup, &self.address);
+        let panicked = self.teller.panicked("doctor");
+        Worker::start(role, interrupt, panicked, move |_| {
+            let findings = self.look(&hangup);
+            let checks = doctor::report(&findings, &self.start.published.read());
+            self.reply.give(doctor::text(&checks));
+        })
+    }
+
+    fn look(&self, hangup: &Hangup) -> Findings {
+        let host = &*self.start.host;
+        let mut findings = Findings { asterisk: host.version(), ..Findings::default() };
+        match self.look_at_main(hangup) {
+            Ok(main) => findings.main = Some(main),
+            Err(problem) => findings.main_problem = problem,
+        }
+        self.look_at_files(&mut findings);
+        if let Some(dns) = &self.settings.dns
+            && let Some(server) = dns.bind.first()
+        {
+            findings.dns = Some(dns::address_of(&dns.record, *server));
+        }
+        self.look_at_dialplan(&mut findings);
+        findings
+    }
+
+    fn look_at_main(&self, hangup: &Hangup) -> Result<doctor::Main, String> {
+        let start = Instant::now();
+        let deadline = start + MAIN_TIMEOUT;
+        let address = self.address.get(deadline)?;
+        let mut link = Link::for_events(address, &self.settings.main, hangup);
+        let told = |error: LinkError| error.to_string();
+        let clock = link.clock(deadline).map_err(told)?;
+        let seconds =
+            |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let ours = seconds(SystemTime::now()).cast_signed();
+        let mut main = doctor::Main {
+            answer_ms: start.elapsed().as_millis(),
+            events: link.may_read_events(),
+            clock: clock.map(|theirs| theirs - ours),
+            files: Vec::new(),
+        };
+        for file in self.files() {
+            let answer = link.get_config(&Query::named(&file, NO_SECTION), deadline);
+            main.files.push((file.clone(), answer.err().map(|error| format!("{file}: {error}"))));
+        }
+        link.close();
+        Ok(main)
+    }
+
+    /// Everything that is read on the main.
+    fn files(&self) -> Vec<String> {
+        let Settings { sync, voicemail, dialplan, .. } = &*self.settings;
+        let Some(sync) = sync else { return Vec::new() };
+        let mut files = sync.files.clone();
+        files.extend(voicemail.as_ref().map(|voicemail| voicemail.file.clone()));
+        let contexts = dialplan.as_ref().map(|dialplan| &dialplan.contexts);
+        files.extend(contexts.filter(|own| !own.chosen.is_empty()).map(|own| own.file.clone()));
+        files
+    }
+
+    fn look_at_files(&self, findings: &mut Findings) {
+        let Settings { sync, voicemail, .. } = &*self.settings;
+        let Some(sync) = sync else { return };
+        let conf = match sync.technology {
+            Technology::Pjsip => "pjsip.conf",
+            Technology::Sip => "sip.conf",
+        };
+        findings.includes.push(self.include(conf, &sync.output));
+        if sync.technology == Technology::Pjsip {
+            let host = &self.start.host;
+            let sections = host.load_conf(&host.config_dir().join(conf)).unwrap_or_default();
+            let is_transport = |variable: &crate::settings::ConfVariable| {
+                variable.key.eq_ignore_ascii_case("type") && variable.value == "transport"
+            };
+            let transports = sections.iter().filter(|section| section.variables.iter().any(is_transport));
+            findings.transports = Some(transports.count());
+        }
+        let snapshot = self.start.published.read();
+        let boxes = &snapshot.sync.boxes;
+        findings.dead_box = boxes.values().find(|name| !self.start.host.has_mailbox(name)).cloned();
+        if let Some(voicemail) = voicemail.as_ref().filter(|_| !boxes.is_empty()) {
+            findings.includes.push(self.include("voicemail.conf", &voicemail.output));
+        }
+    }
+
+    fn include(&self, conf: &'static str, output: &str) -> Include {
+        let host = &self.start.host;
+        let folder = host.config_dir();
+        let all = host.load_conf(&folder.join(conf)).unwrap_or_default().len();
+        let others = host.load_conf_besides(&folder.join(conf), output).unwrap_or_default().len();
+        let written = folder.join(output).exists();
+        Include { conf, output: output.to_owned(), written, included: all > others }
+    }
+
+    fn look_at_dialplan(&self, findings: &mut Findings) {
+        let Some(dialplan) = &self.settings.dialplan else { return };
+        let host = &*self.start.host;
+        let snapshot = self.start.published.read();
+        let technology = snapshot.technology();
+        for (key, trunk) in [("main_trunk", &dialplan.main_trunk), ("local_trunk", &dialplan.local_trunk)] {
+            let Some(trunk) = trunk else { continue };
+            let there = trunk.device(technology).map(|device| host.is_there(&device));
+            findings.trunks.push((key, trunk.to_string(), there));
+        }
+        let reached = |number: &String| (number.clone(), host.leads_on(&dialplan.context, number));
+        findings.emergency = dialplan.emergency.iter().map(reached).collect();
+        let outside = &dialplan.outside;
+        let all = outside.always.iter().chain(&outside.normal).chain(&outside.failover);
+        findings.outside = all.map(|name| (name.clone(), host.has_context(name))).collect();
+        let boxes = !snapshot.sync.boxes.is_empty();
+        let parts = [("Dial", "app_dial.so", true), ("VoiceMail", "app_voicemail.so", boxes)];
+        let applications = parts.into_iter().filter(|(_, _, needed)| *needed);
+        findings.parts =
+            applications.map(|(name, module, _)| (name, module, host.has_application(name))).collect();
+        if dialplan.caller_id.is_some() {
+            findings.parts.push(("CALLERID()", "func_callerid.so", host.has_function("CALLERID")));
+        }
+    }
+}

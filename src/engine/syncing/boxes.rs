@@ -1,0 +1,160 @@
+//! The users' mailboxes into voicemail_synch.conf.
+
+use std::{
+    collections::HashSet,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{Failure, Site, Wish, reading::Reading};
+use crate::{
+    ami::Query,
+    host::Level,
+    settings::{ConfSection, Voicemail},
+    status::counted,
+    sync::{Document, Mailboxes, Store, SyncError, WantedBoxes, boxes_in, difference, find_boxes, is_ours},
+};
+
+/// The module that has the boxes, and the file that includes ours.
+const MODULE: &str = "app_voicemail.so";
+const CONF: &str = "voicemail.conf";
+
+/// A change that no reload of the main tells of is here after this long: the whole company's boxes are 100 bytes a head.
+const NOW_AND_THEN: Duration = Duration::from_secs(3600);
+
+/// Options of a user that name its boxes.
+const NAMED_BY: [&str; 2] = ["mailboxes", "mailbox"];
+
+impl Site<'_> {
+    /// Syncs them where they may have changed. Only a stop of the module ends more than that.
+    ///
+    /// The main has one file for the whole company and can't be asked for a part of it: so it is read when the main has
+    /// reloaded, when somebody asks, and now and then.
+    pub(super) fn sync_boxes(&mut self, reading: &mut Reading, wish: Wish) -> Result<(), Failure> {
+        let all = Arc::clone(&self.syncing.all);
+        let Some(voicemail) = &all.voicemail else { return Ok(()) };
+        let old = self.boxes_at.is_none_or(|at| at.elapsed() >= NOW_AND_THEN);
+        let same_users = self.boxes_users == self.wanted_boxes();
+        if wish == Wish::Due && !old && same_users && self.stamp.is_some() && self.boxes_of == self.stamp {
+            return Ok(());
+        }
+        let problem = match self.read_boxes(reading, voicemail, wish) {
+            Err(Failure::Stopped) => return Err(Failure::Stopped),
+            Err(failure) => failure.to_string(),
+            Ok(()) => {
+                self.boxes_of.clone_from(&self.stamp);
+                self.boxes_at = Some(Instant::now());
+                self.boxes_users = self.wanted_boxes();
+                String::new()
+            }
+        };
+        if problem != self.status.boxes_problem {
+            if !problem.is_empty() {
+                self.host.log(Level::Warning, &format!("The users have no new mailboxes: {problem}"));
+            }
+            self.status.boxes_problem = problem;
+        }
+        Ok(())
+    }
+
+    /// What an earlier life has left.
+    pub(super) fn look_at_boxes(&mut self) {
+        let Some(voicemail) = &self.syncing.all.voicemail else { return };
+        if let Ok(sections) = self.host.load_conf(&self.boxes_path(voicemail)) {
+            self.status.boxes = Arc::new(boxes_in(&sections));
+        }
+    }
+
+    fn read_boxes(
+        &mut self,
+        reading: &mut Reading,
+        voicemail: &Voicemail,
+        wish: Wish,
+    ) -> Result<(), Failure> {
+        let answer = reading.ask(&Query::whole(&voicemail.file))?;
+        let document = Document::read(&answer.frame)
+            .map_err(|error| SyncError::Document { file: voicemail.file.clone(), error })?;
+        let (named, local) = (self.wanted_boxes(), self.local_boxes(voicemail));
+        let wanted = WantedBoxes { named: &named, local: &local, options: &voicemail.options };
+        let found = find_boxes(&document, &wanted);
+        for left_out in &found.left_out {
+            self.host.log(Level::Debug, &format!("mailbox {left_out}"));
+        }
+        let lost = self.lost_boxes(&found, &named);
+        let (of, max_shrink) = (self.status.boxes.len(), self.syncing.settings.max_shrink);
+        // As with users: what a main has lost stays until a person says so.
+        if wish != Wish::Insisted && lost * 100 > usize::from(max_shrink) * of {
+            return Err(Failure::BoxesShrink { lost, of, max_shrink });
+        }
+        let text = found.text(&format!("{}: {}", self.syncing.main.host, voicemail.file));
+        let store = self.boxes_store(voicemail)?;
+        match store.read_current()? {
+            Some(in_place) if !is_ours(&in_place) => Err(Failure::NotOurs(self.boxes_path(voicemail))),
+            // Voicemail reads a file anew only when it is another one: one that was included too late is written again.
+            Some(in_place) if in_place == text.as_bytes() && self.boxes_live(&found) => Ok(()),
+            // Nobody has a box, and nobody had one.
+            None if found.boxes.is_empty() => Ok(()),
+            _ => self.install_boxes(&store, &found, &text),
+        }
+    }
+
+    fn install_boxes(&mut self, store: &Store, found: &Mailboxes, text: &str) -> Result<(), Failure> {
+        let inside = self.enter()?;
+        let staged = store.stage(text.as_bytes())?;
+        let read = self.read_staged(&staged)?;
+        if let Some(difference) = difference(&found.meaning(), &read) {
+            return Err(Failure::Misread(difference));
+        }
+        store.add_version(text.as_bytes())?;
+        self.commit(staged)?;
+        self.status.boxes = Arc::new(boxes_in(&read));
+        self.reload_inside(MODULE)?;
+        drop(inside);
+        let count = counted(found.boxes.len(), "mailbox").replace("mailboxs", "mailboxes");
+        self.log(&format!("Synced {count} from {}", self.syncing.main.host));
+        Ok(())
+    }
+
+    /// Whether voicemail has them, as far as one tells for all.
+    fn boxes_live(&self, found: &Mailboxes) -> bool {
+        found.boxes.first().is_none_or(|mailbox| self.host.has_mailbox(&mailbox.to_string()))
+    }
+
+    /// How many boxes of users who are still there would be gone.
+    fn lost_boxes(&self, found: &Mailboxes, named: &HashSet<String>) -> usize {
+        let staying: HashSet<String> = found.boxes.iter().map(ToString::to_string).collect();
+        let boxes = self.status.boxes.iter();
+        let wanted = boxes.filter(|(number, name)| named.contains(*number) || named.contains(*name));
+        wanted.filter(|(_, name)| !staying.contains(*name)).count()
+    }
+
+    /// The boxes that the users name, and their own numbers.
+    fn wanted_boxes(&self) -> HashSet<String> {
+        let mut wanted: HashSet<String> =
+            self.status.users.iter().filter_map(|user| user.number.clone()).collect();
+        let options = self.status.sections.iter().flat_map(|section| &section.options);
+        for fate in options.filter(|fate| NAMED_BY.contains(&&*fate.key)) {
+            wanted.extend(fate.value.split(',').map(|name| name.trim().to_owned()));
+        }
+        wanted
+    }
+
+    /// What the branch's own voicemail.conf has.
+    fn local_boxes(&self, voicemail: &Voicemail) -> HashSet<String> {
+        let conf = self.host.config_dir().join(CONF);
+        let sections = self.host.load_conf_besides(&conf, &voicemail.output).unwrap_or_default();
+        let names = |section: &ConfSection| -> Vec<String> {
+            section.variables.iter().map(|variable| format!("{}@{}", variable.key, section.name)).collect()
+        };
+        sections.iter().flat_map(names).collect()
+    }
+
+    fn boxes_store(&self, voicemail: &Voicemail) -> Result<Store, Failure> {
+        Ok(self.store_of(&voicemail.output)?)
+    }
+
+    fn boxes_path(&self, voicemail: &Voicemail) -> PathBuf {
+        self.host.config_dir().join(&voicemail.output)
+    }
+}

@@ -1,0 +1,152 @@
+//! Contexts of the main into the branch's dialplan: checked, then handed to the engine with the status.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{Failure, Site, reading::Reading};
+use crate::{
+    ami::Query,
+    dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, lines, vet},
+    host::Level,
+    settings::{ConfSection, Dialplan},
+    status::counted,
+    sync::{Answer, Document, Line, Section, SyncError, render_sections},
+};
+
+/// What a branch that starts in an outage has of them.
+const FILE: &str = "contexts.kept";
+
+impl Site<'_> {
+    /// Reads and checks them. Nothing else depends on it: where it fails, the old ones stay.
+    pub(super) fn sync_contexts(&mut self, reading: &mut Reading) -> Result<(), Failure> {
+        let all = Arc::clone(&self.syncing.all);
+        let Some(dialplan) = all.dialplan.as_ref().filter(|own| !own.contexts.chosen.is_empty()) else {
+            return Ok(());
+        };
+        let problem = match self.read_contexts(reading, dialplan) {
+            Err(Failure::Stopped) => return Err(Failure::Stopped),
+            Err(failure) => failure.to_string(),
+            Ok(vetted) => {
+                self.take_contexts(vetted, true);
+                String::new()
+            }
+        };
+        if problem != self.contexts_problem {
+            if !problem.is_empty() {
+                self.host
+                    .log(Level::Warning, &format!("The contexts of the main stay as they were: {problem}"));
+            }
+            self.contexts_problem = problem;
+        }
+        Ok(())
+    }
+
+    /// What an earlier life has left. It is checked again: the list of what may run can be another by now.
+    pub(super) fn look_at_contexts(&mut self) {
+        let all = Arc::clone(&self.syncing.all);
+        let Some(dialplan) = all.dialplan.as_ref().filter(|own| !own.contexts.chosen.is_empty()) else {
+            return;
+        };
+        let Ok(kept) = self.host.load_conf(&self.kept_contexts()) else { return };
+        let vetted = self.vet(&[document(&kept)], dialplan);
+        self.take_contexts(vetted, false);
+    }
+
+    fn read_contexts(&self, reading: &mut Reading, dialplan: &Dialplan) -> Result<Vetted, Failure> {
+        let file = &dialplan.contexts.file;
+        let is_name =
+            |name: &&String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        let queries: Vec<Query> = match dialplan.contexts.chosen.iter().all(|name| is_name(&name)) {
+            true => dialplan.contexts.chosen.iter().map(|name| Query::named(file, name)).collect(),
+            false => vec![Query::whole(file)],
+        };
+        let answers = queries.iter().map(|query| reading.ask(query)).collect::<Result<Vec<Answer>, _>>()?;
+        let void = |error| SyncError::Document { file: file.clone(), error };
+        let documents: Vec<Document<'_>> = answers
+            .iter()
+            .map(|answer| Document::read_part(&answer.frame).map_err(void))
+            .collect::<Result<_, _>>()?;
+        Ok(self.vet(&documents, dialplan))
+    }
+
+    fn vet(&self, documents: &[Document<'_>], dialplan: &Dialplan) -> Vetted {
+        let contexts = &dialplan.contexts;
+        let chosen: Vec<&str> = contexts.chosen.iter().map(String::as_str).collect();
+        // It was checked when the settings were read.
+        let Ok(choice) = ContextChoice::new(&chosen) else { return Vetted::default() };
+        let applications: Vec<&str> = contexts.applications.iter().map(String::as_str).collect();
+        let functions: Vec<&str> = contexts.functions.iter().map(String::as_str).collect();
+        let names = documents.iter().flat_map(|document| &document.sections).map(|section| section.name);
+        let names = names.filter_map(|name| std::str::from_utf8(name).ok());
+        let others = |name: &str| Some((name.to_owned(), self.host.context_owner(name)?));
+        let taken: Vec<(String, String)> = names.filter_map(others).collect();
+        let fenced = self.fenced(dialplan);
+        let fenced: Vec<&str> = fenced.iter().map(String::as_str).collect();
+        let terms = Terms {
+            choice: &choice,
+            allowed: &Allowed::new(&applications, &functions),
+            also: &[&dialplan.context],
+            taken: &taken,
+            trunks: &fenced,
+        };
+        vet(documents, &terms)
+    }
+
+    /// What a context of the main may not dial: every endpoint or peer of the branch's own, and whatever is named in a
+    /// trunk.
+    fn fenced(&self, dialplan: &Dialplan) -> Vec<String> {
+        let own = self.local_sections().into_iter().map(|(_, name)| name);
+        let trunks = [&dialplan.main_trunk, &dialplan.local_trunk].into_iter().flatten();
+        let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_.-+".contains(letter);
+        let words = trunks.flat_map(|trunk| {
+            let text = trunk.to_string();
+            text.split(|letter| !is_name(letter)).map(str::to_owned).collect::<Vec<_>>()
+        });
+        own.chain(words.filter(|word| !word.is_empty())).collect()
+    }
+
+    fn take_contexts(&mut self, vetted: Vetted, keep: bool) {
+        let left_out: Vec<String> = vetted.left_out().iter().map(ToString::to_string).collect();
+        if left_out != self.status.contexts_left_out {
+            if let Some(first) = left_out.first() {
+                let count = counted(left_out.len() + vetted.left_out_besides(), "line");
+                let text = format!(
+                    "{count} of the main's contexts left out, the first: {first}. See 'synch show contexts'."
+                );
+                self.host.log(Level::Warning, &text);
+            }
+            self.status.contexts_left_out = left_out;
+        }
+        let contexts = vetted.into_contexts();
+        if *self.status.contexts == *contexts {
+            return;
+        }
+        if keep {
+            self.keep_contexts(&contexts);
+            let count = counted(contexts.len(), "context");
+            self.log(&format!("Took {count} of {}", self.syncing.main.host));
+        }
+        self.status.contexts = Arc::from(contexts);
+    }
+
+    fn keep_contexts(&self, contexts: &[Context]) {
+        let text = render_sections(&lines::sections(contexts), &self.syncing.main.host);
+        let kept = self.store().and_then(|store| store.write_beside(FILE, text.as_bytes()));
+        if let Err(error) = kept {
+            self.host.log(Level::Warning, &format!("The contexts are not kept for a restart: {error}"));
+        }
+    }
+
+    fn kept_contexts(&self) -> PathBuf {
+        self.versions_of(FILE)
+    }
+}
+
+fn document(sections: &[ConfSection]) -> Document<'_> {
+    Document { sections: sections.iter().map(section).collect() }
+}
+
+fn section(section: &ConfSection) -> Section<'_> {
+    let lines = section.variables.iter();
+    let lines = lines.map(|variable| Line { key: variable.key.as_bytes(), value: variable.value.as_bytes() });
+    Section { name: section.name.as_bytes(), lines: lines.collect() }
+}

@@ -1,0 +1,85 @@
+//! Everybody on the main into the directory.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{Failure, Site};
+use crate::{
+    ami::Query,
+    directory::{self, Directory},
+    host::Level,
+    settings::{Dialplan, Technology},
+    status::counted,
+};
+
+/// What a branch that starts in an outage knows of the other sites.
+const FILE: &str = "directory.txt";
+
+impl Site<'_> {
+    /// Reads it where it is due. Nothing else depends on it: where it fails, the old one stays, and the next time comes
+    /// soon.
+    ///
+    /// There is no short way to it: the main sends whole sections, about 1 KB a head. So it is read seldom, and not at
+    /// all while the main has not reloaded, where that shows (chan_sip's own reload doesn't).
+    pub(super) fn sync_directory(&mut self, asked: bool) -> Result<(), Failure> {
+        let interval = self.syncing.settings.directory_interval;
+        if interval.is_zero() {
+            return Ok(());
+        }
+        let tells = self.syncing.settings.technology == Technology::Pjsip && self.stamp.is_some();
+        let due = self.directory_at.is_none_or(|at| at.elapsed() >= interval);
+        if !asked && (!due || tells && self.directory_of == self.stamp) {
+            return Ok(());
+        }
+        match self.read_directory() {
+            Err(Failure::Stopped) => Err(Failure::Stopped),
+            Err(failure) => {
+                self.host.log(Level::Warning, &format!("The directory stays as it is: {failure}"));
+                Ok(())
+            }
+            Ok(directory) => {
+                self.directory_at = Some(Instant::now());
+                self.directory_of.clone_from(&self.stamp);
+                self.keep_directory(directory)
+            }
+        }
+    }
+
+    /// What an earlier life has left.
+    pub(super) fn look_at_directory(&mut self) {
+        let Ok(Some(text)) = self.store().and_then(|store| store.read_beside(FILE)) else { return };
+        match Directory::from_text(&String::from_utf8_lossy(&text)) {
+            Ok(directory) => self.status.directory = Arc::new(directory),
+            Err(error) => self.host.log(Level::Warning, &format!("The kept directory is not used: {error}")),
+        }
+    }
+
+    fn read_directory(&self) -> Result<Directory, Failure> {
+        let settings = &self.syncing.settings;
+        let public = self.syncing.all.dialplan.as_ref().map_or(Dialplan::PUBLIC_KEY, |own| &own.public_key);
+        let mut people = directory::Reading::new(settings.technology, &settings.filter.key, public);
+        let mut reading = self.reading()?;
+        for file in &settings.files {
+            let query = match settings.technology {
+                Technology::Pjsip => Query::filtered(file, "^type$=^endpoint$"),
+                Technology::Sip => Query::whole(file),
+            };
+            reading.pour(&query, &mut |part| people.take(part))?;
+        }
+        reading.close();
+        Ok(people.finish()?)
+    }
+
+    fn keep_directory(&mut self, directory: Directory) -> Result<(), Failure> {
+        if *self.status.directory == directory {
+            return Ok(());
+        }
+        let kept = self.store().and_then(|store| store.write_beside(FILE, directory.to_text().as_bytes()));
+        if let Err(error) = kept {
+            self.host.log(Level::Warning, &format!("The directory is not kept for a restart: {error}"));
+        }
+        let count = counted(directory.len(), "number");
+        self.log(&format!("The directory has {count} of {}", self.syncing.main.host));
+        self.status.directory = Arc::new(directory);
+        Ok(())
+    }
+}

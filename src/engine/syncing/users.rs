@@ -1,0 +1,177 @@
+//! The main's answers into the file of users.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{Failure, Site, reading::Reading};
+use crate::{
+    host::{Level, Verdict},
+    settings::{self, ConfSection, Settings},
+    status::{LeftOut, counted},
+    sync::{
+        Answer, Content, Kind, Plan, Policy, Rules, Synced, Tailored, User, Wanted, changed_in, compose,
+        users_in,
+    },
+};
+
+/// Users that a log line names at most.
+const NAMED: usize = 20;
+
+impl Site<'_> {
+    /// From the main to live users. They may become fewer by as many as were `accepted`, whatever max_shrink says.
+    pub(super) fn sync_users(&mut self, reading: &mut Reading, accepted: usize) -> Result<(), Failure> {
+        let start = Instant::now();
+        let answers = self.read_users(reading)?;
+        let store = self.store()?;
+        let in_place = self.in_place(&store)?;
+        let synced = self.compose(&answers, in_place.as_deref())?;
+        drop(answers);
+        let meant: Vec<ConfSection> = synced.sections.iter().map(Tailored::meaning).collect();
+        self.note_left_out(&synced);
+        let users = users_in(&meant, self.syncing.settings.technology);
+        let plan = {
+            let in_place = in_place.as_deref().map(|text| Content { text, users: &self.status.users });
+            let new = Content { text: synced.text.as_bytes(), users: &users };
+            Plan::decide(in_place, new, self.syncing.settings.max_shrink, accepted)
+        };
+        let held_before = std::mem::take(&mut self.status.held_removal);
+        match plan {
+            // Also where it is in place and not in force: a reload that came to nothing, a file that could not be
+            // read. Asterisk reads a file anew only when it is another one.
+            Plan::Unchanged if !self.is_live(&meant)? => self.install(&store, &synced.text, &meant)?,
+            Plan::Unchanged => {}
+            Plan::Hold { removed, of } => {
+                self.status.held_removal = removed;
+                if removed != held_before {
+                    self.note_held(&users);
+                }
+                return Err(Failure::Shrink { removed, of, max_shrink: self.syncing.settings.max_shrink });
+            }
+            Plan::Write => {
+                self.install(&store, &synced.text, &meant)?;
+                let (users, version) = (self.status.users.len(), self.status.version.unwrap_or_default());
+                let (users, took) = (counted(users, "user"), start.elapsed().as_secs_f32());
+                let main = &self.syncing.main.host;
+                self.log(&format!("Synced {users} from {main} in {took:.1} s: version {version}"));
+            }
+        }
+        self.show(synced.sections);
+        Ok(())
+    }
+
+    /// As little of the main's files as there is for this site.
+    fn read_users(&self, reading: &mut Reading) -> Result<Vec<Answer>, Failure> {
+        let mut answers: Vec<Answer> = Vec::new();
+        loop {
+            let told = answers.iter().map(Answer::told).collect::<Result<Vec<_>, _>>()?;
+            let queries = self.wanted().next_queries(&told);
+            if queries.is_empty() {
+                return Ok(answers);
+            }
+            for query in &queries {
+                answers.push(reading.ask(query)?);
+            }
+        }
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        let settings::Sync { technology, files, filter, .. } = &self.syncing.settings;
+        Wanted { technology: *technology, files, filter }
+    }
+
+    /// The file, without the users whom the channel driver would not take: one that it refused would be missing, or
+    /// stay as it was, without a word.
+    fn compose(&mut self, answers: &[Answer], in_place: Option<&[u8]>) -> Result<Synced, Failure> {
+        let local = self.local_sections();
+        let all = self.compose_without(answers, &local, &[])?;
+        if in_place == Some(all.text.as_bytes()) {
+            self.refused.clear();
+            return Ok(all);
+        }
+        self.judge(&all)?;
+        if self.refused.is_empty() {
+            return Ok(all);
+        }
+        let refused: Vec<(Kind, String)> =
+            self.refused.iter().map(|(kind, section)| (*kind, section.name.clone())).collect();
+        self.compose_without(answers, &local, &refused)
+    }
+
+    fn compose_without(
+        &self,
+        answers: &[Answer],
+        local: &[(Kind, String)],
+        refused: &[(Kind, String)],
+    ) -> Result<Synced, Failure> {
+        let rules = Rules {
+            wanted: self.wanted(),
+            policy: self.policy(),
+            local,
+            refused,
+            main: &self.syncing.main.host,
+        };
+        Ok(compose(answers, &rules)?)
+    }
+
+    /// Has the channel driver look at what is new to it; what it refused before is not asked about again.
+    fn judge(&mut self, synced: &Synced) -> Result<(), Failure> {
+        let meant: Vec<(Kind, ConfSection)> =
+            synced.sections.iter().map(|section| (section.kind, section.meaning())).collect();
+        self.refused.retain(|refused| meant.contains(refused));
+        let known = self.sections_in_place();
+        let new = changed_in(&meant, &known);
+        let asked: Vec<(Kind, &ConfSection)> = new
+            .into_iter()
+            .filter(|section| !self.refused.contains(section))
+            .map(|(kind, section)| (*kind, section))
+            .collect();
+        // Where it doesn't answer, the reload will say so.
+        let Ok(Some(verdicts)) = self.host.judge(self.syncing.settings.technology, &asked) else {
+            return Ok(());
+        };
+        let refused = asked.iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::Refused);
+        let refused: Vec<_> = refused.map(|((kind, section), _)| (*kind, (*section).clone())).collect();
+        self.refused.extend(refused);
+        Ok(())
+    }
+
+    /// What is done to each user.
+    fn policy(&self) -> Policy<'_> {
+        let Settings { policy, dialplan, .. } = &*self.syncing.all;
+        Policy { settings: policy, context: dialplan.as_ref().map(|dialplan| dialplan.context.as_str()) }
+    }
+
+    /// Lets everybody see what became of each option.
+    fn show(&mut self, sections: Vec<Tailored>) {
+        let masked: Vec<Tailored> = sections.into_iter().map(Tailored::masked).collect();
+        if *self.status.sections != *masked {
+            self.status.sections = Arc::from(masked);
+        }
+    }
+
+    fn note_left_out(&mut self, synced: &Synced) {
+        let left_out: Vec<LeftOut> = synced
+            .left_out
+            .iter()
+            .map(|user| LeftOut { name: user.name.clone(), reason: user.reason.to_string() })
+            .collect();
+        if left_out == self.status.left_out {
+            return;
+        }
+        self.status.left_out = left_out;
+        if let Some(LeftOut { name, reason }) = self.status.left_out.first() {
+            let count = counted(self.status.left_out.len(), "user");
+            let text = format!("{count} left out, {name} the first: {reason}. See 'synch show users'.");
+            self.host.log(Level::Warning, &text);
+        }
+    }
+
+    /// Tells who would go, before somebody carries it out.
+    fn note_held(&self, staying: &[User]) {
+        let goes = |user: &&User| !staying.iter().any(|other| other.name == user.name);
+        let going = self.status.users.iter().filter(goes).map(|user| user.name.as_str());
+        let named: Vec<&str> = going.take(NAMED).collect();
+        let dots = if self.status.held_removal > named.len() { ", …" } else { "" };
+        let text = format!("Held: these users would be taken away: {}{dots}", named.join(", "));
+        self.host.log(Level::Warning, &text);
+    }
+}

@@ -1,0 +1,158 @@
+//! The watch worker: hears from the main itself that it has reloaded, so that a change is here in seconds.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use super::{
+    debounce::Debounce,
+    event::{Event, Teller},
+    lookup::{Address, cut},
+    worker::{Role, Stop, Stopped, Worker},
+};
+use crate::{
+    ami::{Frame, Hangup, Link, LinkError},
+    settings::{Main, Settings},
+};
+
+/// A main that says nothing for this long is asked whether it is still there.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Bound of one such question, and of connecting.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How soon a lost connection is made anew.
+const AGAIN: Duration = Duration::from_secs(5);
+/// How soon it is looked whether the account may read events now.
+const RIGHTS_AGAIN: Duration = Duration::from_secs(60);
+
+/// Modules whose reload may change what is synced, without their ending; `All` is `core reload`.
+const MODULES: [&str; 8] = [
+    "all",
+    "res_pjsip",
+    "chan_sip",
+    "chan_pjsip",
+    "app_voicemail",
+    "pbx_config",
+    "res_pjsip_config_wizard",
+    "extconfig",
+];
+
+/// What the worker needs.
+pub(super) struct Watching {
+    main: Main,
+    address: Address,
+    teller: Teller,
+    hangup: Hangup,
+}
+
+impl Watching {
+    /// For the main of these settings.
+    pub(super) fn new(settings: &Settings, address: Address, teller: Teller) -> Self {
+        Self { main: settings.main.clone(), address, teller, hangup: Hangup::new() }
+    }
+
+    /// Starts the worker.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+        let interrupt = cut(&self.hangup, &self.address);
+        let panicked = self.teller.panicked("watch");
+        Worker::start(role, interrupt, panicked, move |stop| {
+            // It only ever returns to stop.
+            let Err(Stopped) = self.run(stop);
+        })
+    }
+
+    fn run(&self, stop: &Stop) -> Result<Infallible, Stopped> {
+        let mut first = true;
+        loop {
+            let pause = match self.address.get(Instant::now() + ANSWER) {
+                Err(problem) => {
+                    self.tell(format!("not heard: {problem}"));
+                    AGAIN
+                }
+                Ok(address) => match self.listen(address, &mut first) {
+                    Err(LinkError::Stopped) => return Err(Stopped),
+                    // The probe tells of a main that is away.
+                    Err(error) => {
+                        self.tell(format!("not heard: {error}"));
+                        AGAIN
+                    }
+                    Ok(()) => AGAIN,
+                },
+            };
+            if stop.wait_until(Instant::now() + pause) {
+                return Err(Stopped);
+            }
+        }
+    }
+
+    /// Over one connection, as long as it lasts and the account may read events.
+    fn listen(&self, address: SocketAddr, first: &mut bool) -> Result<(), LinkError> {
+        let mut link = Link::for_events(address, &self.main, &self.hangup);
+        link.ping(Instant::now() + ANSWER)?;
+        if !link.may_read_events() {
+            self.tell("not readable: 'read = system' of the account on the main is missing".to_owned());
+            // Or the main is still starting, and tells when it is done.
+            if link.next_event(Instant::now() + RIGHTS_AGAIN)?.is_none() {
+                link.close();
+                return Ok(());
+            }
+        }
+        self.tell("heard".to_owned());
+        let mut debounce = Debounce::default();
+        if !std::mem::take(first) {
+            // Whatever happened before the connection was made was not heard.
+            debounce.note(Instant::now());
+        }
+        let mut silent_until = Instant::now() + SILENCE;
+        loop {
+            let deadline = debounce.due().map_or(silent_until, |due| due.min(silent_until));
+            if let Some(frame) = link.next_event(deadline)? {
+                silent_until = Instant::now() + SILENCE;
+                if matters(&frame) {
+                    debounce.note(Instant::now());
+                }
+            }
+            if debounce.take(Instant::now()) {
+                self.teller.tell(Event::MainReloaded);
+            }
+            if Instant::now() >= silent_until {
+                link.ping(Instant::now() + ANSWER)?;
+                silent_until = Instant::now() + SILENCE;
+            }
+        }
+    }
+
+    fn tell(&self, state: String) {
+        self.teller.tell(Event::Watch(state));
+    }
+}
+
+/// Whether an event tells of something that is synced.
+fn matters(event: &Frame) -> bool {
+    if event.get("Event") != Some(b"Reload") {
+        return false;
+    }
+    let module = String::from_utf8_lossy(event.get("Module").unwrap_or_default()).to_ascii_lowercase();
+    MODULES.contains(&module.strip_suffix(".so").unwrap_or(&module))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_of_the_logger_does_not_matter() {
+        let event = |text: &str| Frame::new(text.replace('\n', "\r\n").into_bytes());
+        for (module, expected) in
+            [("All", true), ("res_pjsip.so", true), ("chan_sip", true), ("logger", false)]
+        {
+            assert_eq!(matters(&event(&format!("Event: Reload\nModule: {module}\nStatus: 0\n"))), expected);
+        }
+        assert!(!matters(&event("Event: FullyBooted\nModule: All\n")));
+    }
+}

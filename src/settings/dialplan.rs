@@ -1,0 +1,136 @@
+//! `[dialplan]` and `[voicemail]`: what the users of this site can dial, and their mailboxes.
+
+use std::fmt;
+
+use super::Technology;
+
+/// `[dialplan]`: what is made of the users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialplan {
+    /// Where the synced users dial.
+    pub context: String,
+    /// Seconds that a phone rings.
+    pub ring_time: u32,
+    /// To the main, for the users of other sites.
+    pub main_trunk: Option<Trunk>,
+    /// To the public network, from this site.
+    pub local_trunk: Option<Trunk>,
+    /// The site's own number, shown by what leaves over the local trunk.
+    pub caller_id: Option<String>,
+    /// Numbers that go out over the local trunk before anything else is looked at.
+    pub emergency: Vec<String>,
+    /// Contexts of the administrator's own that the users reach besides.
+    pub outside: Outside,
+    /// Sound played where nobody can be reached; none: the refusal is signalled.
+    pub refusal: Option<String>,
+    /// Variable of a user on the main that holds the public number.
+    pub public_key: String,
+    /// Contexts that are taken from the main.
+    pub contexts: Contexts,
+}
+
+impl Dialplan {
+    /// The usual name of that variable.
+    pub const PUBLIC_KEY: &'static str = "PUBLIC_NUMBER";
+}
+
+/// The administrator's own contexts, by the system that serves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// Whoever serves.
+    pub always: Vec<String>,
+    /// Only while the main serves.
+    pub normal: Vec<String>,
+    /// Only while the branch serves.
+    pub failover: Vec<String>,
+}
+
+/// Which contexts are taken from the main, and what may be in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contexts {
+    /// Names or regular expressions; none: no context is taken.
+    pub chosen: Vec<String>,
+    /// The file on the main.
+    pub file: String,
+    /// Applications besides those that are harmless.
+    pub applications: Vec<String>,
+    /// Functions besides those that are harmless.
+    pub functions: Vec<String>,
+}
+
+/// A way out, as `Dial` takes it: the name of an endpoint, or a dial string with `${EXTEN}` in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk(String);
+
+/// Stands for the number in a dial string.
+const NUMBER: &str = "${EXTEN}";
+
+impl Trunk {
+    /// Takes what `res_synch.conf` says; none where it can't be dialled.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let rest = text.replace(NUMBER, "0");
+        let whole = rest != text && rest.contains('/');
+        let known =
+            |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c) || (whole && "/@&:+".contains(c));
+        let fits = !rest.is_empty() && rest.chars().all(known) && (whole || rest == text);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// How `Dial` reaches a number over it.
+    #[must_use]
+    pub fn dial(&self, technology: Technology, number: &str) -> String {
+        if self.0.contains(NUMBER) {
+            return self.0.replace(NUMBER, number);
+        }
+        match technology {
+            Technology::Pjsip => format!("PJSIP/{number}@{}", self.0),
+            Technology::Sip => format!("SIP/{}/{number}", self.0),
+        }
+    }
+
+    /// The device whose state tells whether it is there; none for a dial string of the administrator's own.
+    #[must_use]
+    pub fn device(&self, technology: Technology) -> Option<String> {
+        let driver = match technology {
+            Technology::Pjsip => "PJSIP",
+            Technology::Sip => "SIP",
+        };
+        (!self.0.contains(NUMBER)).then(|| format!("{driver}/{}", self.0))
+    }
+}
+
+impl fmt::Display for Trunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `[voicemail]`: the boxes of this site's users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voicemail {
+    /// The file on the main.
+    pub file: String,
+    /// File name in Asterisk's configuration folder.
+    pub output: String,
+    /// Options of a box that are taken besides the usual ones.
+    pub options: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_is_a_name_or_a_dial_string() {
+        let dial = |text: &str, technology| Trunk::new(text).map(|trunk| trunk.dial(technology, "112"));
+        assert_eq!(dial("gateway", Technology::Pjsip).as_deref(), Some("PJSIP/112@gateway"));
+        assert_eq!(dial("gateway", Technology::Sip).as_deref(), Some("SIP/gateway/112"));
+        assert_eq!(dial("DAHDI/g1/${EXTEN}", Technology::Pjsip).as_deref(), Some("DAHDI/g1/112"));
+        for bad in
+            ["", "PJSIP/gateway", "a,b", "a b", "${EXTEN}", "DAHDI/${SHELL(x)}/${EXTEN}", "a/${EXTEN},30"]
+        {
+            assert_eq!(Trunk::new(bad), None, "{bad}");
+        }
+    }
+}

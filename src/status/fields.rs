@@ -1,0 +1,90 @@
+//! The state as flat keys: for the CLI, for scripts and for AMI.
+
+use super::Snapshot;
+
+/// A value of the status: scripts get numbers as numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// A count.
+    Number(u64),
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Text(text) => f.pad(text),
+            Value::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+/// The status as flat keys. They never change name: scripts and AMI clients rely on them.
+#[must_use]
+pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
+    let Snapshot { monitor, sync, service, dns, .. } = snapshot;
+    let text = |text: &str| Value::Text(text.to_owned());
+    let count = |count: usize| Value::Number(count as u64);
+    let number = |number: Option<u64>| number.map_or(Value::Text(String::new()), Value::Number);
+    let address = snapshot.target_address().map_or_else(String::new, |address| address.to_string());
+    let counters = dns.counters.counts();
+    vec![
+        ("Timestamp", Value::Text(now)),
+        ("Monitor", text(monitor.state.word())),
+        ("Sync", text(sync.state.word())),
+        ("Service", text(service.state.word())),
+        ("Mode", text(service.mode.word())),
+        ("MonitorReason", text(&monitor.reason)),
+        ("SyncReason", text(&sync.reason)),
+        ("ServiceReason", text(&service.reason)),
+        ("LastProbe", text(&monitor.last_probe)),
+        ("LastProbeMs", number(monitor.last_answer_ms)),
+        ("Users", count(sync.users.len())),
+        ("UsersLeftOut", count(sync.left_out.len())),
+        ("Mailboxes", count(sync.boxes.len())),
+        ("MailboxesReason", text(&sync.boxes_problem)),
+        ("Directory", count(sync.directory.len())),
+        ("SyncVersion", number(sync.version)),
+        ("HeldVersion", number(sync.held)),
+        ("LastSync", text(&sync.last_sync)),
+        ("Syncs", Value::Number(sync.ended)),
+        ("MainEvents", text(&snapshot.watch)),
+        ("Dialplan", text(&snapshot.dialplan)),
+        ("Dns", text(&dns.state)),
+        ("DnsTarget", Value::Text(address)),
+        ("DnsAnswered", Value::Number(counters.own)),
+        ("DnsRelayed", Value::Number(counters.relayed)),
+        ("DnsRelayFailed", Value::Number(counters.relay_failures)),
+        ("DnsRefused", Value::Number(counters.refused)),
+        ("Restarts", Value::Number(u64::from(snapshot.restarts))),
+        ("Version", text(env!("CARGO_PKG_VERSION"))),
+    ]
+}
+
+/// `Label : value` lines.
+#[must_use]
+pub fn text(snapshot: &Snapshot, now: String) -> String {
+    let mut text = String::new();
+    for (label, value) in fields(snapshot, now) {
+        let value = if value == Value::Text(String::new()) { Value::Text("-".to_owned()) } else { value };
+        text.push_str(&format!("{label:<15}: {value}\n"));
+    }
+    text
+}
+
+/// What the monitoring socket of the original answered, and more: a list with one object.
+#[must_use]
+pub fn json(snapshot: &Snapshot, now: String) -> String {
+    let fields: Vec<String> = fields(snapshot, now)
+        .into_iter()
+        .map(|(key, value)| {
+            let value = match value {
+                Value::Text(text) => serde_json::Value::from(text),
+                Value::Number(number) => serde_json::Value::from(number),
+            };
+            format!("\"{key}\":{value}")
+        })
+        .collect();
+    format!("[{{{}}}]\n", fields.join(","))
+}

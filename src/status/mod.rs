@@ -1,0 +1,226 @@
+//! One snapshot of everything that synch knows, and its text for the CLI, scripts and AMI. Pure.
+//!
+//! The engine publishes a new snapshot at every change; Asterisk's threads only ever read the newest.
+//!
+//! - `fields`: the state as flat keys
+//! - `lists`: users, versions, history, directory, contexts
+//! - `diff`: what differs between two versions
+//! - `user`: all that is known of one user
+
+mod diff;
+mod fields;
+mod lists;
+mod user;
+
+pub use diff::diff;
+pub use fields::{Value, fields, json, text};
+pub use lists::{contexts, directory, history, people, users, versions};
+pub use user::{device_of, user};
+
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
+
+use crate::{
+    dialplan::Context,
+    directory::Directory,
+    dns::Counters,
+    settings::{Settings, Technology},
+    state::{Mode, MonitorState, ServiceState, SyncState, Target},
+    sync::{Diff, Tailored, User},
+};
+
+/// What `Dialplan` says where all is well.
+pub const IN_FORCE: &str = "in force";
+
+/// Everything that can be shown. Times are local, `yyyyMMddHHmmss`; empty where it has not happened yet.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Number of the last operator's command that the engine has taken in.
+    pub handled: u64,
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    /// The probe's side.
+    pub monitor: MonitorStatus,
+    /// The sync's side.
+    pub sync: Arc<SyncStatus>,
+    /// Which system serves the phones, and why.
+    pub service: ServiceStatus,
+    /// The DNS server's side.
+    pub dns: DnsStatus,
+    /// Whether the main's own events are heard.
+    pub watch: String,
+    /// Whether our contexts are in force, or why not.
+    pub dialplan: String,
+    /// State changes, newest last.
+    pub history: Arc<[HistoryEntry]>,
+    /// How often a worker of ours had to be started again after a panic.
+    pub restarts: u32,
+}
+
+/// What the probe found.
+#[derive(Clone, Debug)]
+pub struct MonitorStatus {
+    /// The state.
+    pub state: MonitorState,
+    /// Why.
+    pub reason: String,
+    /// When the last probe ended.
+    pub last_probe: String,
+    /// How long it took, in milliseconds, where the main answered.
+    pub last_answer_ms: Option<u64>,
+}
+
+/// What the sync has.
+#[derive(Clone, Debug)]
+pub struct SyncStatus {
+    /// The state.
+    pub state: SyncState,
+    /// Why.
+    pub reason: String,
+    /// Users in the file that is in force.
+    pub users: Vec<User>,
+    /// Everybody on the main, as last read.
+    pub directory: Arc<Directory>,
+    /// What became of each option of each user, passwords masked; empty until a sync has ended.
+    pub sections: Arc<[Tailored]>,
+    /// Why the mailboxes are not those of the main; empty where they are.
+    pub boxes_problem: String,
+    /// Mailboxes of the users by number, as `VoiceMail` takes them.
+    pub boxes: Arc<BTreeMap<String, String>>,
+    /// Contexts taken from the main.
+    pub contexts: Arc<[Context]>,
+    /// What of the contexts of the main was not taken, each with its reason.
+    pub contexts_left_out: Vec<String>,
+    /// Users of this site that the last sync could not take.
+    pub left_out: Vec<LeftOut>,
+    /// Versions kept, oldest first.
+    pub versions: Vec<Version>,
+    /// The version in force, where it is one of those kept.
+    pub version: Option<u64>,
+    /// The version that the operator holds, until `synch sync`.
+    pub held: Option<u64>,
+    /// When the last sync succeeded.
+    pub last_sync: String,
+    /// Syncs that have ended, well or not.
+    pub ended: u64,
+    /// How many users the sync that is held would take away; 0 where none is held.
+    pub held_removal: usize,
+}
+
+impl SyncStatus {
+    /// What is known before the first sync has ended.
+    #[must_use]
+    pub fn before_the_first(enabled: bool) -> Self {
+        let reason = if enabled { "no sync has ended yet" } else { "off: [sync] enabled = no" };
+        Self {
+            state: SyncState::Init,
+            reason: reason.to_owned(),
+            users: Vec::new(),
+            directory: Arc::default(),
+            boxes: Arc::default(),
+            sections: Arc::from([]),
+            boxes_problem: String::new(),
+            contexts: Arc::from([]),
+            contexts_left_out: Vec::new(),
+            left_out: Vec::new(),
+            versions: Vec::new(),
+            version: None,
+            held: None,
+            last_sync: String::new(),
+            ended: 0,
+            held_removal: 0,
+        }
+    }
+
+    /// The user of this site that is reached by this number.
+    #[must_use]
+    pub fn user(&self, number: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.number.as_deref() == Some(number))
+    }
+}
+
+impl Snapshot {
+    /// The address that the phones' name has now; none where DNS is off.
+    #[must_use]
+    pub fn target_address(&self) -> Option<Ipv4Addr> {
+        let dns = self.settings.dns.as_ref()?;
+        Some(match self.service.target {
+            Target::Main => dns.target_normal,
+            Target::Branch => dns.target_failover,
+        })
+    }
+
+    /// Channel driver of the users.
+    #[must_use]
+    pub fn technology(&self) -> Technology {
+        self.settings.sync.as_ref().map_or(Technology::Pjsip, |sync| sync.technology)
+    }
+}
+
+/// A user of this site that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Name of the account, printable.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A kept version of the synced file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Its number.
+    pub number: u64,
+    /// When it was made.
+    pub time: String,
+    /// Users in it.
+    pub users: usize,
+    /// The version before it, and what has changed since then; none where one of the two could not be read, and for the
+    /// first of all.
+    pub since: Option<(u64, Arc<Diff>)>,
+}
+
+/// Which system serves the phones.
+#[derive(Clone, Debug)]
+pub struct ServiceStatus {
+    /// The state.
+    pub state: ServiceState,
+    /// Why.
+    pub reason: String,
+    /// Who decides.
+    pub mode: Mode,
+    /// The system that the DNS names.
+    pub target: Target,
+}
+
+/// How the DNS server does.
+#[derive(Clone, Debug)]
+pub struct DnsStatus {
+    /// Where it listens, or why it doesn't.
+    pub state: String,
+    /// What it answered so far.
+    pub counters: Arc<Counters>,
+}
+
+/// One change of a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// When.
+    pub time: String,
+    /// Of what: Monitor, Sync, Service or Mode.
+    pub subject: &'static str,
+    /// State before.
+    pub old: &'static str,
+    /// State after.
+    pub new: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
+/// `1 user`, `2 users`.
+#[must_use]
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,75 @@
+use super::*;
+use crate::settings::{self, ConfSection, ConfVariable};
+
+pub(crate) fn snapshot() -> Snapshot {
+    let variable = |(key, value): (&str, &str)| ConfVariable { key: key.into(), value: value.into() };
+    let section = |name: &str, variables: &[(&str, &str)]| ConfSection {
+        name: name.to_owned(),
+        variables: variables.iter().copied().map(variable).collect(),
+    };
+    let main = section("main", &[("host", "10.0.0.254"), ("username", "synch"), ("secret", "canary")]);
+    let off = |name| section(name, &[("enabled", "no")]);
+    let settings = settings::read(&[main, off("sync"), off("dns")]).unwrap();
+    let mut sync = SyncStatus::before_the_first(true);
+    sync.users = ["1001", "1002"].map(|name| User::new(name, &format!("\"Zoë; \\\" <{name}>"))).to_vec();
+    sync.left_out = vec![LeftOut { name: "1003".to_owned(), reason: "it names no aor".to_owned() }];
+    sync.versions = vec![Version { number: 7, time: "20260102030405".to_owned(), users: 2, since: None }];
+    sync.version = Some(7);
+    Snapshot {
+        handled: 0,
+        settings: Arc::new(settings),
+        monitor: MonitorStatus {
+            state: MonitorState::Stable,
+            reason: "the main answers".to_owned(),
+            last_probe: String::new(),
+            last_answer_ms: Some(3),
+        },
+        sync: Arc::new(sync),
+        service: ServiceStatus {
+            state: ServiceState::Normal,
+            reason: "say \"why\"".to_owned(),
+            mode: Mode::Auto,
+            target: Target::Main,
+        },
+        dns: DnsStatus { state: "off".to_owned(), counters: Arc::default() },
+        watch: "heard".to_owned(),
+        dialplan: "in force".to_owned(),
+        history: Arc::new([]),
+        restarts: 0,
+    }
+}
+
+#[test]
+fn scripts_of_the_old_socket_find_what_they_look_for_where_they_look() {
+    let text = json(&snapshot(), "20190522181925".to_owned());
+    let old = r#"[{"Timestamp":"20190522181925","Monitor":"Stable","Sync":"Init","Service":"Normal","#;
+    assert!(text.starts_with(old), "{text}");
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value[0]["ServiceReason"], "say \"why\"");
+    assert_eq!((value[0]["Users"].as_u64(), value[0]["LastProbeMs"].as_u64()), (Some(2), Some(3)));
+    assert_eq!(value[0]["HeldVersion"], "");
+}
+
+#[test]
+fn every_line_of_the_text_is_a_label_and_a_value_and_none_is_the_secret() {
+    let text = text(&snapshot(), "20190522181925".to_owned());
+    assert!(
+        text.lines().all(|line| line.split_once(": ").is_some_and(|(_, value)| !value.is_empty())),
+        "{text}"
+    );
+    assert!(text.contains("Monitor        : Stable\n") && !text.contains("canary"));
+}
+
+#[test]
+fn users_are_found_by_name_and_caller_id_and_those_left_out_are_told() {
+    let sync = snapshot().sync;
+    let shown = |like: &str| users(&sync, Some(&regex::Regex::new(like).unwrap()));
+    assert!(shown("^1001$").contains("1 of 2 users") && !shown("^1001$").contains("<1002>"));
+    assert!(shown("Zoë").contains("2 of 2 users"));
+    assert!(users(&sync, None).ends_with("left out: 1003: it names no aor\n"));
+}
+
+#[test]
+fn the_version_in_force_is_marked() {
+    assert!(versions(&snapshot().sync).contains("*       7 20260102030405        2\n1 version\n"));
+}

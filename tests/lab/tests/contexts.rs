@@ -1,0 +1,109 @@
+//! Contexts of the main on the branch: the chosen ones, and of them what may run.
+
+use lab::wait::{GENEROUS, until_ok};
+use lab::{Error, Result, Site, Version};
+
+lab::on_22_and_16!(
+    chosen_contexts_are_taken_and_what_may_not_run_is_told,
+    a_changed_context_is_here_after_a_sync_and_gone_with_the_main_after_it_is_not_chosen,
+    contexts_are_there_after_a_restart_without_the_main,
+    a_context_of_the_branchs_own_stays_its_own,
+);
+
+const ON_MAIN: &str = "
+[site-door]
+exten => 800,1,Answer()
+exten => 800,n(open),SendDTMF(9)
+ same => n,System(touch /tmp/synch-was-here)
+ same => n,Hangup()
+include => site-more
+
+[site-more]
+exten => 801,1,Set(X=${SHELL(touch /tmp/synch-was-here)})
+exten => 802,1,Goto(site-door,800,1)
+
+[other]
+exten => 900,1,Answer()
+";
+
+/// A site that takes contexts of the main: those that are chosen, as users of the branch reach them.
+fn taking(version: Version, chosen: &str) -> Result<Site> {
+    let site = Site::with_dialplan(version)?;
+    let conf = site.main.read_conf("extensions.conf")?;
+    site.main.write_conf("extensions.conf", &format!("{conf}{ON_MAIN}"))?;
+    let outside = "outside = from-branch\n";
+    let more = format!("outside = from-branch,site-door\ncontexts = {chosen}\n");
+    site.branch.edit_conf("res_synch.conf", outside, &more)?;
+    Ok(site)
+}
+
+fn wait_left_out(site: &Site, text: &str) -> Result {
+    until_ok(&format!("'{text}' to be told"), GENEROUS, || {
+        let shown = site.branch.rx("synch show contexts")?;
+        if shown.contains(text) { Ok(()) } else { Err(Error::new(shown)) }
+    })
+}
+
+fn chosen_contexts_are_taken_and_what_may_not_run_is_told(version: Version) -> Result {
+    let mut site = taking(version, "^site-")?;
+    site.start()?;
+    site.wait_status("Sync", "Synced")?;
+    site.branch.wait_context("site-door", "800", true)?;
+    site.branch.wait_context("site-more", "802", true)?;
+    let shown = site.branch.rx("dialplan show site-door")?;
+    assert!(shown.contains("[res_synch]") && shown.contains("Answer"), "{shown}");
+    assert!(!shown.contains("System") && shown.contains("[open]"), "{shown}");
+    assert!(!site.branch.rx("dialplan show site-more")?.contains("SHELL"));
+    assert!(!site.branch.contexts()?.contains("other"));
+    wait_left_out(&site, "application System is not on the list; [dialplan] allow_applications takes it")?;
+    wait_left_out(&site, "SHELL")?;
+
+    // The administrator's own word.
+    site.branch.edit_conf("res_synch.conf", "contexts = ", "allow_applications = System\ncontexts = ")?;
+    site.branch.reload_module()?;
+    site.branch.wait_context("site-door", "System(touch", true)
+}
+
+fn a_changed_context_is_here_after_a_sync_and_gone_with_the_main_after_it_is_not_chosen(
+    version: Version,
+) -> Result {
+    let mut site = taking(version, "site-door,site-more")?;
+    site.start()?;
+    site.branch.wait_context("site-door", "800", true)?;
+    site.main.edit_conf("extensions.conf", "SendDTMF(9)", "Wait(1)")?;
+    site.sync()?;
+    site.branch.wait_context("site-door", "Wait(1)", true)?;
+    site.branch.edit_conf("res_synch.conf", "contexts = site-door,site-more", "contexts = site-more")?;
+    site.branch.reload_module()?;
+    until_ok("site-door to be gone", GENEROUS, || match site.branch.contexts()?.contains("site-door") {
+        true => Err(Error::new("it is there")),
+        false => Ok(()),
+    })?;
+    assert!(site.branch.contexts()?.contains("site-more"));
+    Ok(())
+}
+
+fn contexts_are_there_after_a_restart_without_the_main(version: Version) -> Result {
+    let mut site = taking(version, "site-door,site-more")?;
+    site.start()?;
+    site.branch.wait_context("site-door", "800", true)?;
+    site.wait_status("Sync", "Synced")?;
+    let before = site.branch.rx("dialplan show site-door")?;
+    site.kill_main()?;
+    site.branch.stop()?;
+    site.branch.start()?;
+    site.branch.wait_context("site-door", "800", true)?;
+    assert_eq!(site.branch.rx("dialplan show site-door")?, before);
+    Ok(())
+}
+
+fn a_context_of_the_branchs_own_stays_its_own(version: Version) -> Result {
+    let mut site = taking(version, "^site-")?;
+    let conf = site.branch.read_conf("extensions.conf")?;
+    site.branch.write_conf("extensions.conf", &format!("{conf}\n[site-door]\nexten => 700,1,Hangup()\n"))?;
+    site.start()?;
+    site.branch.wait_context("site-more", "802", true)?;
+    let own = site.branch.rx("dialplan show site-door")?;
+    assert!(own.contains("700") && !own.contains("800"), "{own}");
+    wait_left_out(&site, "site-door")
+}

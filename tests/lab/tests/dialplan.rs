@@ -1,0 +1,186 @@
+//! The contexts, hints and functions of the branch's own: made by the module, and gone with it.
+
+use lab::wait::{GENEROUS, until_value};
+use lab::{Result, Site, Version};
+
+lab::on_22_and_16!(
+    contexts_outlive_a_reload_of_the_dialplan,
+    nothing_is_left_after_an_unload_and_all_is_back_after_a_load,
+    a_restarted_branch_has_its_contexts_without_the_main,
+    a_restarted_branch_knows_the_other_sites_without_the_main,
+    functions_tell_states_and_users,
+    hints_follow_the_phones,
+    synced_users_dial_in_the_branchs_own_context,
+    another_name_of_the_context_is_taken_up_by_a_reload,
+    a_context_of_the_same_name_is_told_and_brings_nothing_down,
+);
+
+const CONTEXTS: [&str; 3] = ["synch-internal", "synch-users", "synch-others"];
+
+/// What the contexts hold, in an order of its own.
+fn shown(site: &Site) -> Result<Vec<String>> {
+    let text = CONTEXTS.map(|context| site.branch.rx(&format!("dialplan show {context}")));
+    let text = text.into_iter().collect::<Result<String>>()?;
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    Ok(lines)
+}
+
+fn contexts_outlive_a_reload_of_the_dialplan(version: Version) -> Result {
+    let site = Site::dialling(version)?;
+    let before = shown(&site)?;
+    assert!(before.iter().any(|line| line.contains("1003")), "{before:#?}");
+    site.branch.edit_conf("extensions.conf", "[from-branch]\n", "[from-branch]\nexten => 601,1,Echo()\n")?;
+    site.branch.rx("dialplan reload")?;
+    site.branch.wait_context("from-branch", "601", true)?;
+    assert_eq!(shown(&site)?, before);
+    Ok(())
+}
+
+fn assert_nothing_is_left(site: &Site) -> Result {
+    for command in ["dialplan show", "core show hints", "core show functions"] {
+        let shown = site.branch.rx(command)?;
+        assert!(!shown.to_lowercase().contains("synch"), "{command}: {shown}");
+    }
+    Ok(())
+}
+
+fn nothing_is_left_after_an_unload_and_all_is_back_after_a_load(version: Version) -> Result {
+    let site = Site::dialling(version)?;
+    let contexts = site.branch.contexts()?;
+    assert!(CONTEXTS.iter().all(|context| contexts.contains(*context)), "{contexts:?}");
+    for _ in 0..3 {
+        site.branch.unload_module()?;
+        assert_nothing_is_left(&site)?;
+        site.branch.load_module()?;
+        site.branch.wait_context("synch-users", "1003", true)?;
+        assert_eq!(site.branch.contexts()?, contexts);
+    }
+    Ok(())
+}
+
+fn a_restarted_branch_has_its_contexts_without_the_main(version: Version) -> Result {
+    let mut site = Site::dialling_in_an_outage(version)?;
+    site.branch.stop()?;
+    site.branch.start()?;
+    site.branch.wait_context("synch-users", "1003", true)?;
+    let mut alice = site.phone_at(&site.branch, "1001")?;
+    let mut zoe = site.phone_at(&site.branch, "1003")?;
+    alice.dial("1003")?;
+    zoe.wait_in_call(GENEROUS)?;
+    alice.wait_hears("1003", GENEROUS)?;
+    zoe.wait_hears("1001", GENEROUS)?;
+    let carrier = site.carrier()?;
+    zoe.hang_up()?;
+    alice.wait_call_ended(GENEROUS)?;
+    alice.dial("112")?;
+    carrier.wait_taken("112", GENEROUS).map(drop)
+}
+
+fn a_restarted_branch_knows_the_other_sites_without_the_main(version: Version) -> Result {
+    let mut site = Site::dialling(version)?;
+    site.wait_directory()?;
+    site.begin_outage()?;
+    site.branch.stop()?;
+    site.branch.start()?;
+    site.wait_directory()?;
+    let carrier = site.carrier()?;
+    let mut alice = site.phone_at(&site.branch, "1001")?;
+    alice.dial("2001")?;
+    carrier.wait_taken("+4930202001", GENEROUS).map(drop)
+}
+
+fn functions_tell_states_and_users(version: Version) -> Result {
+    let mut site = Site::dialling(version)?;
+    for (call, wanted) in [
+        ("SYNCH(monitor)", "Stable"),
+        ("SYNCH(sync)", "Synced"),
+        ("SYNCH(service)", "Normal"),
+        ("SYNCH(mode)", "auto"),
+        ("SYNCH(users)", "3"),
+        ("SYNCH_USER(1001,name)", "Alice"),
+        ("SYNCH_USER(1001,site)", "HeadOffice"),
+        ("SYNCH_USER(1001,voicemail)", "1001@default"),
+        ("SYNCH_USER(2001,name)", "Bob"),
+        ("SYNCH_USER(2001,site)", "DevOps"),
+        ("SYNCH_USER(9999,name)", ""),
+    ] {
+        site.branch.wait_function(call, wanted)?;
+    }
+    let name = site.branch.function("SYNCH_USER(1003,name)")?;
+    assert!(name.starts_with("Zoë"), "{name}");
+    site.begin_outage()?;
+    assert_eq!(site.branch.function("SYNCH(service)")?, "Failover");
+    assert_eq!(site.branch.function("SYNCH(monitor)")?, "Failed");
+    assert_eq!(site.branch.function("SYNCH_USER(2001,site)")?, "DevOps");
+    Ok(())
+}
+
+/// The line of `core show hints` about a user.
+fn hint(site: &Site, user: &str) -> Result<String> {
+    let hints = site.branch.rx("core show hints")?;
+    let wanted = format!("{user}@synch-users");
+    Ok(hints.lines().find(|line| line.trim_start().starts_with(&wanted)).unwrap_or("no hint").to_owned())
+}
+
+fn hints_follow_the_phones(version: Version) -> Result {
+    let site = Site::dialling_in_an_outage(version)?;
+    let wait = |user: &str, state: &str| {
+        let what = format!("the hint of {user} to be {state}");
+        until_value(&what, GENEROUS, || hint(&site, user), |line| line.contains(state)).map(drop)
+    };
+    for user in ["1001", "1002", "1003"] {
+        wait(user, &format!("{}/{user}", version.technology()))?;
+    }
+    assert_eq!(hint(&site, "2001")?, "no hint");
+    wait("1001", "State:Unavailable")?;
+    let mut alice = site.phone_at(&site.branch, "1001")?;
+    let _zoe = site.phone_at(&site.branch, "1003")?;
+    wait("1001", "State:Idle")?;
+    alice.dial("1003")?;
+    wait("1001", "State:InUse")?;
+    wait("1003", "State:InUse")?;
+    alice.hang_up()?;
+    wait("1003", "State:Idle")
+}
+
+fn synced_users_dial_in_the_branchs_own_context(version: Version) -> Result {
+    let site = Site::dialling(version)?;
+    site.branch.wait_live("1001", "synch-internal")?;
+    assert!(!site.branch.live_user("1001")?.contains("from-internal"));
+    assert!(!site.synced_file()?.contains("from-internal"));
+    Ok(())
+}
+
+fn another_name_of_the_context_is_taken_up_by_a_reload(version: Version) -> Result {
+    let site = Site::dialling(version)?;
+    site.branch.edit_conf("res_synch.conf", "[dialplan]\n", "[dialplan]\ncontext = our-phones\n")?;
+    site.branch.reload_module()?;
+    site.branch.wait_context("our-phones", "synch-users", true)?;
+    site.branch.wait_live("1001", "our-phones")?;
+    assert!(!site.branch.contexts()?.contains("synch-internal"));
+    Ok(())
+}
+
+/// An administrator who has a context of our name: his 112 must not be the one, and Asterisk must live.
+fn a_context_of_the_same_name_is_told_and_brings_nothing_down(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    let conf = site.branch.read_conf("extensions.conf")?;
+    let his = "[synch-internal]\nexten => 112,1,NoOp(his)\n same => n,NoOp(2)\n same => n,NoOp(3)\n same => n,NoOp(4)\n\
+               exten => 911/1001,1,NoOp(his)\n";
+    site.branch.write_conf("extensions.conf", &format!("{conf}\n{his}"))?;
+    site.serve()?;
+    let told = || site.status("Dialplan");
+    until_value("it to be told", GENEROUS, told, |told| told.contains("has a context synch-internal, too"))?;
+    for _ in 0..3 {
+        site.branch.wait_context("synch-internal", "Dial(", true)?;
+        let shown = site.branch.rx("dialplan show synch-internal")?;
+        assert!(!shown.contains("1. NoOp(his)") || shown.contains("CID match"), "{shown}");
+        site.branch.rx("dialplan reload")?;
+        site.branch.unload_module()?;
+        site.branch.load_module()?;
+    }
+    let report = site.branch.rx("synch doctor")?;
+    assert!(report.contains("give yours another name"), "{report}");
+    Ok(())
+}

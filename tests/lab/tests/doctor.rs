@@ -1,0 +1,58 @@
+//! `synch doctor`: one line for each thing that a branch needs, and what to do where it is missing.
+
+use lab::{Result, Site, Version};
+
+lab::on_22_and_16!(
+    a_branch_that_has_all_it_needs_is_told_so,
+    each_thing_that_is_missing_is_told_with_what_to_do,
+    an_outage_is_no_disease_of_the_branch,
+);
+
+fn a_branch_that_has_all_it_needs_is_told_so(version: Version) -> Result {
+    let site = Site::dialling(version)?;
+    let report = site.branch.rx("synch doctor")?;
+    for part in
+        ["main", "events", "files", "users", "include", "dns", "dialplan", "emergency", "trunk", "clock"]
+    {
+        assert!(report.lines().any(|line| line.starts_with(&format!("ok   {part}"))), "{part} in {report}");
+    }
+    // The carrier is not there.
+    let bad: Vec<&str> = report.lines().filter(|line| line.starts_with("BAD")).collect();
+    let trunks = bad.iter().all(|line| line.contains("trunk"));
+    assert!(trunks, "{report}");
+    assert!(!report.contains("SomePasswordHere"));
+    Ok(())
+}
+
+fn each_thing_that_is_missing_is_told_with_what_to_do(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    let including = version.including_file();
+    let include = format!("#tryinclude {}", version.synced_file());
+    site.branch.edit_conf(including, &include, "")?;
+    site.branch.edit_conf("res_synch.conf", "outside = from-branch", "outside = nowhere-at-all")?;
+    site.branch.edit_conf("res_synch.conf", "local_trunk = local-trunk", "local_trunk = no-such-trunk")?;
+    site.main.edit_conf("manager.conf", "read = system", "read =")?;
+    site.start()?;
+    site.wait_unsynced("no user is live")?;
+    let report = site.branch.rx("synch doctor")?;
+    for (level, text) in [
+        ("BAD", format!("{including} does not include {}: add the line '{include}'", version.synced_file())),
+        ("BAD", "there is no context nowhere-at-all".to_owned()),
+        ("BAD", "local_trunk no-such-trunk can't be reached".to_owned()),
+        ("WARN", "'read = system' in manager.conf on the main".to_owned()),
+    ] {
+        let told = report.lines().any(|line| line.starts_with(level) && line.contains(&text));
+        assert!(told, "{level} {text} in {report}");
+    }
+    Ok(())
+}
+
+fn an_outage_is_no_disease_of_the_branch(version: Version) -> Result {
+    let site = Site::dialling_in_an_outage(version)?;
+    let report = site.branch.rx("synch doctor")?;
+    let bad: Vec<&str> = report.lines().filter(|line| line.starts_with("BAD")).collect();
+    assert!(bad.iter().all(|line| line.contains(" main ") || line.contains("trunk")), "{report}");
+    assert!(bad.iter().any(|line| line.contains("cannot connect")), "{report}");
+    assert!(report.lines().any(|line| line.starts_with("ok   dns")), "{report}");
+    Ok(())
+}
