@@ -12,8 +12,8 @@ mod asterisk {
 
     /// What of Asterisk the module uses. A name that isn't here can't be called.
     const FUNCTIONS: &str = "ast_(cli|cli_unregister|cli_allow_at_shutdown|cli_completion_add|log|free_ptr|get_version|get_version_num|strftime|localtime|db_(put|get_allocated|del)\
-        |context_(find|find_or_create|destroy|add_include2|add_ignorepat2|add_switch2)|get_context_registrar\
-        |(rdlock|wrlock|unlock)_contexts?|walk_context_extensions|get_extension_registrar|merge_contexts_and_delete|add_extension2_nolock|exists_extension|explicit_goto\
+        |context_(find|find_or_create|add_include2|add_ignorepat2|add_switch2)|get_context_registrar\
+        |(rdlock|unlock)_contexts?|walk_context(s|_extensions)|get_extension_registrar|merge_contexts_and_delete|add_extension2_nolock|exists_extension|explicit_goto\
         |hashtab_(compare_contexts|hash_contexts|resize_java|newsize_java|destroy)|(un)?register_switch\
         |sorcery_(retrieve_by_module_name|retrieve_by_id|alloc|objectset_apply|diff)|variables_destroy\
         |custom_function_(unregister|find)|func_read|device_state\

@@ -2,7 +2,8 @@
 
 use std::{
     ffi::{CStr, CString, c_int},
-    ptr,
+    ptr, thread,
+    time::{Duration, Instant},
 };
 
 use super::{sys, text};
@@ -14,43 +15,59 @@ use crate::{
 /// Under which Asterisk knows what is ours. It keeps the pointer; the image stays mapped (`-z nodelete`).
 const REGISTRAR: &CStr = c"res_synch";
 
-/// Name of our switch: `asterisk::directory`.
+/// Name of our switch: `asterisk::switch`.
 pub(super) const SWITCH: &CStr = c"Synch";
 
 /// The first size of the table of contexts; it grows by itself.
 const BUCKETS: c_int = 17;
+
+/// No merge for so long, and whoever did the last one has looked at its includes, even with thousands of contexts.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// Where Asterisk's dialplan never becomes quiet, ours goes in all the same.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Puts these contexts in the place of all that we had, in one step: a call sees the old dialplan or the new one.
 ///
 /// # Errors
 /// Asterisk had no memory, or did not take something; then everything is as it was before.
 pub(super) fn replace(contexts: &[Context]) -> Result<(), HostError> {
-    let _locked = Locked::new();
     let mut draft = Draft::new()?;
     for context in contexts {
         draft.add(context)?;
     }
+    wait_for_quiet();
     draft.merge();
     Ok(())
 }
 
-/// Asterisk's whole dialplan, for us alone. A hint is known to all as soon as it is added, and a merge of somebody else
-/// that met one of a draft would lock the two in the other order and stand still for ever. The lock counts how
-/// often it is taken, so the merge can take it again.
-struct Locked;
-
-impl Locked {
-    fn new() -> Self {
-        // SAFETY: takes a lock of Asterisk's; given back when dropped, on the same thread.
-        unsafe { sys::ast_wrlock_contexts() };
-        Self
+/// Waits until nobody else has just merged. pbx_config and pbx_ael walk all contexts after their merge without a lock, to
+/// verify includes, and a merge of ours frees the very contexts they walk: Asterisk then crashes. What is left is the
+/// instant between the last look and the merge.
+///
+/// Not with Asterisk's lock of all contexts held over our own merge: a merge takes another one first, which is Asterisk's
+/// alone, and we would take the two in the other order.
+fn wait_for_quiet() {
+    let until = Instant::now() + PATIENCE;
+    let mut before = first_context();
+    loop {
+        thread::sleep(QUIET);
+        let now = first_context();
+        if now == before || Instant::now() > until {
+            return;
+        }
+        before = now;
     }
 }
 
-impl Drop for Locked {
-    fn drop(&mut self) {
-        // SAFETY: it was taken by `new` on this thread.
-        unsafe { sys::ast_unlock_contexts() };
+/// Address of the first of all contexts: each merge makes all of them anew.
+fn first_context() -> usize {
+    // SAFETY: the lock waits for a merge that is under way; the address is only compared.
+    unsafe {
+        sys::ast_rdlock_contexts();
+        let first = sys::ast_walk_contexts(ptr::null_mut());
+        sys::ast_unlock_contexts();
+        first.addr()
     }
 }
 
