@@ -170,8 +170,13 @@ fn a_context_of_the_same_name_is_told_and_brings_nothing_down(version: Version) 
                exten => 911/1001,1,NoOp(his)\n";
     site.branch.write_conf("extensions.conf", &format!("{conf}\n{his}"))?;
     site.serve()?;
-    let told = || site.status("Dialplan");
-    until_value("it to be told", GENEROUS, told, |told| told.contains("has a context synch-internal, too"))?;
+    let wait_told = || {
+        let told = || site.status("Dialplan");
+        until_value("it to be told", GENEROUS, told, |told| {
+            told.contains("has a context synch-internal, too")
+        })
+    };
+    wait_told()?;
     for _ in 0..3 {
         site.branch.wait_context("synch-internal", "Dial(", true)?;
         let shown = site.branch.rx("dialplan show synch-internal")?;
@@ -180,6 +185,7 @@ fn a_context_of_the_same_name_is_told_and_brings_nothing_down(version: Version) 
         site.branch.unload_module()?;
         site.branch.load_module()?;
     }
+    wait_told()?;
     let report = site.branch.rx("synch doctor")?;
     assert!(report.contains("give yours another name"), "{report}");
     Ok(())
