@@ -43,11 +43,15 @@ impl Dialling {
         Ok((Self { wanted, wake }, worker))
     }
 
+    /// Whether these contexts are the ones that were wanted last.
+    pub(super) fn wants(&self, contexts: &[Context]) -> bool {
+        **self.wanted.lock() == contexts
+    }
+
     /// Wants these contexts, and no others.
     pub(super) fn want(&self, contexts: Vec<Context>) {
-        let mut wanted = self.wanted.lock();
-        if **wanted != contexts {
-            *wanted = Arc::new(contexts);
+        if !self.wants(&contexts) {
+            *self.wanted.lock() = Arc::new(contexts);
             // Full: it is woken already.
             let _ = self.wake.try_send(());
         }
@@ -75,8 +79,9 @@ impl Body {
                     let name = &context.name;
                     format!("extensions.conf has a context {name}, too: give yours another name")
                 });
-                self.teller.tell(Event::Dialplan(result.or(shared)));
                 in_force = wanted;
+                let newest = Arc::ptr_eq(&in_force, &self.wanted.lock());
+                self.teller.tell(Event::Dialplan { problem: result.or(shared), newest });
             }
             if stop.or_receive(&self.woken, Instant::now() + LOOK_AROUND).is_err() {
                 return;

@@ -26,8 +26,13 @@ pub(super) enum Event {
     MainReloaded,
     /// Whether the main's own events are heard.
     Watch(String),
-    /// The dialplan is in force; or what is wrong with it.
-    Dialplan(Option<String>),
+    /// Contexts came into force.
+    Dialplan {
+        /// What is wrong with them, where something is.
+        problem: Option<String>,
+        /// Whether nothing else is wanted meanwhile.
+        newest: bool,
+    },
     /// A worker panicked and will be run again.
     Panicked(&'static str),
 }

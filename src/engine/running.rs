@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     control::{Command, Numbered},
-    dialplan,
+    dialplan::{self, Context},
     failover::{Failover, ServiceChange},
     host::Level,
     probe::{Monitor, Outcome},
@@ -84,7 +84,9 @@ impl Running {
             let text = format!("No thread for synch could be made: {error}; tried again in {again} s.");
             self.log(Level::Error, &text);
         }
-        self.dial();
+        let contexts = self.contexts();
+        self.snapshot.dialplan_waits |= !self.workers.dials(&contexts);
+        self.workers.dial(contexts);
         self.snapshot.dns.counters = self.workers.counters();
         if self.settings.dns.is_none() {
             "off".clone_into(&mut self.snapshot.dns.state);
@@ -123,7 +125,8 @@ impl Running {
                     self.snapshot.watch = state;
                 }
             }
-            Event::Dialplan(problem) => {
+            Event::Dialplan { problem, newest } => {
+                self.snapshot.dialplan_waits = !newest;
                 let state = problem.unwrap_or_else(|| IN_FORCE.to_owned());
                 if state != IN_FORCE && state != self.snapshot.dialplan {
                     self.log(Level::Error, &format!("Dialplan: {state}"));
@@ -266,9 +269,9 @@ impl Running {
         self.start.host.local_time(SystemTime::now())
     }
 
-    /// Has the dialplan follow the users, the settings and the system that serves.
-    fn dial(&self) {
-        let Some(dialplan) = &self.settings.dialplan else { return self.workers.dial(Vec::new()) };
+    /// What the users, the settings and the system that serves make of the dialplan.
+    fn contexts(&self) -> Vec<Context> {
+        let Some(dialplan) = &self.settings.dialplan else { return Vec::new() };
         let sync = &self.snapshot.sync;
         let mut contexts = dialplan::build(&dialplan::Site {
             settings: dialplan,
@@ -277,7 +280,7 @@ impl Running {
             target: self.target(),
         });
         contexts.extend(sync.contexts.iter().cloned());
-        self.workers.dial(contexts);
+        contexts
     }
 
     /// Lets everybody else see.
@@ -286,13 +289,16 @@ impl Running {
         self.snapshot.service = service_status(&self.failover, &self.settings);
         self.snapshot.history = self.history.entries();
         let before = self.start.published.read();
-        self.start.published.publish(self.snapshot.clone());
-        // Behind the snapshot, in which the functions of the dialplan look.
         let same = before.service.target == self.snapshot.service.target
             && Arc::ptr_eq(&before.sync, &self.snapshot.sync)
             && Arc::ptr_eq(&before.settings, &self.snapshot.settings);
-        if !same {
-            self.dial();
+        let contexts = if same { None } else { Some(self.contexts()) };
+        self.snapshot.dialplan_waits |=
+            contexts.as_ref().is_some_and(|contexts| !self.workers.dials(contexts));
+        self.start.published.publish(self.snapshot.clone());
+        // Behind the snapshot, in which the functions of the dialplan look.
+        if let Some(contexts) = contexts {
+            self.workers.dial(contexts);
         }
     }
 }
@@ -315,6 +321,7 @@ pub(super) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
         watch: "not connected yet".to_owned(),
         dialplan: "not made yet".to_owned(),
+        dialplan_waits: false,
         history: Arc::new([]),
         restarts: 0,
     }

@@ -191,6 +191,11 @@ impl Workers {
         }
     }
 
+    /// Whether these contexts are wanted in the dialplan already.
+    pub(super) fn dials(&self, contexts: &[Context]) -> bool {
+        self.dialplan.as_ref().is_none_or(|dialplan| dialplan.wants(contexts))
+    }
+
     /// Wants these contexts in the dialplan, and no others of ours.
     pub(super) fn dial(&self, contexts: Vec<Context>) {
         if let Some(dialplan) = &self.dialplan {

@@ -50,7 +50,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("LastSync", text(&sync.last_sync)),
         ("Syncs", Value::Number(sync.ended)),
         ("MainEvents", text(&snapshot.watch)),
-        ("Dialplan", text(&snapshot.dialplan)),
+        ("Dialplan", text(snapshot.dialplan_state())),
         ("Dns", text(&dns.state)),
         ("DnsTarget", Value::Text(address)),
         ("DnsAnswered", Value::Number(counters.own)),

@@ -50,6 +50,8 @@ pub struct Snapshot {
     pub watch: String,
     /// Whether our contexts are in force, or why not.
     pub dialplan: String,
+    /// Whether newer ones are about to replace them.
+    pub dialplan_waits: bool,
     /// State changes, newest last.
     pub history: Arc<[HistoryEntry]>,
     /// How often a worker of ours had to be started again after a panic.
@@ -147,6 +149,12 @@ impl Snapshot {
             Target::Main => dns.target_normal,
             Target::Branch => dns.target_failover,
         })
+    }
+
+    /// Whether the newest contexts are in force, or why not.
+    #[must_use]
+    pub fn dialplan_state(&self) -> &str {
+        if self.dialplan_waits && self.dialplan == IN_FORCE { "about to change" } else { &self.dialplan }
     }
 
     /// Channel driver of the users.

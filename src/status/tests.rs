@@ -34,6 +34,7 @@ pub(crate) fn snapshot() -> Snapshot {
         dns: DnsStatus { state: "off".to_owned(), counters: Arc::default() },
         watch: "heard".to_owned(),
         dialplan: "in force".to_owned(),
+        dialplan_waits: false,
         history: Arc::new([]),
         restarts: 0,
     }
@@ -72,4 +73,13 @@ fn users_are_found_by_name_and_caller_id_and_those_left_out_are_told() {
 #[test]
 fn the_version_in_force_is_marked() {
     assert!(versions(&snapshot().sync).contains("*       7 20260102030405        2\n1 version\n"));
+}
+
+#[test]
+fn contexts_that_wait_are_not_in_force_yet_and_a_problem_stays_one() {
+    let mut snapshot = snapshot();
+    snapshot.dialplan_waits = true;
+    assert_eq!(snapshot.dialplan_state(), "about to change");
+    snapshot.dialplan = "no memory".to_owned();
+    assert_eq!(snapshot.dialplan_state(), "no memory");
 }

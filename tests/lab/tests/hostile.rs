@@ -67,6 +67,7 @@ fn no_attack_on_contexts_brings_anything_that_may_not_run(version: Version) -> R
         // The main itself never loads it: only the branch might run it.
         site.main.write_conf("extensions.conf", &format!("{honest}\n{}", attack.text))?;
         sync(&mut ami)?;
+        site.wait_status("Dialplan", "in force")?;
         let shown = site.branch.rx("dialplan show")?;
         let ours: Vec<&str> = shown.lines().filter(|line| line.contains("[res_synch]")).collect();
         assert!(ours.iter().any(|line| line.contains("synch-ring")), "{}", attack.name);

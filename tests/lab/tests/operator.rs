@@ -205,7 +205,9 @@ fn history_has_every_change_newest_last(version: Version) -> Result {
         "{text}"
     );
     assert!(changes.iter().any(|change| change.ends_with("Stable")), "{text}");
-    assert!(changes.iter().any(|change| change == "Sync Init Synced"), "{text}");
+    // A main that is slow to start may have been missed once.
+    let synced = |change: &String| change.starts_with("Sync ") && change.ends_with(" Synced");
+    assert!(changes.iter().any(synced), "{text}");
     assert!(text.contains("set by an operator") && text.contains("mode was set to failover"), "{text}");
     assert!(text.contains(&format!("\n{} changes\n", changes.len())), "{text}");
     let times: Vec<&str> =
