@@ -1,11 +1,11 @@
 //! `synch doctor`: what was looked at, into a line for each with what to do. Pure; `engine::examining` looks.
 
-use std::{fmt, net::Ipv4Addr};
+use std::{fmt, net::IpAddr};
 
 use crate::{
     settings::{Dialplan, Settings},
     state::{MonitorState, SyncState},
-    status::{IN_FORCE, Snapshot, counted},
+    status::{IN_FORCE, Snapshot, counted, listed},
 };
 
 /// Seconds that the clocks of main and branch may be apart.
@@ -23,7 +23,7 @@ pub struct Findings {
     /// Transports in pjsip.conf; none where that doesn't matter.
     pub transports: Option<usize>,
     /// What a phone is told that asks for the site's name; none where DNS is off.
-    pub dns: Option<Result<Ipv4Addr, String>>,
+    pub dns: Option<Result<Vec<IpAddr>, String>>,
     /// The trunks, by key, and whether each can be reached; none where that can't be told.
     pub trunks: Vec<(&'static str, String, Option<bool>)>,
     /// Emergency numbers, and whether a phone that dials one gets to a step.
@@ -241,16 +241,18 @@ impl Report {
         };
         let name = dns.record.to_string();
         let name = name.trim_end_matches('.');
-        let wanted = snapshot.target_address().unwrap_or(dns.target_failover);
+        let wanted = snapshot.target_addresses();
         match &findings.dns {
-            Some(Ok(found)) if *found == wanted => {
-                self.say(Level::Fine, "dns", format!("{name} is {found}, as it should be now"));
+            Some(Ok(found)) if same(found, wanted) => {
+                self.say(Level::Fine, "dns", format!("{name} is {}, as it should be now", listed(found)));
             }
             Some(Ok(found)) => self.say(
                 Level::Broken,
                 "dns",
                 format!(
-                    "{name} is {found}, not {wanted}: another DNS server has the address that bind names"
+                    "{name} is {}, not {}: another DNS server has the address that bind names",
+                    listed(found),
+                    listed(wanted)
                 ),
             ),
             Some(Err(problem)) => self.say(
@@ -338,4 +340,9 @@ impl Report {
             self.say(Level::Warning, "emergency", text);
         }
     }
+}
+
+/// Whether the same addresses were found as wanted; the order of an answer means nothing.
+fn same(found: &[IpAddr], wanted: &[IpAddr]) -> bool {
+    found.len() == wanted.len() && found.iter().all(|address| wanted.contains(address))
 }

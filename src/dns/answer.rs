@@ -101,13 +101,37 @@ fn negative(
     reply
 }
 
-/// The addresses of the hosts that the answer names (RFC 1034 section 4.3.2 step 6), so that nobody asks again.
+/// What a client that got these answers asks for next (RFC 1034 section 4.3.2 step 6): the SRV records that NAPTR leads
+/// to (RFC 3403 section 4.2), and both kinds of addresses of every host that is named (RFC 2782; RFC 3596 section 3).
 fn additional(answers: &[Record], zone: &Zone) -> Vec<Record> {
-    let hosts = answers.iter().filter_map(|record| match &record.data {
-        RData::NS(name) => Some(LowerName::from(&name.0)),
+    let services = answers.iter().filter_map(|record| match &record.data {
+        RData::NAPTR(naptr) => Some(LowerName::from(&naptr.replacement)),
         _ => None,
     });
-    hosts.flat_map(|host| zone.records(&host, RecordType::A).to_vec()).collect()
+    let mut additional: Vec<Record> =
+        services.flat_map(|service| zone.records(&service, RecordType::SRV)).cloned().collect();
+    for host in hosts(answers.iter().chain(&additional)) {
+        for record_type in [RecordType::A, RecordType::AAAA] {
+            additional.extend_from_slice(zone.records(&host, record_type));
+        }
+    }
+    additional
+}
+
+/// The hosts that these records name, each once.
+fn hosts<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<LowerName> {
+    let mut hosts = Vec::new();
+    for record in records {
+        let host = match &record.data {
+            RData::NS(name) => LowerName::from(&name.0),
+            RData::SRV(srv) => LowerName::from(&srv.target),
+            _ => continue,
+        };
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    hosts
 }
 
 /// The record under the name as the client wrote it: some compare the letters' case too (0x20), as a proof that the

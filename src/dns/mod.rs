@@ -1,7 +1,7 @@
 //! The name server of the phones: their SIP domain with the address of whoever serves now, every other name relayed.
 //!
 //! ```text
-//!            engine ── a new Zone at each state change ──▶ ZoneCell
+//!            engine ── a new Zone in each situation    ──▶ ZoneCell
 //!                                                             │ one load per question
 //!   phone ──▶ server (UDP) ─┐                                 ▼
 //!                           ├─▶ responder ── own name? ──▶ answer ──▶ Reply ──▶ phone
@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Pure, bytes and values in, values out:
-//! - [`zone`]: the records of one service state, immutable; a state change makes a new one.
+//! - [`zone`]: the records of one situation, immutable; another situation makes a new one.
 //! - [`answer`]: a request and a zone make a reply, or the decision to relay.
 //! - [`reply`]: what goes back to the client, cut to the size that the client takes.
 //! - [`upstream`]: the query that a forwarder gets, and the judgement of what comes back.
@@ -43,8 +43,8 @@ mod testing;
 pub mod upstream;
 pub mod zone;
 
-pub use ask::address_of;
+pub use ask::addresses_of;
 pub use bind::{BindError, Endpoint, Transport};
 pub use server::{Report, ServeError, serve};
 pub use shared::{Counters, Counts, ZoneCell};
-pub use zone::Zone;
+pub use zone::{Situation, Zone};

@@ -77,17 +77,23 @@ impl Reply {
 
     /// The reply cut so that it fits into `limit` octets.
     ///
-    /// RFC 2181 section 9: additional records go without a word, and if that is not enough, TC tells the client to ask
-    /// over TCP. OPT stays (RFC 6891 section 7): hickory by itself would fill up with records and drop it.
+    /// RFC 2181 section 9: additional records go without a word, the last set first, and if that is not enough, TC tells
+    /// the client to ask over TCP. OPT stays (RFC 6891 section 7): hickory by itself would fill up with records and drop it.
     #[must_use]
     pub fn cut_to(mut self, queries: &Queries, limit: u16) -> Self {
         let fits = |reply: &Self| matches!(reply.encode(queries, limit), Ok(Some(_)));
         if fits(&self) {
             return self;
         }
-        self.additionals.clear();
-        if fits(&self) {
-            return self;
+        while let Some(last) = self.additionals.pop() {
+            let same =
+                |record: &Record| record.name == last.name && record.record_type() == last.record_type();
+            while self.additionals.last().is_some_and(same) {
+                self.additionals.pop();
+            }
+            if fits(&self) {
+                return self;
+            }
         }
         self.answers.clear();
         self.authorities.clear();
@@ -172,6 +178,22 @@ mod tests {
         let cut = reply.cut_to(&request.queries, 512);
         assert!(!cut.metadata.truncation && cut.additionals.is_empty());
         assert_eq!(cut.answers.len(), 3);
+    }
+
+    #[test]
+    fn rfc2181_s9_additional_sets_are_kept_whole_or_left_out() {
+        let of = |owner, count| {
+            let mut records = addresses(count);
+            records.iter_mut().for_each(|record| record.name = name(owner));
+            records
+        };
+        let request = request("a.example.", RecordType::A, |_| ());
+        let mut reply = Reply::new(&request, ResponseCode::NoError, true);
+        reply.answers = addresses(3);
+        reply.additionals = [of("b.example.", 10), of("c.example.", 20), of("d.example.", 1)].concat();
+        let cut = reply.cut_to(&request.queries, 512);
+        assert!(!cut.metadata.truncation);
+        assert_eq!(cut.additionals, of("b.example.", 10));
     }
 
     #[test]

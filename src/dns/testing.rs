@@ -17,7 +17,7 @@ use hickory_server::{
 use tokio::net::{TcpListener, UdpSocket};
 
 use crate::{
-    settings::{Dns, Soa},
+    settings::{Dns, Offer, SipTransport, Soa},
     state::Target,
 };
 
@@ -38,8 +38,11 @@ pub fn settings() -> Dns {
         domain: name("voice.example.com.").into(),
         record: name("sip.voice.example.com.").into(),
         record_ttl: 30,
-        target_normal: Ipv4Addr::new(10, 0, 0, 254),
-        target_failover: Ipv4Addr::new(192, 168, 0, 254),
+        failover_ttl: 10,
+        unstable_ttl: 5,
+        target_normal: vec![Ipv4Addr::new(10, 0, 0, 254).into()],
+        target_failover: vec![Ipv4Addr::new(192, 168, 0, 254).into()],
+        transports: vec![Offer { transport: SipTransport::Udp, main_port: 5060, branch_port: 5060 }],
         forwarders: Vec::new(),
         soa: Soa { refresh: 300, retry: 300, expire: 300, minimum: 30, ttl: 300 },
         default_target: Target::Branch,

@@ -1,16 +1,49 @@
-//! The zone of the phones in one service state. Pure and immutable: a state change makes a new one.
+//! The zone of the phones in one situation. Pure and immutable: whenever the situation changes, a new one is made.
+//!
+//! - `names`: who is called what in it
+//! - `apex`: SOA and NS
+//! - `locate`: NAPTR and SRV, by which phones find a system (RFC 3263)
+
+mod apex;
+mod locate;
+mod names;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
 };
 
-use hickory_server::proto::rr::{
-    LowerName, Name, RData, Record, RecordType,
-    rdata::{A, NS, SOA},
-};
+use hickory_server::proto::rr::{LowerName, Name, RData, Record, RecordType};
 
+use self::names::Names;
 use crate::{settings, state::Target};
+
+/// What the zone depends on, beside the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Situation {
+    /// The system that serves.
+    pub target: Target,
+    /// Whether the monitor is in doubt: phones shall ask again soon.
+    pub unstable: bool,
+}
+
+impl From<Target> for Situation {
+    /// Nobody doubts.
+    fn from(target: Target) -> Self {
+        Self { target, unstable: false }
+    }
+}
+
+impl Situation {
+    /// For how many seconds phones may keep an answer that this situation gives.
+    fn ttl(self, settings: &settings::Dns) -> u32 {
+        let settled = match self.target {
+            Target::Main => settings.record_ttl,
+            Target::Branch => settings.failover_ttl.min(settings.record_ttl),
+        };
+        if self.unstable { settings.unstable_ttl.min(settled) } else { settled }
+    }
+}
 
 /// The records of one name by type; empty at a name that exists only because something is below it.
 pub type RecordSets = BTreeMap<RecordType, Vec<Record>>;
@@ -26,7 +59,7 @@ pub enum Lookup<'a> {
     Exists(&'a RecordSets),
 }
 
-/// Every record that the branch answers with while one target serves.
+/// Every record that the branch answers with in one situation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Zone {
     origin: LowerName,
@@ -35,35 +68,38 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// The zone of these settings while `target` serves.
+    /// The zone of these settings in a situation: a target alone is one without doubt.
     ///
-    /// `serial` must grow with each state change (RFC 1982), so that an administrator sees it in the SOA.
+    /// `serial` must grow with each change (RFC 1982), so that an administrator sees it in the SOA.
     #[must_use]
-    pub fn new(settings: &settings::Dns, target: Target, serial: u32) -> Self {
-        let address = match target {
-            Target::Main => settings.target_normal,
-            Target::Branch => settings.target_failover,
-        };
-        let origin = Name::from(&settings.domain);
-        let name_server = name_server(settings);
-        let soa = soa(settings, &name_server, serial);
+    pub fn new(settings: &settings::Dns, situation: impl Into<Situation>, serial: u32) -> Self {
+        let situation = situation.into();
+        let ttl = situation.ttl(settings);
+        let names = Names::of(settings);
+        let soa = apex::soa(settings, &names.name_server, serial);
 
         let mut zone = Self {
-            negative_soa: negative(settings, soa.clone()),
             origin: settings.domain.clone(),
             names: HashMap::new(),
+            negative_soa: apex::negative(settings, soa.clone(), ttl),
         };
         zone.insert(soa);
-        zone.insert(Record::from_rdata(origin.clone(), settings.soa.ttl, RData::NS(NS(name_server.clone()))));
-        // Phones are set up with the record's name or with the bare domain: both lead to who serves.
-        zone.insert(Record::from_rdata(origin, settings.record_ttl, RData::A(A(address))));
-        if settings.record != settings.domain {
-            let name = Name::from(&settings.record);
-            zone.insert(Record::from_rdata(name, settings.record_ttl, RData::A(A(address))));
+        zone.insert(apex::ns(settings, &names.name_server));
+        if names.name_server != *settings.domain {
+            zone.addresses(&names.name_server, settings.soa.ttl, &apex::own_addresses(settings));
         }
-        if name_server != *settings.domain {
-            let own = own_address(settings);
-            zone.insert(Record::from_rdata(name_server, settings.soa.ttl, RData::A(A(own))));
+        // Phones are set up with the record's name or with the bare domain: both lead to who serves.
+        for name in &names.registrars {
+            zone.addresses(name, ttl, settings.addresses(situation.target));
+        }
+        if let Some(systems) = &names.systems {
+            for target in [Target::Main, Target::Branch] {
+                zone.addresses(systems.host(target), settings.record_ttl, settings.addresses(target));
+            }
+            for name in &names.registrars {
+                let located = locate::records(settings, systems, name, situation.target);
+                located.into_iter().for_each(|(name, data)| zone.insert(Record::from_rdata(name, ttl, data)));
+            }
         }
         zone
     }
@@ -98,6 +134,12 @@ impl Zone {
         }
     }
 
+    fn addresses(&mut self, name: &Name, ttl: u32, addresses: &[IpAddr]) {
+        for address in addresses {
+            self.insert(Record::from_rdata(name.clone(), ttl, RData::from(*address)));
+        }
+    }
+
     /// Puts a record in, and every name between its owner and the domain into existence (RFC 8020 section 2).
     fn insert(&mut self, record: Record) {
         let mut name = LowerName::from(&record.name);
@@ -112,150 +154,5 @@ impl Zone {
     }
 }
 
-/// The name of this DNS server. Not the record's: that leads to the main in normal service.
-fn name_server(settings: &settings::Dns) -> Name {
-    ["ns", "dns"]
-        .iter()
-        .filter_map(|label| settings.domain.prepend_label(*label).ok())
-        .find(|name| LowerName::from(name) != settings.record)
-        .unwrap_or_else(|| Name::from(&settings.domain))
-}
-
-/// Where this DNS server is reached: the first address it is bound to, or else the branch.
-fn own_address(settings: &settings::Dns) -> Ipv4Addr {
-    let bound = settings.bind.iter().find_map(|bind| match bind.ip() {
-        IpAddr::V4(address) if !address.is_unspecified() => Some(address),
-        _ => None,
-    });
-    bound.unwrap_or(settings.target_failover)
-}
-
-fn soa(settings: &settings::Dns, name_server: &Name, serial: u32) -> Record {
-    let origin = Name::from(&settings.domain);
-    // A domain so long that no label fits before it has no mailbox of its own.
-    let mailbox = origin.prepend_label("hostmaster").unwrap_or_else(|_| origin.clone());
-    // RFC 2181 section 8: times are 31 bits wide.
-    let seconds = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
-    let times = settings.soa;
-    let data = SOA::new(
-        name_server.clone(),
-        mailbox,
-        serial,
-        seconds(times.refresh),
-        seconds(times.retry),
-        seconds(times.expire),
-        times.minimum,
-    );
-    Record::from_rdata(origin, times.ttl, RData::SOA(data))
-}
-
-/// RFC 2308 section 5: a negative answer lives as long as the smaller of MINIMUM and the SOA's own TTL. Not longer
-/// than the record either, or a phone that once heard "no" would learn of a state change later than the others.
-fn negative(settings: &settings::Dns, mut soa: Record) -> Record {
-    soa.ttl = settings.soa.minimum.min(settings.soa.ttl).min(settings.record_ttl);
-    soa
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dns::testing::{name, settings};
-
-    fn address(zone: &Zone, owner: &str) -> Vec<Ipv4Addr> {
-        let records = zone.records(&name(owner).into(), RecordType::A);
-        records.iter().filter_map(|record| record.data.ip_addr()?.to_string().parse().ok()).collect()
-    }
-
-    #[test]
-    fn the_record_and_the_bare_domain_lead_to_who_serves() {
-        let settings = settings();
-        for (target, expected) in
-            [(Target::Main, settings.target_normal), (Target::Branch, settings.target_failover)]
-        {
-            let zone = Zone::new(&settings, target, 1);
-            assert_eq!(address(&zone, "sip.voice.example.com."), [expected]);
-            assert_eq!(address(&zone, "voice.example.com."), [expected]);
-        }
-    }
-
-    #[test]
-    fn the_name_server_has_an_address_that_no_state_change_moves() {
-        let settings = settings();
-        for target in [Target::Main, Target::Branch] {
-            let zone = Zone::new(&settings, target, 1);
-            let ns = zone.records(zone.origin(), RecordType::NS);
-            assert_eq!(ns[0].data, RData::NS(NS(name("ns.voice.example.com."))));
-            assert_eq!(address(&zone, "ns.voice.example.com."), [Ipv4Addr::LOCALHOST]);
-        }
-    }
-
-    #[test]
-    fn a_server_bound_to_every_address_is_at_the_branch() {
-        for bind in ["0.0.0.0:53", "[::]:53", "[2001:db8::1]:53"] {
-            let mut settings = settings();
-            settings.bind = vec![bind.parse().unwrap()];
-            let zone = Zone::new(&settings, Target::Main, 1);
-            assert_eq!(address(&zone, "ns.voice.example.com."), [settings.target_failover], "{bind}");
-        }
-    }
-
-    #[test]
-    fn a_record_named_ns_leaves_the_name_server_another_name() {
-        let mut settings = settings();
-        settings.record = name("ns.voice.example.com.").into();
-        let zone = Zone::new(&settings, Target::Main, 1);
-        assert_eq!(address(&zone, "ns.voice.example.com."), [settings.target_normal]);
-        assert_eq!(address(&zone, "dns.voice.example.com."), [Ipv4Addr::LOCALHOST]);
-    }
-
-    #[test]
-    fn a_record_may_be_the_domain_itself() {
-        let mut settings = settings();
-        settings.record = settings.domain.clone();
-        let zone = Zone::new(&settings, Target::Branch, 1);
-        assert_eq!(address(&zone, "voice.example.com."), [settings.target_failover]);
-        assert_eq!(zone.lookup(&name("sip.voice.example.com.").into()), Lookup::Unknown);
-    }
-
-    #[test]
-    fn rfc8020_s2_names_above_a_record_exist_without_records() {
-        let mut settings = settings();
-        settings.record = name("sip.a.b.voice.example.com.").into();
-        let zone = Zone::new(&settings, Target::Main, 1);
-        for between in ["a.b.voice.example.com.", "b.voice.example.com."] {
-            assert_eq!(zone.lookup(&name(between).into()), Lookup::Exists(&RecordSets::new()));
-        }
-        assert_eq!(zone.lookup(&name("c.voice.example.com.").into()), Lookup::Unknown);
-        assert_eq!(zone.lookup(&name("example.com.").into()), Lookup::Outside);
-    }
-
-    #[test]
-    fn rfc2308_s5_negative_ttl_is_the_smallest_of_minimum_soa_and_record() {
-        for (minimum, ttl, record, expected) in [(30, 300, 60, 30), (300, 20, 60, 20), (300, 300, 5, 5)] {
-            let mut settings = settings();
-            (settings.soa.minimum, settings.soa.ttl, settings.record_ttl) = (minimum, ttl, record);
-            let zone = Zone::new(&settings, Target::Main, 1);
-            assert_eq!(zone.negative_soa().ttl, expected);
-            assert_eq!(zone.records(zone.origin(), RecordType::SOA)[0].ttl, ttl);
-        }
-    }
-
-    #[test]
-    fn the_serial_is_the_one_given() {
-        let zone = Zone::new(&settings(), Target::Main, 4_000_000_000);
-        let RData::SOA(soa) = &zone.negative_soa().data else { panic!("not a SOA") };
-        assert_eq!(soa.serial, 4_000_000_000);
-    }
-
-    #[test]
-    fn a_domain_with_no_room_for_a_label_still_makes_a_zone() {
-        let mut settings = settings();
-        let label = "x".repeat(63);
-        let long = format!("{label}.{label}.{label}.{}.", "x".repeat(61));
-        settings.domain = name(&long).into();
-        settings.record = settings.domain.clone();
-        let zone = Zone::new(&settings, Target::Main, 1);
-        assert_eq!(address(&zone, &long), [settings.target_normal]);
-        assert_eq!(zone.records(zone.origin(), RecordType::NS).len(), 1);
-    }
-}
+mod tests;

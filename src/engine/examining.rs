@@ -62,7 +62,7 @@ impl Examining {
         if let Some(dns) = &self.settings.dns
             && let Some(server) = dns.bind.first()
         {
-            findings.dns = Some(dns::address_of(&dns.record, *server));
+            findings.dns = Some(dns::addresses_of(&dns.record, *server));
         }
         self.look_at_dialplan(&mut findings);
         findings

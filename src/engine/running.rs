@@ -17,6 +17,7 @@ use super::{
 use crate::{
     control::{Command, Numbered},
     dialplan::{self, Context},
+    dns::Situation,
     failover::{Failover, ServiceChange},
     host::Level,
     probe::{Monitor, Outcome},
@@ -78,8 +79,8 @@ impl Running {
 
     /// Starts what isn't running and should be.
     pub(super) fn start_workers(&mut self) {
-        let target = self.target();
-        if let Err(error) = self.workers.start(&self.start, &self.settings, target) {
+        let situation = self.situation();
+        if let Err(error) = self.workers.start(&self.start, &self.settings, situation) {
             let again = START_AGAIN.as_secs();
             let text = format!("No thread for synch could be made: {error}; tried again in {again} s.");
             self.log(Level::Error, &text);
@@ -145,7 +146,7 @@ impl Running {
         let verdict = self.monitor.verdict().clone();
         // The phones first, the telling afterwards.
         let change = before.and_then(|_| self.failover.monitor_changed(verdict.state, &verdict.reason));
-        if change.is_some() {
+        if before.is_some() {
             self.serve();
         }
         self.snapshot.monitor = MonitorStatus {
@@ -235,9 +236,14 @@ impl Running {
         self.log(Level::Notice, "The new settings are in force.");
     }
 
-    /// Lets the DNS name the system that the failover chose.
+    /// Lets the DNS name the system that the failover chose, for as long as that is certain.
     fn serve(&mut self) {
-        self.workers.serve(self.target());
+        self.workers.serve(self.situation());
+    }
+
+    fn situation(&self) -> Situation {
+        let unstable = self.monitor.verdict().state == MonitorState::Unstable;
+        Situation { target: self.target(), unstable }
     }
 
     fn target(&self) -> Target {

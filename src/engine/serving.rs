@@ -1,4 +1,4 @@
-//! The DNS worker: serves the zone that the failover chose.
+//! The DNS worker: serves the zone of the present situation.
 
 use std::{
     cell::RefCell,
@@ -16,10 +16,9 @@ use super::{
     worker::{Role, Stop, Worker},
 };
 use crate::{
-    dns::{self, Counters, Endpoint, Report, Zone, ZoneCell},
+    dns::{self, Counters, Endpoint, Report, Situation, Zone, ZoneCell},
     host::Level,
     settings::Dns,
-    state::Target,
 };
 
 /// The zone that the running server answers from.
@@ -27,7 +26,7 @@ pub(super) struct Serving {
     settings: Dns,
     zone: Arc<ZoneCell>,
     counters: Arc<Counters>,
-    target: Target,
+    situation: Situation,
     serial: u32,
 }
 
@@ -38,12 +37,12 @@ impl Serving {
     /// The system has no thread to give.
     pub(super) fn start(
         settings: &Dns,
-        target: Target,
+        situation: Situation,
         teller: Teller,
         role: Role<'_>,
     ) -> io::Result<(Self, Worker)> {
         let serial = serial_now();
-        let zone = Arc::new(ZoneCell::new(Zone::new(settings, target, serial)));
+        let zone = Arc::new(ZoneCell::new(Zone::new(settings, situation, serial)));
         let counters = Arc::<Counters>::default();
         let panicked = teller.panicked("dns");
         let body = Body {
@@ -57,7 +56,7 @@ impl Serving {
         // The receiver is gone where the server has ended by itself.
         let interrupt = move || drop(stop.lock().take());
         let worker = Worker::start(role, interrupt, panicked, move |stop| body.run(stop))?;
-        Ok((Self { settings: settings.clone(), zone, counters, target, serial }, worker))
+        Ok((Self { settings: settings.clone(), zone, counters, situation, serial }, worker))
     }
 
     /// What it has answered.
@@ -65,10 +64,10 @@ impl Serving {
         &self.counters
     }
 
-    /// Lets the zone name this system from the next question on.
-    pub(super) fn serve(&mut self, target: Target) {
-        if target != self.target {
-            self.target = target;
+    /// Answers for this situation from the next question on.
+    pub(super) fn serve(&mut self, situation: Situation) {
+        if situation != self.situation {
+            self.situation = situation;
             self.renew();
         }
     }
@@ -90,7 +89,7 @@ impl Serving {
         // RFC 1035 section 3.3.13: a copy of a zone is renewed when the serial grows. Time makes it grow over
         // restarts, too.
         self.serial = self.serial.wrapping_add(1).max(serial_now());
-        self.zone.store(Zone::new(&self.settings, self.target, self.serial));
+        self.zone.store(Zone::new(&self.settings, self.situation, self.serial));
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use hickory_server::proto::{
     op::{Message, Query},
-    rr::{Name, RData, RecordType},
+    rr::{Name, Record, RecordType},
 };
 use parking_lot::Mutex;
 
@@ -19,7 +19,7 @@ use crate::{
     dialplan::Context,
     host::{HostError, Level, ReloadError, Verdict},
     settings::{self, ConfSection, ConfVariable, Technology},
-    state::{Mode, MonitorState, ServiceState},
+    state::{Mode, MonitorState, ServiceState, Target},
     status::Snapshot,
     sync::Kind,
 };
@@ -175,7 +175,8 @@ fn settings(dns_port: u16, failover: &str) -> Settings {
     settings::read(&text).unwrap()
 }
 
-fn address(port: u16) -> String {
+/// What the name server says of the phones' name.
+fn record(port: u16) -> Record {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(LONG)).unwrap();
     let mut query = Message::query();
@@ -183,11 +184,11 @@ fn address(port: u16) -> String {
     socket.send_to(&query.to_vec().unwrap(), ("127.0.0.1", port)).unwrap();
     let mut buffer = [0; 1500];
     let length = socket.recv(&mut buffer).unwrap();
-    let reply = Message::from_vec(&buffer[..length]).unwrap();
-    match &reply.answers[0].data {
-        RData::A(address) => address.to_string(),
-        other => panic!("{other:?}"),
-    }
+    Message::from_vec(&buffer[..length]).unwrap().answers.remove(0)
+}
+
+fn address(port: u16) -> String {
+    record(port).data.ip_addr().unwrap().to_string()
 }
 
 #[test]
@@ -205,6 +206,21 @@ fn a_dead_main_leads_the_phones_to_the_branch_and_everybody_is_told() {
         "{events}"
     );
     assert_eq!(site.control.snapshot().history.last().unwrap().subject, "Service");
+}
+
+#[test]
+fn at_the_first_doubt_phones_are_told_to_ask_again_soon() {
+    let (host, port) = (Arc::new(StandIn::default()), free_port());
+    let mut settings = settings(port, "192.0.2.1");
+    // So many that no verdict comes while this runs.
+    settings.probe.failure_tolerance = 1_000_000;
+    settings.dns.as_mut().unwrap().default_target = Target::Main;
+    let site = Site::start(&host, settings);
+    site.until("the name server", |snapshot| snapshot.dns.state.starts_with("listening"));
+    site.until("the doubt", |snapshot| snapshot.monitor.state == MonitorState::Unstable);
+    assert_eq!((address(port).as_str(), record(port).ttl), ("10.0.0.254", 5));
+    site.control.send_and_see(Command::SetMode(Mode::Failover)).unwrap();
+    assert_eq!((address(port).as_str(), record(port).ttl), ("192.0.2.1", 5));
 }
 
 #[test]

@@ -16,7 +16,12 @@ use super::{
     watching::Watching,
     worker::{Role, Worker},
 };
-use crate::{control::Reply, dialplan::Context, dns::Counters, settings::Settings, state::Target};
+use crate::{
+    control::Reply,
+    dialplan::Context,
+    dns::{Counters, Situation},
+    settings::Settings,
+};
 
 /// Orders that may wait for the sync worker: one sync does for all who asked for it.
 const ORDERS_WAITING: usize = 8;
@@ -101,12 +106,12 @@ impl Workers {
         &mut self,
         start: &Start,
         settings: &Arc<Settings>,
-        target: Target,
+        situation: Situation,
     ) -> io::Result<()> {
         if let (None, Some(dns)) = (&self.serving.now, &settings.dns) {
             let teller = self.teller();
             let role = Role { name: "dns", id: teller.id(), after: self.serving.before.take() };
-            let (serving, worker) = Serving::start(dns, target, teller, role)?;
+            let (serving, worker) = Serving::start(dns, situation, teller, role)?;
             self.dns = Some(serving);
             self.serving.now = Some(worker);
         }
@@ -184,10 +189,10 @@ impl Workers {
         }
     }
 
-    /// Lets the DNS name this system from the next question on.
-    pub(super) fn serve(&mut self, target: Target) {
+    /// Lets the DNS answer for this situation from the next question on.
+    pub(super) fn serve(&mut self, situation: Situation) {
         if let Some(serving) = &mut self.dns {
-            serving.serve(target);
+            serving.serve(situation);
         }
     }
 

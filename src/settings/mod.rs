@@ -6,16 +6,18 @@ mod dialplan;
 mod policy;
 mod read;
 mod text;
+mod transport;
 mod value;
 
 pub use dialplan::{Contexts, Dialplan, Outside, Trunk, Voicemail};
 pub use policy::{Options, Policy, is_secret};
 pub use read::{ConfSection, ConfVariable, SettingsError, read};
 pub use text::text;
+pub use transport::{Offer, SipTransport};
 
 use std::{
     fmt,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
@@ -173,18 +175,35 @@ pub struct Dns {
     pub domain: LowerName,
     /// The host in it that phones register at, whole: `record` under `domain`.
     pub record: LowerName,
-    /// TTL of that record, in seconds.
+    /// TTL of what leads to a system, in seconds: the longest.
     pub record_ttl: u32,
-    /// What the record says while the main serves.
-    pub target_normal: Ipv4Addr,
-    /// What it says while the branch serves.
-    pub target_failover: Ipv4Addr,
+    /// The same while the branch serves.
+    pub failover_ttl: u32,
+    /// The same while nobody knows whether the main lives.
+    pub unstable_ttl: u32,
+    /// What the record says while the main serves: at least one address.
+    pub target_normal: Vec<IpAddr>,
+    /// What it says while the branch serves: at least one address.
+    pub target_failover: Vec<IpAddr>,
+    /// What phones may register over, the best first: at least one, each once.
+    pub transports: Vec<Offer>,
     /// Who answers other names; empty: nobody, they are refused.
     pub forwarders: Vec<SocketAddr>,
     /// Times of the SOA record.
     pub soa: Soa,
     /// What is served until the monitor knows better.
     pub default_target: Target,
+}
+
+impl Dns {
+    /// The addresses of a system.
+    #[must_use]
+    pub fn addresses(&self, target: Target) -> &[IpAddr] {
+        match target {
+            Target::Main => &self.target_normal,
+            Target::Branch => &self.target_failover,
+        }
+    }
 }
 
 /// The times of the SOA record, in seconds.

@@ -152,15 +152,19 @@ fn dns_section(text: &mut String, dns: &Dns) {
         domain,
         record,
         record_ttl,
+        failover_ttl,
+        unstable_ttl,
         target_normal,
         target_failover,
+        transports,
         forwarders,
         soa,
         default_target,
     } = dns;
     let Soa { refresh, retry, expire, minimum, ttl } = soa;
-    let list = |addresses: &[std::net::SocketAddr]| {
-        addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    let ports = |target| {
+        let offers = transports.iter().map(|offer| format!("{}:{}", offer.transport, offer.port(target)));
+        offers.collect::<Vec<_>>().join(",")
     };
     let domain_text = domain.to_string();
     let record_text = record.to_string();
@@ -174,8 +178,12 @@ fn dns_section(text: &mut String, dns: &Dns) {
             ("domain", &domain_text.trim_end_matches('.')),
             ("record", &if record_label.is_empty() { "@" } else { record_label }),
             ("record_ttl", record_ttl),
-            ("target_normal", target_normal),
-            ("target_failover", target_failover),
+            ("failover_ttl", failover_ttl),
+            ("unstable_ttl", unstable_ttl),
+            ("target_normal", &list(target_normal)),
+            ("target_failover", &list(target_failover)),
+            ("transports", &ports(Target::Main)),
+            ("transports_failover", &ports(Target::Branch)),
             ("forwarder", &list(forwarders)),
             ("soa_refresh", refresh),
             ("soa_retry", retry),
@@ -191,6 +199,10 @@ fn dns_section(text: &mut String, dns: &Dns) {
             ),
         ],
     );
+}
+
+fn list(values: &[impl ToString]) -> String {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn section(text: &mut String, name: &str, variables: &[(&str, &dyn Display)]) {

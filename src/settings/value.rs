@@ -1,7 +1,7 @@
 //! One value of `res_synch.conf`: its text into what it stands for, or nothing where it can't be meant.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     str::FromStr,
 };
 
@@ -78,9 +78,31 @@ pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
         .filter(|address| address.port() != 0)
 }
 
-pub(super) fn unicast_address(text: &str) -> Option<Ipv4Addr> {
-    text.parse().ok().filter(|address: &Ipv4Addr| {
-        !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast()
+pub(super) fn each_once<T: PartialEq>(values: &[T]) -> bool {
+    values.iter().all(|one| values.iter().filter(|other| *other == one).count() == 1)
+}
+
+/// Addresses that a phone can send to, each once.
+pub(super) fn targets(text: &str) -> Option<Vec<IpAddr>> {
+    let addresses = list(text, unicast_address)?;
+    (each_once(&addresses) && (1..=MAX_TARGETS).contains(&addresses.len())).then_some(addresses)
+}
+
+/// An answer with so many of each kind still fits into 512 octets (RFC 1035 section 4.2.1).
+const MAX_TARGETS: usize = 8;
+
+fn unicast_address(text: &str) -> Option<IpAddr> {
+    text.parse().ok().filter(|address| match address {
+        IpAddr::V4(address) => {
+            !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast()
+        }
+        // A link-local address says nothing without its link, and a mapped one is an IPv4 address for an A record.
+        IpAddr::V6(address) => {
+            !address.is_unspecified()
+                && !address.is_multicast()
+                && !address.is_unicast_link_local()
+                && address.to_ipv4_mapped().is_none()
+        }
     })
 }
 

@@ -1,6 +1,6 @@
 //! The state as flat keys: for the CLI, for scripts and for AMI.
 
-use super::Snapshot;
+use super::{Snapshot, listed};
 
 /// A value of the status: scripts get numbers as numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,6 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
     let text = |text: &str| Value::Text(text.to_owned());
     let count = |count: usize| Value::Number(count as u64);
     let number = |number: Option<u64>| number.map_or(Value::Text(String::new()), Value::Number);
-    let address = snapshot.target_address().map_or_else(String::new, |address| address.to_string());
     let counters = dns.counters.counts();
     vec![
         ("Timestamp", Value::Text(now)),
@@ -52,7 +51,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("MainEvents", text(&snapshot.watch)),
         ("Dialplan", text(snapshot.dialplan_state())),
         ("Dns", text(&dns.state)),
-        ("DnsTarget", Value::Text(address)),
+        ("DnsTarget", Value::Text(listed(snapshot.target_addresses()))),
         ("DnsAnswered", Value::Number(counters.own)),
         ("DnsRelayed", Value::Number(counters.relayed)),
         ("DnsRelayFailed", Value::Number(counters.relay_failures)),

@@ -17,7 +17,7 @@ pub use fields::{Value, fields, json, text};
 pub use lists::{contexts, directory, history, people, users, versions};
 pub use user::{device_of, user};
 
-use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use crate::{
     dialplan::Context,
@@ -141,14 +141,10 @@ impl SyncStatus {
 }
 
 impl Snapshot {
-    /// The address that the phones' name has now; none where DNS is off.
+    /// The addresses that the phones' name has now; none where DNS is off.
     #[must_use]
-    pub fn target_address(&self) -> Option<Ipv4Addr> {
-        let dns = self.settings.dns.as_ref()?;
-        Some(match self.service.target {
-            Target::Main => dns.target_normal,
-            Target::Branch => dns.target_failover,
-        })
+    pub fn target_addresses(&self) -> &[IpAddr] {
+        self.settings.dns.as_ref().map_or(&[], |dns| dns.addresses(self.service.target))
     }
 
     /// Whether the newest contexts are in force, or why not.
@@ -222,6 +218,12 @@ pub struct HistoryEntry {
     pub new: &'static str,
     /// Why.
     pub reason: String,
+}
+
+/// `10.0.0.254, 2001:db8::254`
+#[must_use]
+pub fn listed(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// `1 user`, `2 users`.

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     dns::testing::{edns, name, request, settings},
+    settings::{Dns, Offer, SipTransport},
     state::Target,
 };
 
@@ -80,6 +81,67 @@ fn rfc1034_s4_3_2_the_name_server_comes_with_its_address() {
     assert_eq!(reply.additionals[0].name, name("ns.voice.example.com."));
 }
 
+/// Owner, type and data of the records behind an answer, one a line.
+fn additional_to(owner: &str, record_type: RecordType, settings: &Dns) -> Vec<String> {
+    let zone = Zone::new(settings, Target::Main, 1);
+    let reply = replied(&request(owner, record_type, |_| ()), &zone);
+    assert!(!reply.answers.is_empty(), "{owner} {record_type}");
+    let text = |record: &Record| format!("{} {} {}", record.name, record.record_type(), record.data);
+    reply.additionals.iter().map(text).collect()
+}
+
+/// Two transports; the main has two kinds of addresses.
+fn both_kinds() -> Dns {
+    let mut settings = settings();
+    settings.target_normal.push("2001:db8::254".parse().unwrap());
+    settings.transports.push(Offer { transport: SipTransport::Tcp, main_port: 5060, branch_port: 5060 });
+    settings
+}
+
+#[test]
+fn rfc2782_additional_srv_comes_with_both_kinds_of_addresses_of_its_targets() {
+    assert_eq!(
+        additional_to("_sip._tcp.sip.voice.example.com.", RecordType::SRV, &both_kinds()),
+        [
+            "main.voice.example.com. A 10.0.0.254",
+            "main.voice.example.com. AAAA 2001:db8::254",
+            "branch.voice.example.com. A 192.168.0.254",
+        ]
+    );
+}
+
+#[test]
+fn rfc3596_s3_ns_comes_with_both_kinds_of_addresses() {
+    let mut settings = settings();
+    settings.bind = vec!["192.0.2.1:53".parse().unwrap(), "[2001:db8::1]:53".parse().unwrap()];
+    assert_eq!(
+        additional_to("voice.example.com.", RecordType::NS, &settings),
+        ["ns.voice.example.com. A 192.0.2.1", "ns.voice.example.com. AAAA 2001:db8::1"]
+    );
+}
+
+#[test]
+fn rfc3403_s4_2_naptr_comes_with_all_that_it_leads_to_each_once() {
+    assert_eq!(
+        additional_to("sip.voice.example.com.", RecordType::NAPTR, &both_kinds()),
+        [
+            "_sip._udp.sip.voice.example.com. SRV 10 0 5060 main.voice.example.com.",
+            "_sip._tcp.sip.voice.example.com. SRV 10 0 5060 main.voice.example.com.",
+            "_sip._tcp.sip.voice.example.com. SRV 20 0 5060 branch.voice.example.com.",
+            "main.voice.example.com. A 10.0.0.254",
+            "main.voice.example.com. AAAA 2001:db8::254",
+            "branch.voice.example.com. A 192.168.0.254",
+        ]
+    );
+}
+
+#[test]
+fn rfc3596_s2_2_aaaa_of_a_name_with_ipv4_only_is_nodata() {
+    for owner in ["voice.example.com.", "sip.voice.example.com.", "main.voice.example.com."] {
+        assert_negative(&ask(owner, RecordType::AAAA), ResponseCode::NoError);
+    }
+}
+
 #[test]
 fn rfc2308_s3_nodata_carries_the_soa() {
     let zone = zone();
@@ -98,7 +160,7 @@ fn rfc2308_s3_nodata_carries_the_soa() {
 
 #[test]
 fn rfc2308_s3_unknown_names_are_nxdomain_with_the_soa() {
-    for owner in ["x.voice.example.com.", "_sip._udp.voice.example.com.", "a.sip.voice.example.com."] {
+    for owner in ["x.voice.example.com.", "_sip._tcp.voice.example.com.", "a.sip.voice.example.com."] {
         assert_negative(&ask(owner, RecordType::A), ResponseCode::NXDomain);
         assert_negative(&ask(owner, RecordType::ANY), ResponseCode::NXDomain);
     }
@@ -284,7 +346,7 @@ proptest! {
 
     #[test]
     fn rfc8020_every_name_below_the_domain_exists_or_does_not(
-        labels in proptest::collection::vec("sip|voip|ns|[a-z0-9_-]{1,63}|\\*", 0..4),
+        labels in proptest::collection::vec("sip|voip|ns|main|branch|_sip|_udp|[a-z0-9_-]{1,63}|\\*", 0..6),
     ) {
         let zone = deep_zone();
         let owner = labels.iter().map(|label| format!("{label}.")).collect::<String>() + "voice.example.com.";
@@ -293,8 +355,14 @@ proptest! {
         prop_assert!(reply.metadata.authoritative);
         let labels: Vec<_> = labels.iter().map(String::as_str).collect();
         match labels.as_slice() {
-            [] | ["ns"] | ["sip", "voip"] => prop_assert_eq!(reply.answers.len(), 1),
-            ["voip"] => assert_negative(&reply, ResponseCode::NoError),
+            [] | ["ns" | "main" | "branch"] | ["sip", "voip"] => prop_assert_eq!(reply.answers.len(), 1),
+            ["voip"]
+            | ["_udp"]
+            | ["_sip", "_udp"]
+            | ["_udp", "sip", "voip"]
+            | ["_sip", "_udp", "sip", "voip"] => {
+                assert_negative(&reply, ResponseCode::NoError);
+            }
             _ => assert_negative(&reply, ResponseCode::NXDomain),
         }
         prop_assert!(zone.origin().zone_of(&owner_name.into()));

@@ -5,8 +5,9 @@ use hickory_server::proto::rr::{LowerName, Name};
 use super::{DAY, WEEK, reader::Reader};
 use crate::{
     settings::{
-        Dns, Soa,
-        value::{domain, list, record_label, socket_address, unicast_address},
+        Dns, Offer, SipTransport, Soa,
+        transport::sip_port,
+        value::{domain, each_once, list, record_label, socket_address, targets},
     },
     state::{ServiceState, Target},
 };
@@ -25,9 +26,12 @@ pub(super) fn read_dns(section: &mut Reader<'_>) -> Option<Option<Dns>> {
             Some(record_label(text))
         });
     let record_ttl = section.number("record_ttl", 30, 0, DAY);
-    let wanted = "an IPv4 address";
-    let target_normal = section.required("target_normal", wanted, unicast_address);
-    let target_failover = section.required("target_failover", wanted, unicast_address);
+    let failover_ttl = section.number("failover_ttl", 10, 0, DAY);
+    let unstable_ttl = section.number("unstable_ttl", 5, 0, DAY);
+    let wanted = "up to eight different IPv4 or IPv6 addresses, separated by commas";
+    let target_normal = section.required("target_normal", wanted, targets);
+    let target_failover = section.required("target_failover", wanted, targets);
+    let transports = read_transports(section);
     let forwarders =
         section.optional("forwarder", Vec::new(), "address or address:port, separated by commas", |text| {
             list(text, socket_address)
@@ -58,12 +62,45 @@ pub(super) fn read_dns(section: &mut Reader<'_>) -> Option<Option<Dns>> {
         domain: domain?,
         record: record?,
         record_ttl: record_ttl?,
+        failover_ttl: failover_ttl?,
+        unstable_ttl: unstable_ttl?,
         target_normal: target_normal?,
         target_failover: target_failover?,
+        transports: transports?,
         forwarders: forwarders?,
         soa: soa?,
         default_target: default_target?,
     }))
+}
+
+/// Only UDP where nothing is said: every Asterisk listens there, and a phone that is told of TCP prefers it, whether or
+/// not somebody listens.
+fn read_transports(section: &mut Reader<'_>) -> Option<Vec<Offer>> {
+    let wanted = "udp, tcp and tls, each at most once and perhaps with a port, such as udp:5060,tcp";
+    let usual = vec![(SipTransport::Udp, SipTransport::Udp.usual_port())];
+    let main = section.optional("transports", usual, wanted, sip_ports)?;
+    let branch = section.optional("transports_failover", main.clone(), wanted, sip_ports)?;
+    let offers: Vec<Offer> = main
+        .iter()
+        .filter_map(|&(transport, main_port)| {
+            let &(_, branch_port) = branch.iter().find(|(other, _)| *other == transport)?;
+            Some(Offer { transport, main_port, branch_port })
+        })
+        .collect();
+    if offers.len() < main.len().max(branch.len()) {
+        let words: Vec<String> = branch.iter().map(|(transport, _)| transport.to_string()).collect();
+        let problem = "wanted are those of transports, with other ports: a phone that uses one which only one system \
+                       takes could not move to the other";
+        section.error(format_args!("transports_failover = {}", words.join(",")), problem);
+        return None;
+    }
+    Some(offers)
+}
+
+fn sip_ports(text: &str) -> Option<Vec<(SipTransport, u16)>> {
+    let ports = list(text, sip_port)?;
+    let transports: Vec<SipTransport> = ports.iter().map(|(transport, _)| *transport).collect();
+    (each_once(&transports) && !ports.is_empty()).then_some(ports)
 }
 
 fn read_soa(section: &mut Reader<'_>) -> Option<Soa> {

@@ -1,7 +1,10 @@
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use super::*;
-use crate::state::Target;
+use crate::{
+    settings::{Offer, SipTransport},
+    state::Target,
+};
 
 const LEAST: &str = "
     [main] host=10.0.0.254 username=synch secret=canary
@@ -44,8 +47,14 @@ fn the_least_configuration_has_the_documented_defaults() {
     assert_eq!(dns.bind, ["192.168.0.254:53".parse().unwrap()]);
     assert_eq!(dns.record.to_string(), "sip.voice.example.com.");
     assert_eq!((dns.record_ttl, dns.soa.minimum, dns.soa.ttl), (30, 30, 300));
+    assert_eq!((dns.failover_ttl, dns.unstable_ttl), (10, 5));
+    assert_eq!(dns.transports, [offer(SipTransport::Udp, 5060, 5060)]);
     assert_eq!(dns.default_target, Target::Branch);
     assert!(dns.forwarders.is_empty());
+}
+
+fn offer(transport: SipTransport, main_port: u16, branch_port: u16) -> Offer {
+    Offer { transport, main_port, branch_port }
 }
 
 #[test]
@@ -124,6 +133,82 @@ fn addresses_take_a_port_and_ipv6() {
 }
 
 #[test]
+fn a_system_may_have_several_addresses_of_both_kinds() {
+    let text = LEAST.replace("target_normal=", "target_normal=2001:db8::254,");
+    let dns = read(&sections(&text)).unwrap().dns.unwrap();
+    assert_eq!(
+        dns.target_normal,
+        ["2001:db8::254", "10.0.0.254"].map(|text| text.parse().unwrap()) as [IpAddr; 2]
+    );
+    let nine: Vec<String> = (1..10).map(|last| format!("10.0.0.{last}")).collect();
+    for bad in [
+        "0.0.0.0",
+        "::",
+        "224.0.0.1",
+        "ff02::1",
+        "fe80::1",
+        "::ffff:10.0.0.1",
+        "x",
+        "10.0.0.254:5060",
+        "10.0.0.1,10.0.0.1",
+        ",",
+        &nine.join(","),
+    ] {
+        let text = LEAST.replace("target_failover=192.168.0.254", &format!("target_failover={bad}"));
+        assert!(errors(&text)[0].starts_with(&format!("[dns] target_failover = {bad}: wanted is")), "{bad}");
+    }
+}
+
+#[test]
+fn transports_take_ports_and_those_of_the_branch_may_differ() {
+    use SipTransport::{Tcp, Tls, Udp};
+    for (said, expected) in [
+        (
+            "transports=TLS,tcp,udp",
+            vec![offer(Tls, 5061, 5061), offer(Tcp, 5060, 5060), offer(Udp, 5060, 5060)],
+        ),
+        ("transports=udp:5160", vec![offer(Udp, 5160, 5160)]),
+        ("transports_failover=udp:5070", vec![offer(Udp, 5060, 5070)]),
+        (
+            "transports=tcp:5160,udp transports_failover=udp,tcp",
+            vec![offer(Tcp, 5160, 5060), offer(Udp, 5060, 5060)],
+        ),
+    ] {
+        let dns = read(&sections(&LEAST.replace("[dns]", &format!("[dns] {said}")))).unwrap().dns.unwrap();
+        assert_eq!(dns.transports, expected, "{said}");
+    }
+    for bad in ["sctp", "udp:0", "udp:65536", "udp:", "udp,udp:5070", ","] {
+        let found = errors(&LEAST.replace("[dns]", &format!("[dns] transports={bad}")));
+        assert!(found[0].starts_with(&format!("[dns] transports = {bad}: wanted is")), "{found:?}");
+    }
+}
+
+#[test]
+fn a_transport_that_one_system_alone_takes_is_refused() {
+    for said in [
+        "transports=udp,tcp transports_failover=udp",
+        "transports_failover=tcp,udp",
+        "transports=tcp transports_failover=udp",
+    ] {
+        let found = errors(&LEAST.replace("[dns]", &format!("[dns] {said}")));
+        assert!(found[0].starts_with("[dns] transports_failover = "), "{said}: {found:?}");
+        assert!(found[0].contains("wanted are those of transports"), "{said}: {found:?}");
+    }
+}
+
+#[test]
+fn what_is_shown_of_the_zone_reads_back_as_it_was() {
+    let text = LEAST
+        .replace("[dns]", "[dns] transports=tls:5071,udp transports_failover=udp:5070,tls failover_ttl=7")
+        .replace("target_normal=", "target_normal=2001:db8::254,");
+    let settings = read(&sections(&text)).unwrap();
+    let shown = crate::settings::text(&settings).replace(" = ", "=").replace("***", "canary");
+    let shown: String =
+        shown.lines().filter(|line| !line.ends_with('=')).map(|line| format!("{line} ")).collect();
+    assert_eq!(read(&sections(&shown)).unwrap().dns, settings.dns);
+}
+
+#[test]
 fn the_output_stays_in_the_configuration_folder_and_off_other_files() {
     for bad in ["../x.conf", "/etc/passwd", "pjsip.conf", "x", ".hidden.conf"] {
         assert!(
@@ -167,7 +252,7 @@ fn the_sample_is_valid_and_shows_every_default_as_it_is() {
     assert_eq!(spelled_out, as_shipped);
     let keys =
         |sections: &[ConfSection]| sections.iter().map(|section| section.variables.len()).sum::<usize>();
-    assert_eq!(keys(&sample(true)), 57, "a key is missing in the sample");
+    assert_eq!(keys(&sample(true)), 61, "a key is missing in the sample");
 }
 
 #[test]

@@ -96,9 +96,9 @@ fn other_types_and_other_names_of_the_zone_are_denied_with_the_soa(version: Vers
     let cases = [
         ("sip.voice.example.com.", RecordType::AAAA, ResponseCode::NoError),
         ("sip.voice.example.com.", RecordType::SRV, ResponseCode::NoError),
-        ("voice.example.com.", RecordType::NAPTR, ResponseCode::NoError),
+        ("_udp.voice.example.com.", RecordType::NAPTR, ResponseCode::NoError),
         ("other.voice.example.com.", RecordType::A, ResponseCode::NXDomain),
-        ("_sip._udp.voice.example.com.", RecordType::SRV, ResponseCode::NXDomain),
+        ("_sip._tcp.voice.example.com.", RecordType::SRV, ResponseCode::NXDomain),
     ];
     for transport in BOTH {
         for (name, record, wanted) in cases {
