@@ -39,6 +39,13 @@ pub fn a_record(server: impl Into<IpAddr>, name: &str) -> Result<Ipv4Addr> {
     addresses.next().context(format!("{name} has no address: {answer}"))
 }
 
+/// What `server` answers, as a zone file has it: TTL, type and data.
+pub fn records(server: impl Into<IpAddr>, name: &str, record: RecordType) -> Result<Vec<String>> {
+    let answer = ask(server, name, record)?;
+    let text = |record: &Record| format!("{} {} {}", record.ttl, record.record_type(), record.data);
+    Ok(answer.answers.iter().map(text).collect())
+}
+
 /// A question for `name`, to be changed at will before it is asked.
 pub fn question(name: &str, record: RecordType) -> Result<Message> {
     static IDS: AtomicU16 = AtomicU16::new(1);

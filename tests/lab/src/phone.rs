@@ -32,7 +32,7 @@ pub struct Settings {
     pub dns: SocketAddr,
     /// Whom it registers at: a name, or an address.
     pub registrar: String,
-    /// `udp` or `tcp`.
+    /// `udp` or `tcp`; empty: what NAPTR says.
     pub transport: String,
     /// For how many seconds it registers; it asks again at nine tenths of it.
     pub expires: u32,
@@ -264,10 +264,11 @@ fn config(address: Ipv4Addr, dir: &Path, settings: &Settings) -> String {
 
 fn account(user: &str, settings: &Settings) -> String {
     let Settings { registrar, transport, expires, .. } = settings;
+    let transport = if transport.is_empty() { String::new() } else { format!(";transport={transport}") };
     let password = password(user);
     let mode = if settings.answers { "auto" } else { "manual" };
     format!(
-        "<sip:{user}@{registrar};transport={transport}>;auth_user={user};auth_pass={password};regint={expires};\
+        "<sip:{user}@{registrar}{transport}>;auth_user={user};auth_pass={password};regint={expires};\
          answermode={mode};audio_codecs=PCMU\n"
     )
 }

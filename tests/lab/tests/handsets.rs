@@ -1,0 +1,93 @@
+//! How handsets find who serves: by NAPTR and SRV, as RFC 3263 has it. The branch listens at another port than the main,
+//! so that nobody comes there who only asked for an address.
+
+use lab::dns::{RecordType, records};
+use lab::phone::{Phone, Settings};
+use lab::site::NAME;
+use lab::wait::{GENEROUS, PHONES_RETRY, until_ok};
+use lab::{Error, Result, Site, Version};
+
+lab::on_22_and_16!(the_records_follow_the_service, a_phone_follows_naptr_and_srv_over_udp);
+// chan_sip takes a user over TCP only where his section says so.
+lab::tests_on!(over_tcp_on_22, V22, a_phone_follows_srv_over_tcp);
+
+const DOMAIN: &str = "voice.example.com";
+
+/// A site in normal service, where the branch listens at port 5070.
+fn site(version: Version, transports: &str) -> Result<Site> {
+    let mut site = Site::with_module(version)?;
+    let address = site.branch.address();
+    let conf = match version {
+        Version::V22 => "pjsip.conf",
+        Version::V16 => "sip.conf",
+    };
+    site.branch.edit_conf(conf, &format!("{address}:5060"), &format!("{address}:5070"))?;
+    let of_branch: Vec<String> = transports.split(',').map(|transport| format!("{transport}:5070")).collect();
+    let of_branch = of_branch.join(",");
+    let lines = format!("[dns]\ntransports = {transports}\ntransports_failover = {of_branch}");
+    site.branch.edit_conf("res_synch.conf", "[dns]", &lines)?;
+    site.branch.edit_conf("res_synch.conf", "record_ttl = 5", "record_ttl = 60")?;
+    site.serve()?;
+    Ok(site)
+}
+
+fn until_records(site: &Site, name: &str, record: RecordType, wanted: &[&str]) -> Result {
+    until_ok(&format!("{record} of {name}"), GENEROUS, || {
+        match records(site.branch.address(), name, record)? {
+            found if found == wanted => Ok(()),
+            found => Err(Error::new(format!("{found:?}, not {wanted:?}"))),
+        }
+    })
+}
+
+fn the_records_follow_the_service(version: Version) -> Result {
+    let mut site = site(version, "tcp,udp")?;
+    // A phone may be set up with either.
+    for name in [NAME, DOMAIN] {
+        let naptr = format!(
+            "60 NAPTR 10 10 \"s\" \"SIP+D2T\" \"\" _sip._tcp.{name}.|60 NAPTR 20 10 \"s\" \"SIP+D2U\" \"\" _sip._udp.{name}."
+        );
+        until_records(&site, name, RecordType::NAPTR, &naptr.split('|').collect::<Vec<_>>())?;
+        let tcp = ["60 SRV 10 0 5060 main.voice.example.com.", "60 SRV 20 0 5070 branch.voice.example.com."];
+        until_records(&site, &format!("_sip._tcp.{name}"), RecordType::SRV, &tcp)?;
+        until_records(&site, &format!("_sip._udp.{name}"), RecordType::SRV, &tcp[..1])?;
+        until_records(&site, &format!("_sips._tcp.{name}"), RecordType::SRV, &[])?;
+        until_records(&site, name, RecordType::A, &[&format!("60 A {}", site.main.address())])?;
+    }
+    site.kill_main()?;
+    for name in [NAME, DOMAIN] {
+        let tcp = ["10 SRV 10 0 5070 branch.voice.example.com.", "10 SRV 20 0 5060 main.voice.example.com."];
+        until_records(&site, &format!("_sip._tcp.{name}"), RecordType::SRV, &tcp)?;
+        until_records(&site, &format!("_sip._udp.{name}"), RecordType::SRV, &tcp[..1])?;
+        until_records(&site, name, RecordType::A, &[&format!("10 A {}", site.branch.address())])?;
+    }
+    for (host, system) in [("main", &site.main), ("branch", &site.branch)] {
+        let name = format!("{host}.{DOMAIN}");
+        until_records(&site, &name, RecordType::A, &[&format!("60 A {}", system.address())])?;
+    }
+    Ok(())
+}
+
+/// A phone registers at the main, at the branch when the main is gone, and at the main again.
+fn over_and_back(mut site: Site, settings: Settings) -> Result {
+    let mut phone = Phone::new(&site.net, "1001", &settings)?;
+    phone.wait_registered_at(&site.main, GENEROUS)?;
+    site.kill_main()?;
+    phone.wait_registered_at(&site.branch, PHONES_RETRY)?;
+    site.main.start()?;
+    phone.wait_registered_at(&site.main, PHONES_RETRY)
+}
+
+fn a_phone_follows_naptr_and_srv_over_udp(version: Version) -> Result {
+    let site = site(version, "udp")?;
+    // Told of no transport, and of the domain alone: everything else it has from the name server.
+    let settings =
+        Settings { registrar: DOMAIN.to_owned(), transport: String::new(), ..site.phone_settings() };
+    over_and_back(site, settings)
+}
+
+fn a_phone_follows_srv_over_tcp(version: Version) -> Result {
+    let site = site(version, "udp,tcp")?;
+    let settings = Settings { transport: "tcp".to_owned(), ..site.phone_settings() };
+    over_and_back(site, settings)
+}
