@@ -1,5 +1,9 @@
 //! `synch doctor`: what was looked at, into a line for each with what to do. Pure; `engine::examining` looks.
 
+mod listening;
+
+pub use listening::Listener;
+
 use std::{fmt, net::IpAddr};
 
 use crate::{
@@ -24,6 +28,8 @@ pub struct Findings {
     pub transports: Option<usize>,
     /// What a phone is told that asks for the site's name; none where DNS is off.
     pub dns: Option<Result<Vec<IpAddr>, String>>,
+    /// Where phones are sent over TCP and TLS.
+    pub listeners: Vec<Listener>,
     /// The trunks, by key, and whether each can be reached; none where that can't be told.
     pub trunks: Vec<(&'static str, String, Option<bool>)>,
     /// Emergency numbers, and whether a phone that dials one gets to a step.
@@ -107,6 +113,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.users(findings, snapshot);
     checks.includes(findings);
     checks.dns(findings, snapshot);
+    checks.listening(&findings.listeners);
     if let Some(dialplan) = &settings.dialplan {
         checks.dialplan(findings, snapshot, dialplan);
     }

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::{SocketAddr, TcpStream},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -16,12 +17,18 @@ use crate::{
     ami::{Hangup, Link, LinkError, Query},
     control::Reply,
     dns,
-    doctor::{self, Findings, Include},
-    settings::{Settings, Technology},
+    doctor::{self, Findings, Include, Listener},
+    settings::{Dns, Settings, SipTransport, Technology},
+    state::Target,
 };
 
 /// Bound of everything that is asked of the main.
 const MAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whoever listens takes a connection in far less, even behind a slow line.
+const SIP_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bound of all such looks: somebody waits at the CLI.
+const LISTENERS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A section that no file has: whether the file can be read is all that is asked.
 const NO_SECTION: &str = "synch-doctor";
@@ -63,6 +70,12 @@ impl Examining {
             && let Some(server) = dns.bind.first()
         {
             findings.dns = Some(dns::addresses_of(&dns.record, *server));
+            let deadline = Instant::now() + LISTENERS_TIMEOUT;
+            findings.listeners = listeners(dns, Target::Branch, deadline);
+            // A main that is away takes nothing, and that is told already.
+            if findings.main.is_some() {
+                findings.listeners.extend(listeners(dns, Target::Main, deadline));
+            }
         }
         self.look_at_dialplan(&mut findings);
         findings
@@ -161,4 +174,22 @@ impl Examining {
             findings.parts.push(("CALLERID()", "func_callerid.so", host.has_function("CALLERID")));
         }
     }
+}
+
+/// Whether a system takes connections wherever the zone sends phones to it, as far as there is time to look.
+fn listeners(dns: &Dns, target: Target, deadline: Instant) -> Vec<Listener> {
+    let mut listeners = Vec::new();
+    for offer in dns.transports.iter().filter(|offer| offer.transport != SipTransport::Udp) {
+        for ip in dns.addresses(target) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return listeners;
+            }
+            let address = SocketAddr::new(*ip, offer.port(target));
+            let problem = TcpStream::connect_timeout(&address, left.min(SIP_TIMEOUT)).err();
+            let problem = problem.map(|error| error.to_string());
+            listeners.push(Listener { target, transport: offer.transport, address, problem });
+        }
+    }
+    listeners
 }

@@ -86,11 +86,17 @@ impl Serving {
     }
 
     fn renew(&mut self) {
-        // RFC 1035 section 3.3.13: a copy of a zone is renewed when the serial grows. Time makes it grow over
-        // restarts, too.
-        self.serial = self.serial.wrapping_add(1).max(serial_now());
+        self.serial = next_serial(self.serial, serial_now());
         self.zone.store(Zone::new(&self.settings, self.situation, self.serial));
     }
+}
+
+/// The serial after `last` (RFC 1035 section 3.3.13: a copy of a zone is renewed when the serial grows). The time makes it
+/// grow over restarts too, as long as it is ahead.
+fn next_serial(last: u32, now: u32) -> u32 {
+    // RFC 1982 section 3.2: ahead is less than half of all numbers away.
+    let ahead = now.wrapping_sub(last);
+    if (1..1 << 31).contains(&ahead) { now } else { last.wrapping_add(1) }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "serials wrap around (RFC 1982)")]
@@ -180,8 +186,26 @@ fn list(endpoints: &[Endpoint]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::dns::{BindError, Transport};
+
+    proptest! {
+        #[test]
+        fn rfc1982_s3_2_the_serial_grows_with_each_change_whatever_the_clock_says(last: u32, now: u32) {
+            let grown = next_serial(last, now).wrapping_sub(last);
+            prop_assert!((1..1 << 31).contains(&grown));
+        }
+    }
+
+    #[test]
+    fn rfc1035_s3_3_13_changes_within_a_second_have_serials_of_their_own() {
+        assert_eq!(next_serial(1_700_000_000, 1_700_000_000), 1_700_000_001);
+        // After a restart the clock is ahead again.
+        assert_eq!(next_serial(1_700_000_001, 1_700_000_060), 1_700_000_060);
+        assert_eq!(next_serial(u32::MAX, 5), 5);
+    }
 
     #[test]
     fn the_state_tells_of_every_socket_whatever_came_last() {

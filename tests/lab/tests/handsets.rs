@@ -9,7 +9,12 @@ use lab::{Error, Result, Site, Version};
 
 lab::on_22_and_16!(the_records_follow_the_service, a_phone_follows_naptr_and_srv_over_udp);
 // chan_sip takes a user over TCP only where his section says so.
-lab::tests_on!(over_tcp_on_22, V22, a_phone_follows_srv_over_tcp);
+lab::tests_on!(
+    over_tcp_on_22,
+    V22,
+    a_phone_follows_srv_over_tcp,
+    a_port_where_nobody_listens_is_told_by_the_doctor
+);
 
 const DOMAIN: &str = "voice.example.com";
 
@@ -69,8 +74,8 @@ fn the_records_follow_the_service(version: Version) -> Result {
 }
 
 /// A phone registers at the main, at the branch when the main is gone, and at the main again.
-fn over_and_back(mut site: Site, settings: Settings) -> Result {
-    let mut phone = Phone::new(&site.net, "1001", &settings)?;
+fn over_and_back(mut site: Site, settings: &Settings) -> Result {
+    let mut phone = Phone::new(&site.net, "1001", settings)?;
     phone.wait_registered_at(&site.main, GENEROUS)?;
     site.kill_main()?;
     phone.wait_registered_at(&site.branch, PHONES_RETRY)?;
@@ -83,11 +88,28 @@ fn a_phone_follows_naptr_and_srv_over_udp(version: Version) -> Result {
     // Told of no transport, and of the domain alone: everything else it has from the name server.
     let settings =
         Settings { registrar: DOMAIN.to_owned(), transport: String::new(), ..site.phone_settings() };
-    over_and_back(site, settings)
+    over_and_back(site, &settings)
 }
 
 fn a_phone_follows_srv_over_tcp(version: Version) -> Result {
     let site = site(version, "udp,tcp")?;
     let settings = Settings { transport: "tcp".to_owned(), ..site.phone_settings() };
-    over_and_back(site, settings)
+    over_and_back(site, &settings)
+}
+
+fn a_port_where_nobody_listens_is_told_by_the_doctor(version: Version) -> Result {
+    let site = site(version, "udp,tcp")?;
+    site.branch.edit_conf("res_synch.conf", "tcp:5070", "tcp:5080")?;
+    site.branch.rx("module reload res_synch.so")?;
+    let report = site.branch.rx("synch doctor")?;
+    let (main, branch) = (site.main.address(), site.branch.address());
+    for line in [
+        format!("ok   transports  the main takes tcp at {main}:5060"),
+        format!(
+            "BAD  transports  [dns] sends phones to the branch over tcp, but at {branch}:5080 nobody takes it"
+        ),
+    ] {
+        assert!(report.lines().any(|told| told.starts_with(&line)), "{line} in {report}");
+    }
+    Ok(())
 }
