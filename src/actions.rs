@@ -50,7 +50,7 @@ pub struct Action {
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 8] = [
+pub const ACTIONS: [Action; 9] = [
     Action {
         name: c"SynchStatus",
         class: Class::Reading,
@@ -124,6 +124,13 @@ pub const ACTIONS: [Action; 8] = [
         synopsis: c"Hold a service state, or let the monitor decide.",
         argument: Some(c"Mode"),
         run: |control, mode, _| reply(operate::set_mode(control, mode)),
+    },
+    Action {
+        name: c"SynchFailback",
+        class: Class::Changing,
+        synopsis: c"Send the phones back to the main system now.",
+        argument: None,
+        run: |control, _, _| reply(operate::fail_back(control)),
     },
 ];
 

@@ -26,6 +26,8 @@ pub enum Command {
     Rollback(u64),
     /// Hold a service state, or let the monitor decide again.
     SetMode(Mode),
+    /// Send the phones back to a main that is well, whatever a return waits for.
+    FailBack,
     /// Look at everything that this branch needs, and say what to do.
     Examine(Reply),
     /// Take other settings.

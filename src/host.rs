@@ -64,6 +64,12 @@ pub trait Host: Send + Sync + 'static {
     /// `yyyyMMddHHmmss` in the zone of the machine.
     fn local_time(&self, time: SystemTime) -> String;
 
+    /// Minute of the day, 0 to 1439, in the zone of the machine.
+    fn minute_of_day(&self, time: SystemTime) -> u16;
+
+    /// How many channels there are: two for a call between two phones.
+    fn channels(&self) -> usize;
+
     /// Whether Asterisk has loaded all its modules; a reload before that would only be queued.
     fn fully_booted(&self) -> bool;
 

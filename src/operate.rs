@@ -4,7 +4,8 @@ use regex::Regex;
 
 use crate::{
     control::{Command, Control},
-    state::Mode,
+    failover,
+    state::{Mode, ServiceState},
     status,
 };
 
@@ -61,6 +62,25 @@ pub fn set_mode(control: &Control, mode: &str) -> Result<String, String> {
         .map_err(|error| format!("The mode was not set: {error}."))?;
     let status::ServiceStatus { mode, state, .. } = snapshot.service;
     Ok(format!("Mode is {mode}, service state is {state}."))
+}
+
+/// Sends the phones back to a main that is well, whatever a return waits for.
+///
+/// # Errors
+/// Why they are not sent back, and what to do.
+pub fn fail_back(control: &Control) -> Result<String, String> {
+    let refused = |problem: &dyn std::fmt::Display| format!("The phones are not sent back: {problem}.");
+    let snapshot = control.snapshot();
+    let status::ServiceStatus { mode, state, .. } = snapshot.service;
+    if let Some(problem) = failover::may_fail_back(mode, snapshot.monitor.state, state) {
+        return Err(refused(&problem));
+    }
+    let after = control.send_and_see(Command::FailBack).map_err(|error| refused(&error))?;
+    match after.service.state {
+        ServiceState::Normal => Ok("The phones are sent to the main; service state is Normal.".to_owned()),
+        // The main, or another operator, was quicker.
+        _ => Err(refused(&after.service.reason)),
+    }
 }
 
 /// What an operator looks for.

@@ -51,6 +51,16 @@ impl Host for Asterisk {
         local_time(time)
     }
 
+    fn minute_of_day(&self, time: SystemTime) -> u16 {
+        let time = broken_down(time);
+        u16::try_from(time.tm_hour * 60 + time.tm_min).unwrap_or_default()
+    }
+
+    fn channels(&self) -> usize {
+        // SAFETY: counts Asterisk's own list of channels, from any thread.
+        usize::try_from(unsafe { sys::ast_active_channels() }).unwrap_or_default()
+    }
+
     fn fully_booted(&self) -> bool {
         // SAFETY: reads one flag of Asterisk.
         unsafe { sys::synch_fully_booted() != 0 }
@@ -177,20 +187,21 @@ impl Host for Asterisk {
 
 /// `yyyyMMddHHmmss` in the zone of the machine.
 pub(super) fn local_time(time: SystemTime) -> String {
+    let time = broken_down(time);
+    let mut buffer = [0 as c_char; 32];
+    // SAFETY: `time` lives during the call; ast_strftime() writes at most the given size, the NUL included.
+    unsafe {
+        sys::ast_strftime(buffer.as_mut_ptr(), buffer.len(), c"%Y%m%d%H%M%S".as_ptr(), &raw const time);
+        text::from_c(buffer.as_ptr())
+    }
+}
+
+/// In the zone of the machine.
+fn broken_down(time: SystemTime) -> sys::ast_tm {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let time = sys::timeval { tv_sec: seconds.try_into().unwrap_or_default(), tv_usec: 0 };
     let mut broken_down = sys::ast_tm::default();
-    let mut buffer = [0 as c_char; 32];
-    // SAFETY: `time` and `broken_down` live during the calls, the zone NULL is the machine's own, and
-    // ast_strftime() writes at most the given size, the NUL included.
-    unsafe {
-        sys::ast_localtime(&raw const time, &raw mut broken_down, ptr::null());
-        sys::ast_strftime(
-            buffer.as_mut_ptr(),
-            buffer.len(),
-            c"%Y%m%d%H%M%S".as_ptr(),
-            &raw const broken_down,
-        );
-        text::from_c(buffer.as_ptr())
-    }
+    // SAFETY: `time` and `broken_down` live during the call; the zone NULL is the machine's own.
+    unsafe { sys::ast_localtime(&raw const time, &raw mut broken_down, ptr::null()) };
+    broken_down
 }

@@ -53,6 +53,24 @@ pub const SET_MODE: CliCommand = CliCommand {
     complete: nothing,
 };
 
+/// `synch failback`
+pub const FAILBACK: CliCommand = CliCommand {
+    words: c"synch failback",
+    summary: c"Send the phones back to the main system now",
+    usage: c"Usage: synch failback
+       Sends the phones back to a main system that is Stable, whatever the
+       return still waits for: 'synch show status' shows that as
+       ReturnWaitsFor, [failover] sets it. While the main is not Stable it
+       refuses; 'synch set mode normal' forces it.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _] => done(operate::fail_back(asked.control)),
+        _ => Answer::Usage,
+    },
+    complete: nothing,
+};
+
 fn done(result: Result<String, String>) -> Answer {
     answer(result.map(|text| text + "\n"))
 }

@@ -50,7 +50,7 @@ pub struct CliCommand {
 }
 
 /// Every command.
-pub const COMMANDS: [CliCommand; 13] = [
+pub const COMMANDS: [CliCommand; 14] = [
     show::STATUS,
     show::CONFIG,
     show::USERS,
@@ -64,6 +64,7 @@ pub const COMMANDS: [CliCommand; 13] = [
     change::SYNC,
     change::ROLLBACK,
     change::SET_MODE,
+    change::FAILBACK,
 ];
 
 fn nothing(_: &Snapshot, _: usize) -> Vec<String> {

@@ -48,6 +48,7 @@ fn a_word_too_many_is_answered_with_the_usage() {
         "synch show diff 1 2 3",
         "synch show history x",
         "synch sync now",
+        "synch failback now",
         "synch rollback",
     ] {
         assert_eq!(run(line, |_| false), Answer::Usage, "{line}");

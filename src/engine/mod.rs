@@ -89,11 +89,13 @@ impl Engine {
         let events = running.events();
         loop {
             let try_again = if running.complete() { crossbeam_channel::never() } else { after(START_AGAIN) };
+            let look_again = running.look_again().map_or_else(crossbeam_channel::never, after);
             let step = select! {
                 recv(stop) -> _ => return,
                 recv(commands) -> command => command.map(Step::Command),
                 recv(events) -> told => told.map(Step::Told),
                 recv(try_again) -> _ => Ok(Step::StartWorkers),
+                recv(look_again) -> _ => Ok(Step::LookAgain),
             };
             let Ok(step) = step else { return };
             // A step that panics is a bug of ours; the workers, and the DNS above all, go on.
@@ -110,6 +112,8 @@ enum Step {
     Command(Numbered),
     Told(Told),
     StartWorkers,
+    /// Time has passed, for which a return waits.
+    LookAgain,
 }
 
 #[cfg(test)]

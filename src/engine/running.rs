@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crossbeam_channel::Receiver;
@@ -18,7 +18,7 @@ use crate::{
     control::{Command, Numbered},
     dialplan::{self, Context},
     dns::Situation,
-    failover::{Failover, ServiceChange},
+    failover::{Circumstances, Failover, ServiceChange},
     host::Level,
     probe::{Monitor, Outcome},
     settings::Settings,
@@ -28,6 +28,9 @@ use crate::{
 
 /// Where the mode is remembered across restarts.
 const MODE: &str = "mode";
+
+/// How soon the end of a hold, a call or the beginning of the hours is noticed.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The engine in its loop.
 pub(super) struct Running {
@@ -53,7 +56,7 @@ impl Running {
         Self {
             workers: Workers::new(),
             monitor: Monitor::new(settings.probe, Instant::now()),
-            failover: Failover::new(mode),
+            failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
             history: History::default(),
             start,
             settings,
@@ -74,7 +77,28 @@ impl Running {
             // Of a worker that was replaced: it speaks of other settings.
             Step::Told(_) => {}
             Step::StartWorkers => self.start_workers(),
+            Step::LookAgain => {}
         }
+        self.come_home();
+    }
+
+    /// How soon time alone may end what a return waits for; none while there is no return to wait for.
+    pub(super) fn look_again(&self) -> Option<Duration> {
+        self.failover.wants_home().then_some(LOOK_AGAIN)
+    }
+
+    /// Sends the phones back to the main, where nothing stands against it any more.
+    fn come_home(&mut self) {
+        if let Some(change) = self.failover.come_home(&self.circumstances()) {
+            self.serve();
+            self.announce_service(&change);
+        }
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        let host = &*self.start.host;
+        let minute = host.minute_of_day(SystemTime::now());
+        Circumstances { now: Instant::now(), minute, channels: host.channels() }
     }
 
     /// Starts what isn't running and should be.
@@ -142,7 +166,11 @@ impl Running {
     }
 
     fn probed(&mut self, outcome: &Outcome) {
-        let before = self.monitor.observe(outcome, Instant::now());
+        let now = Instant::now();
+        let before = self.monitor.observe(outcome, now);
+        if !matches!(outcome, Outcome::Alive(_)) {
+            self.failover.probe_failed(now);
+        }
         let verdict = self.monitor.verdict().clone();
         // The phones first, the telling afterwards.
         let change = before.and_then(|_| self.failover.monitor_changed(verdict.state, &verdict.reason));
@@ -177,6 +205,7 @@ impl Running {
             Command::Sync { carry_out_held } => self.order(Order::Sync { carry_out_held }),
             Command::Rollback(version) => self.order(Order::Rollback(version)),
             Command::SetMode(mode) => self.set_mode(mode),
+            Command::FailBack => self.fail_back(),
             Command::Examine(reply) => {
                 if let Err(error) = self.workers.examine(&self.start, &self.settings, reply.clone()) {
                     reply.give(format!("No thread for the doctor could be made: {error}.\n"));
@@ -211,6 +240,19 @@ impl Running {
         }
     }
 
+    /// The answer of the command is in the snapshot: who gave it looks there.
+    fn fail_back(&mut self) {
+        match self.failover.fail_back() {
+            Ok(change) => {
+                self.serve();
+                if let Some(change) = change {
+                    self.announce_service(&change);
+                }
+            }
+            Err(problem) => self.log(Level::Warning, &format!("The phones are not sent back: {problem}.")),
+        }
+    }
+
     /// Starts anew what the new settings are about; the rest goes on undisturbed.
     fn configure(&mut self, settings: Arc<Settings>) {
         let old = std::mem::replace(&mut self.settings, settings);
@@ -220,6 +262,7 @@ impl Running {
             return;
         }
         self.workers.end_for(&old, &new);
+        self.failover.configure(&new.failover);
         if old.main != new.main || old.probe != new.probe {
             let before = self.monitor.verdict().state;
             self.monitor = Monitor::new(new.probe, Instant::now());
@@ -292,7 +335,9 @@ impl Running {
     /// Lets everybody else see.
     pub(super) fn publish(&mut self) {
         self.snapshot.settings = Arc::clone(&self.settings);
-        self.snapshot.service = service_status(&self.failover, &self.settings);
+        let waits = self.failover.waits_for(&self.circumstances());
+        let waits_for = waits.map(|wait| wait.to_string()).unwrap_or_default();
+        self.snapshot.service = ServiceStatus { waits_for, ..service_status(&self.failover, &self.settings) };
         self.snapshot.history = self.history.entries();
         let before = self.start.published.read();
         let same = before.service.target == self.snapshot.service.target
@@ -312,7 +357,7 @@ impl Running {
 /// What can be shown before anything has happened.
 pub(super) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
     let monitor = Monitor::new(settings.probe, Instant::now());
-    let failover = Failover::new(Mode::Auto);
+    let failover = Failover::new(settings.failover.clone(), Mode::Auto, Instant::now());
     Snapshot {
         handled: 0,
         settings: Arc::clone(settings),
@@ -344,5 +389,6 @@ fn service_status(failover: &Failover, settings: &Settings) -> ServiceStatus {
         reason: failover.reason().to_owned(),
         mode: failover.mode(),
         target: target(failover, settings),
+        waits_for: String::new(),
     }
 }

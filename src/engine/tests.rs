@@ -45,6 +45,12 @@ impl Host for StandIn {
     fn local_time(&self, _: SystemTime) -> String {
         "20260102030405".to_owned()
     }
+    fn minute_of_day(&self, _: SystemTime) -> u16 {
+        0
+    }
+    fn channels(&self) -> usize {
+        0
+    }
     fn fully_booted(&self) -> bool {
         true
     }

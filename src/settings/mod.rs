@@ -3,6 +3,7 @@
 //! [`read`] turns the sections that Asterisk's loader found into [`Settings`], or into every error at once.
 
 mod dialplan;
+mod failover;
 mod policy;
 mod read;
 mod text;
@@ -10,6 +11,7 @@ mod transport;
 mod value;
 
 pub use dialplan::{Contexts, Dialplan, Outside, Trunk, Voicemail};
+pub use failover::{Failover, ReturnWhen, Window, clock};
 pub use policy::{Options, Policy, is_secret};
 pub use read::{ConfSection, ConfVariable, SettingsError, read};
 pub use text::text;
@@ -33,6 +35,8 @@ pub struct Settings {
     pub main: Main,
     /// `[probe]`
     pub probe: Probe,
+    /// `[failover]`
+    pub failover: Failover,
     /// `[sync]`; none where it says `enabled = no`.
     pub sync: Option<Sync>,
     /// `[policy]` and the sections of options.

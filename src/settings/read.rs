@@ -2,10 +2,11 @@
 
 //!
 //! - `reader`: one section, key by key
-//! - `dns`, `dialplan`, `policy`: the longer sections
+//! - `failover`, `dns`, `dialplan`, `policy`: the longer sections
 
 mod dialplan;
 mod dns;
+mod failover;
 mod policy;
 mod reader;
 
@@ -47,8 +48,19 @@ pub struct SettingsError {
     pub problem: String,
 }
 
-const SECTIONS: [&str; 10] =
-    ["main", "probe", "sync", "policy", "endpoint", "aor", "peer", "dialplan", "voicemail", "dns"];
+const SECTIONS: [&str; 11] = [
+    "main",
+    "probe",
+    "failover",
+    "sync",
+    "policy",
+    "endpoint",
+    "aor",
+    "peer",
+    "dialplan",
+    "voicemail",
+    "dns",
+];
 
 /// Memory a compiled filter may take: far more than any filter of accounts needs.
 const MAX_FILTER_SIZE: usize = 1 << 20;
@@ -74,14 +86,24 @@ pub fn read(sections: &[ConfSection]) -> Result<Settings, Vec<SettingsError>> {
     }
     let main = read_main(&mut Reader::new("main", sections, &mut errors));
     let probe = read_probe(&mut Reader::new("probe", sections, &mut errors));
+    let failover = failover::read_failover(&mut Reader::new("failover", sections, &mut errors));
     let sync = read_sync(&mut Reader::new("sync", sections, &mut errors));
     let policy = policy::read_policy(sections, &mut errors);
     let dialplan = dialplan::read_dialplan(&mut Reader::new("dialplan", sections, &mut errors));
     let voicemail = dialplan::read_voicemail(&mut Reader::new("voicemail", sections, &mut errors));
     let dns = dns::read_dns(&mut Reader::new("dns", sections, &mut errors));
     let settings = || {
-        let (main, probe, sync, policy) = (main?, probe?, sync?, policy?);
-        Some(Settings { main, probe, sync, policy, dialplan: dialplan?, voicemail: voicemail?, dns: dns? })
+        let (main, probe, failover, sync, policy) = (main?, probe?, failover?, sync?, policy?);
+        Some(Settings {
+            main,
+            probe,
+            failover,
+            sync,
+            policy,
+            dialplan: dialplan?,
+            voicemail: voicemail?,
+            dns: dns?,
+        })
     };
     settings().filter(|_| errors.is_empty()).ok_or(errors)
 }

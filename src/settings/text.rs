@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::{
-    Contexts, Dialplan, Dns, FilterKey, Main, Options, Outside, Policy, Probe, Settings, Soa, Sync,
+    Contexts, Dialplan, Dns, Failover, FilterKey, Main, Options, Outside, Policy, Probe, Settings, Soa, Sync,
     Voicemail, is_secret,
 };
 use crate::state::Target;
@@ -11,7 +11,7 @@ use crate::state::Target;
 /// For `synch show config`.
 #[must_use]
 pub fn text(settings: &Settings) -> String {
-    let Settings { main, probe, sync, policy, dialplan, voicemail, dns } = settings;
+    let Settings { main, probe, failover, sync, policy, dialplan, voicemail, dns } = settings;
     let mut text = String::new();
     let Main { host, port, username, secret } = main;
     section(&mut text, "main", &[("host", host), ("port", port), ("username", username), ("secret", secret)]);
@@ -25,6 +25,16 @@ pub fn text(settings: &Settings) -> String {
             ("failure_tolerance", failure_tolerance),
             ("alive_threshold", alive_threshold),
             ("error_penalty", error_penalty),
+        ],
+    );
+    let Failover { return_hold, return_when, return_windows } = failover;
+    section(
+        &mut text,
+        "failover",
+        &[
+            ("return_hold", &return_hold.as_secs()),
+            ("return_when", return_when),
+            ("return_window", &list(return_windows)),
         ],
     );
     match sync {
@@ -201,6 +211,7 @@ fn dns_section(text: &mut String, dns: &Dns) {
     );
 }
 
+/// With commas, as it is read.
 fn list(values: &[impl ToString]) -> String {
     values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }

@@ -37,6 +37,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("MonitorReason", text(&monitor.reason)),
         ("SyncReason", text(&sync.reason)),
         ("ServiceReason", text(&service.reason)),
+        ("ReturnWaitsFor", text(&service.waits_for)),
         ("LastProbe", text(&monitor.last_probe)),
         ("LastProbeMs", number(monitor.last_answer_ms)),
         ("Users", count(sync.users.len())),

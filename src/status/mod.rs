@@ -194,6 +194,8 @@ pub struct ServiceStatus {
     pub mode: Mode,
     /// The system that the DNS names.
     pub target: Target,
+    /// What a return to the main still waits for; empty where none waits.
+    pub waits_for: String,
 }
 
 /// How the DNS server does.

@@ -30,6 +30,7 @@ pub(crate) fn snapshot() -> Snapshot {
             reason: "say \"why\"".to_owned(),
             mode: Mode::Auto,
             target: Target::Main,
+            waits_for: String::new(),
         },
         dns: DnsStatus { state: "off".to_owned(), counters: Arc::default() },
         watch: "heard".to_owned(),

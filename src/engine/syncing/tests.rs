@@ -33,6 +33,12 @@ impl Host for StandIn {
     fn local_time(&self, _: SystemTime) -> String {
         String::new()
     }
+    fn minute_of_day(&self, _: SystemTime) -> u16 {
+        0
+    }
+    fn channels(&self) -> usize {
+        0
+    }
     fn fully_booted(&self) -> bool {
         true
     }

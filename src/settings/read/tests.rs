@@ -2,7 +2,7 @@ use std::{net::IpAddr, time::Duration};
 
 use super::*;
 use crate::{
-    settings::{Offer, SipTransport},
+    settings::{Offer, ReturnWhen, SipTransport},
     state::Target,
 };
 
@@ -39,6 +39,8 @@ fn the_least_configuration_has_the_documented_defaults() {
     assert_eq!(settings.probe.timeout, Duration::from_secs(3));
     assert_eq!((settings.probe.failure_tolerance, settings.probe.alive_threshold), (5, 5));
     assert_eq!(settings.probe.error_penalty, 1);
+    assert_eq!(settings.failover.return_hold, Duration::from_secs(120));
+    assert_eq!(settings.failover.return_when, ReturnWhen::AtOnce);
     let sync = settings.sync.unwrap();
     assert_eq!(sync.files, ["pjsip.endpoint.conf", "pjsip.aor.conf", "pjsip.auth.conf"]);
     assert_eq!((sync.output.as_str(), sync.versions, sync.max_shrink), ("pjsip_synch.conf", 10, 50));
@@ -73,7 +75,7 @@ fn every_error_is_told_at_once_with_section_key_value_and_wish() {
         "[main] prot=1 secret=x [probe] interval=soon timeout=0 [sync] filter_value=( [dns] enabled=maybe [extra]",
     );
     for expected in [
-        "[extra] -: unknown section; known are main, probe, sync, policy, endpoint, aor, peer, dialplan, voicemail, dns",
+        "[extra] -: unknown section; known are main, probe, failover, sync, policy, endpoint, aor, peer, dialplan, voicemail, dns",
         "[main] host: is missing; wanted is an address or a host name",
         "[main] username: is missing",
         "[main] prot: is no key of this section",
@@ -252,7 +254,7 @@ fn the_sample_is_valid_and_shows_every_default_as_it_is() {
     assert_eq!(spelled_out, as_shipped);
     let keys =
         |sections: &[ConfSection]| sections.iter().map(|section| section.variables.len()).sum::<usize>();
-    assert_eq!(keys(&sample(true)), 61, "a key is missing in the sample");
+    assert_eq!(keys(&sample(true)), 64, "a key is missing in the sample");
 }
 
 #[test]
@@ -291,4 +293,22 @@ fn options_are_set_as_they_stand_but_not_those_that_make_a_user() {
     let expected = [("rtp_symmetric", "yes"), ("transport", "")];
     assert_eq!(settings.policy.endpoint, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
     assert!(errors(&(LEAST.to_owned() + " [aor] type=x"))[0].starts_with("[aor] type: can't be set"));
+}
+
+#[test]
+fn hours_for_the_return_are_asked_for_where_they_are_needed() {
+    for when in ["window", "idle_or_window"] {
+        let text = format!("{LEAST} [failover] return_when={when}");
+        assert_eq!(
+            errors(&text),
+            [format!(
+                "[failover] return_window: is missing; return_when = {when} needs hours of the day, such as 22:00-06:00"
+            )]
+        );
+        let settings = read(&sections(&format!("{text} return_window=22:00-06:00,12:00-13:00"))).unwrap();
+        assert_eq!(settings.failover.return_when.to_string(), when);
+        assert_eq!(settings.failover.return_windows.len(), 2);
+    }
+    assert!(errors(&format!("{LEAST} [failover] return_window=22-6"))[0].contains("wanted is HH:MM-HH:MM"));
+    assert!(errors(&format!("{LEAST} [failover] return_when=never"))[0].contains("wanted is at_once, idle"));
 }

@@ -88,6 +88,9 @@ fn outside(cast: &mut Cast, dialled: &str, arrives: &str) -> Result {
 }
 
 fn home_again(cast: &mut Cast, story: &mut Story) -> Result {
+    story.say(
+        "(A site waits until no probe has failed for two minutes, [failover] return_hold; here it does not.)",
+    );
     story.begin("The main comes back.");
     cast.site.main.start()?;
     cast.the_name_is(&cast.site.main)?;
