@@ -11,7 +11,7 @@ mod asterisk {
     use std::{env, fs, path::PathBuf, process};
 
     /// What of Asterisk the module uses. A name that isn't here can't be called.
-    const FUNCTIONS: &str = "ast_(active_channels|cli|cli_unregister|cli_allow_at_shutdown|cli_completion_add|log|free_ptr|get_version|get_version_num|strftime|localtime|db_(put|get_allocated|del)\
+    const FUNCTIONS: &str = "ast_(active_channels|md5_hash|cli|cli_unregister|cli_allow_at_shutdown|cli_completion_add|log|free_ptr|get_version|get_version_num|strftime|localtime|db_(put|get_allocated|del)\
         |context_(find|find_or_create|add_include2|add_ignorepat2|add_switch2)|get_context_registrar\
         |(rdlock|unlock)_contexts?|walk_context(s|_extensions)|get_extension_registrar|merge_contexts_and_delete|add_extension2_nolock|exists_extension|explicit_goto\
         |hashtab_(compare_contexts|hash_contexts|resize_java|newsize_java|destroy)|(un)?register_switch\

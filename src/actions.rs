@@ -2,7 +2,9 @@
 
 use crate::{
     control::Control,
-    directory, operate,
+    directory,
+    drill::Stage,
+    operate,
     status::{self, Value},
 };
 
@@ -50,7 +52,7 @@ pub struct Action {
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 9] = [
+pub const ACTIONS: [Action; 10] = [
     Action {
         name: c"SynchStatus",
         class: Class::Reading,
@@ -132,6 +134,20 @@ pub const ACTIONS: [Action; 9] = [
         argument: None,
         run: |control, _, _| reply(operate::fail_back(control)),
     },
+    Action {
+        name: c"SynchDrill",
+        class: Class::Changing,
+        synopsis: c"Walk the way of a failover, and move nobody.",
+        argument: None,
+        run: |control, _, _| match control.drill() {
+            Ok(report) => Reply::List {
+                event: "SynchDrillStage",
+                complete: "SynchDrillComplete",
+                items: report.0.iter().map(stage).collect(),
+            },
+            Err(error) => Reply::Error(format!("The drill has not ended: {error}")),
+        },
+    },
 ];
 
 fn reply(result: Result<String, String>) -> Reply {
@@ -162,6 +178,15 @@ fn directory(sync: &status::SyncStatus, like: Option<&regex::Regex>) -> Reply {
         complete: "SynchDirectoryComplete",
         items: status::people(&sync.directory, like).into_iter().map(item).collect(),
     }
+}
+
+fn stage(stage: &Stage) -> Vec<(&'static str, String)> {
+    vec![
+        ("Stage", stage.name.clone()),
+        ("Result", stage.outcome.word().to_owned()),
+        ("Milliseconds", stage.took.as_millis().to_string()),
+        ("Reason", stage.outcome.text().to_owned()),
+    ]
 }
 
 fn versions(sync: &status::SyncStatus) -> Vec<Vec<(&'static str, String)>> {

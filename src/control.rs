@@ -12,7 +12,7 @@ use std::{
 
 use crossbeam_channel::{Sender, TrySendError};
 
-use crate::{settings::Settings, state::Mode, status::Snapshot};
+use crate::{drill::Report, settings::Settings, state::Mode, status::Snapshot};
 
 /// What an operator, or Asterisk, can ask of the engine.
 #[derive(Clone, Debug)]
@@ -29,24 +29,39 @@ pub enum Command {
     /// Send the phones back to a main that is well, whatever a return waits for.
     FailBack,
     /// Look at everything that this branch needs, and say what to do.
-    Examine(Reply),
+    Examine(Reply<String>),
+    /// Walk the way that phones and calls take in an outage, and move nobody.
+    Drill(Reply<Report>),
     /// Take other settings.
     Configure(Arc<Settings>),
 }
 
 /// Where an answer is put that takes its time. A std lock: the reader is a thread of Asterisk's.
-#[derive(Clone, Debug, Default)]
-pub struct Reply(Arc<Mutex<Option<String>>>);
+#[derive(Debug)]
+pub struct Reply<T>(Arc<Mutex<Option<T>>>);
 
-impl Reply {
+// Derived, these would ask as much of `T`.
+impl<T> Clone for Reply<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Reply<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Reply<T> {
     /// Gives the answer.
-    pub fn give(&self, text: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    pub fn give(&self, answer: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
     }
 
     /// Takes it, once it is there.
     #[must_use]
-    pub fn take(&self) -> Option<String> {
+    pub fn take(&self) -> Option<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -81,8 +96,8 @@ pub const COMMANDS_WAITING: usize = 64;
 const TAKEN_IN: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
-/// How long somebody waits for the doctor, who asks the main and the DNS.
-const EXAMINED: Duration = Duration::from_secs(15);
+/// How long somebody waits for the doctor, who asks the main and the DNS, and for a drill, which asks DNS and SIP.
+const ANSWERED: Duration = Duration::from_secs(15);
 const LOOK_FOR_REPLY: Duration = Duration::from_millis(20);
 
 /// The newest snapshot. A std lock, not parking_lot: these readers are Asterisk's threads, on which parking_lot
@@ -176,12 +191,24 @@ impl Control {
     /// # Errors
     /// As [`Control::send`], or the doctor takes too long.
     pub fn examine(&self) -> Result<String, ControlError> {
+        self.ask(Command::Examine)
+    }
+
+    /// Has the way walked that phones and calls take in an outage, and waits for what came of it.
+    ///
+    /// # Errors
+    /// As [`Control::send`], or it takes too long.
+    pub fn drill(&self) -> Result<Report, ControlError> {
+        self.ask(Command::Drill)
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ControlError> {
         let reply = Reply::default();
-        self.send(Command::Examine(reply.clone()))?;
-        let end = Instant::now() + EXAMINED;
+        self.send(command(reply.clone()))?;
+        let end = Instant::now() + ANSWERED;
         loop {
-            if let Some(text) = reply.take() {
-                return Ok(text);
+            if let Some(answer) = reply.take() {
+                return Ok(answer);
             }
             if Instant::now() >= end {
                 return Err(ControlError::Slow);

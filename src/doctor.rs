@@ -15,6 +15,10 @@ use crate::{
 /// Seconds that the clocks of main and branch may be apart.
 const CLOCKS_APART: i64 = 30;
 
+/// Said of a trunk that is not there, behind its name: here and in a drill.
+pub const TRUNK_IS_AWAY: &str = "can't be reached: is there an endpoint of that name, and does it answer OPTIONS \
+    (qualify_frequency)? After a restart it takes half a minute";
+
 /// What was found. Errors are in words for the administrator.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
@@ -304,11 +308,7 @@ impl Report {
                     self.say(Level::Warning, "trunk", text);
                 }
                 Some(false) => {
-                    let text = format!(
-                        "{key} {trunk} can't be reached: is there an endpoint of that name, and does it answer OPTIONS \
-                         (qualify_frequency)? After a restart it takes half a minute"
-                    );
-                    self.say(Level::Broken, "trunk", text);
+                    self.say(Level::Broken, "trunk", format!("{key} {trunk} {TRUNK_IS_AWAY}"));
                 }
                 None => self.say(Level::Fine, "trunk", format!("{key} {trunk}: of your own, not looked at")),
             }

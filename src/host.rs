@@ -148,6 +148,9 @@ pub trait Host: Send + Sync + 'static {
     /// Whether a device is registered here, or has a fixed address that answers.
     fn is_there(&self, device: &str) -> bool;
 
+    /// MD5 of a text, as lower-case hex.
+    fn md5(&self, text: &str) -> String;
+
     /// Version of this Asterisk.
     fn version(&self) -> String;
 

@@ -22,13 +22,14 @@
 //! - [`cli`], [`actions`]: the commands and AMI actions; [`operate`]: what both can change
 //! - [`dialplan`]: what the users of this site can dial, and what of the main's contexts may run here
 //! - [`functions`]: what a dialplan can ask synch
-//! - [`doctor`]: what was looked at, and what to do
+//! - [`doctor`]: what was looked at, and what to do; [`drill`]: what an outage would come to
 //!
 //! Mostly pure, each with its few I/O files named in its own map.
 //! - [`ami`]: the main's manager interface; sockets in `ami::link`
 //! - [`sync`]: from the main's answer to the file of users; files in `sync::store`
 //! - [`directory`]: everybody on the main, as far as it concerns this branch
 //! - [`dns`]: zone and relay; sockets in `dns::server`
+//! - [`sip`]: the few requests of ours; socket in `sip::registrar`
 //!
 //! What makes them move.
 //! - [`engine`]: the loop that owns every thread and carries decisions out
@@ -62,6 +63,7 @@ pub mod dialplan;
 pub mod directory;
 pub mod dns;
 pub mod doctor;
+pub mod drill;
 pub mod engine;
 pub mod failover;
 pub mod functions;
@@ -70,6 +72,7 @@ pub mod host;
 pub mod operate;
 pub mod probe;
 pub mod settings;
+pub mod sip;
 pub mod state;
 pub mod status;
 pub mod sync;

@@ -146,6 +146,18 @@ impl Host for Asterisk {
         devices::is_there(device)
     }
 
+    fn md5(&self, text: &str) -> String {
+        /// 32 digits and the NUL.
+        const ROOM: usize = 33;
+        let text = text::to_c(text);
+        let mut hex = [0 as c_char; ROOM];
+        // SAFETY: the text is NUL-terminated; ast_md5_hash() writes 32 digits and a NUL, which is the room there is.
+        unsafe {
+            sys::ast_md5_hash(hex.as_mut_ptr(), text.as_ptr());
+            text::from_c(hex.as_ptr())
+        }
+    }
+
     fn version(&self) -> String {
         version::name()
     }

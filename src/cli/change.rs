@@ -1,7 +1,7 @@
 //! The commands that change something.
 
 use super::{Answer, CliCommand, answer, nothing, versions};
-use crate::operate;
+use crate::{drill::FAILED, operate};
 
 /// `synch sync`
 pub const SYNC: CliCommand = CliCommand {
@@ -66,6 +66,29 @@ pub const FAILBACK: CliCommand = CliCommand {
     at_shutdown: false,
     run: |asked| match asked.words {
         [_, _] => done(operate::fail_back(asked.control)),
+        _ => Answer::Usage,
+    },
+    complete: nothing,
+};
+
+/// `synch drill`
+pub const DRILL: CliCommand = CliCommand {
+    words: c"synch drill",
+    summary: c"Walk the way of a failover, and move nobody",
+    usage: c"Usage: synch drill
+       Tries what an outage of the main system would need, stage by stage:
+       the DNS answer, a registration of the account of [drill] at this
+       branch, calls to a user and to the emergency numbers up to the trunk.
+       No phone is moved, no call is made. Says how long each stage takes,
+       and what to do where one fails; 'synch show history' keeps the result.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _] => match asked.control.drill() {
+            Ok(report) if report.result() == FAILED => Answer::Failure(report.text()),
+            Ok(report) => Answer::Text(report.text()),
+            Err(error) => Answer::Failure(format!("The drill has not ended: {error}.\n")),
+        },
         _ => Answer::Usage,
     },
     complete: nothing,

@@ -50,7 +50,7 @@ pub struct CliCommand {
 }
 
 /// Every command.
-pub const COMMANDS: [CliCommand; 14] = [
+pub const COMMANDS: [CliCommand; 15] = [
     show::STATUS,
     show::CONFIG,
     show::USERS,
@@ -65,6 +65,7 @@ pub const COMMANDS: [CliCommand; 14] = [
     change::ROLLBACK,
     change::SET_MODE,
     change::FAILBACK,
+    change::DRILL,
 ];
 
 fn nothing(_: &Snapshot, _: usize) -> Vec<String> {

@@ -49,6 +49,7 @@ fn a_word_too_many_is_answered_with_the_usage() {
         "synch show history x",
         "synch sync now",
         "synch failback now",
+        "synch drill now",
         "synch rollback",
     ] {
         assert_eq!(run(line, |_| false), Answer::Usage, "{line}");

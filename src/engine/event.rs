@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use crate::{host::Level, probe::Outcome, status::SyncStatus};
+use crate::{control::Reply, drill::Report, host::Level, probe::Outcome, status::SyncStatus};
 
 /// What the workers tell the engine.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(super) enum Event {
         /// Whether nothing else is wanted meanwhile.
         newest: bool,
     },
+    /// A drill ended, and who waits for it.
+    Drilled(Report, Reply<Report>),
     /// A worker panicked and will be run again.
     Panicked(&'static str),
 }

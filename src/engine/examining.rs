@@ -38,7 +38,7 @@ pub(super) struct Examining {
     pub(super) start: Start,
     pub(super) settings: Arc<Settings>,
     pub(super) address: Address,
-    pub(super) reply: Reply,
+    pub(super) reply: Reply<String>,
     pub(super) teller: Teller,
 }
 

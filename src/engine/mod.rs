@@ -6,12 +6,13 @@
 //! - `workers`, `worker`: the threads that the settings ask for, and one of them
 //! - `lookup`: the address of the main
 //! - `probing`, `watching`, `syncing`, `serving`, `dialling`: the bodies of the workers
-//! - `examining`: the doctor, who looks once and answers
+//! - `examining`, `drilling`: the doctor, who looks once and answers, and the drill, which walks once and answers
 //! - `debounce`: many reloads of the main into one sync
 //! - `history`: what changed when
 
 mod debounce;
 mod dialling;
+mod drilling;
 mod event;
 mod examining;
 mod history;

@@ -15,19 +15,23 @@ use super::{
     workers::Workers,
 };
 use crate::{
-    control::{Command, Numbered},
+    control::{Command, Numbered, Reply},
     dialplan::{self, Context},
     dns::Situation,
+    drill::{self, Report, Stage},
     failover::{Circumstances, Failover, ServiceChange},
     host::Level,
     probe::{Monitor, Outcome},
     settings::Settings,
     state::{Mode, MonitorState, SyncState, Target},
-    status::{DnsStatus, IN_FORCE, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
+    status::{DnsStatus, DrillStatus, IN_FORCE, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
 };
 
 /// Where the mode is remembered across restarts.
 const MODE: &str = "mode";
+
+/// Where the last drill is.
+const DRILL: &str = "drill";
 
 /// How soon the end of a hold, a call or the beginning of the hours is noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -52,7 +56,8 @@ impl Running {
                 format!("Mode is held at {mode} since before this start; 'synch set mode auto' ends that.");
             start.host.log(Level::Warning, &text);
         }
-        let snapshot = (*start.published.read()).clone();
+        let mut snapshot = (*start.published.read()).clone();
+        snapshot.drill = start.host.recall(DRILL).and_then(|memo| DrillStatus::from_memo(&memo));
         Self {
             workers: Workers::new(),
             monitor: Monitor::new(settings.probe, Instant::now()),
@@ -158,6 +163,7 @@ impl Running {
                 }
                 self.snapshot.dialplan = state;
             }
+            Event::Drilled(report, reply) => self.drilled(report, &reply),
             Event::Panicked(worker) => {
                 self.snapshot.restarts += 1;
                 self.log(Level::Error, &format!("The {worker} worker of synch failed and is started again."));
@@ -211,9 +217,35 @@ impl Running {
                     reply.give(format!("No thread for the doctor could be made: {error}.\n"));
                 }
             }
+            Command::Drill(reply) => {
+                if let Err(error) = self.workers.drill(&self.start, &self.settings, reply.clone()) {
+                    let problem = format!("no thread for it could be made: {error}");
+                    let (name, took) = ("drill".to_owned(), Duration::ZERO);
+                    reply.give(Report(vec![Stage { name, took, outcome: drill::Outcome::Failed(problem) }]));
+                }
+            }
             Command::Configure(settings) => self.configure(settings),
         }
         self.snapshot.handled = self.snapshot.handled.max(number);
+    }
+
+    /// Keeps what came of a drill, and tells of it.
+    fn drilled(&mut self, report: Report, reply: &Reply<Report>) {
+        let (result, reason, stages) = (report.result(), report.summary(), report.timed());
+        let before = self.snapshot.drill.as_ref().map_or("-", |drill| drill.result);
+        let drill = DrillStatus { time: self.now(), result, reason };
+        let level = if result == drill::FAILED { Level::Warning } else { Level::Notice };
+        self.log(level, &format!("Drill {}: {} ({stages})", result.to_lowercase(), drill.reason));
+        let fields = [("Result", result), ("Reason", drill.reason.as_str()), ("Stages", &stages)];
+        self.start.host.event("SynchDrillEnded", &fields);
+        self.history.push(drill.time.clone(), "Drill", before, result, &drill.reason);
+        if let Err(error) = self.start.host.remember(DRILL, Some(&drill.memo())) {
+            self.log(Level::Warning, &format!("The drill is over, but {error}."));
+        }
+        self.snapshot.drill = Some(drill);
+        // Whoever waits for the answer may look at the status next.
+        self.publish();
+        reply.give(report);
     }
 
     fn order(&self, order: Order) {
@@ -373,6 +405,7 @@ pub(super) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         watch: "not connected yet".to_owned(),
         dialplan: "not made yet".to_owned(),
         dialplan_waits: false,
+        drill: None,
         history: Arc::new([]),
         restarts: 0,
     }

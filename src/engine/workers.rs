@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use super::{
     Start,
     dialling::Dialling,
+    drilling::Drilling,
     event::{Teller, Told},
     examining::Examining,
     lookup::Lookup,
@@ -20,6 +21,7 @@ use crate::{
     control::Reply,
     dialplan::Context,
     dns::{Counters, Situation},
+    drill::Report,
     settings::Settings,
 };
 
@@ -58,6 +60,7 @@ pub(super) struct Workers {
     dialling: Slot,
     watching: Slot,
     examining: Slot,
+    drilling: Slot,
     dns: Option<Serving>,
     dialplan: Option<Dialling>,
     lookup: Option<Lookup>,
@@ -77,6 +80,7 @@ impl Workers {
             dialling: Slot::default(),
             watching: Slot::default(),
             examining: Slot::default(),
+            drilling: Slot::default(),
             dns: None,
             dialplan: None,
             lookup: None,
@@ -93,8 +97,8 @@ impl Workers {
 
     /// Whether these are words of a worker of now.
     pub(super) fn hold(&self, id: u64) -> bool {
-        let Self { probing, watching, syncing, serving, dialling, examining, .. } = self;
-        let slots = [probing, watching, syncing, serving, dialling, examining];
+        let Self { probing, watching, syncing, serving, dialling, examining, drilling, .. } = self;
+        let slots = [probing, watching, syncing, serving, dialling, examining, drilling];
         slots.into_iter().any(|slot| slot.holds(id))
     }
 
@@ -216,7 +220,7 @@ impl Workers {
         &mut self,
         start: &Start,
         settings: &Arc<Settings>,
-        reply: Reply,
+        reply: Reply<String>,
     ) -> io::Result<()> {
         let Some(address) = self.lookup.as_ref().map(Lookup::address) else { return Ok(()) };
         let address = address.for_another();
@@ -226,6 +230,24 @@ impl Workers {
         let examining =
             Examining { start: start.clone(), settings: Arc::clone(settings), address, reply, teller };
         self.examining.now = Some(examining.start(role)?);
+        Ok(())
+    }
+
+    /// Has the way walked that phones and calls take in an outage.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn drill(
+        &mut self,
+        start: &Start,
+        settings: &Arc<Settings>,
+        reply: Reply<Report>,
+    ) -> io::Result<()> {
+        self.drilling.end();
+        let teller = self.teller();
+        let role = Role { name: "drill", id: teller.id(), after: self.drilling.before.take() };
+        let drilling = Drilling { start: start.clone(), settings: Arc::clone(settings), reply, teller };
+        self.drilling.now = Some(drilling.start(role)?);
         Ok(())
     }
 
@@ -256,8 +278,8 @@ fn what_is_synced(settings: &Settings) -> impl PartialEq {
 impl Drop for Workers {
     /// All are told before the first is waited for.
     fn drop(&mut self) {
-        let Self { probing, watching, syncing, serving, dialling, examining, .. } = self;
-        for slot in [probing, watching, syncing, serving, dialling, examining] {
+        let Self { probing, watching, syncing, serving, dialling, examining, drilling, .. } = self;
+        for slot in [probing, watching, syncing, serving, dialling, examining, drilling] {
             slot.end();
         }
     }

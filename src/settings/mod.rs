@@ -3,6 +3,7 @@
 //! [`read`] turns the sections that Asterisk's loader found into [`Settings`], or into every error at once.
 
 mod dialplan;
+mod drill;
 mod failover;
 mod policy;
 mod read;
@@ -11,6 +12,7 @@ mod transport;
 mod value;
 
 pub use dialplan::{Contexts, Dialplan, Outside, Trunk, Voicemail};
+pub use drill::{Account, Drill};
 pub use failover::{Failover, ReturnWhen, Window, clock};
 pub use policy::{Options, Policy, is_secret};
 pub use read::{ConfSection, ConfVariable, SettingsError, read};
@@ -47,6 +49,8 @@ pub struct Settings {
     pub voicemail: Option<Voicemail>,
     /// `[dns]`; none where it says `enabled = no`.
     pub dns: Option<Dns>,
+    /// `[drill]`
+    pub drill: Drill,
 }
 
 /// `[main]`: where the main system is and how to log in to its AMI.

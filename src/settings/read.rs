@@ -2,10 +2,11 @@
 
 //!
 //! - `reader`: one section, key by key
-//! - `failover`, `dns`, `dialplan`, `policy`: the longer sections
+//! - `failover`, `dns`, `drill`, `dialplan`, `policy`: the longer sections
 
 mod dialplan;
 mod dns;
+mod drill;
 mod failover;
 mod policy;
 mod reader;
@@ -48,7 +49,7 @@ pub struct SettingsError {
     pub problem: String,
 }
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "main",
     "probe",
     "failover",
@@ -60,6 +61,7 @@ const SECTIONS: [&str; 11] = [
     "dialplan",
     "voicemail",
     "dns",
+    "drill",
 ];
 
 /// Memory a compiled filter may take: far more than any filter of accounts needs.
@@ -92,18 +94,11 @@ pub fn read(sections: &[ConfSection]) -> Result<Settings, Vec<SettingsError>> {
     let dialplan = dialplan::read_dialplan(&mut Reader::new("dialplan", sections, &mut errors));
     let voicemail = dialplan::read_voicemail(&mut Reader::new("voicemail", sections, &mut errors));
     let dns = dns::read_dns(&mut Reader::new("dns", sections, &mut errors));
+    let drill = drill::read_drill(&mut Reader::new("drill", sections, &mut errors));
     let settings = || {
         let (main, probe, failover, sync, policy) = (main?, probe?, failover?, sync?, policy?);
-        Some(Settings {
-            main,
-            probe,
-            failover,
-            sync,
-            policy,
-            dialplan: dialplan?,
-            voicemail: voicemail?,
-            dns: dns?,
-        })
+        let (dialplan, voicemail, dns, drill) = (dialplan?, voicemail?, dns?, drill?);
+        Some(Settings { main, probe, failover, sync, policy, dialplan, voicemail, dns, drill })
     };
     settings().filter(|_| errors.is_empty()).ok_or(errors)
 }

@@ -3,15 +3,15 @@
 use std::fmt::{Display, Write};
 
 use super::{
-    Contexts, Dialplan, Dns, Failover, FilterKey, Main, Options, Outside, Policy, Probe, Settings, Soa, Sync,
-    Voicemail, is_secret,
+    Contexts, Dialplan, Dns, Drill, Failover, FilterKey, Main, Options, Outside, Policy, Probe, Settings,
+    Soa, Sync, Voicemail, is_secret,
 };
 use crate::state::Target;
 
 /// For `synch show config`.
 #[must_use]
 pub fn text(settings: &Settings) -> String {
-    let Settings { main, probe, failover, sync, policy, dialplan, voicemail, dns } = settings;
+    let Settings { main, probe, failover, sync, policy, dialplan, voicemail, dns, drill } = settings;
     let mut text = String::new();
     let Main { host, port, username, secret } = main;
     section(&mut text, "main", &[("host", host), ("port", port), ("username", username), ("secret", secret)]);
@@ -58,6 +58,16 @@ pub fn text(settings: &Settings) -> String {
         Some(dns) => dns_section(&mut text, dns),
         None => section(&mut text, "dns", &[("enabled", &"no")]),
     }
+    let Drill { account, number } = drill;
+    section(
+        &mut text,
+        "drill",
+        &[
+            ("username", &given(account.as_ref().map(|account| &account.username as _))),
+            ("secret", &given(account.as_ref().map(|account| &account.secret as _))),
+            ("number", &given(number.as_ref().map(|number| number as _))),
+        ],
+    );
     text
 }
 
@@ -127,7 +137,6 @@ fn dialplan_section(text: &mut String, dialplan: &Dialplan) {
         public_key,
         contexts: Contexts { chosen, file, applications, functions },
     } = dialplan;
-    let given = |value: Option<&dyn Display>| value.map(ToString::to_string).unwrap_or_default();
     section(
         text,
         "dialplan",
@@ -209,6 +218,11 @@ fn dns_section(text: &mut String, dns: &Dns) {
             ),
         ],
     );
+}
+
+/// Empty where nothing is given.
+fn given(value: Option<&dyn Display>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
 }
 
 /// With commas, as it is read.

@@ -28,6 +28,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
     let count = |count: usize| Value::Number(count as u64);
     let number = |number: Option<u64>| number.map_or(Value::Text(String::new()), Value::Number);
     let counters = dns.counters.counts();
+    let drill = snapshot.drill.as_ref();
     vec![
         ("Timestamp", Value::Text(now)),
         ("Monitor", text(monitor.state.word())),
@@ -57,6 +58,13 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("DnsRelayed", Value::Number(counters.relayed)),
         ("DnsRelayFailed", Value::Number(counters.relay_failures)),
         ("DnsRefused", Value::Number(counters.refused)),
+        ("LastDrill", text(drill.map_or("", |drill| &drill.time))),
+        (
+            "DrillResult",
+            Value::Text(
+                drill.map_or_else(String::new, |drill| format!("{}: {}", drill.result, drill.reason)),
+            ),
+        ),
         ("Restarts", Value::Number(u64::from(snapshot.restarts))),
         ("Version", text(env!("CARGO_PKG_VERSION"))),
     ]

@@ -23,6 +23,7 @@ use crate::{
     dialplan::Context,
     directory::Directory,
     dns::Counters,
+    drill,
     settings::{Settings, Technology},
     state::{Mode, MonitorState, ServiceState, SyncState, Target},
     sync::{Diff, Tailored, User},
@@ -52,6 +53,8 @@ pub struct Snapshot {
     pub dialplan: String,
     /// Whether newer ones are about to replace them.
     pub dialplan_waits: bool,
+    /// The last drill; none before the first.
+    pub drill: Option<DrillStatus>,
     /// State changes, newest last.
     pub history: Arc<[HistoryEntry]>,
     /// How often a worker of ours had to be started again after a panic.
@@ -207,12 +210,41 @@ pub struct DnsStatus {
     pub counters: Arc<Counters>,
 }
 
+/// What came of the last drill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillStatus {
+    /// When.
+    pub time: String,
+    /// `Passed` or `Failed`.
+    pub result: &'static str,
+    /// What failed, or that nothing has.
+    pub reason: String,
+}
+
+impl DrillStatus {
+    /// As it is remembered across restarts.
+    #[must_use]
+    pub fn memo(&self) -> String {
+        format!("{} {} {}", self.time, self.result, self.reason)
+    }
+
+    /// What was remembered.
+    #[must_use]
+    pub fn from_memo(memo: &str) -> Option<Self> {
+        let mut parts = memo.splitn(3, ' ');
+        let time = parts.next()?.to_owned();
+        let word = parts.next()?;
+        let result = [drill::PASSED, drill::FAILED].into_iter().find(|known| *known == word)?;
+        Some(Self { time, result, reason: parts.next()?.to_owned() })
+    }
+}
+
 /// One change of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
     /// When.
     pub time: String,
-    /// Of what: Monitor, Sync, Service or Mode.
+    /// Of what: Monitor, Sync, Service, Mode or Drill.
     pub subject: &'static str,
     /// State before.
     pub old: &'static str,

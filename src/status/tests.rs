@@ -36,6 +36,7 @@ pub(crate) fn snapshot() -> Snapshot {
         watch: "heard".to_owned(),
         dialplan: "in force".to_owned(),
         dialplan_waits: false,
+        drill: None,
         history: Arc::new([]),
         restarts: 0,
     }
@@ -83,4 +84,17 @@ fn contexts_that_wait_are_not_in_force_yet_and_a_problem_stays_one() {
     assert_eq!(snapshot.dialplan_state(), "about to change");
     snapshot.dialplan = "no memory".to_owned();
     assert_eq!(snapshot.dialplan_state(), "no memory");
+}
+
+#[test]
+fn a_drill_is_remembered_as_it_was() {
+    let drill = DrillStatus {
+        time: "20260102030405".to_owned(),
+        result: drill::FAILED,
+        reason: "1 of 7 stages failed; trunk: it is away".to_owned(),
+    };
+    assert_eq!(DrillStatus::from_memo(&drill.memo()), Some(drill));
+    for memo in ["", "20260102030405 Passed", "20260102030405 Perhaps x"] {
+        assert_eq!(DrillStatus::from_memo(memo), None);
+    }
 }

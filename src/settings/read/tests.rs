@@ -2,7 +2,7 @@ use std::{net::IpAddr, time::Duration};
 
 use super::*;
 use crate::{
-    settings::{Offer, ReturnWhen, SipTransport},
+    settings::{Drill, Offer, ReturnWhen, SipTransport},
     state::Target,
 };
 
@@ -75,7 +75,7 @@ fn every_error_is_told_at_once_with_section_key_value_and_wish() {
         "[main] prot=1 secret=x [probe] interval=soon timeout=0 [sync] filter_value=( [dns] enabled=maybe [extra]",
     );
     for expected in [
-        "[extra] -: unknown section; known are main, probe, failover, sync, policy, endpoint, aor, peer, dialplan, voicemail, dns",
+        "[extra] -: unknown section; known are main, probe, failover, sync, policy, endpoint, aor, peer, dialplan, voicemail, dns, drill",
         "[main] host: is missing; wanted is an address or a host name",
         "[main] username: is missing",
         "[main] prot: is no key of this section",
@@ -254,7 +254,7 @@ fn the_sample_is_valid_and_shows_every_default_as_it_is() {
     assert_eq!(spelled_out, as_shipped);
     let keys =
         |sections: &[ConfSection]| sections.iter().map(|section| section.variables.len()).sum::<usize>();
-    assert_eq!(keys(&sample(true)), 64, "a key is missing in the sample");
+    assert_eq!(keys(&sample(true)), 67, "a key is missing in the sample");
 }
 
 #[test]
@@ -311,4 +311,20 @@ fn hours_for_the_return_are_asked_for_where_they_are_needed() {
     }
     assert!(errors(&format!("{LEAST} [failover] return_window=22-6"))[0].contains("wanted is HH:MM-HH:MM"));
     assert!(errors(&format!("{LEAST} [failover] return_when=never"))[0].contains("wanted is at_once, idle"));
+}
+
+#[test]
+fn a_drill_account_is_a_name_and_a_password_or_neither() {
+    let drill =
+        |text: &str| read(&sections(&format!("{LEAST} [drill] {text}"))).map(|settings| settings.drill);
+    assert_eq!(drill("username= secret= number=").unwrap(), Drill::default());
+    let account = drill("username=drill secret=canary number=1001").unwrap();
+    assert_eq!(account.number.as_deref(), Some("1001"));
+    assert!(!format!("{account:?}").contains("canary"));
+    assert!(errors(&format!("{LEAST} [drill] username=drill"))[0].starts_with("[drill] secret: is missing"));
+    assert!(errors(&format!("{LEAST} [drill] secret=x"))[0].starts_with("[drill] username: is missing"));
+    // It becomes part of a SIP request.
+    assert!(
+        errors(&format!("{LEAST} [drill] username=a>b secret=x"))[0].starts_with("[drill] username = a>b")
+    );
 }

@@ -11,7 +11,7 @@ lab::on_22_and_16!(
     without_the_documentation_the_module_works_and_warns_of_nothing,
 );
 
-const ACTIONS: [&str; 9] = [
+const ACTIONS: [&str; 10] = [
     "SynchStatus",
     "SynchUsers",
     "SynchDirectory",
@@ -21,6 +21,7 @@ const ACTIONS: [&str; 9] = [
     "SynchRollback",
     "SynchSetMode",
     "SynchFailback",
+    "SynchDrill",
 ];
 const EVENTS: [&str; 3] = ["SynchMonitorState", "SynchSyncState", "SynchServiceState"];
 
@@ -51,6 +52,10 @@ fn actions_and_events_are_documented(version: Version) -> Result {
     {
         let shown = site.branch.rx(&format!("manager show command {action}"))?;
         assert!(shown.contains(&format!("{argument}:")), "{shown}");
+    }
+    let drill = site.branch.rx("manager show event SynchDrillEnded")?;
+    for part in ["Raised when", "Result", "Reason", "Stages"] {
+        assert!(drill.contains(part), "{part}: {drill}");
     }
     for event in EVENTS {
         let shown = site.branch.rx(&format!("manager show event {event}"))?;

@@ -1,0 +1,150 @@
+//! What each stage of a drill has to come to. Pure: of settings, snapshot and what the host says.
+
+use std::net::IpAddr;
+
+use hickory_server::proto::rr::RecordType;
+
+use super::{Outcome, walk};
+use crate::{
+    dialplan::{self, Site, device},
+    dns::Zone,
+    functions::{FUNCTIONS, Given, Phone},
+    settings::{Dialplan, Dns},
+    state::{MonitorState, ServiceState, Target},
+    status::{IN_FORCE, Snapshot, listed},
+};
+
+/// What the phones' name would be while the branch serves.
+///
+/// # Errors
+/// It would lead elsewhere.
+pub fn dns(settings: &Dns) -> Result<String, String> {
+    let zone = Zone::new(settings, Target::Branch, 1);
+    let wanted = &settings.target_failover;
+    let name = settings.record.to_string();
+    let name = name.trim_end_matches('.');
+    let records = [RecordType::A, RecordType::AAAA].map(|of| zone.records(&settings.record, of));
+    let records: Vec<_> = records.into_iter().flatten().collect();
+    let named = |address: &IpAddr| records.iter().any(|record| record.data.ip_addr() == Some(*address));
+    let ttl = records.first().map(|record| record.ttl).filter(|_| wanted.iter().all(named));
+    let wanted = listed(wanted);
+    match ttl {
+        Some(ttl) => Ok(format!("{name} would be {wanted}, for {ttl} s at a time")),
+        None => Err(format!("{name} would not be {wanted}: see target_failover and record in [dns]")),
+    }
+}
+
+/// Calls through the branch's own contexts, as they are while it serves and the main is gone.
+pub struct Calls<'a> {
+    settings: &'a Dialplan,
+    outage: Snapshot,
+    contexts: Vec<dialplan::Context>,
+}
+
+impl<'a> Calls<'a> {
+    /// With these settings and users.
+    #[must_use]
+    pub fn new(settings: &'a Dialplan, snapshot: &Snapshot) -> Self {
+        let mut outage = snapshot.clone();
+        outage.monitor.state = MonitorState::Failed;
+        outage.service.state = ServiceState::Failover;
+        outage.service.target = Target::Branch;
+        let contexts = dialplan::build(&Site {
+            settings,
+            technology: outage.technology(),
+            users: &outage.sync.users,
+            target: Target::Branch,
+        });
+        Self { settings, outage, contexts }
+    }
+
+    /// The user who is called: of that number, else the first who has one; its account and number.
+    ///
+    /// # Errors
+    /// There is none, and what to do.
+    pub fn user(&self, number: Option<&str>) -> Result<(String, String), String> {
+        let users = &self.outage.sync.users;
+        let mut numbered = users.iter().filter_map(|user| Some((user.name.clone(), user.number.clone()?)));
+        match number {
+            Some(wanted) => numbered
+                .find(|(_, number)| number == wanted)
+                .ok_or_else(|| format!("no synced user has the number {wanted}: change [drill] number")),
+            None => numbered.next().ok_or_else(|| {
+                format!(
+                    "nobody can be called: no user is synced ({}); see 'synch doctor'",
+                    self.outage.sync.reason
+                )
+            }),
+        }
+    }
+
+    /// A call to a user, whose phone is here. `in_force`: what Asterisk says of the number.
+    ///
+    /// # Errors
+    /// Where it ends instead, and what to do.
+    pub fn to_user(&self, number: &str, in_force: bool) -> Result<String, String> {
+        let dialled = self.walk(number)?;
+        self.is_in_force(number, in_force)?;
+        Ok(format!("{number} in {} rings {dialled}", self.settings.context))
+    }
+
+    /// A call to an emergency number, up to the trunk.
+    ///
+    /// # Errors
+    /// Where it ends instead, and what to do.
+    pub fn to_help(&self, number: &str, in_force: bool) -> Result<String, String> {
+        let dialled = self.walk(number)?;
+        let trunk = self.settings.local_trunk.as_ref();
+        let trunk = trunk.map(|trunk| trunk.dial(self.outage.technology(), number));
+        if trunk.as_deref() != Some(&dialled) {
+            return Err(format!("{number} goes to {dialled}, and not out over local_trunk"));
+        }
+        self.is_in_force(number, in_force)?;
+        Ok(format!("{number} in {} goes out as {dialled}", self.settings.context))
+    }
+
+    fn walk(&self, number: &str) -> Result<String, String> {
+        let ask = |function: &str, argument: &str| self.ask(function, argument);
+        walk::dialled(&self.contexts, &self.settings.context, number, &ask)
+    }
+
+    /// The contexts were walked as they should be: that Asterisk has them is another matter.
+    fn is_in_force(&self, number: &str, in_force: bool) -> Result<(), String> {
+        let context = &self.settings.context;
+        match (self.outage.dialplan.as_str(), in_force) {
+            (IN_FORCE, true) => Ok(()),
+            (IN_FORCE, false) => Err(format!(
+                "{number} leads nowhere in {context} of Asterisk: see its log, and reload res_synch.so"
+            )),
+            (problem, _) => Err(format!("context {context}: {problem}")),
+        }
+    }
+
+    /// What our dialplan functions would give.
+    fn ask(&self, name: &str, argument: &str) -> Result<String, String> {
+        let function = FUNCTIONS.iter().find(|function| function.name.to_str() == Ok(name));
+        let function = function.ok_or_else(|| format!("the function {name} is none of synch's"))?;
+        match (function.read)(&self.outage, argument) {
+            Given::Text(text) => Ok(text),
+            // The call is one of a phone's.
+            Given::From(_) => Ok("0".to_owned()),
+            Given::Here(_) => Ok("1".to_owned()),
+            Given::Dial(Phone::Contacts(user)) => Ok(device(self.outage.technology(), &user)),
+            Given::Dial(Phone::Device(device)) => Ok(device),
+            Given::Unknown(problem) => Err(problem),
+        }
+    }
+}
+
+/// Whether a trunk can be reached; none where that can't be told.
+#[must_use]
+pub fn trunk(name: &str, there: Option<bool>) -> Outcome {
+    match there {
+        Some(true) => Outcome::Passed(format!("{name} is there")),
+        Some(false) => Outcome::Failed(format!("{name} {}", crate::doctor::TRUNK_IS_AWAY)),
+        None => Outcome::Skipped(format!("{name} is of your own: make a test call")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
