@@ -1,8 +1,14 @@
 //! The engine at work: what it owns, what each event and command does, and the snapshot that comes of it.
+//!
+//! - `returning`: the way back to the main
+//! - `drilled`: what came of a drill
+
+mod drilled;
+mod returning;
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use crossbeam_channel::Receiver;
@@ -15,26 +21,19 @@ use super::{
     workers::Workers,
 };
 use crate::{
-    control::{Command, Numbered, Reply},
+    control::{Command, Numbered},
     dialplan::{self, Context},
     dns::Situation,
-    drill::{self, Report, Stage},
-    failover::{Circumstances, Failover, ServiceChange},
+    failover::{Failover, ServiceChange},
     host::Level,
     probe::{Monitor, Outcome},
     settings::Settings,
     state::{Mode, MonitorState, SyncState, Target},
-    status::{DnsStatus, DrillStatus, IN_FORCE, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
+    status::{DnsStatus, IN_FORCE, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
 };
 
 /// Where the mode is remembered across restarts.
 const MODE: &str = "mode";
-
-/// Where the last drill is.
-const DRILL: &str = "drill";
-
-/// How soon the end of a hold, a call or the beginning of the hours is noticed.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The engine in its loop.
 pub(super) struct Running {
@@ -57,7 +56,7 @@ impl Running {
             start.host.log(Level::Warning, &text);
         }
         let mut snapshot = (*start.published.read()).clone();
-        snapshot.drill = start.host.recall(DRILL).and_then(|memo| DrillStatus::from_memo(&memo));
+        snapshot.drill = drilled::last(&*start.host);
         Self {
             workers: Workers::new(),
             monitor: Monitor::new(settings.probe, Instant::now()),
@@ -85,25 +84,6 @@ impl Running {
             Step::LookAgain => {}
         }
         self.come_home();
-    }
-
-    /// How soon time alone may end what a return waits for; none while there is no return to wait for.
-    pub(super) fn look_again(&self) -> Option<Duration> {
-        self.failover.wants_home().then_some(LOOK_AGAIN)
-    }
-
-    /// Sends the phones back to the main, where nothing stands against it any more.
-    fn come_home(&mut self) {
-        if let Some(change) = self.failover.come_home(&self.circumstances()) {
-            self.serve();
-            self.announce_service(&change);
-        }
-    }
-
-    fn circumstances(&self) -> Circumstances {
-        let host = &*self.start.host;
-        let minute = host.minute_of_day(SystemTime::now());
-        Circumstances { now: Instant::now(), minute, channels: host.channels() }
     }
 
     /// Starts what isn't running and should be.
@@ -217,35 +197,10 @@ impl Running {
                     reply.give(format!("No thread for the doctor could be made: {error}.\n"));
                 }
             }
-            Command::Drill(reply) => {
-                if let Err(error) = self.workers.drill(&self.start, &self.settings, reply.clone()) {
-                    let problem = format!("no thread for it could be made: {error}");
-                    let (name, took) = ("drill".to_owned(), Duration::ZERO);
-                    reply.give(Report(vec![Stage { name, took, outcome: drill::Outcome::Failed(problem) }]));
-                }
-            }
+            Command::Drill(reply) => self.drill(&reply),
             Command::Configure(settings) => self.configure(settings),
         }
         self.snapshot.handled = self.snapshot.handled.max(number);
-    }
-
-    /// Keeps what came of a drill, and tells of it.
-    fn drilled(&mut self, report: Report, reply: &Reply<Report>) {
-        let (result, reason, stages) = (report.result(), report.summary(), report.timed());
-        let before = self.snapshot.drill.as_ref().map_or("-", |drill| drill.result);
-        let drill = DrillStatus { time: self.now(), result, reason };
-        let level = if result == drill::FAILED { Level::Warning } else { Level::Notice };
-        self.log(level, &format!("Drill {}: {} ({stages})", result.to_lowercase(), drill.reason));
-        let fields = [("Result", result), ("Reason", drill.reason.as_str()), ("Stages", &stages)];
-        self.start.host.event("SynchDrillEnded", &fields);
-        self.history.push(drill.time.clone(), "Drill", before, result, &drill.reason);
-        if let Err(error) = self.start.host.remember(DRILL, Some(&drill.memo())) {
-            self.log(Level::Warning, &format!("The drill is over, but {error}."));
-        }
-        self.snapshot.drill = Some(drill);
-        // Whoever waits for the answer may look at the status next.
-        self.publish();
-        reply.give(report);
     }
 
     fn order(&self, order: Order) {
@@ -269,19 +224,6 @@ impl Running {
         }
         if let Some(change) = change {
             self.announce_service(&change);
-        }
-    }
-
-    /// The answer of the command is in the snapshot: who gave it looks there.
-    fn fail_back(&mut self) {
-        match self.failover.fail_back() {
-            Ok(change) => {
-                self.serve();
-                if let Some(change) = change {
-                    self.announce_service(&change);
-                }
-            }
-            Err(problem) => self.log(Level::Warning, &format!("The phones are not sent back: {problem}.")),
         }
     }
 
