@@ -78,8 +78,7 @@ fn existing(
     let Some(records) = records else {
         return negative(request, question, zone, ResponseCode::NoError, relays);
     };
-    let mut reply = Reply::new(request, ResponseCode::NoError, relays);
-    reply.metadata.authoritative = true;
+    let mut reply = authoritative(request, ResponseCode::NoError, relays);
     reply.answers = records.iter().map(|record| owned_by(record, question.original().name())).collect();
     reply.additionals = additional(records, zone);
     reply
@@ -93,11 +92,18 @@ fn negative(
     code: ResponseCode,
     relays: bool,
 ) -> Reply {
-    let mut reply = Reply::new(request, code, relays);
-    reply.metadata.authoritative = true;
+    let mut reply = authoritative(request, code, relays);
     let asked = question.original().name();
     let apex = asked.trim_to(zone.origin().iter().count());
     reply.authorities = vec![owned_by(zone.negative_soa(), &apex)];
+    reply
+}
+
+fn authoritative(request: &MessageRequest, code: ResponseCode, relays: bool) -> Reply {
+    let mut reply = Reply::new(request, code, relays);
+    reply.metadata.authoritative = true;
+    // RFC 4035 section 3.1.6: there was nothing to check.
+    reply.metadata.checking_disabled = false;
     reply
 }
 

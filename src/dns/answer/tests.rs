@@ -136,6 +136,35 @@ fn rfc3403_s4_2_naptr_comes_with_all_that_it_leads_to_each_once() {
 }
 
 #[test]
+fn rfc1035_s4_2_1_the_fullest_zone_is_answered_in_512_octets() {
+    let mut settings = both_kinds();
+    settings.transports.push(Offer { transport: SipTransport::Tls, main_port: 5061, branch_port: 5061 });
+    for (target, base) in [(&mut settings.target_normal, 0x10), (&mut settings.target_failover, 0x20)] {
+        *target = (0..8)
+            .map(|last| std::net::Ipv6Addr::new(0x2001, 0xdb8, base, 0, 1, 2, 3, last).into())
+            .collect();
+    }
+    let zone = Zone::new(&settings, Target::Main, 1);
+    for owner in [
+        "voice.example.com.",
+        "_sip._tcp.voice.example.com.",
+        "_sips._tcp.sip.voice.example.com.",
+        "sip.voice.example.com.",
+        "branch.voice.example.com.",
+    ] {
+        for record_type in
+            [RecordType::A, RecordType::AAAA, RecordType::SRV, RecordType::NAPTR, RecordType::ANY]
+        {
+            let request = request(owner, record_type, |_| ());
+            let whole = replied(&request, &zone);
+            let cut = whole.clone().cut_to(&request.queries, 512);
+            assert!(!cut.metadata.truncation, "{owner} {record_type}");
+            assert_eq!(cut.answers, whole.answers);
+        }
+    }
+}
+
+#[test]
 fn rfc3596_s2_2_aaaa_of_a_name_with_ipv4_only_is_nodata() {
     for owner in ["voice.example.com.", "sip.voice.example.com.", "main.voice.example.com."] {
         assert_negative(&ask(owner, RecordType::AAAA), ResponseCode::NoError);
@@ -289,6 +318,17 @@ fn rfc1035_s4_1_1_rd_and_id_are_repeated_and_ra_tells_of_forwarders() {
             assert_eq!(reply.metadata.recursion_desired, rd);
             assert_eq!(reply.metadata.recursion_available, relays);
         }
+    }
+}
+
+#[test]
+fn rfc4035_s3_1_6_ad_and_cd_mean_nothing_in_an_authoritative_answer() {
+    for owner in ["voice.example.com.", "x.voice.example.com."] {
+        let request = request(owner, RecordType::A, |message| {
+            (message.metadata.authentic_data, message.metadata.checking_disabled) = (true, true);
+        });
+        let metadata = replied(&request, &zone()).metadata;
+        assert!(!metadata.authentic_data && !metadata.checking_disabled, "{owner}");
     }
 }
 

@@ -73,7 +73,7 @@ fn a_reload_takes_changes_up_at_once(version: Version) -> Result {
     site.branch.rx("synch set mode failover")?;
     let elsewhere = site.net.own_address();
     let branch = site.branch.address();
-    site.branch.edit_conf("res_synch.conf", "record_ttl = 5", "record_ttl = 77")?;
+    site.branch.edit_conf("res_synch.conf", "record_ttl = 5", "record_ttl = 88\nfailover_ttl = 77")?;
     let target = |address| format!("target_failover = {address}");
     site.branch.edit_conf("res_synch.conf", &target(branch), &target(elsewhere))?;
     site.branch.reload_module()?;
@@ -83,7 +83,7 @@ fn a_reload_takes_changes_up_at_once(version: Version) -> Result {
         let found = (ttls, a_record(branch, NAME)?);
         if found == (vec![77], elsewhere) { Ok(()) } else { Err(Error::new(format!("{found:?}"))) }
     })?;
-    wait_config(&site, "record_ttl = 77")?;
+    wait_config(&site, "failover_ttl = 77")?;
     wait_config(&site, &target(elsewhere))?;
     // What was not changed went on: neither the monitor nor the sync began anew.
     assert_eq!((site.status("Monitor")?, site.status("Sync")?), ("Stable".to_owned(), "Synced".to_owned()));
