@@ -49,7 +49,7 @@
 //! 5. The file of users is replaced whole or not at all, and is readable by its owner only.
 //! 6. The secret is in no log, error, command, action or event.
 //! 7. An emergency number leads to the local trunk, whatever the main or a user is called.
-//! 8. Names outside the zone are only relayed, never resolved for the world, and only where a forwarder is set.
+//! 8. Names outside the zone are only relayed, only for clients on a list, and only where a forwarder is set.
 
 pub mod actions;
 pub mod ami;

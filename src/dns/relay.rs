@@ -1,37 +1,54 @@
-//! Other names: the client's question goes to forwarder after forwarder until one answers. Nothing is cached.
+//! Other names: answered from the cache, or by the forwarders, and from what the cache had once where they are silent.
+//!
+//! ```text
+//!   fresh in the cache ──────────────────────────────▶ answered at once
+//!   stale ──▶ forwarders, the client waits 1.8 s ────▶ their answer, or the stale one (RFC 8767)
+//!   unknown ──▶ forwarders ──────────────────────────▶ their answer, or SERVFAIL
+//!   all forwarders silent ───────────────────────────▶ stale or SERVFAIL at once, until one is heard of again
+//! ```
 
 use std::{
-    io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use hickory_server::{proto::op::Message, zone_handler::MessageRequest};
+use parking_lot::Mutex;
 use tokio::{
-    net::{TcpStream, UdpSocket},
-    sync::Semaphore,
-    time::timeout,
+    sync::{Notify, Semaphore, watch},
+    task::spawn,
+    time::{sleep, timeout},
 };
 
 use super::{
-    frame,
-    upstream::{self, Judgement},
+    cache::{Cache, Found, Served},
+    forwarders::{Forwarders, Outcome},
+    question::{Key, relayed_key},
+    ready::{Ready, Ttl},
+    shared::Counters,
+    upstream,
 };
+use crate::settings;
 
-/// How long one forwarder may take, TCP included. Phones ask again after 3 to 5 seconds, so that two forwarders fit.
-pub const FORWARDER_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How long all forwarders together may take. Resolvers give up after 5 seconds, and SERVFAIL must come before; it is
-/// also below [`super::tcp::IDLE`], so that no connection ends with a reply outstanding.
-pub const RELAY_TIMEOUT: Duration = Duration::from_millis(4500);
-
-/// Relayed at the same time. Each takes a file descriptor, of which Asterisk may have only 1024 for all it does.
+/// Questions with the forwarders at the same time. Each takes a file descriptor, of which Asterisk may have only 1024
+/// for all it does.
 pub const MAX_IN_FLIGHT: usize = 128;
 
-/// Room for a datagram: more than is ever asked for ([`super::reply::UDP_PAYLOAD`]), for forwarders that do not listen.
-const DATAGRAM: usize = 4096;
+/// How long a client waits where a stale answer is at hand: less than the 2 seconds after which the hastiest ask again
+/// (RFC 8767 section 5).
+const CLIENT_PATIENCE: Duration = Duration::from_millis(1800);
 
-/// Why there is no answer. The client gets SERVFAIL for either.
+/// A question without answer for so long makes the forwarders suspect of silence: far more than a resolver takes.
+const SUSPICION: Duration = Duration::from_secs(1);
+
+/// How often silent forwarders are asked whether they are there again.
+const RECHECK: Duration = Duration::from_secs(5);
+
+/// Octets.
+const KIB: usize = 1024;
+
+/// Why there is no answer. The client gets SERVFAIL for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RelayError {
     /// [`MAX_IN_FLIGHT`] reached.
@@ -42,18 +59,36 @@ pub enum RelayError {
     NoAnswer,
 }
 
-/// The forwarders, and how many questions are with them.
+/// What came of a question that one or more clients wait for.
+type Settled = Result<Arc<Ready>, RelayError>;
+
+/// The forwarders, what they have answered, and what they are being asked.
 #[derive(Debug)]
 pub struct Relay {
-    forwarders: Vec<SocketAddr>,
-    free: Semaphore,
+    forwarders: Arc<Forwarders>,
+    cache: Mutex<Cache>,
+    /// Questions under way. The same one is asked once, however many clients wait for it.
+    pending: Mutex<HashMap<Key, watch::Receiver<Option<Settled>>>>,
+    free: Arc<Semaphore>,
+    /// Whether no forwarder is to be heard of.
+    silent: watch::Sender<bool>,
+    suspicion: Notify,
+    counters: Arc<Counters>,
 }
 
 impl Relay {
-    /// A relay to these forwarders, the preferred one first.
+    /// The relay of these settings.
     #[must_use]
-    pub fn new(forwarders: Vec<SocketAddr>) -> Self {
-        Self { forwarders, free: Semaphore::new(MAX_IN_FLIGHT) }
+    pub fn new(settings: &settings::Dns, counters: Arc<Counters>) -> Self {
+        Self {
+            forwarders: Arc::new(Forwarders::new(&settings.forwarders)),
+            cache: Mutex::new(Cache::new(settings.relay.cache_size as usize * KIB, settings.relay.max_stale)),
+            pending: Mutex::default(),
+            free: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            silent: watch::Sender::new(false),
+            suspicion: Notify::new(),
+            counters,
+        }
     }
 
     /// Whether there is anyone to ask.
@@ -62,68 +97,142 @@ impl Relay {
         !self.forwarders.is_empty()
     }
 
-    /// Asks the forwarders what the client asked.
-    ///
-    /// # Errors
-    /// None of them answered in time, or too many questions are with them.
-    pub async fn ask(&self, request: &MessageRequest) -> Result<Message, RelayError> {
-        let _held = self.free.try_acquire().map_err(|_| RelayError::Busy)?;
-        // In the order of the settings each time: the first may know names that the others do not.
-        let in_turn = async {
-            for forwarder in &self.forwarders {
-                if let Ok(Ok(Some(answer))) = timeout(FORWARDER_TIMEOUT, ask_one(*forwarder, request)).await {
-                    return Ok(answer);
-                }
-            }
-            Err(RelayError::NoAnswer)
-        };
-        timeout(RELAY_TIMEOUT, in_turn).await.unwrap_or(Err(RelayError::NoAnswer))
-    }
-}
-
-/// One forwarder's answer; none where it could not tell.
-async fn ask_one(forwarder: SocketAddr, request: &MessageRequest) -> io::Result<Option<Message>> {
-    // hickory draws this id from the operating system's randomness (RFC 5452 section 9.2).
-    let id = Message::query().metadata.id;
-    let Some(query) = upstream::query(request, id) else {
-        return Ok(None);
-    };
-    let octets = query.to_vec().map_err(io::Error::other)?;
-    let mut judgement = over_udp(forwarder, &query, &octets).await?;
-    if judgement == Judgement::Truncated {
-        judgement = over_tcp(forwarder, &query, &octets).await?;
-    }
-    Ok(match judgement {
-        Judgement::Answer(answer) => Some(*answer),
-        Judgement::NotOurs | Judgement::Truncated | Judgement::NoHelp => None,
-    })
-}
-
-/// A socket for this query alone: the kernel gives it a random port, and being connected it takes datagrams from the
-/// forwarder only (RFC 5452 section 9.2).
-async fn over_udp(forwarder: SocketAddr, query: &Message, octets: &[u8]) -> io::Result<Judgement> {
-    let any: SocketAddr = match forwarder {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = UdpSocket::bind(any).await?;
-    socket.connect(forwarder).await?;
-    socket.send(octets).await?;
-    let mut buffer = vec![0; DATAGRAM];
-    loop {
-        let length = socket.recv(&mut buffer).await?;
-        let judgement = upstream::judge(query, buffer.get(..length).unwrap_or_default());
-        if judgement != Judgement::NotOurs {
-            return Ok(judgement);
+    /// An answer that needs no waiting and no asking.
+    #[must_use]
+    pub fn fresh(&self, key: &[u8], now: Instant) -> Option<Served> {
+        match self.cache.lock().look(key, now) {
+            Found::Fresh(served) => Some(served),
+            Found::Nothing | Found::Failed | Found::Stale { .. } => None,
         }
     }
-}
 
-async fn over_tcp(forwarder: SocketAddr, query: &Message, octets: &[u8]) -> io::Result<Judgement> {
-    let mut stream = TcpStream::connect(forwarder).await?;
-    frame::write(&mut stream, octets).await?;
-    let answer = frame::read(&mut stream).await?;
-    Ok(upstream::judge(query, &answer))
+    /// The answer to what the client asked.
+    ///
+    /// # Errors
+    /// None of the forwarders answered in time, or too many questions are with them.
+    pub async fn ask(self: &Arc<Self>, request: &MessageRequest) -> Result<Served, RelayError> {
+        let (Some(key), Some(query)) = (relayed_key(request), upstream::query(request, 0)) else {
+            return Err(RelayError::NoAnswer);
+        };
+        let found = self.cache.lock().look(&key, Instant::now());
+        match found {
+            Found::Fresh(served) => {
+                self.counters.count_cached();
+                Ok(served)
+            }
+            Found::Failed => Err(RelayError::NoAnswer),
+            Found::Nothing => self.answered(key, query).await,
+            Found::Stale { served, ask } => {
+                if ask && let Ok(Ok(fresh)) = timeout(CLIENT_PATIENCE, self.answered(key, query)).await {
+                    return Ok(fresh);
+                }
+                self.counters.count_stale();
+                Ok(served)
+            }
+        }
+    }
+
+    /// The forwarders' answer, for as long as one of them may be there.
+    async fn answered(self: &Arc<Self>, key: Key, query: Message) -> Result<Served, RelayError> {
+        let mut silent = self.silent.subscribe();
+        if *silent.borrow_and_update() {
+            return Err(RelayError::NoAnswer);
+        }
+        let mut settled = self.join(key, query)?;
+        let settled = tokio::select! {
+            settled = settled.wait_for(Option::is_some) => settled.ok().and_then(|settled| settled.clone()),
+            _ = silent.wait_for(|silent| *silent) => None,
+        };
+        let ready = settled.unwrap_or(Err(RelayError::NoAnswer))?;
+        Ok(Served { ready, ttl: Ttl::Aged(0) })
+    }
+
+    /// Waits with whoever asks the same already, or asks.
+    fn join(
+        self: &Arc<Self>,
+        key: Key,
+        query: Message,
+    ) -> Result<watch::Receiver<Option<Settled>>, RelayError> {
+        let mut pending = self.pending.lock();
+        // Without a sender, the task behind it has ended without a word: a panic, which must not spoil the name for ever.
+        if let Some(settled) = pending.get(&key).filter(|settled| settled.has_changed().is_ok()) {
+            return Ok(settled.clone());
+        }
+        let held = Arc::clone(&self.free).try_acquire_owned().map_err(|_| RelayError::Busy)?;
+        let (sender, receiver) = watch::channel(None);
+        pending.insert(key.clone(), receiver.clone());
+        let relay = Arc::clone(self);
+        // A task of its own: the answer is worth keeping though the client may have gone.
+        spawn(async move {
+            let settled = relay.settle(&key, &query).await;
+            relay.pending.lock().remove(&key);
+            drop(held);
+            sender.send_replace(Some(settled));
+        });
+        Ok(receiver)
+    }
+
+    /// Asks the forwarders, and keeps what comes of it.
+    async fn settle(&self, key: &Key, query: &Message) -> Settled {
+        let asking = self.forwarders.ask(query);
+        tokio::pin!(asking);
+        let outcome = match timeout(SUSPICION, &mut asking).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                self.suspicion.notify_one();
+                asking.await
+            }
+        };
+        match &outcome {
+            Outcome::Silence => self.suspicion.notify_one(),
+            Outcome::Answer(_) | Outcome::NoHelp => self.set_silent(false),
+        }
+        let ready = match outcome {
+            Outcome::Answer(message) => {
+                Ready::relayed(&message).map(Arc::new).map_err(|_| RelayError::NoAnswer)
+            }
+            Outcome::NoHelp | Outcome::Silence => Err(RelayError::NoAnswer),
+        };
+        let mut cache = self.cache.lock();
+        match &ready {
+            Ok(ready) => cache.keep(key.clone(), ready, Instant::now()),
+            // What nobody answered is asked again as soon as somebody is heard of.
+            Err(_) if *self.silent.borrow() => {}
+            Err(_) => cache.fail(key.clone(), Instant::now()),
+        }
+        self.counters.set_entries(cache.len());
+        ready
+    }
+
+    /// Finds out whether the forwarders are silent where that is suspected, and until when. Runs for ever.
+    pub async fn watch(&self) {
+        loop {
+            self.suspicion.notified().await;
+            self.set_silent(!self.forwarders.any_alive().await);
+            while *self.silent.borrow() {
+                sleep(RECHECK).await;
+                if self.forwarders.any_alive().await {
+                    self.set_silent(false);
+                }
+            }
+        }
+    }
+
+    /// Whether the forwarders are silent, now and at each change.
+    #[must_use]
+    pub fn silent(&self) -> watch::Receiver<bool> {
+        self.silent.subscribe()
+    }
+
+    #[cfg(test)]
+    pub(super) fn learn(&self, request: &MessageRequest, answer: &Message) {
+        let ready = Arc::new(Ready::relayed(answer).unwrap());
+        self.cache.lock().keep(relayed_key(request).unwrap(), &ready, Instant::now());
+    }
+
+    fn set_silent(&self, silent: bool) {
+        self.silent.send_if_modified(|now| std::mem::replace(now, silent) != silent);
+    }
 }
 
 #[cfg(test)]

@@ -1,22 +1,20 @@
 //! What goes back to a client, and how it is cut to the size that the client takes. Pure.
 
-use std::slice::Iter;
-
 use hickory_server::{
     proto::{
         ProtoError,
-        op::{Edns, Metadata, ResponseCode},
+        op::{Edns, Metadata, ResponseCode, emit_message_parts},
         rr::Record,
         serialize::binary::BinEncoder,
     },
-    zone_handler::{MessageRequest, MessageResponse, MessageResponseBuilder, Queries},
+    zone_handler::{MessageRequest, Queries},
 };
 
 /// The largest UDP message sent and asked for. It fits IPv6's least MTU, so that nothing is fragmented
 /// (RFC 9715 section 3.1; DNS flag day 2020).
 pub const UDP_PAYLOAD: u16 = 1232;
 
-/// A reply without its question, which is sent back in the client's own octets.
+/// A reply without its question, which is sent back in the client's own letters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     /// Id, flags and response code.
@@ -47,21 +45,6 @@ impl Reply {
         }
     }
 
-    /// The reply as hickory sends it.
-    #[must_use]
-    pub fn message<'a>(
-        &'a self,
-        queries: &'a Queries,
-    ) -> MessageResponse<'a, 'a, Iter<'a, Record>, Iter<'a, Record>, Iter<'a, Record>, Iter<'a, Record>> {
-        MessageResponseBuilder::new(queries, self.edns.as_ref()).build(
-            self.metadata,
-            &self.answers,
-            &self.authorities,
-            &[],
-            &self.additionals,
-        )
-    }
-
     /// The octets of the reply, where they fit.
     ///
     /// # Errors
@@ -70,7 +53,17 @@ impl Reply {
         let mut octets = Vec::new();
         let mut encoder = BinEncoder::new(&mut octets);
         encoder.set_max_size(limit);
-        let header = self.message(queries).destructive_emit(&mut encoder)?;
+        // Not hickory's MessageResponse: that one spells the name of the question out again in the records.
+        let header = emit_message_parts(
+            &self.metadata,
+            &mut queries.queries().iter(),
+            &mut self.answers.iter(),
+            &mut self.authorities.iter(),
+            &mut self.additionals.iter(),
+            self.edns.as_ref(),
+            None,
+            &mut encoder,
+        )?;
         let whole = header.truncation == self.metadata.truncation;
         Ok(whole.then_some(octets))
     }

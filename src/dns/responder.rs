@@ -1,19 +1,30 @@
-//! One request to one reply: from the zone, or from the forwarders.
+//! One request to one reply: from the zone, or from the relay.
 
-use std::{future::Future, pin::Pin, sync::Arc};
-
-use hickory_server::{
-    net::runtime::Time,
-    proto::op::{Header, HeaderCounts, ResponseCode},
-    server::{Request, RequestHandler, ResponseHandler, ResponseInfo},
-    zone_handler::MessageRequest,
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Instant,
 };
 
+use hickory_server::{
+    net::xfer::Protocol,
+    proto::{
+        op::{Header, MessageType, ResponseCode},
+        serialize::binary::{BinDecodable, BinDecoder},
+    },
+    server::Request,
+    zone_handler::MessageRequest,
+};
+use parking_lot::RwLock;
+
 use super::{
-    answer::{Answer, answer},
+    allow::Allowed,
+    answer::{Answer, answer, malformed},
+    ready::Ttl,
     relay::Relay,
-    reply::{Reply, udp_limit},
+    reply::Reply,
     shared::{Counters, ZoneCell},
+    short_cut::Plain,
     upstream,
 };
 
@@ -22,65 +33,124 @@ use super::{
 pub struct Responder {
     zone: Arc<ZoneCell>,
     relay: Arc<Relay>,
+    allowed: Arc<RwLock<Allowed>>,
     counters: Arc<Counters>,
+}
+
+/// What a request comes to.
+#[derive(Debug)]
+pub enum Step {
+    /// Its reply.
+    Reply(Reply),
+    /// A name that others know: [`Responder::relayed`] asks them.
+    Relay,
 }
 
 impl Responder {
     /// A responder for the zone in the cell and the forwarders of the relay.
     #[must_use]
-    pub fn new(zone: Arc<ZoneCell>, relay: Relay, counters: Arc<Counters>) -> Self {
-        Self { zone, relay: Arc::new(relay), counters }
+    pub fn new(zone: Arc<ZoneCell>, relay: Arc<Relay>, allowed: Allowed, counters: Arc<Counters>) -> Self {
+        Self { zone, relay, allowed: Arc::new(RwLock::new(allowed)), counters }
     }
 
-    /// The reply to a request. Takes no time but for names that are relayed.
-    pub async fn reply(&self, request: &MessageRequest) -> Reply {
-        let reply = match answer(request, &self.zone.load(), self.relay.has_forwarders()) {
+    /// From now on these may ask for other names.
+    pub fn allow(&self, allowed: Allowed) {
+        *self.allowed.write() = allowed;
+    }
+
+    /// Writes the answer to a plain question, where it is at hand; false where the request goes the long way.
+    pub fn at_once(&self, octets: &[u8], client: IpAddr, now: Instant, out: &mut Vec<u8>) -> bool {
+        let Some(plain) = Plain::read(octets) else {
+            return false;
+        };
+        let relays = self.relays_for(client);
+        if let Some(written) =
+            self.zone.with_ready(plain.zone_key(), |ready| plain.answer(ready, Ttl::Aged(0), relays, out))
+        {
+            if written {
+                self.counters.count_own();
+            }
+            return written;
+        }
+        if !relays || !plain.recursion_desired() {
+            return false;
+        }
+        let written = self
+            .relay
+            .fresh(plain.relayed_key(), now)
+            .is_some_and(|served| plain.answer(&served.ready, served.ttl, true, out));
+        if written {
+            self.counters.count_relayed();
+            self.counters.count_cached();
+        }
+        written
+    }
+
+    /// Takes this for a forwarder's answer to that request.
+    #[cfg(test)]
+    pub(super) fn learn(&self, request: &MessageRequest, answer: &hickory_server::proto::op::Message) {
+        self.relay.learn(request, answer);
+    }
+
+    /// Counts a question that the rate limit kept from being answered.
+    pub fn count_limited(&self) {
+        self.counters.count_limited();
+    }
+
+    /// The first step of a request's long way; takes no time.
+    #[must_use]
+    pub fn step(&self, request: &MessageRequest, client: IpAddr) -> Step {
+        let reply = match answer(request, &self.zone.load(), self.relays_for(client)) {
             Answer::Reply(reply) => reply,
-            Answer::Relay => return self.relayed(request).await,
+            Answer::Relay => return Step::Relay,
         };
         if reply.metadata.authoritative {
             self.counters.count_own();
         } else {
             self.counters.count_refused();
         }
-        reply
+        Step::Reply(reply)
     }
 
-    async fn relayed(&self, request: &MessageRequest) -> Reply {
-        match self.relay.ask(request).await {
-            Ok(message) => {
+    /// The reply to a request for another name. Takes as long as the forwarders.
+    pub async fn relayed(&self, request: &MessageRequest) -> Reply {
+        let answer = self.relay.ask(request).await.ok();
+        let message =
+            answer.and_then(|served| served.ready.message(request.queries.as_bytes(), served.ttl).ok());
+        match message {
+            Some(message) => {
                 self.counters.count_relayed();
                 upstream::reply(request, message)
             }
-            Err(_) => {
+            None => {
                 self.counters.count_relay_failure();
                 Reply::new(request, ResponseCode::ServFail, true)
             }
         }
     }
 
-    async fn reply_over_udp(&self, request: &Request, mut client: impl ResponseHandler) -> ResponseInfo {
-        let reply = self.reply(request).await.cut_to(&request.queries, udp_limit(request));
-        match client.send_response(reply.message(&request.queries)).await {
-            Ok(sent) => sent,
-            // The client asks again; there is nobody else to tell.
-            Err(_) => Header { metadata: reply.metadata, counts: HeaderCounts::default() }.into(),
+    /// The reply to a request, whichever way.
+    pub async fn reply(&self, request: &MessageRequest, client: IpAddr) -> Reply {
+        match self.step(request, client) {
+            Step::Reply(reply) => reply,
+            Step::Relay => self.relayed(request).await,
         }
+    }
+
+    fn relays_for(&self, client: IpAddr) -> bool {
+        self.relay.has_forwarders() && self.allowed.read().contains(client)
     }
 }
 
-/// What hickory's server calls for each UDP request. Written out as `async_trait` would: one use is not worth a crate.
-impl RequestHandler for Responder {
-    fn handle_request<'a, 'b, 'c, R: ResponseHandler + 'c, T: Time + 'c>(
-        &'a self,
-        request: &'b Request,
-        client: R,
-    ) -> Pin<Box<dyn Future<Output = ResponseInfo> + Send + 'c>>
-    where
-        'a: 'c,
-        'b: 'c,
-        Self: 'c,
-    {
-        Box::pin(self.reply_over_udp(request, client))
+/// Reads a request.
+///
+/// # Errors
+/// It is none; with the octets of a reply, where it deserves one.
+pub fn read(octets: Vec<u8>, client: SocketAddr, protocol: Protocol) -> Result<Request, Option<Vec<u8>>> {
+    let header = Header::read(&mut BinDecoder::new(&octets)).ok();
+    match Request::from_bytes(octets, client, protocol) {
+        Ok(request) if request.metadata.message_type == MessageType::Query => Ok(request),
+        Ok(_) => Err(None),
+        Err(_) => Err(malformed(header.as_deref()).and_then(|reply| reply.to_vec().ok())),
     }
 }

@@ -1,23 +1,25 @@
 //! The body of the DNS thread: binds, serves, retries what could not be bound, stops.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Instant};
 
-use hickory_server::Server;
+use parking_lot::Mutex;
 use tokio::{
     runtime::Builder,
     sync::{Semaphore, oneshot},
     task::JoinSet,
-    time::sleep,
+    time::{MissedTickBehavior, interval, sleep},
 };
 
 use super::{
+    allow::{self, Allowed},
     bind::{self, BIND_RETRY, BindError, Endpoint, Transport},
+    limit::Limit,
     relay::Relay,
     responder::Responder,
     shared::{Counters, ZoneCell},
-    tcp,
+    tcp, udp,
 };
-use crate::settings;
+use crate::settings::{self, Prefix};
 
 /// What the administrator should hear of the server.
 #[derive(Debug)]
@@ -26,6 +28,10 @@ pub enum Report {
     Listening(Vec<Endpoint>),
     /// This one is not; said once, and again when the reason changes. It is tried again.
     CannotBind(BindError),
+    /// No forwarder is to be heard of.
+    ForwardersSilent,
+    /// One of them is again.
+    ForwardersBack,
 }
 
 /// Why the server could not start at all.
@@ -49,20 +55,29 @@ pub fn serve(
 ) -> Result<(), ServeError> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(ServeError::Runtime)?;
-    let relay = Relay::new(settings.forwarders.clone());
-    let responder = Responder::new(Arc::clone(zone), relay, Arc::clone(counters));
-    runtime.block_on(run(settings, responder, stop, report));
+    let relay = Arc::new(Relay::new(settings, Arc::clone(counters)));
+    let own = allow::own_networks(Vec::new());
+    let allowed = Allowed::new(&settings.relay.allow, own.clone());
+    let responder = Responder::new(Arc::clone(zone), Arc::clone(&relay), allowed, Arc::clone(counters));
+    runtime.block_on(run(settings, &relay, responder, own, stop, report));
     Ok(())
 }
 
 async fn run(
     settings: &settings::Dns,
+    relay: &Relay,
     responder: Responder,
+    mut own: Vec<Prefix>,
     mut stop: oneshot::Receiver<()>,
     report: impl Fn(Report),
 ) {
     let mut missing = Missing::new(&settings.bind);
-    let mut sockets = Sockets::new(responder);
+    let mut silent = relay.silent();
+    let mut renewal = interval(allow::RENEW);
+    renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let watch = relay.watch();
+    tokio::pin!(watch);
+    let mut sockets = Sockets::new(responder, settings.relay.rate_limit);
     loop {
         let bound = missing.bind(&mut sockets, &report);
         if !bound.is_empty() {
@@ -71,6 +86,15 @@ async fn run(
         tokio::select! {
             _ = &mut stop => break,
             () = sleep(BIND_RETRY), if !missing.0.is_empty() => {}
+            () = &mut watch => {}
+            Ok(()) = silent.changed() => {
+                let now = *silent.borrow_and_update();
+                report(if now { Report::ForwardersSilent } else { Report::ForwardersBack });
+            }
+            _ = renewal.tick() => {
+                own = allow::own_networks(own);
+                sockets.responder.allow(Allowed::new(&settings.relay.allow, own.clone()));
+            }
         }
     }
     sockets.close().await;
@@ -79,17 +103,17 @@ async fn run(
 /// What is being served.
 struct Sockets {
     responder: Responder,
-    udp: Server<Responder>,
-    tcp: JoinSet<()>,
+    tasks: JoinSet<()>,
+    limit: Arc<Mutex<Limit>>,
     connections: Arc<Semaphore>,
 }
 
 impl Sockets {
-    fn new(responder: Responder) -> Self {
+    fn new(responder: Responder, rate_limit: u32) -> Self {
         Self {
-            udp: Server::new(responder.clone()),
             responder,
-            tcp: JoinSet::new(),
+            tasks: JoinSet::new(),
+            limit: Arc::new(Mutex::new(Limit::new(rate_limit, Instant::now()))),
             connections: Arc::new(Semaphore::new(tcp::MAX_CONNECTIONS)),
         }
     }
@@ -100,14 +124,14 @@ impl Sockets {
             Transport::Udp => {
                 let socket = bind::udp(wanted.address, only_v6)?;
                 let address = socket.local_addr()?;
-                self.udp.register_socket(socket);
+                self.tasks.spawn(udp::serve(socket, self.responder.clone(), Arc::clone(&self.limit)));
                 address
             }
             Transport::Tcp => {
                 let listener = bind::tcp(wanted.address, only_v6)?;
                 let address = listener.local_addr()?;
                 let (responder, connections) = (self.responder.clone(), Arc::clone(&self.connections));
-                self.tcp.spawn(tcp::serve(listener, responder, connections));
+                self.tasks.spawn(tcp::serve(listener, responder, connections));
                 address
             }
         };
@@ -115,9 +139,7 @@ impl Sockets {
     }
 
     async fn close(mut self) {
-        self.tcp.shutdown().await;
-        // Its only error is that a socket had stopped before, which stops here anyway.
-        let _ = self.udp.shutdown_gracefully().await;
+        self.tasks.shutdown().await;
     }
 }
 

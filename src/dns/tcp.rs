@@ -6,14 +6,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use hickory_server::{
-    net::xfer::Protocol,
-    proto::{
-        op::{Header, MessageType},
-        serialize::binary::{BinDecodable, BinDecoder},
-    },
-    server::Request,
-};
+use hickory_server::net::xfer::Protocol;
 use tokio::{
     net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
     sync::{Mutex, Semaphore},
@@ -21,7 +14,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{answer::malformed, frame, responder::Responder};
+use super::{
+    frame,
+    responder::{Responder, read},
+};
 
 /// How long a connection may be without a whole request (RFC 7766 section 6.2.3: a few seconds), and how long the
 /// client may take to fetch a reply.
@@ -35,7 +31,7 @@ pub const MAX_CONNECTIONS: usize = 64;
 const MAX_PIPELINED: usize = 16;
 
 /// Pause after a failed accept: out of file descriptors, the kernel would report the same at once, for ever.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+pub const PAUSE: Duration = Duration::from_millis(200);
 
 /// Accepts and serves connections until it is aborted. `free` bounds the connections of all listeners.
 pub async fn serve(listener: TcpListener, responder: Responder, free: Arc<Semaphore>) {
@@ -51,7 +47,7 @@ pub async fn serve(listener: TcpListener, responder: Responder, free: Arc<Semaph
                     serve_connection(stream, peer, &responder).await;
                 });
             }
-            Err(_) => sleep(ACCEPT_PAUSE).await,
+            Err(_) => sleep(PAUSE).await,
         }
     }
 }
@@ -79,14 +75,11 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, responder: &Respo
 
 /// The octets of the reply; none where a request deserves none.
 async fn reply(octets: Vec<u8>, peer: SocketAddr, responder: &Responder) -> Option<Vec<u8>> {
-    let header = Header::read(&mut BinDecoder::new(&octets)).ok();
-    let Ok(request) = Request::from_bytes(octets, peer, Protocol::Tcp) else {
-        return malformed(header.as_deref())?.to_vec().ok();
+    let request = match read(octets, peer, Protocol::Tcp) {
+        Ok(request) => request,
+        Err(reply) => return reply,
     };
-    if request.metadata.message_type == MessageType::Response {
-        return None;
-    }
-    let reply = responder.reply(&request).await.cut_to(&request.queries, u16::MAX);
+    let reply = responder.reply(&request, peer.ip()).await.cut_to(&request.queries, u16::MAX);
     reply.encode(&request.queries, u16::MAX).ok()?
 }
 
@@ -103,7 +96,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        dns::{Counters, Zone, ZoneCell, relay::Relay, testing},
+        dns::{Zone, ZoneCell, testing},
         state::Target,
     };
 
@@ -119,7 +112,7 @@ mod tests {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let zone = Zone::new(&testing::settings(), Target::Main, 1);
             let cell = Arc::new(ZoneCell::new(zone));
-            let responder = Responder::new(cell, Relay::new(Vec::new()), Arc::new(Counters::default()));
+            let responder = testing::responder(&testing::settings(), cell);
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let free = Arc::new(Semaphore::new(3));

@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,8 +17,14 @@ use hickory_server::{
 };
 use tokio::net::{TcpListener, UdpSocket};
 
+use super::{
+    allow::Allowed,
+    relay::Relay,
+    responder::Responder,
+    shared::{Counters, ZoneCell},
+};
 use crate::{
-    settings::{Dns, Offer, SipTransport, Soa},
+    settings::{self, Allow, Dns, Offer, SipTransport, Soa},
     state::Target,
 };
 
@@ -44,9 +51,22 @@ pub fn settings() -> Dns {
         target_failover: vec![Ipv4Addr::new(192, 168, 0, 254).into()],
         transports: vec![Offer { transport: SipTransport::Udp, main_port: 5060, branch_port: 5060 }],
         forwarders: Vec::new(),
+        relay: settings::Relay {
+            allow: Allow { own: true, prefixes: Vec::new() },
+            rate_limit: 0,
+            cache_size: 64,
+            max_stale: Duration::from_secs(3600),
+        },
         soa: Soa { refresh: 300, retry: 300, expire: 300, minimum: 30, ttl: 300 },
         default_target: Target::Branch,
     }
+}
+
+/// A responder for a zone in force; only this machine may ask it for other names.
+pub fn responder(settings: &Dns, zone: Arc<ZoneCell>) -> Responder {
+    let counters = Arc::<Counters>::default();
+    let relay = Arc::new(Relay::new(settings, Arc::clone(&counters)));
+    Responder::new(zone, relay, Allowed::default(), counters)
 }
 
 /// A query with RD set, changed as the test wants it.

@@ -3,12 +3,17 @@
 use hickory_server::{
     proto::{
         op::{Header, Message, MessageType, OpCode, Query, ResponseCode},
-        serialize::binary::{BinDecodable, BinDecoder},
+        rr::Name,
+        serialize::binary::{BinDecodable, BinDecoder, BinEncodable},
     },
     zone_handler::MessageRequest,
 };
 
-use super::reply::{Reply, own_edns};
+use super::{
+    question::HEADER,
+    ready::after_name,
+    reply::{Reply, own_edns},
+};
 
 /// What a forwarder's message means.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +22,9 @@ pub enum Judgement {
     NotOurs,
     /// There is more than fits into UDP: ask again over TCP.
     Truncated,
+    /// The answer, but to the name in other letters than sent: forged with one more guess to make, or of a forwarder
+    /// that changes them. Over TCP nobody can forge it.
+    OtherCase(Box<Message>),
     /// The forwarder cannot tell: ask the next one.
     NoHelp,
     /// The answer.
@@ -42,7 +50,29 @@ pub fn query(request: &MessageRequest, id: u16) -> Option<Message> {
     Some(query)
 }
 
-/// Judges what came back for `query`.
+/// Draws the letters of the name, capital or small: what comes back must have the same, which makes an answer that much
+/// harder to forge (draft-vixie-dnsext-dns0x20). `random` gives bits that nobody can foresee.
+pub fn mix_case(query: &mut Message, mut random: impl FnMut() -> u16) {
+    let (mut bits, mut left) = (0, 0);
+    let mut draw = |letter: &u8| {
+        if left == 0 {
+            (bits, left) = (random(), u16::BITS);
+        }
+        let capital = bits & 1 == 1;
+        (bits, left) = (bits >> 1, left - 1);
+        if capital { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
+    };
+    for question in &mut query.queries {
+        let labels: Vec<Vec<u8>> =
+            question.name.iter().map(|label| label.iter().map(&mut draw).collect()).collect();
+        let mixed = Name::from_labels(labels.iter().map(Vec::as_slice));
+        // The same labels in other letters are always a name.
+        question.name = mixed.unwrap_or_else(|_| question.name.clone());
+    }
+}
+
+/// Judges what came back for `query`. An answer has its question in small letters, and with it every name in the records
+/// that points there.
 #[must_use]
 pub fn judge(query: &Message, octets: &[u8]) -> Judgement {
     let mut decoder = BinDecoder::new(octets);
@@ -59,13 +89,35 @@ pub fn judge(query: &Message, octets: &[u8]) -> Judgement {
     if header.truncation {
         return Judgement::Truncated;
     }
-    match Message::from_vec(octets) {
+    match Message::from_vec(&in_small_letters(octets, header.counts.queries)) {
         Ok(message) => match message.metadata.response_code {
             ResponseCode::ServFail | ResponseCode::Refused => Judgement::NoHelp,
-            _ => Judgement::Answer(Box::new(message)),
+            // Codes that need OPT are about OPT, which is between us and the forwarder.
+            code if code.high() > 0 => Judgement::NoHelp,
+            _ if same_case(query, &header, octets) => Judgement::Answer(Box::new(message)),
+            _ => Judgement::OtherCase(Box::new(message)),
         },
         Err(_) => Judgement::NoHelp,
     }
+}
+
+/// The message with the name of its question in small letters.
+fn in_small_letters(octets: &[u8], questions: u16) -> Vec<u8> {
+    let mut octets = octets.to_vec();
+    if questions == 1
+        && let Some(end) = after_name(&octets, HEADER)
+        && let Some(name) = octets.get_mut(HEADER..end)
+    {
+        // The lengths of labels are below 64, and no letters.
+        name.make_ascii_lowercase();
+    }
+    octets
+}
+
+/// Whether the name came back letter by letter; also where it did not come back at all.
+fn same_case(query: &Message, header: &Header, octets: &[u8]) -> bool {
+    let ours = query.queries.first().and_then(|question| question.name.to_bytes().ok()).unwrap_or_default();
+    header.counts.queries == 0 || octets.get(HEADER..).is_some_and(|rest| rest.starts_with(&ours))
 }
 
 /// Whether the message repeats our question. Servers that did not understand it leave it out.
@@ -85,7 +137,6 @@ fn same_question(query: &Message, header: &Header, decoder: &mut BinDecoder<'_>)
 #[must_use]
 pub fn reply(request: &MessageRequest, upstream: Message) -> Reply {
     let mut reply = Reply::new(request, upstream.metadata.response_code, true);
-    reply.metadata.authoritative = upstream.metadata.authoritative;
     reply.metadata.authentic_data = upstream.metadata.authentic_data;
     reply.metadata.truncation = upstream.metadata.truncation;
     reply.answers = upstream.answers;
@@ -171,10 +222,29 @@ mod tests {
     }
 
     #[test]
-    fn rfc4343_a_forwarder_may_change_the_case() {
+    fn dns0x20_an_answer_to_the_name_in_other_letters_is_told_apart() {
         let query = asked();
         let octets = answer(&query, |message| message.queries[0].name = name("WWW.example.ORG."));
-        assert!(matches!(judge(&query, &octets), Judgement::Answer(_)));
+        assert!(matches!(judge(&query, &octets), Judgement::OtherCase(_)));
+    }
+
+    #[test]
+    fn dns0x20_letters_are_drawn_and_come_back_small() {
+        let mut query = asked();
+        // Bits from the least on: the second letter and every other one after it.
+        mix_case(&mut query, || 0xaaaa);
+        assert_eq!(query.queries[0].name.to_string(), "wWw.ExAmPlE.oRg.");
+        let Judgement::Answer(message) = judge(&query, &answer(&query, |_| ())) else { panic!("not taken") };
+        assert_eq!(message.queries[0].name.to_string(), "www.example.org.");
+        assert_eq!(message.answers[0].name.to_string(), "www.example.org.");
+    }
+
+    #[test]
+    fn dns0x20_each_sixteen_letters_take_new_bits() {
+        let mut query = query(&request("aaaaaaaaaaaaaaaa.bbbb.", RecordType::A, |_| ()), 1).unwrap();
+        let mut draws = [0xffff, 0].into_iter();
+        mix_case(&mut query, || draws.next().unwrap());
+        assert_eq!(query.queries[0].name.to_string(), "AAAAAAAAAAAAAAAA.bbbb.");
     }
 
     #[test]

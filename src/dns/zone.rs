@@ -110,6 +110,11 @@ impl Zone {
         &self.origin
     }
 
+    /// Every name that exists, with its records.
+    pub fn names(&self) -> impl Iterator<Item = (&LowerName, &RecordSets)> {
+        self.names.iter()
+    }
+
     /// The SOA that goes with NODATA and NXDOMAIN, its TTL being that of the negative answer.
     #[must_use]
     pub fn negative_soa(&self) -> &Record {

@@ -74,7 +74,9 @@ impl Serving {
 
     /// Whether other settings need other sockets or another relay.
     pub(super) fn needs_restart(&self, settings: &Dns) -> bool {
-        self.settings.bind != settings.bind || self.settings.forwarders != settings.forwarders
+        self.settings.bind != settings.bind
+            || self.settings.forwarders != settings.forwarders
+            || self.settings.relay != settings.relay
     }
 
     /// Takes other settings of the zone.
@@ -135,11 +137,25 @@ impl Body {
             let (level, news) = match &report {
                 Report::Listening(endpoints) => (Level::Notice, format!("listening on {}", list(endpoints))),
                 Report::CannotBind(error) => (Level::Error, error.to_string()),
+                Report::ForwardersSilent => (Level::Warning, self.silence()),
+                Report::ForwardersBack => (Level::Notice, "a forwarder answers again".to_owned()),
             };
             let mut sockets = sockets.borrow_mut();
             sockets.note(report);
             self.teller.tell(Event::Dns { level, news, state: sockets.to_string() });
         })
+    }
+}
+
+impl Body {
+    /// What the administrator should know while no forwarder answers.
+    fn silence(&self) -> String {
+        format!(
+            "no forwarder answers ({}): names outside {} are answered with what was heard of them before, or SERVFAIL; \
+             asking again every few seconds. The phones' own name is not touched",
+            list(&self.settings.forwarders),
+            self.settings.domain
+        )
     }
 }
 
@@ -149,6 +165,7 @@ struct Sockets {
     bound: Vec<Endpoint>,
     /// With the reason.
     missing: Vec<(Endpoint, String)>,
+    forwarders_silent: bool,
 }
 
 impl Sockets {
@@ -162,6 +179,8 @@ impl Sockets {
                 self.missing.retain(|(missing, _)| *missing != error.endpoint);
                 self.missing.push((error.endpoint, error.to_string()));
             }
+            Report::ForwardersSilent => self.forwarders_silent = true,
+            Report::ForwardersBack => self.forwarders_silent = false,
         }
     }
 }
@@ -175,12 +194,16 @@ impl fmt::Display for Sockets {
         }
         if !self.bound.is_empty() {
             write!(f, "{separator}listening on {}", list(&self.bound))?;
+            separator = "; ";
+        }
+        if self.forwarders_silent {
+            write!(f, "{separator}no forwarder answers")?;
         }
         Ok(())
     }
 }
 
-fn list(endpoints: &[Endpoint]) -> String {
+fn list(endpoints: &[impl fmt::Display]) -> String {
     endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 

@@ -7,6 +7,7 @@ mod drill;
 mod failover;
 mod policy;
 mod read;
+mod relay;
 mod text;
 mod transport;
 mod value;
@@ -16,6 +17,7 @@ pub use drill::{Account, Drill};
 pub use failover::{Failover, ReturnWhen, Window, clock};
 pub use policy::{Options, Policy, is_secret};
 pub use read::{ConfSection, ConfVariable, SettingsError, read};
+pub use relay::{Allow, NoPrefix, Prefix, Relay};
 pub use text::text;
 pub use transport::{Offer, SipTransport};
 
@@ -197,6 +199,8 @@ pub struct Dns {
     pub transports: Vec<Offer>,
     /// Who answers other names; empty: nobody, they are refused.
     pub forwarders: Vec<SocketAddr>,
+    /// Who may ask for them, and what is kept of the answers.
+    pub relay: Relay,
     /// Times of the SOA record.
     pub soa: Soa,
     /// What is served until the monitor knows better.

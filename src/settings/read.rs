@@ -10,6 +10,7 @@ mod drill;
 mod failover;
 mod policy;
 mod reader;
+mod relay;
 
 use regex::bytes::RegexBuilder;
 

@@ -3,8 +3,8 @@
 use std::fmt::{Display, Write};
 
 use super::{
-    Contexts, Dialplan, Dns, Drill, Failover, FilterKey, Main, Options, Outside, Policy, Probe, Settings,
-    Soa, Sync, Voicemail, is_secret,
+    Contexts, Dialplan, Dns, Drill, Failover, FilterKey, Main, Options, Outside, Policy, Probe, Relay,
+    Settings, Soa, Sync, Voicemail, is_secret,
 };
 use crate::state::Target;
 
@@ -177,6 +177,7 @@ fn dns_section(text: &mut String, dns: &Dns) {
         target_failover,
         transports,
         forwarders,
+        relay: Relay { allow, rate_limit, cache_size, max_stale },
         soa,
         default_target,
     } = dns;
@@ -204,6 +205,10 @@ fn dns_section(text: &mut String, dns: &Dns) {
             ("transports", &ports(Target::Main)),
             ("transports_failover", &ports(Target::Branch)),
             ("forwarder", &list(forwarders)),
+            ("allow", allow),
+            ("rate_limit", rate_limit),
+            ("cache_size", cache_size),
+            ("max_stale", &max_stale.as_secs()),
             ("soa_refresh", refresh),
             ("soa_retry", retry),
             ("soa_expire", expire),

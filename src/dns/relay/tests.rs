@@ -1,223 +1,224 @@
-use std::net::SocketAddr;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use hickory_server::{
     proto::{
-        op::{OpCode, ResponseCode},
+        op::ResponseCode,
         rr::{RData, Record, RecordType, rdata::A},
     },
     server::Request,
 };
-use tokio::{
-    net::TcpListener,
-    runtime::Builder,
-    task::{JoinHandle, spawn},
-};
+use tokio::{net::UdpSocket, runtime::Builder};
 
 use super::*;
-use crate::dns::testing::{closed_port, request, udp_and_tcp};
+use crate::dns::testing::{PATIENCE, closed_port, request, settings};
 
 fn run(test: impl Future<Output = ()>) {
     Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
-fn asked() -> Request {
-    request("www.example.org.", RecordType::A, |_| ())
+/// A forwarder that can be made to fall silent.
+struct Forwarder {
+    address: SocketAddr,
+    /// Questions received, those after the root apart.
+    asked: Arc<AtomicUsize>,
+    silent: Arc<AtomicBool>,
+    gate: Arc<Semaphore>,
 }
 
-/// The answer to a query, with an address that tells who gave it.
-fn answer(query: &[u8], address: [u8; 4]) -> Message {
-    let query = Message::from_vec(query).unwrap();
-    let mut answer = Message::response(query.metadata.id, OpCode::Query);
-    answer.add_queries(query.queries.clone());
-    let data = RData::A(A::from(std::net::Ipv4Addr::from(address)));
-    answer.add_answer(Record::from_rdata(query.queries[0].name.clone(), 60, data));
-    answer
-}
-
-fn address_in(answer: Result<Message, RelayError>) -> String {
-    answer.unwrap().answers[0].data.to_string()
-}
-
-/// A forwarder on UDP that sends back what `replies` makes of each query.
-async fn forwarder(
-    mut replies: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
-) -> (SocketAddr, JoinHandle<()>) {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let address = socket.local_addr().unwrap();
-    let task = spawn(async move {
-        let mut buffer = [0; DATAGRAM];
-        loop {
-            let (length, client) = socket.recv_from(&mut buffer).await.unwrap();
-            for reply in replies(&buffer[..length]) {
-                socket.send_to(&reply, client).await.unwrap();
-            }
-        }
-    });
-    (address, task)
-}
-
-fn once(query: &[u8], address: [u8; 4], change: impl FnOnce(&mut Message)) -> Vec<Vec<u8>> {
-    let mut message = answer(query, address);
-    change(&mut message);
-    vec![message.to_vec().unwrap()]
-}
-
-#[test]
-fn the_first_forwarder_is_asked_first() {
-    run(async {
-        let (first, _first) = forwarder(|query| once(query, [192, 0, 2, 1], |_| ())).await;
-        let (second, _second) = forwarder(|query| once(query, [192, 0, 2, 2], |_| ())).await;
-        let relay = Relay::new(vec![first, second]);
-        assert_eq!(address_in(relay.ask(&asked()).await), "192.0.2.1");
-    });
-}
-
-#[test]
-fn after_a_silent_forwarder_the_next_is_asked() {
-    run(async {
-        let (silent, _silent) = forwarder(|_| Vec::new()).await;
-        let (second, _second) = forwarder(|query| once(query, [192, 0, 2, 2], |_| ())).await;
-        let relay = Relay::new(vec![silent, second]);
-        assert_eq!(address_in(relay.ask(&asked()).await), "192.0.2.2");
-    });
-}
-
-#[test]
-fn after_a_closed_port_servfail_and_refused_the_next_is_asked() {
-    run(async {
-        let closed = closed_port();
-        let fails = |code| move |query: &[u8]| once(query, [0; 4], |m| m.metadata.response_code = code);
-        let (failing, _failing) = forwarder(fails(ResponseCode::ServFail)).await;
-        let (refusing, _refusing) = forwarder(fails(ResponseCode::Refused)).await;
-        let (last, _last) = forwarder(|query| once(query, [192, 0, 2, 4], |_| ())).await;
-        let relay = Relay::new(vec![closed.local_addr().unwrap(), failing, refusing, last]);
-        assert_eq!(address_in(relay.ask(&asked()).await), "192.0.2.4");
-    });
-}
-
-#[test]
-fn where_nobody_answers_there_is_no_answer() {
-    run(async {
-        let (failing, _failing) =
-            forwarder(|query| once(query, [0; 4], |m| m.metadata.response_code = ResponseCode::ServFail))
-                .await;
-        assert_eq!(Relay::new(vec![failing]).ask(&asked()).await, Err(RelayError::NoAnswer));
-        let (silent, _silent) = forwarder(|_| Vec::new()).await;
-        let relay = Relay::new(vec![silent; 9]);
-        assert_eq!(relay.ask(&asked()).await, Err(RelayError::NoAnswer));
-        assert_eq!(relay.free.available_permits(), MAX_IN_FLIGHT);
-    });
-}
-
-#[test]
-fn rfc5452_s9_1_forged_answers_are_passed_over_while_waiting_for_the_right_one() {
-    run(async {
-        let (address, _task) = forwarder(|query| {
-            let forged = |change: fn(&mut Message)| {
-                let mut message = answer(query, [203, 0, 113, 66]);
-                change(&mut message);
-                message.to_vec().unwrap()
-            };
-            let mut replies = vec![
-                b"no message".to_vec(),
-                forged(|message| message.metadata.id ^= 0x8000),
-                forged(|message| message.queries[0].query_type = RecordType::AAAA),
-            ];
-            replies.extend(once(query, [192, 0, 2, 1], |_| ()));
-            replies
-        })
-        .await;
-        assert_eq!(address_in(Relay::new(vec![address]).ask(&asked()).await), "192.0.2.1");
-    });
-}
-
-#[test]
-fn a_cut_answer_is_fetched_over_tcp() {
-    run(async {
-        let (udp, tcp) = udp_and_tcp().await;
-        let address = udp.local_addr().unwrap();
-        spawn(async move {
-            let mut buffer = [0; DATAGRAM];
-            let (length, client) = udp.recv_from(&mut buffer).await.unwrap();
-            let mut cut = answer(&buffer[..length], [0; 4]);
-            cut.answers.clear();
-            cut.metadata.truncation = true;
-            udp.send_to(&cut.to_vec().unwrap(), client).await.unwrap();
-        });
-        let answered = spawn(answer_over_tcp(tcp, [192, 0, 2, 9]));
-        assert_eq!(address_in(Relay::new(vec![address]).ask(&asked()).await), "192.0.2.9");
-        answered.await.unwrap();
-    });
-}
-
-async fn answer_over_tcp(listener: TcpListener, address: [u8; 4]) {
-    let (mut stream, _) = listener.accept().await.unwrap();
-    let query = frame::read(&mut stream).await.unwrap();
-    frame::write(&mut stream, &answer(&query, address).to_vec().unwrap()).await.unwrap();
-}
-
-#[test]
-fn two_questions_do_not_wait_for_each_other() {
-    run(async {
-        // Answers only once it has both, the later one first.
+impl Forwarder {
+    /// Gives every name an address with this TTL.
+    async fn start(ttl: u32, code: ResponseCode) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let relay = Relay::new(vec![socket.local_addr().unwrap()]);
+        let forwarder = Self {
+            address: socket.local_addr().unwrap(),
+            asked: Arc::default(),
+            silent: Arc::default(),
+            gate: Arc::new(Semaphore::new(1)),
+        };
+        let (asked, silent) = (Arc::clone(&forwarder.asked), Arc::clone(&forwarder.silent));
+        let gate = Arc::clone(&forwarder.gate);
         spawn(async move {
-            let mut held = Vec::new();
-            while held.len() < 2 {
-                let mut buffer = [0; DATAGRAM];
+            let mut buffer = [0; 4096];
+            loop {
                 let (length, client) = socket.recv_from(&mut buffer).await.unwrap();
-                held.push((buffer[..length].to_vec(), client));
-            }
-            for (query, client) in held.iter().rev() {
-                let address = if query.ends_with(&[0, 28, 0, 1]) { [192, 0, 2, 28] } else { [192, 0, 2, 1] };
-                socket.send_to(&answer(query, address).to_vec().unwrap(), client).await.unwrap();
-            }
-        });
-        let (one, other) = (asked(), request("www.example.org.", RecordType::AAAA, |_| ()));
-        let (one, other) = tokio::join!(relay.ask(&one), relay.ask(&other));
-        assert_eq!((address_in(one), address_in(other)), ("192.0.2.1".into(), "192.0.2.28".into()));
-    });
-}
-
-#[test]
-fn rfc5452_s9_2_each_query_has_an_id_and_a_port_of_its_own() {
-    run(async {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let relay = Relay::new(vec![socket.local_addr().unwrap()]);
-        let seen = spawn(async move {
-            let mut seen = Vec::new();
-            while seen.len() < 50 {
-                let mut buffer = [0; DATAGRAM];
-                let (length, client) = socket.recv_from(&mut buffer).await.unwrap();
-                seen.push(([buffer[0], buffer[1]], client.port()));
-                let answer = answer(&buffer[..length], [192, 0, 2, 1]);
+                let query = Message::from_vec(&buffer[..length]).unwrap();
+                if !query.queries[0].name.is_root() {
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+                if silent.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
+                answer.metadata.response_code = code;
+                answer.add_queries(query.queries.clone());
+                let data = RData::A(A(Ipv4Addr::new(192, 0, 2, 1)));
+                answer.add_answer(Record::from_rdata(query.queries[0].name.clone(), ttl, data));
+                drop(gate.acquire().await.unwrap());
                 socket.send_to(&answer.to_vec().unwrap(), client).await.unwrap();
             }
-            seen
         });
-        for _ in 0..50 {
-            relay.ask(&asked()).await.unwrap();
+        forwarder
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    fn fall_silent(&self, silent: bool) {
+        self.silent.store(silent, Ordering::Relaxed);
+    }
+}
+
+fn relay(forwarders: &[SocketAddr]) -> Arc<Relay> {
+    let mut settings = settings();
+    settings.forwarders = forwarders.to_vec();
+    Arc::new(Relay::new(&settings, Arc::default()))
+}
+
+/// The same, with the task that watches the forwarders.
+fn watched(forwarders: &[SocketAddr]) -> Arc<Relay> {
+    let relay = relay(forwarders);
+    let watched = Arc::clone(&relay);
+    spawn(async move { watched.watch().await });
+    relay
+}
+
+fn asked(owner: &str) -> Request {
+    request(owner, RecordType::A, |_| ())
+}
+
+async fn until(relay: &Relay, silent: bool) {
+    let mut now = relay.silent();
+    timeout(PATIENCE, now.wait_for(|now| *now == silent)).await.unwrap().unwrap();
+}
+
+#[test]
+fn the_same_question_is_asked_once_and_then_answered_from_the_cache() {
+    run(async {
+        let forwarder = Forwarder::start(60, ResponseCode::NoError).await;
+        let relay = relay(&[forwarder.address]);
+        let first = relay.ask(&asked("www.example.org.")).await.unwrap();
+        let second = relay.ask(&asked("WWW.example.org.")).await.unwrap();
+        assert_eq!(first.ready, second.ready);
+        assert_eq!(forwarder.asked(), 1);
+        assert_eq!((relay.counters.counts().cached, relay.counters.counts().entries), (1, 1));
+    });
+}
+
+#[test]
+fn an_answer_with_and_without_signatures_is_not_the_same() {
+    run(async {
+        let forwarder = Forwarder::start(60, ResponseCode::NoError).await;
+        let relay = relay(&[forwarder.address]);
+        let with_do = request("www.example.org.", RecordType::A, |message| {
+            let mut edns = crate::dns::testing::edns(0, 1232);
+            edns.set_dnssec_ok(true);
+            message.set_edns(edns);
+        });
+        relay.ask(&asked("www.example.org.")).await.unwrap();
+        relay.ask(&with_do).await.unwrap();
+        assert_eq!(forwarder.asked(), 2);
+    });
+}
+
+#[test]
+fn clients_that_ask_the_same_at_once_wait_for_one_answer() {
+    run(async {
+        let forwarder = Forwarder::start(0, ResponseCode::NoError).await;
+        let held = forwarder.gate.acquire().await.unwrap();
+        let relay = relay(&[forwarder.address]);
+        let clients: Vec<_> = (0..20)
+            .map(|_| {
+                let relay = Arc::clone(&relay);
+                spawn(async move { relay.ask(&asked("www.example.org.")).await })
+            })
+            .collect();
+        while forwarder.asked() == 0 {
+            sleep(Duration::from_millis(1)).await;
         }
-        let (mut ids, mut ports): (Vec<_>, Vec<_>) = seen.await.unwrap().into_iter().unzip();
-        ids.sort_unstable();
-        ids.dedup();
-        ports.sort_unstable();
-        ports.dedup();
-        // By chance a few of 50 may be alike; a counter or a fixed value would make 1, or neighbours.
-        assert!(ids.len() > 40 && ports.len() > 40, "{} ids, {} ports", ids.len(), ports.len());
-        assert!(ids.windows(2).any(|pair| u16::from_be_bytes(pair[1]) - u16::from_be_bytes(pair[0]) > 9));
+        drop(held);
+        for client in clients {
+            assert!(client.await.unwrap().is_ok());
+        }
+        assert_eq!(forwarder.asked(), 1);
+        assert!(relay.pending.lock().is_empty());
+        // A TTL of zero: the answer was for those who waited.
+        relay.ask(&asked("www.example.org.")).await.unwrap();
+        assert_eq!(forwarder.asked(), 2);
+    });
+}
+
+#[test]
+fn rfc8767_s5_what_was_known_is_served_stale_while_forwarders_are_silent() {
+    run(async {
+        let forwarder = Forwarder::start(1, ResponseCode::NoError).await;
+        let relay = watched(&[forwarder.address]);
+        relay.ask(&asked("www.example.org.")).await.unwrap();
+        forwarder.fall_silent(true);
+        sleep(Duration::from_millis(1100)).await;
+        // Its time is over: the forwarder is asked first, and in vain.
+        let stale = relay.ask(&asked("www.example.org.")).await.unwrap();
+        assert_eq!(stale.ttl, Ttl::Set(30));
+        assert_eq!(forwarder.asked(), 2);
+        until(&relay, true).await;
+        assert_eq!(relay.ask(&asked("www.example.org.")).await.unwrap().ttl, Ttl::Set(30));
+        assert_eq!(forwarder.asked(), 2, "nobody is asked who is known to be silent");
+        assert_eq!(relay.counters.counts().stale, 2);
+    });
+}
+
+#[test]
+fn rfc9520_what_was_never_known_fails_at_once_while_forwarders_are_silent_and_comes_when_they_are_back() {
+    run(async {
+        let forwarder = Forwarder::start(60, ResponseCode::NoError).await;
+        forwarder.fall_silent(true);
+        let relay = watched(&[forwarder.address]);
+        assert_eq!(relay.ask(&asked("one.example.org.")).await, Err(RelayError::NoAnswer));
+        until(&relay, true).await;
+        for owner in ["two.example.org.", "three.example.org."] {
+            assert_eq!(relay.ask(&asked(owner)).await, Err(RelayError::NoAnswer));
+        }
+        assert_eq!(forwarder.asked(), 1);
+        forwarder.fall_silent(false);
+        until(&relay, false).await;
+        assert!(relay.ask(&asked("two.example.org.")).await.is_ok());
+    });
+}
+
+#[test]
+fn a_forwarder_that_fails_on_one_name_is_not_silent() {
+    run(async {
+        let forwarder = Forwarder::start(60, ResponseCode::ServFail).await;
+        let relay = watched(&[forwarder.address]);
+        for _ in 0..3 {
+            assert_eq!(relay.ask(&asked("broken.example.org.")).await, Err(RelayError::NoAnswer));
+        }
+        assert!(!*relay.silent().borrow());
+        assert_eq!(forwarder.asked(), 1, "a failure is remembered (RFC 9520)");
+    });
+}
+
+#[test]
+fn forwarders_that_cannot_be_reached_are_silent() {
+    run(async {
+        let closed = closed_port();
+        let relay = watched(&[closed.local_addr().unwrap()]);
+        assert_eq!(relay.ask(&asked("www.example.org.")).await, Err(RelayError::NoAnswer));
+        until(&relay, true).await;
     });
 }
 
 #[test]
 fn beyond_the_limit_a_question_is_turned_away_at_once() {
     run(async {
-        let (address, _task) = forwarder(|query| once(query, [192, 0, 2, 1], |_| ())).await;
-        let relay = Relay::new(vec![address]);
+        let forwarder = Forwarder::start(60, ResponseCode::NoError).await;
+        let relay = relay(&[forwarder.address]);
         let all = relay.free.acquire_many(u32::try_from(MAX_IN_FLIGHT).unwrap()).await.unwrap();
-        assert_eq!(relay.ask(&asked()).await, Err(RelayError::Busy));
+        assert_eq!(relay.ask(&asked("www.example.org.")).await, Err(RelayError::Busy));
         drop(all);
-        assert!(relay.ask(&asked()).await.is_ok());
+        assert!(relay.ask(&asked("www.example.org.")).await.is_ok());
     });
 }

@@ -13,7 +13,10 @@ use hickory_server::proto::{
 use super::*;
 use crate::{
     dns::{
-        testing::{PATIENCE, closed_port, edns, over_tcp, over_udp, query, read_frame, send_frame, settings},
+        testing::{
+            PATIENCE, closed_port, edns, over_tcp, over_udp, query, read_frame, responder, send_frame,
+            settings,
+        },
         zone::Zone,
     },
     settings::Dns,
@@ -261,8 +264,8 @@ fn a_reason_is_reported_once_however_often_it_is_met() {
         let holder = UdpSocket::bind("127.0.0.79:0").unwrap();
         let taken = holder.local_addr().unwrap();
         let zone = Arc::new(ZoneCell::new(Zone::new(&settings(), Target::Main, 1)));
-        let responder = Responder::new(zone, Relay::new(Vec::new()), Arc::default());
-        let (mut missing, mut sockets) = (Missing::new(&[taken]), Sockets::new(responder));
+        let responder = responder(&settings(), zone);
+        let (mut missing, mut sockets) = (Missing::new(&[taken]), Sockets::new(responder, 0));
         let reports = std::cell::RefCell::new(Vec::new());
         let report = |report| reports.borrow_mut().push(report);
 

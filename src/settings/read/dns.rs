@@ -2,7 +2,7 @@
 
 use hickory_server::proto::rr::{LowerName, Name};
 
-use super::{DAY, WEEK, reader::Reader};
+use super::{DAY, WEEK, reader::Reader, relay::read_relay};
 use crate::{
     settings::{
         Dns, Offer, SipTransport, Soa,
@@ -44,6 +44,7 @@ pub(super) fn read_dns(section: &mut Reader<'_>) -> Option<Option<Dns>> {
             "is what bind names: questions would go round in a circle",
         );
     }
+    let relay = read_relay(section);
     let soa = read_soa(section);
     let default_target = section.optional("default_state", Target::Branch, "normal or failover", |text| {
         match ServiceState::from_word(text)? {
@@ -68,6 +69,7 @@ pub(super) fn read_dns(section: &mut Reader<'_>) -> Option<Option<Dns>> {
         target_failover: target_failover?,
         transports: transports?,
         forwarders: forwarders?,
+        relay: relay?,
         soa: soa?,
         default_target: default_target?,
     }))

@@ -254,7 +254,7 @@ fn the_sample_is_valid_and_shows_every_default_as_it_is() {
     assert_eq!(spelled_out, as_shipped);
     let keys =
         |sections: &[ConfSection]| sections.iter().map(|section| section.variables.len()).sum::<usize>();
-    assert_eq!(keys(&sample(true)), 67, "a key is missing in the sample");
+    assert_eq!(keys(&sample(true)), 71, "a key is missing in the sample");
 }
 
 #[test]
@@ -327,4 +327,19 @@ fn a_drill_account_is_a_name_and_a_password_or_neither() {
     assert!(
         errors(&format!("{LEAST} [drill] username=a>b secret=x"))[0].starts_with("[drill] username = a>b")
     );
+}
+
+#[test]
+fn the_relay_has_defaults_and_takes_networks_with_own_among_them() {
+    let relay = read(&sections(LEAST)).unwrap().dns.unwrap().relay;
+    assert_eq!((relay.allow.to_string().as_str(), relay.rate_limit, relay.cache_size), ("own", 5000, 1024));
+    assert_eq!(relay.max_stale, Duration::from_secs(3 * 24 * 3600));
+    let text = format!("{LEAST} allow=10.8.7.6/16,own,2001:db8::/48 rate_limit=0 cache_size=0 max_stale=0");
+    let relay = read(&sections(&text)).unwrap().dns.unwrap().relay;
+    assert_eq!(relay.allow.to_string(), "own,10.8.0.0/16,2001:db8::/48");
+    let only = read(&sections(&format!("{LEAST} allow=10.8.0.0/16"))).unwrap().dns.unwrap().relay;
+    assert!(!only.allow.own);
+    let wrong = errors(&format!("{LEAST} allow=10.8.0.0/33 rate_limit=-1"));
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    assert!(wrong[0].contains("allow = 10.8.0.0/33") && wrong[0].contains("192.168.0.0/24"), "{wrong:?}");
 }
