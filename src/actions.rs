@@ -5,6 +5,7 @@ use crate::{
     directory,
     drill::Stage,
     operate,
+    phones::{Phone, Phones},
     status::{self, Value},
 };
 
@@ -52,7 +53,7 @@ pub struct Action {
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 10] = [
+pub const ACTIONS: [Action; 11] = [
     Action {
         name: c"SynchStatus",
         class: Class::Reading,
@@ -69,6 +70,17 @@ pub const ACTIONS: [Action; 10] = [
             event: "SynchUser",
             complete: "SynchUsersComplete",
             items: users(&control.snapshot().sync),
+        },
+    },
+    Action {
+        name: c"SynchPhones",
+        class: Class::Reading,
+        synopsis: c"List where the phones of this site are.",
+        argument: None,
+        run: |control, _, _| Reply::List {
+            event: "SynchPhone",
+            complete: "SynchPhonesComplete",
+            items: phones(&control.snapshot().phones),
         },
     },
     Action {
@@ -162,6 +174,20 @@ fn users(sync: &status::SyncStatus) -> Vec<Vec<(&'static str, String)>> {
         .iter()
         .map(|user| vec![("Name", user.name.clone()), ("CallerID", user.callerid.clone())])
         .collect()
+}
+
+fn phones(phones: &Phones) -> Vec<Vec<(&'static str, String)>> {
+    let item = |phone: &Phone| {
+        vec![
+            ("Name", phone.user.clone()),
+            ("Number", phone.number.clone()),
+            ("Phone", phone.place.word().to_owned()),
+            ("Since", phone.since.clone()),
+            ("Address", phone.address.clone()),
+            ("Awaited", if phone.awaited { "yes" } else { "no" }.to_owned()),
+        ]
+    };
+    phones.list.iter().map(item).collect()
 }
 
 fn directory(sync: &status::SyncStatus, like: Option<&regex::Regex>) -> Reply {

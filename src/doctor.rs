@@ -1,6 +1,7 @@
 //! `synch doctor`: what was looked at, into a line for each with what to do. Pure; `engine::examining` looks.
 
 mod listening;
+mod phones;
 
 pub use listening::Listener;
 
@@ -115,6 +116,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.version(findings);
     checks.main(findings, settings);
     checks.users(findings, snapshot);
+    checks.phones(snapshot);
     checks.includes(findings);
     checks.dns(findings, snapshot);
     checks.listening(&findings.listeners);

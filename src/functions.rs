@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use crate::{dialplan::device, directory::caller_id, settings::Technology, status::Snapshot};
+use crate::{dialplan::device, directory::caller_id, settings::Technology, state::Target, status::Snapshot};
 
 /// What a function gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ fn synch(snapshot: &Snapshot, what: &str) -> Given {
     Given::Text(text)
 }
 
-/// `SYNCH_USER(number,name|site|voicemail|public|device|dial|here)`: empty, or 0, for a number that nobody has.
+/// `SYNCH_USER(number,name|site|voicemail|public|device|dial|here|known)`: empty, or 0, for a number that nobody has.
 fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
     let (number, what) = argument.split_once(',').unwrap_or((argument, "name"));
     let (number, what) = (number.trim(), what.trim().to_ascii_lowercase());
@@ -97,6 +97,7 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
         "site" => entry.map(|entry| inert(entry.site)),
         "public" => entry.and_then(|entry| entry.public).map(str::to_owned),
         "voicemail" => snapshot.sync.boxes.get(number).cloned(),
+        "known" => user.and_then(|user| known(snapshot, &user.name)),
         "device" => user.map(|user| device(technology, &user.name)),
         "dial" | "here" => {
             let Some(user) = user else {
@@ -110,11 +111,20 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
         }
         _ => {
             return Given::Unknown(format!(
-                "SYNCH_USER(…,{what}): it knows name, site, voicemail, public, device, dial and here"
+                "SYNCH_USER(…,{what}): it knows name, site, voicemail, public, device, dial, here and known"
             ));
         }
     };
     Given::Text(text.unwrap_or_default())
+}
+
+/// How `Dial` reaches a user where the main last knew the phone; none while the main serves, which knows better.
+fn known(snapshot: &Snapshot, user: &str) -> Option<String> {
+    let known = snapshot.phones.book.get(user).filter(|_| snapshot.service.target == Target::Branch)?;
+    let technology = snapshot.technology();
+    let dials: Vec<String> =
+        known.contacts.iter().filter_map(|contact| contact.dial(technology, user)).collect();
+    Some(dials.join("&"))
 }
 
 #[cfg(test)]

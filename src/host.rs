@@ -150,6 +150,8 @@ pub trait Host: Send + Sync + 'static {
 
     /// MD5 of a text, as lower-case hex.
     fn md5(&self, text: &str) -> String;
+    /// Where a user's phone is registered here: its contact, printable; none where it is not.
+    fn contact(&self, technology: Technology, user: &str) -> Option<String>;
 
     /// Version of this Asterisk.
     fn version(&self) -> String;

@@ -18,6 +18,7 @@
 //! - [`state`]: the words: states, modes
 //! - [`probe`]: outcomes of probes become the monitor state
 //! - [`failover`]: monitor state and mode become the service state
+//! - [`contacts`]: where the main knew the phones; [`phones`]: where they are, and how a move goes on
 //! - [`status`]: the snapshot of all that, as text, JSON and AMI headers
 //! - [`cli`], [`actions`]: the commands and AMI actions; [`operate`]: what both can change
 //! - [`dialplan`]: what the users of this site can dial, and what of the main's contexts may run here
@@ -58,6 +59,7 @@ mod asterisk;
 #[cfg(test)]
 mod attacks;
 pub mod cli;
+pub mod contacts;
 pub mod control;
 pub mod dialplan;
 pub mod directory;
@@ -70,6 +72,7 @@ pub mod functions;
 pub mod gate;
 pub mod host;
 pub mod operate;
+pub mod phones;
 pub mod probe;
 pub mod settings;
 pub mod sip;

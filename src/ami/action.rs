@@ -31,6 +31,10 @@ pub enum Action<'a> {
     },
     /// Asks when the main last started and reloaded.
     CoreStatus,
+    /// Asks all that res_pjsip has of an endpoint, as a list.
+    ShowEndpoint(&'a str),
+    /// Asks all that chan_sip has of a peer.
+    ShowPeer(&'a str),
     /// Says good-bye.
     Logoff,
 }
@@ -44,6 +48,8 @@ impl Action<'_> {
             Self::Ping => "Ping",
             Self::GetConfig { .. } => "GetConfig",
             Self::CoreStatus => "CoreStatus",
+            Self::ShowEndpoint(_) => "PJSIPShowEndpoint",
+            Self::ShowPeer(_) => "SIPshowpeer",
             Self::Logoff => "Logoff",
         }
     }
@@ -68,6 +74,8 @@ impl Action<'_> {
                     }
                 }
             }
+            Self::ShowEndpoint(name) => header(&mut bytes, "Endpoint", name),
+            Self::ShowPeer(name) => header(&mut bytes, "Peer", name),
             Self::Ping | Self::CoreStatus | Self::Logoff => {}
         }
         bytes.extend_from_slice(b"\r\n");

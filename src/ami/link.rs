@@ -148,7 +148,26 @@ impl Link {
         })
     }
 
-    /// Waits for the next event that tells of a reload, a stop or a start of the main; none when the deadline passes
+    /// Asks all that res_pjsip of the main has of an endpoint, its contacts among it; empty where it has none of that
+    /// name. Connects and logs in first where there is no connection. Needs class `system`.
+    ///
+    /// # Errors
+    /// When the answer did not come whole before the deadline. The connection is closed then.
+    pub fn show_endpoint(&mut self, name: &str, deadline: Instant) -> Result<Vec<Frame>, LinkError> {
+        self.operate(deadline, |line, deadline| {
+            or_nobody(line.list(Action::ShowEndpoint(name), deadline)).map(Option::unwrap_or_default)
+        })
+    }
+
+    /// The same of a peer of chan_sip; none where it has none of that name. Needs class `system` or `reporting`.
+    ///
+    /// # Errors
+    /// As [`Self::show_endpoint`].
+    pub fn show_peer(&mut self, name: &str, deadline: Instant) -> Result<Option<Frame>, LinkError> {
+        self.operate(deadline, |line, deadline| or_nobody(line.exchange(Action::ShowPeer(name), deadline)))
+    }
+
+    /// Waits for the next event that tells of a reload, a stop or a start of the main, or of one of its phones; none when the deadline passes
     /// first, which leaves the connection as it is. Connects and logs in first where there is no connection.
     ///
     /// Ping now and then in between: silence alone doesn't show that the main is gone. What happened before the
@@ -211,6 +230,18 @@ impl Link {
             line.session.forget(FULLY_BOOTED);
         }
         Ok(line)
+    }
+}
+
+/// None where the main says that it has nobody of that name.
+fn or_nobody<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match answer {
+        Err(Fault::Refused(Refusal::Answer { message, .. }))
+            if message.starts_with("Unable to retrieve endpoint") || message.ends_with("not found.") =>
+        {
+            Ok(None)
+        }
+        answer => answer.map(Some),
     }
 }
 

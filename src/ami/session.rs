@@ -16,8 +16,11 @@ const BANNER: &[u8] = b"Asterisk Call Manager";
 /// The event that greets whoever may read class system, and that ends a start.
 pub(super) const FULLY_BOOTED: &[u8] = b"FullyBooted";
 
-/// Events that are kept for [`Session::event`]. Class system has others, as many as there are phones.
+/// Events that are kept for [`Session::event`].
 const WATCHED: [&[u8]; 3] = [b"Reload", b"Shutdown", FULLY_BOOTED];
+
+/// The same, of phones: there are as many as phones, so none of these pushes out another.
+const OF_PHONES: [&[u8]; 2] = [b"ContactStatus", b"PeerStatus"];
 
 /// Events kept at most while nobody asks for them; the oldest go first, for the newest say how it is now.
 const KEPT: usize = 64;
@@ -82,6 +85,20 @@ impl Session {
         Ok(None)
     }
 
+    /// The next item of the list that the last action asked for; its last one says `EventList: Complete`.
+    ///
+    /// # Errors
+    /// When what comes has no end.
+    pub fn item(&mut self) -> Result<Option<Frame>, Refusal> {
+        while let Some(frame) = self.reader.take_frame()? {
+            if frame.get("Event").is_some() && frame.get("ActionID") == Some(self.id().as_bytes()) {
+                return Ok(Some(frame));
+            }
+            self.note(frame);
+        }
+        Ok(None)
+    }
+
     /// What has come of the answer to the last action, a GetConfig, into the sink; whether that was all of it. Events
     /// before it are lost.
     ///
@@ -108,7 +125,10 @@ impl Session {
     /// # Errors
     /// When what comes has no end.
     pub fn event(&mut self) -> Result<Option<Frame>, Refusal> {
-        while let Some(frame) = self.reader.take_frame()? {
+        // What nobody takes stays with the reader: events come by the hundred when phones do.
+        while self.events.is_empty()
+            && let Some(frame) = self.reader.take_frame()?
+        {
             self.note(frame);
         }
         Ok(self.events.pop_front())
@@ -132,6 +152,8 @@ impl Session {
             if self.events.len() >= KEPT {
                 self.events.pop_front();
             }
+            self.events.push_back(frame);
+        } else if OF_PHONES.contains(&name) && self.events.len() < KEPT {
             self.events.push_back(frame);
         }
     }

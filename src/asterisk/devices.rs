@@ -3,6 +3,10 @@
 use std::{ffi::c_char, ptr};
 
 use super::{sys, text};
+use crate::{directory::caller_id::printable, settings::Technology};
+
+/// Room for the contacts of one user: as much as Asterisk itself has for the arguments of an application.
+const DIAL_STRING: usize = 4096;
 
 /// Whether it is registered, or where Asterisk has its fixed address.
 pub(super) fn is_there(device: &str) -> bool {
@@ -12,13 +16,41 @@ pub(super) fn is_there(device: &str) -> bool {
     !matches!(state, sys::AST_DEVICE_UNAVAILABLE | sys::AST_DEVICE_INVALID)
 }
 
+/// Where a user's phone is registered here; none where it is not.
+pub(super) fn contact(technology: Technology, user: &str) -> Option<String> {
+    match technology {
+        // "PJSIP/1001/sip:1001@10.0.0.1:5060&PJSIP/1001/sip:…"
+        Technology::Pjsip => {
+            let dial = dial_contacts(ptr::null_mut(), user)?;
+            let contacts = dial.split('&').filter_map(|contact| contact.splitn(3, '/').nth(2));
+            let contacts: Vec<&str> = contacts.collect();
+            Some(printable(&contacts.join(" "))).filter(|contacts| !contacts.is_empty())
+        }
+        Technology::Sip => {
+            let value = |what: &str| read(ptr::null_mut(), &format!("SIPPEER({user},{what})"));
+            let (address, port) = (value("ip")?, value("port")?);
+            (address != "(null)").then(|| printable(&format!("sip:{user}@{address}:{port}")))
+        }
+    }
+}
+
+/// All contacts of an endpoint of res_pjsip as a dial string, empty where it is not registered; none without chan_pjsip.
+pub(super) fn dial_contacts(channel: *mut sys::ast_channel, endpoint: &str) -> Option<String> {
+    read(channel, &format!("PJSIP_DIAL_CONTACTS({endpoint})"))
+}
+
 /// Whether voicemail has this mailbox.
 pub(super) fn has_mailbox(name: &str) -> bool {
-    let call = text::to_c(&format!("VM_INFO({name},exists)"));
-    let mut answer = [0 as c_char; 8];
-    // SAFETY: the function needs no channel to look; the buffer has the given size, and the text is copied.
-    let result =
-        unsafe { sys::ast_func_read(ptr::null_mut(), call.as_ptr(), answer.as_mut_ptr(), answer.len()) };
-    // SAFETY: Asterisk ends what it writes with a NUL, and the buffer began as one.
-    result == 0 && unsafe { text::from_c(answer.as_ptr()) } == "1"
+    read(ptr::null_mut(), &format!("VM_INFO({name},exists)")).as_deref() == Some("1")
+}
+
+/// What a dialplan function gives; none where it fails, of which Asterisk tells its log. The channel is that of this
+/// call, or NULL for a function that needs none.
+fn read(channel: *mut sys::ast_channel, call: &str) -> Option<String> {
+    let call = text::to_c(call);
+    let mut answer = [0 as c_char; DIAL_STRING];
+    // SAFETY: the caller's channel lives during the call or is NULL; the buffer has the given size.
+    let result = unsafe { sys::ast_func_read(channel, call.as_ptr(), answer.as_mut_ptr(), answer.len()) };
+    // SAFETY: Asterisk ends what it writes with a NUL, and the buffer began as one; the text is copied.
+    (result == 0).then(|| unsafe { text::from_c(answer.as_ptr()) })
 }

@@ -15,8 +15,6 @@ use crate::{
 
 const DONE: c_int = 0;
 const FAILED: c_int = -1;
-/// Room for the contacts of one user: as much as Asterisk itself has for the arguments of an application.
-const DIAL_STRING: usize = 4096;
 
 /// Addresses of what Asterisk keeps in its list.
 struct Registrations(Vec<*mut sys::ast_custom_function>);
@@ -112,15 +110,7 @@ fn dial(channel: *mut sys::ast_channel, phone: &Phone) -> String {
         Phone::Device(device) if devices::is_there(device) => device.clone(),
         Phone::Device(_) => String::new(),
         Phone::Contacts(endpoint) => {
-            let call = text::to_c(&format!("PJSIP_DIAL_CONTACTS({endpoint})"));
-            let mut buffer = [0 as c_char; DIAL_STRING];
-            // SAFETY: the channel is that of this call or NULL, the buffer has the given size; the text is copied.
-            // Where chan_pjsip is not loaded, Asterisk says so in its log.
-            let result =
-                unsafe { sys::ast_func_read(channel, call.as_ptr(), buffer.as_mut_ptr(), buffer.len()) };
-            // SAFETY: Asterisk ends what it writes with a NUL, and the buffer began as one.
-            let dial = unsafe { text::from_c(buffer.as_ptr()) };
-            if result == 0 { harmless(&dial) } else { String::new() }
+            devices::dial_contacts(channel, endpoint).map(|dial| harmless(&dial)).unwrap_or_default()
         }
     }
 }

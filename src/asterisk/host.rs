@@ -158,6 +158,10 @@ impl Host for Asterisk {
         }
     }
 
+    fn contact(&self, technology: Technology, user: &str) -> Option<String> {
+        devices::contact(technology, user)
+    }
+
     fn version(&self) -> String {
         version::name()
     }

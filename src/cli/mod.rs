@@ -50,11 +50,12 @@ pub struct CliCommand {
 }
 
 /// Every command.
-pub const COMMANDS: [CliCommand; 15] = [
+pub const COMMANDS: [CliCommand; 16] = [
     show::STATUS,
     show::CONFIG,
     show::USERS,
     show::USER,
+    show::PHONES,
     show::DIRECTORY,
     show::CONTEXTS,
     show::VERSIONS,

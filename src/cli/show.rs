@@ -4,7 +4,7 @@ use regex::Regex;
 
 use super::{Answer, Asked, CliCommand, answer, nothing, users, versions};
 use crate::{
-    operate, settings,
+    operate, phones, settings,
     status::{self, Snapshot},
 };
 
@@ -77,6 +77,21 @@ pub const USER: CliCommand = CliCommand {
         _ => Answer::Usage,
     },
     complete: |snapshot, position| if position == 3 { users(snapshot) } else { Vec::new() },
+};
+
+/// `synch show phones`
+pub const PHONES: CliCommand = CliCommand {
+    words: c"synch show phones",
+    summary: c"Show where the phones of this site are",
+    usage: c"Usage: synch show phones
+       Shows where the phone of each user is, since when, and its contact:
+       here (registered at this branch), main (not here; known from the main
+       system, and dialled there in an outage) or away. * marks those that
+       were at the main when the branch took over and have not come yet.
+",
+    at_shutdown: false,
+    run: |asked| plain(asked, |snapshot| phones::text(&snapshot.phones)),
+    complete: nothing,
 };
 
 /// `synch show directory`

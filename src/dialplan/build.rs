@@ -122,15 +122,21 @@ fn ring(site: &Site<'_>) -> Context {
     called.then("GotoIf", "${SYNCH_USER(${EXTEN},here)}?here:away");
     called.labelled("here", "Dial", format!("${{SYNCH_USER(${{EXTEN}},dial)}},{ring_time}"));
     called.then("GotoIf", "$[\"${DIALSTATUS}\" = \"BUSY\"]?busy:unavailable");
+    // A dead address costs the time of a phone that nobody answers: where that is long, SIP gives up after 32 s
+    // (RFC 3261, timer B). The caller hears it ring, since nobody knows whether a phone will say so.
+    called.labelled("away", "Set", "SYNCH_KNOWN=${SYNCH_USER(${EXTEN},known)}");
+    called.then("GotoIf", "$[\"${SYNCH_KNOWN}\" = \"\"]?unknown");
+    called.then("Dial", format!("${{SYNCH_KNOWN}},{ring_time},r"));
+    called.then("GotoIf", "$[\"${DIALSTATUS}\" = \"BUSY\"]?busy:unavailable");
     // A phone that isn't here while the main serves is there.
     let normal = format!("$[\"${{SYNCH(service)}}\" = \"Normal\"]?{ELSEWHERE},${{EXTEN}},1");
     match main_trunk {
         // A call that came from there would go round in a circle.
         Some(_) => {
-            called.labelled("away", "GotoIf", "${SYNCH(from_main)}?unavailable");
+            called.labelled("unknown", "GotoIf", "${SYNCH(from_main)}?unavailable");
             called.then("GotoIf", normal);
         }
-        None => called.labelled("away", "NoOp", ""),
+        None => called.labelled("unknown", "NoOp", ""),
     }
     voicemail(&mut called, "unavailable", "u", ABSENT);
     voicemail(&mut called, "busy", "b", BUSY);

@@ -4,7 +4,21 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use crate::{control::Reply, drill::Report, host::Level, probe::Outcome, status::SyncStatus};
+use crate::{
+    contacts::Book, control::Reply, drill::Report, host::Level, phones::Here, probe::Outcome,
+    status::SyncStatus,
+};
+
+/// Where the phones are at the main, as last asked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contacts {
+    /// By user.
+    pub(super) book: Arc<Book>,
+    /// Why they are not those of now; empty where they are.
+    pub(super) problem: String,
+    /// Seconds that the longest registration still lasts.
+    pub(super) lasts: Option<u64>,
+}
 
 /// What the workers tell the engine.
 #[derive(Debug)]
@@ -24,6 +38,12 @@ pub(super) enum Event {
     },
     /// The main has reloaded something that is synced.
     MainReloaded,
+    /// A phone of this user has done something at the main.
+    PhoneChanged(String),
+    /// Where the phones are at the main.
+    Contacts(Contacts),
+    /// Who is registered at this branch.
+    Here(Arc<Here>),
     /// Whether the main's own events are heard.
     Watch(String),
     /// Contexts came into force.

@@ -5,11 +5,13 @@
 //! - `running`: what each event and command does
 //! - `workers`, `worker`: the threads that the settings ask for, and one of them
 //! - `lookup`: the address of the main
-//! - `probing`, `watching`, `syncing`, `serving`, `dialling`: the bodies of the workers
+//! - `probing`, `watching`, `syncing`, `serving`, `dialling`, `contacts`, `presence`: the bodies of the workers
+//! - `phones`: what comes of the last two
 //! - `examining`, `drilling`: the doctor, who looks once and answers, and the drill, which walks once and answers
 //! - `debounce`: many reloads of the main into one sync
 //! - `history`: what changed when
 
+mod contacts;
 mod debounce;
 mod dialling;
 mod drilling;
@@ -17,6 +19,8 @@ mod event;
 mod examining;
 mod history;
 mod lookup;
+mod phones;
+mod presence;
 mod probing;
 mod running;
 mod serving;

@@ -15,8 +15,10 @@ use crossbeam_channel::Receiver;
 
 use super::{
     START_AGAIN, Start, Step,
+    contacts::Ask,
     event::{Event, Told},
     history::History,
+    phones::Known,
     syncing::Order,
     workers::Workers,
 };
@@ -26,6 +28,7 @@ use crate::{
     dns::Situation,
     failover::{Failover, ServiceChange},
     host::Level,
+    phones::Mark,
     probe::{Monitor, Outcome},
     settings::Settings,
     state::{Mode, MonitorState, SyncState, Target},
@@ -43,6 +46,7 @@ pub(super) struct Running {
     monitor: Monitor,
     failover: Failover,
     history: History,
+    phones: Known,
     snapshot: Snapshot,
 }
 
@@ -62,6 +66,7 @@ impl Running {
             monitor: Monitor::new(settings.probe, Instant::now()),
             failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
             history: History::default(),
+            phones: Known::default(),
             start,
             settings,
             snapshot,
@@ -120,6 +125,7 @@ impl Running {
                 } else if old.reason != new.reason && new.state == SyncState::Unsynced {
                     self.log(Level::Warning, &format!("Still {}: {}", new.state, new.reason));
                 }
+                self.show_phones();
             }
             Event::Dns { level, news, state } => {
                 self.log(level, &format!("DNS: {news}"));
@@ -131,9 +137,26 @@ impl Running {
             }
             Event::Watch(state) => {
                 if self.snapshot.watch != state {
+                    // What phones did before was not heard.
+                    self.workers.ask(Ask::All);
                     self.log(Level::Debug, &format!("Events of the main: {state}"));
                     self.snapshot.watch = state;
                 }
+            }
+            Event::PhoneChanged(user) => {
+                if self.snapshot.sync.users.iter().any(|known| known.name == user) {
+                    self.workers.ask(Ask::User(user));
+                }
+            }
+            Event::Contacts(contacts) => {
+                if let Some(warning) = self.phones.take_contacts(contacts) {
+                    self.log(Level::Warning, &warning);
+                }
+                self.show_phones();
+            }
+            Event::Here(here) => {
+                let marks = self.phones.take_here(here, Instant::now());
+                self.note_move(&marks);
             }
             Event::Dialplan { problem, newest } => {
                 self.snapshot.dialplan_waits = !newest;
@@ -269,6 +292,29 @@ impl Running {
 
     fn announce_service(&mut self, change: &ServiceChange) {
         self.announce("Service", change.old.word(), change.new.word(), &change.reason);
+        let users = &self.snapshot.sync.users;
+        let marks = self.phones.service_changed(change.new, users, Instant::now());
+        self.note_move(&marks);
+    }
+
+    /// Tells how far the move of the phones is.
+    fn note_move(&mut self, marks: &[Mark]) {
+        for Mark { percent, come, all, after } in marks {
+            let share = match percent {
+                100 => "all",
+                90 => "90 %",
+                _ => "half",
+            };
+            let text =
+                format!("{come} of {all} registered here, {:.1} s after the verdict", after.as_secs_f32());
+            self.log(Level::Notice, &format!("Phones: {text}"));
+            self.history.push(self.now(), "Phones", "main", share, &text);
+        }
+        self.show_phones();
+    }
+
+    fn show_phones(&mut self) {
+        self.snapshot.phones = self.phones.status(&self.snapshot.sync.users);
     }
 
     /// Tells the log, the AMI and the history of a change.
@@ -348,6 +394,7 @@ pub(super) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         dialplan: "not made yet".to_owned(),
         dialplan_waits: false,
         drill: None,
+        phones: Arc::default(),
         history: Arc::new([]),
         restarts: 0,
     }

@@ -82,6 +82,9 @@ impl Host for StandIn {
     fn md5(&self, text: &str) -> String {
         text.to_owned()
     }
+    fn contact(&self, _: Technology, _: &str) -> Option<String> {
+        None
+    }
     fn version(&self) -> String {
         "22".to_owned()
     }

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     ami::{Frame, Hangup, Link, LinkError},
-    settings::{Main, Settings},
+    contacts::user_of_event,
+    settings::{Main, Settings, Technology},
 };
 
 /// A main that says nothing for this long is asked whether it is still there.
@@ -42,6 +43,7 @@ const MODULES: [&str; 8] = [
 /// What the worker needs.
 pub(super) struct Watching {
     main: Main,
+    technology: Technology,
     address: Address,
     teller: Teller,
     hangup: Hangup,
@@ -50,7 +52,8 @@ pub(super) struct Watching {
 impl Watching {
     /// For the main of these settings.
     pub(super) fn new(settings: &Settings, address: Address, teller: Teller) -> Self {
-        Self { main: settings.main.clone(), address, teller, hangup: Hangup::new() }
+        let technology = settings.sync.as_ref().map_or(Technology::Pjsip, |sync| sync.technology);
+        Self { main: settings.main.clone(), technology, address, teller, hangup: Hangup::new() }
     }
 
     /// Starts the worker.
@@ -115,6 +118,8 @@ impl Watching {
                 silent_until = Instant::now() + SILENCE;
                 if matters(&frame) {
                     debounce.note(Instant::now());
+                } else if let Some(user) = user_of_event(&frame, self.technology) {
+                    self.teller.tell(Event::PhoneChanged(user));
                 }
             }
             if debounce.take(Instant::now()) {

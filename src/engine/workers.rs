@@ -6,11 +6,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::{
     Start,
+    contacts::{Ask, Asking},
     dialling::Dialling,
     drilling::Drilling,
     event::{Teller, Told},
     examining::Examining,
-    lookup::Lookup,
+    lookup::{Address, Lookup},
+    presence::Presence,
     probing::Probing,
     serving::Serving,
     syncing::{Order, Syncing},
@@ -22,11 +24,14 @@ use crate::{
     dialplan::Context,
     dns::{Counters, Situation},
     drill::Report,
-    settings::Settings,
+    settings::{Settings, Technology},
 };
 
 /// Orders that may wait for the sync worker: one sync does for all who asked for it.
 const ORDERS_WAITING: usize = 8;
+
+/// Users that may wait to be asked about: where there are more, all are asked about soon anyway.
+const ASKED_WAITING: usize = 4096;
 
 /// The place of one worker.
 #[derive(Default)]
@@ -59,6 +64,8 @@ pub(super) struct Workers {
     serving: Slot,
     dialling: Slot,
     watching: Slot,
+    contacts: Slot,
+    presence: Slot,
     examining: Slot,
     drilling: Slot,
     dns: Option<Serving>,
@@ -66,6 +73,8 @@ pub(super) struct Workers {
     lookup: Option<Lookup>,
     /// To the sync worker of now: what was ordered of its predecessor is about other settings.
     orders: Option<Sender<Order>>,
+    /// To the contacts worker of now.
+    asked: Option<Sender<Ask>>,
     events: (Sender<Told>, Receiver<Told>),
     last_id: u64,
 }
@@ -79,12 +88,15 @@ impl Workers {
             serving: Slot::default(),
             dialling: Slot::default(),
             watching: Slot::default(),
+            contacts: Slot::default(),
+            presence: Slot::default(),
             examining: Slot::default(),
             drilling: Slot::default(),
             dns: None,
             dialplan: None,
             lookup: None,
             orders: None,
+            asked: None,
             events: unbounded(),
             last_id: 0,
         }
@@ -97,8 +109,19 @@ impl Workers {
 
     /// Whether these are words of a worker of now.
     pub(super) fn hold(&self, id: u64) -> bool {
-        let Self { probing, watching, syncing, serving, dialling, examining, drilling, .. } = self;
-        let slots = [probing, watching, syncing, serving, dialling, examining, drilling];
+        let Self {
+            probing,
+            watching,
+            syncing,
+            serving,
+            dialling,
+            contacts,
+            presence,
+            examining,
+            drilling,
+            ..
+        } = self;
+        let slots = [probing, watching, syncing, serving, dialling, contacts, presence, examining, drilling];
         slots.into_iter().any(|slot| slot.holds(id))
     }
 
@@ -156,6 +179,34 @@ impl Workers {
             self.syncing.now = Some(syncing.start(role)?);
             self.orders = Some(to_worker);
         }
+        if let Some(technology) = settings.sync.as_ref().map(|sync| sync.technology) {
+            self.start_for_phones(start, settings, technology, &address)?;
+        }
+        Ok(())
+    }
+
+    fn start_for_phones(
+        &mut self,
+        start: &Start,
+        settings: &Settings,
+        technology: Technology,
+        address: &Address,
+    ) -> io::Result<()> {
+        if self.presence.now.is_none() {
+            let teller = self.teller();
+            let role = Role { name: "presence", id: teller.id(), after: self.presence.before.take() };
+            let presence = Presence { start: start.clone(), technology, teller };
+            self.presence.now = Some(presence.start(role)?);
+        }
+        if self.contacts.now.is_none() {
+            let teller = self.teller();
+            let role = Role { name: "contacts", id: teller.id(), after: self.contacts.before.take() };
+            let (to_worker, asked) = bounded(ASKED_WAITING);
+            let (start, address) = (start.clone(), address.for_another());
+            let asking = Asking { start, main: settings.main.clone(), technology, address, asked, teller };
+            self.contacts.now = Some(asking.start(role)?);
+            self.asked = Some(to_worker);
+        }
         Ok(())
     }
 
@@ -165,6 +216,8 @@ impl Workers {
             && self.dialling.now.is_some()
             && self.syncing.now.is_some() == settings.sync.is_some()
             && self.watching.now.is_some() == settings.sync.is_some()
+            && self.contacts.now.is_some() == settings.sync.is_some()
+            && self.presence.now.is_some() == settings.sync.is_some()
             && self.serving.now.is_some() == settings.dns.is_some()
     }
 
@@ -178,8 +231,12 @@ impl Workers {
             self.syncing.end();
             self.orders = None;
         }
-        if main || old.sync.is_some() != new.sync.is_some() {
+        let technology = |settings: &Settings| settings.sync.as_ref().map(|sync| sync.technology);
+        if main || technology(old) != technology(new) {
             self.watching.end();
+            self.contacts.end();
+            self.presence.end();
+            self.asked = None;
         }
         if main {
             self.lookup = None;
@@ -261,6 +318,13 @@ impl Workers {
         self.orders.as_ref().is_some_and(|orders| orders.try_send(order).is_ok())
     }
 
+    /// Has the main asked where phones are. Where nobody can take it, all are asked about before long.
+    pub(super) fn ask(&self, ask: Ask) {
+        if let Some(asked) = &self.asked {
+            let _ = asked.try_send(ask);
+        }
+    }
+
     fn teller(&mut self) -> Teller {
         self.last_id += 1;
         Teller::new(self.last_id, self.events.0.clone())
@@ -278,8 +342,19 @@ fn what_is_synced(settings: &Settings) -> impl PartialEq {
 impl Drop for Workers {
     /// All are told before the first is waited for.
     fn drop(&mut self) {
-        let Self { probing, watching, syncing, serving, dialling, examining, drilling, .. } = self;
-        for slot in [probing, watching, syncing, serving, dialling, examining, drilling] {
+        let Self {
+            probing,
+            watching,
+            syncing,
+            serving,
+            dialling,
+            contacts,
+            presence,
+            examining,
+            drilling,
+            ..
+        } = self;
+        for slot in [probing, watching, syncing, serving, dialling, contacts, presence, examining, drilling] {
             slot.end();
         }
     }

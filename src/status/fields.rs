@@ -1,6 +1,7 @@
 //! The state as flat keys: for the CLI, for scripts and for AMI.
 
 use super::{Snapshot, listed};
+use crate::phones::Place;
 
 /// A value of the status: scripts get numbers as numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl std::fmt::Display for Value {
 /// The status as flat keys. They never change name: scripts and AMI clients rely on them.
 #[must_use]
 pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
-    let Snapshot { monitor, sync, service, dns, .. } = snapshot;
+    let Snapshot { monitor, sync, service, dns, phones, .. } = snapshot;
     let text = |text: &str| Value::Text(text.to_owned());
     let count = |count: usize| Value::Number(count as u64);
     let number = |number: Option<u64>| number.map_or(Value::Text(String::new()), Value::Number);
@@ -52,6 +53,9 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("Syncs", Value::Number(sync.ended)),
         ("MainEvents", text(&snapshot.watch)),
         ("Dialplan", text(snapshot.dialplan_state())),
+        ("PhonesHere", count(phones.count(Place::Here))),
+        ("PhonesKnown", count(phones.book.len())),
+        ("PhonesAwaited", count(phones.awaited())),
         ("Dns", text(&dns.state)),
         ("DnsTarget", Value::Text(listed(snapshot.target_addresses()))),
         ("DnsAnswered", Value::Number(counters.own)),

@@ -24,6 +24,7 @@ use crate::{
     directory::Directory,
     dns::Counters,
     drill,
+    phones::Phones,
     settings::{Settings, Technology},
     state::{Mode, MonitorState, ServiceState, SyncState, Target},
     sync::{Diff, Tailored, User},
@@ -55,6 +56,8 @@ pub struct Snapshot {
     pub dialplan_waits: bool,
     /// The last drill; none before the first.
     pub drill: Option<DrillStatus>,
+    /// The phones, and where each is.
+    pub phones: Arc<Phones>,
     /// State changes, newest last.
     pub history: Arc<[HistoryEntry]>,
     /// How often a worker of ours had to be started again after a panic.
@@ -244,7 +247,7 @@ impl DrillStatus {
 pub struct HistoryEntry {
     /// When.
     pub time: String,
-    /// Of what: Monitor, Sync, Service, Mode or Drill.
+    /// Of what: Monitor, Sync, Service, Mode, Phones or Drill.
     pub subject: &'static str,
     /// State before.
     pub old: &'static str,

@@ -37,6 +37,7 @@ pub(crate) fn snapshot() -> Snapshot {
         dialplan: "in force".to_owned(),
         dialplan_waits: false,
         drill: None,
+        phones: Arc::default(),
         history: Arc::new([]),
         restarts: 0,
     }

@@ -182,11 +182,7 @@ impl Store {
     /// # Errors
     /// When it can't be read.
     pub fn read_beside(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let path = self.versions.with_file_name(name);
-        match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            read => read.map(Some).map_err(fault("read", &path)),
-        }
+        read_kept(&self.versions.with_file_name(name))
     }
 
     /// Keeps something beside the folder of the versions, in the place of what had that name.
@@ -202,6 +198,28 @@ impl Store {
     pub fn version_path(&self, number: u64) -> PathBuf {
         self.versions.join(format!("{number:06}.conf"))
     }
+}
+
+/// What a file of ours holds; none where there is none.
+///
+/// # Errors
+/// When it can't be read.
+pub fn read_kept(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(fault("read", path)),
+    }
+}
+
+/// Puts a text in the place of what a file of ours holds; makes its folder where there is none.
+///
+/// # Errors
+/// When it can't be written.
+pub fn keep(path: &Path, text: &[u8]) -> Result<(), StoreError> {
+    let folder = folder(path);
+    let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
+    made.map_err(fault("make the folder", folder))?;
+    Staged::write(path, text)?.commit()
 }
 
 impl Staged {

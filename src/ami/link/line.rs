@@ -10,10 +10,12 @@ use std::{
 use socket2::Socket;
 
 use super::Fault;
-use crate::ami::{Action, Frame, Part, Session, Stream, TransportError};
+use crate::ami::{Action, Frame, Part, Refusal, Session, Stream, TransportError, frame::FrameTooLong};
 
 /// Read at once at most. Asterisk writes each line of a file by itself, so reads are mostly far smaller.
 const CHUNK: usize = 64 * 1024;
+/// Bytes of a list at most: an endpoint with ten contacts has 12 KB.
+const LIST: usize = 256 * 1024;
 /// A pause before the next read of a file's lines: they are read by the hundred then, which takes a fraction of the time.
 /// What the main sends meanwhile fits the receive buffer many times over.
 const GATHER: Duration = Duration::from_millis(1);
@@ -58,6 +60,26 @@ impl Line {
             }
             self.receive(awaited(action), deadline)?;
             gather(action);
+        }
+    }
+
+    /// Sends an action that a list answers, and waits for all of it.
+    pub(super) fn list(&mut self, action: Action<'_>, deadline: Instant) -> Result<Vec<Frame>, Fault> {
+        self.exchange(action, deadline)?;
+        let mut items = Vec::new();
+        let mut size = 0;
+        loop {
+            while let Some(item) = self.session.item()? {
+                if item.get("EventList") == Some(b"Complete") {
+                    return Ok(items);
+                }
+                size += item.size();
+                if size > LIST {
+                    return Err(Refusal::from(FrameTooLong { limit: LIST }).into());
+                }
+                items.push(item);
+            }
+            self.receive(awaited(action), deadline)?;
         }
     }
 
@@ -160,6 +182,8 @@ const fn awaited(action: Action<'_>) -> &'static str {
         Action::Ping => "the answer to Ping",
         Action::GetConfig { .. } => "the answer to GetConfig",
         Action::CoreStatus => "the answer to CoreStatus",
+        Action::ShowEndpoint(_) => "the answer to PJSIPShowEndpoint",
+        Action::ShowPeer(_) => "the answer to SIPshowpeer",
         Action::Logoff => "the answer to Logoff",
     }
 }

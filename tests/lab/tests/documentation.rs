@@ -11,9 +11,10 @@ lab::on_22_and_16!(
     without_the_documentation_the_module_works_and_warns_of_nothing,
 );
 
-const ACTIONS: [&str; 10] = [
+const ACTIONS: [&str; 11] = [
     "SynchStatus",
     "SynchUsers",
+    "SynchPhones",
     "SynchDirectory",
     "SynchVersions",
     "SynchHistory",
@@ -93,7 +94,7 @@ fn functions_are_documented(version: Version) -> Result {
     let site = started(version, true)?;
     for (function, known) in [
         ("SYNCH", ["monitor", "sync", "service", "mode", "users", "from_main"].as_slice()),
-        ("SYNCH_USER", &["name", "site", "public", "voicemail", "device", "here", "dial"]),
+        ("SYNCH_USER", &["name", "site", "public", "voicemail", "device", "here", "dial", "known"]),
     ] {
         let shown = site.branch.rx(&format!("core show function {function}"))?;
         for part in ["Synopsis", "Description", "Syntax", "Arguments", "See Also"] {

@@ -1,0 +1,274 @@
+//! The contacts worker: asks the main where the phones of this site's users are, user by user, so that the cost follows
+//! the site and not the company. Only while the main serves: what it knew last is what an outage needs.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use crossbeam_channel::Receiver;
+
+use super::{
+    Start,
+    event::{Contacts, Event, Teller},
+    lookup::{Address, cut},
+    worker::{Role, Stop, Stopped, Worker},
+};
+use crate::{
+    ami::{Hangup, Link, LinkError},
+    contacts::{Book, Told, of_endpoint, of_peer},
+    host::Level,
+    settings::{Main, Technology},
+    state::{MonitorState, Target},
+    status::Snapshot,
+    sync::{keep, read_kept},
+};
+
+/// What a branch that starts in an outage knows of its phones.
+const FILE: &str = "synch/contacts.txt";
+/// How often it is looked whether there is something to ask.
+const LOOK: Duration = Duration::from_secs(1);
+/// All users are asked about this often: events tell of most changes before that. One answer is some 7 KB.
+const ALL_AGAIN: Duration = Duration::from_secs(600);
+/// How soon it is tried again where the main did not answer.
+const AGAIN: Duration = Duration::from_secs(30);
+/// What phones do is gathered for this long: they come in crowds.
+const GATHER: Duration = Duration::from_secs(3);
+/// Bound of one answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Whom the main shall be asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// One user, whose phone has done something.
+    User(String),
+    /// All of them: nobody knows what was not heard.
+    All,
+}
+
+/// What the worker needs.
+pub(super) struct Asking {
+    pub(super) start: Start,
+    pub(super) main: Main,
+    pub(super) technology: Technology,
+    pub(super) address: Address,
+    pub(super) asked: Receiver<Ask>,
+    pub(super) teller: Teller,
+}
+
+impl Asking {
+    /// Starts the worker.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+        let hangup = Hangup::new();
+        let interrupt = cut(&hangup, &self.address);
+        let panicked = self.teller.panicked("contacts");
+        Worker::start(role, interrupt, panicked, move |stop| {
+            // It only ever ends to stop.
+            let _: Result<(), Stopped> = Body::new(&self, &hangup).run(stop);
+        })
+    }
+}
+
+/// What runs on the worker's thread.
+struct Body<'a> {
+    asking: &'a Asking,
+    hangup: &'a Hangup,
+    contacts: Contacts,
+    /// Kept open while the main serves: it writes each login into its log.
+    link: Option<Link>,
+    /// Users whom the main has to be asked about.
+    due: BTreeSet<String>,
+    /// Users of the last look.
+    users: HashSet<String>,
+    all_at: Instant,
+    not_before: Instant,
+}
+
+impl<'a> Body<'a> {
+    fn new(asking: &'a Asking, hangup: &'a Hangup) -> Self {
+        let now = Instant::now();
+        let contacts = Contacts { problem: "not read yet".to_owned(), ..Contacts::default() };
+        Self {
+            asking,
+            hangup,
+            contacts,
+            link: None,
+            due: BTreeSet::new(),
+            users: HashSet::new(),
+            all_at: now,
+            not_before: now,
+        }
+    }
+
+    fn run(mut self, stop: &Stop) -> Result<(), Stopped> {
+        self.look_at_disk();
+        self.tell();
+        loop {
+            let mut asked = stop.or_receive(&self.asking.asked, Instant::now() + LOOK)?;
+            while let Some(ask) = asked {
+                match ask {
+                    Ask::User(name) => drop(self.due.insert(name)),
+                    Ask::All => self.all_at = Instant::now(),
+                }
+                asked = self.asking.asked.try_recv().ok();
+            }
+            let snapshot = self.asking.start.published.read();
+            self.look_at_users(&snapshot);
+            if !may_ask(&snapshot) {
+                // Phones come and go meanwhile, and nobody here hears of it.
+                self.all_at = Instant::now();
+                self.link = None;
+            } else if Instant::now() >= self.not_before {
+                self.ask(stop)?;
+            }
+        }
+    }
+
+    /// New users are asked about; whoever is none any more is forgotten. Without any user, nothing was synced yet.
+    fn look_at_users(&mut self, snapshot: &Snapshot) {
+        let users: HashSet<String> = snapshot.sync.users.iter().map(|user| user.name.clone()).collect();
+        if users.is_empty() || users == self.users {
+            return;
+        }
+        self.due.extend(users.difference(&self.users).cloned());
+        self.users = users;
+        let mut book = (*self.contacts.book).clone();
+        if book.keep_only(&self.users) {
+            self.took(book);
+        }
+    }
+
+    fn ask(&mut self, stop: &Stop) -> Result<(), Stopped> {
+        let now = Instant::now();
+        if now >= self.all_at {
+            self.due.extend(self.users.iter().cloned());
+            self.all_at = now + ALL_AGAIN;
+        }
+        self.due.retain(|user| self.users.contains(user));
+        if self.due.is_empty() {
+            return Ok(());
+        }
+        self.not_before = now + GATHER;
+        match self.read(stop) {
+            Ok(()) => self.contacts.problem.clear(),
+            Err(Failed::Stopped) => return Err(Stopped),
+            Err(Failed::Problem(problem)) => {
+                if self.contacts.problem != problem {
+                    let text = format!("The contacts of the phones stay as they are: {problem}");
+                    self.asking.start.host.log(Level::Debug, &text);
+                }
+                self.contacts.problem = problem;
+                self.link = None;
+                self.not_before = Instant::now() + AGAIN;
+            }
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// Asks about everybody who is due. What was answered counts, also where the rest is not.
+    fn read(&mut self, stop: &Stop) -> Result<(), Failed> {
+        let mut link = match self.link.take() {
+            Some(link) => link,
+            None => {
+                let address = self.asking.address.get(Instant::now() + ANSWER).map_err(Failed::Problem)?;
+                Link::for_probe(address, &self.asking.main, self.hangup)
+            }
+        };
+        let now = link.clock(Instant::now() + ANSWER)?.unwrap_or_default();
+        let mut book = (*self.contacts.book).clone();
+        let (mut lasts, everybody) = (None, self.due.len() >= self.users.len());
+        let mut changed = false;
+        let read = loop {
+            let Some(user) = self.due.first().cloned() else { break Ok(()) };
+            if stop.requested() {
+                break Err(Failed::Stopped);
+            }
+            // What a main says that is going is not where the phones are.
+            if !may_ask(&self.asking.start.published.read()) {
+                break Err(Failed::Problem("the main went while it was asked".to_owned()));
+            }
+            match self.told(&mut link, &user, now) {
+                Err(error) => break Err(error.into()),
+                Ok(told) => {
+                    if let Some(refusal) = told.refused {
+                        let text = format!("A contact of {user} at the main is not dialled: {refusal}");
+                        self.asking.start.host.log(Level::Debug, &text);
+                    }
+                    let time = self.asking.start.host.local_time(SystemTime::now());
+                    changed |= book.take(&user, told.contacts, &time);
+                    lasts = lasts.max(told.lasts);
+                    self.due.remove(&user);
+                }
+            }
+        };
+        self.link = Some(link);
+        self.contacts.lasts = if everybody && read.is_ok() { lasts } else { self.contacts.lasts.max(lasts) };
+        if changed {
+            self.took(book);
+        }
+        read
+    }
+
+    fn told(&self, link: &mut Link, user: &str, now: i64) -> Result<Told, LinkError> {
+        let deadline = Instant::now() + ANSWER;
+        match self.asking.technology {
+            Technology::Pjsip => link.show_endpoint(user, deadline).map(|items| of_endpoint(&items, now)),
+            Technology::Sip => link
+                .show_peer(user, deadline)
+                .map(|peer| peer.map_or_else(Told::default, |peer| of_peer(&peer, user))),
+        }
+    }
+
+    fn look_at_disk(&mut self) {
+        let host = &self.asking.start.host;
+        let Ok(Some(text)) = read_kept(&self.file()) else { return };
+        match Book::from_text(&String::from_utf8_lossy(&text)) {
+            Ok(book) => self.contacts.book = Arc::new(book),
+            Err(error) => host.log(Level::Warning, &format!("The kept contacts are not used: {error}")),
+        }
+    }
+
+    fn took(&mut self, book: Book) {
+        if let Err(error) = keep(&self.file(), book.to_text().as_bytes()) {
+            let text = format!("The contacts are not kept for a restart: {error}");
+            self.asking.start.host.log(Level::Warning, &text);
+        }
+        self.contacts.book = Arc::new(book);
+        self.tell();
+    }
+
+    fn file(&self) -> PathBuf {
+        self.asking.start.host.data_dir().join(FILE)
+    }
+
+    fn tell(&self) {
+        self.asking.teller.tell(Event::Contacts(self.contacts.clone()));
+    }
+}
+
+/// Whether the main serves the phones, and can be asked.
+fn may_ask(snapshot: &Snapshot) -> bool {
+    snapshot.service.target == Target::Main && snapshot.monitor.state == MonitorState::Stable
+}
+
+/// Why not everybody was asked about.
+enum Failed {
+    Stopped,
+    Problem(String),
+}
+
+impl From<LinkError> for Failed {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Stopped => Self::Stopped,
+            error => Self::Problem(error.to_string()),
+        }
+    }
+}
