@@ -48,6 +48,11 @@ impl Book {
         self.0.get(user)
     }
 
+    /// Everybody in it.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Takes what the main told of a user; none there is a user who is away. True: something has changed.
     pub fn take(&mut self, user: &str, contacts: Vec<Contact>, now: &str) -> bool {
         if contacts.is_empty() {

@@ -3,6 +3,7 @@
 use super::{Level, Report};
 use crate::{
     contacts::LONG_EXPIRATION,
+    phones::NOT_ASKED,
     settings::Technology,
     status::{Snapshot, counted},
 };
@@ -16,6 +17,8 @@ impl Report {
         let known = counted(phones.book.len(), "phone");
         if phones.problem.is_empty() {
             self.say(Level::Fine, "phones", format!("the main has told where {known} can be reached"));
+        } else if phones.problem == NOT_ASKED {
+            self.say(Level::Fine, "phones", format!("{known} kept; the main is asked once it serves"));
         } else {
             let text = format!(
                 "{known} known, not as of now: {}. In an outage nobody else is reached before its phone has registered \

@@ -21,6 +21,7 @@ use crate::{
     ami::{Hangup, Link, LinkError},
     contacts::{Book, Told, of_endpoint, of_peer},
     host::Level,
+    phones::NOT_ASKED,
     settings::{Main, Technology},
     state::{MonitorState, Target},
     status::Snapshot,
@@ -93,7 +94,7 @@ struct Body<'a> {
 impl<'a> Body<'a> {
     fn new(asking: &'a Asking, hangup: &'a Hangup) -> Self {
         let now = Instant::now();
-        let contacts = Contacts { problem: "not read yet".to_owned(), ..Contacts::default() };
+        let contacts = Contacts { problem: NOT_ASKED.to_owned(), ..Contacts::default() };
         Self {
             asking,
             hangup,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::event::Contacts;
 use crate::{
-    contacts::{Book, LONG_EXPIRATION},
+    contacts::LONG_EXPIRATION,
     phones::{self, Here, Mark, Moving, Phones},
     state::ServiceState,
     sync::User,
@@ -16,6 +16,8 @@ use crate::{
 pub(super) struct Known {
     contacts: Contacts,
     here: Arc<Here>,
+    /// When the branch took over; none while the main serves.
+    serves_since: Option<Instant>,
     moving: Option<Moving>,
 }
 
@@ -39,32 +41,30 @@ impl Known {
     }
 
     /// The branch serves, or the main: then nobody is waited for.
-    pub(super) fn service_changed(&mut self, state: ServiceState, users: &[User], now: Instant) -> Vec<Mark> {
-        if state != ServiceState::Failover {
-            self.moving = None;
-            return Vec::new();
-        }
-        let at_main =
-            users.iter().map(|user| user.name.clone()).filter(|user| self.book().get(user).is_some());
-        self.moving = Moving::begin(at_main, now);
+    pub(super) fn service_changed(&mut self, state: ServiceState, now: Instant) -> Vec<Mark> {
+        self.serves_since = (state == ServiceState::Failover).then_some(now);
+        self.moving = None;
         self.look(now)
     }
 
     /// For everybody to see.
     pub(super) fn status(&self, users: &[User]) -> Arc<Phones> {
         Arc::new(Phones {
-            list: phones::list(users, &self.here, self.book(), self.moving.as_ref()).into(),
+            list: phones::list(users, &self.here, &self.contacts.book, self.moving.as_ref()).into(),
             book: Arc::clone(&self.contacts.book),
             problem: self.contacts.problem.clone(),
             lasts: self.contacts.lasts,
         })
     }
 
-    fn book(&self) -> &Book {
-        &self.contacts.book
-    }
-
-    fn look(&mut self, now: Instant) -> Vec<Mark> {
+    /// Looks who has come; the shares that have been reached with that.
+    ///
+    /// Who was at the main at the verdict is who is in the book, which no longer changes then. After a start in an outage
+    /// the verdict may come before the book has been read.
+    pub(super) fn look(&mut self, now: Instant) -> Vec<Mark> {
+        if let (None, Some(since)) = (&self.moving, self.serves_since) {
+            self.moving = Moving::begin(self.contacts.book.users().map(str::to_owned), since);
+        }
         let here = &self.here;
         let look = |moving: &mut Moving| moving.look(|user| here.contains_key(user), now);
         self.moving.as_mut().map(look).unwrap_or_default()
@@ -75,13 +75,13 @@ impl Known {
 mod tests {
     use super::*;
     use crate::{
-        contacts::Contact,
+        contacts::{Book, Contact},
         phones::{Place, Registered},
     };
 
     fn contacts(lasts: u64) -> Contacts {
         let mut book = Book::default();
-        for user in ["1001", "1002", "gone"] {
+        for user in ["1001", "1002"] {
             book.take(user, vec![Contact::parse("sip:x@10.0.0.1").unwrap()], "20260102030405");
         }
         Contacts { book: book.into(), lasts: Some(lasts), ..Contacts::default() }
@@ -98,12 +98,23 @@ mod tests {
     }
 
     #[test]
+    fn a_start_in_an_outage_waits_for_those_of_before() {
+        let mut known = Known::default();
+        let users = ["1001", "1002"].map(|name| User::new(name, ""));
+        known.service_changed(ServiceState::Failover, Instant::now());
+        assert_eq!(known.status(&users).awaited(), 0);
+        known.take_contacts(contacts(60));
+        assert!(known.look(Instant::now()).is_empty());
+        assert_eq!(known.status(&users).awaited(), 2);
+    }
+
+    #[test]
     fn an_outage_waits_for_those_who_were_at_the_main_until_it_ends() {
         let users = ["1001", "1002", "1003"].map(|name| User::new(name, ""));
         let mut known = Known::default();
         known.take_contacts(contacts(60));
         let now = Instant::now();
-        assert!(known.service_changed(ServiceState::Failover, &users, now).is_empty());
+        assert!(known.service_changed(ServiceState::Failover, now).is_empty());
         assert_eq!(known.status(&users).awaited(), 2);
         let phone = Registered { address: String::new(), since: String::new() };
         let here = Here::from([("1001".to_owned(), phone)]);
@@ -114,7 +125,7 @@ mod tests {
         );
         let phones = known.status(&users);
         assert_eq!((phones.awaited(), phones.count(Place::Here), phones.count(Place::Main)), (1, 1, 1));
-        known.service_changed(ServiceState::Normal, &users, now);
+        known.service_changed(ServiceState::Normal, now);
         assert_eq!(known.status(&users).awaited(), 0);
     }
 }

@@ -152,7 +152,8 @@ impl Running {
                 if let Some(warning) = self.phones.take_contacts(contacts) {
                     self.log(Level::Warning, &warning);
                 }
-                self.show_phones();
+                let marks = self.phones.look(Instant::now());
+                self.note_move(&marks);
             }
             Event::Here(here) => {
                 let marks = self.phones.take_here(here, Instant::now());
@@ -292,8 +293,7 @@ impl Running {
 
     fn announce_service(&mut self, change: &ServiceChange) {
         self.announce("Service", change.old.word(), change.new.word(), &change.reason);
-        let users = &self.snapshot.sync.users;
-        let marks = self.phones.service_changed(change.new, users, Instant::now());
+        let marks = self.phones.service_changed(change.new, Instant::now());
         self.note_move(&marks);
     }
 

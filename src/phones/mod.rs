@@ -62,6 +62,9 @@ pub struct Phone {
     pub awaited: bool,
 }
 
+/// What [`Phones::problem`] says before the main was asked for the first time.
+pub const NOT_ASKED: &str = "it was not asked yet";
+
 /// What is known of all phones.
 #[derive(Clone, Debug, Default)]
 pub struct Phones {

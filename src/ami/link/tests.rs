@@ -12,6 +12,7 @@ use super::*;
 use crate::ami::NumberingError;
 
 mod events;
+mod phones;
 mod streams;
 
 /// Far more than any of these exchanges takes: reached only where something hangs.
@@ -35,6 +36,11 @@ impl Request {
     fn answer(&mut self, response: &str, rest: &str) {
         let text = format!("Response: {response}\r\n{}\r\n{rest}\r\n", self.lines[1]);
         let _ = self.stream.write_all(text.as_bytes());
+    }
+
+    /// The id that events of a list name.
+    fn id(&self) -> &str {
+        self.lines[1].trim_start_matches("ActionID: ")
     }
 
     /// Answers as a healthy main does; GetConfig with these lines.

@@ -1,0 +1,67 @@
+//! Where the main knows a phone: a list of res_pjsip, one answer of chan_sip.
+
+use super::*;
+
+/// The items of a list, behind its answer.
+fn list(request: &Request, items: &[&str]) -> String {
+    items.iter().map(|item| format!("{item}\r\nActionID: {}\r\n\r\n", request.id())).collect()
+}
+
+#[test]
+fn a_list_is_all_between_its_answer_and_its_end() {
+    let (address, main) = main_that(1, |mut request| {
+        if !request.is("PJSIPShowEndpoint") {
+            request.serve("");
+            return true;
+        }
+        request.answer("Success", "EventList: start\r\n");
+        let uri = "Event: ContactStatusDetail\r\nURI: sip:a@10.0.0.1";
+        let others = "Event: ContactStatusDetail\r\nURI: of another list\r\n\r\n";
+        let items = list(&request, &[uri, uri, "Event: X\r\nEventList: Complete"]);
+        let text = format!("{others}{items}Event: Reload\r\n\r\n");
+        request.stream.write_all(text.as_bytes()).unwrap();
+        true
+    });
+    let mut link = probe(address);
+    for _ in 0..2 {
+        let items = link.show_endpoint("1001", ample()).unwrap();
+        assert_eq!(items.len(), 2);
+        assert!(items.iter().all(|item| item.get("URI") == Some(b"sip:a@10.0.0.1")));
+    }
+    link.ping(ample()).unwrap();
+    drop(link);
+    main.join().unwrap();
+}
+
+#[test]
+fn a_user_whom_the_main_does_not_have_has_no_phone_there_and_the_connection_stays() {
+    let (address, main) = main_that(1, |mut request| {
+        match (request.is("PJSIPShowEndpoint"), request.is("SIPshowpeer")) {
+            (true, _) => request.answer("Error", "Message: Unable to retrieve endpoint 1009\r\n"),
+            (_, true) => request.answer("Error", "Message: Peer 1009 not found.\r\n"),
+            _ => request.serve(""),
+        }
+        true
+    });
+    let mut link = probe(address);
+    assert_eq!(link.show_endpoint("1009", ample()).unwrap(), []);
+    assert_eq!(link.show_peer("1009", ample()).unwrap(), None);
+    drop(link);
+    main.join().unwrap();
+}
+
+#[test]
+fn an_account_that_may_not_ask_is_told_so() {
+    let (address, main) = main_that(1, |mut request| {
+        let asks = request.is("PJSIPShowEndpoint");
+        if asks {
+            request.answer("Error", "Message: Permission denied\r\n");
+        } else {
+            request.serve("");
+        }
+        !asks
+    });
+    let refusal = refusal(probe(address).show_endpoint("1001", ample()));
+    assert!(refusal.to_string().contains("PJSIPShowEndpoint refused: Permission denied"), "{refusal}");
+    main.join().unwrap();
+}
