@@ -18,6 +18,8 @@ lab::on_22_and_16!(
 const READING: [&str; 5] = ["SynchStatus", "SynchUsers", "SynchDirectory", "SynchVersions", "SynchHistory"];
 const CHANGING: [(&str, &[(&str, &str)]); 3] =
     [("SynchSetMode", &[("Mode", "normal")]), ("SynchRollback", &[("Version", "1")]), ("SynchSync", &[])];
+/// Changes something, too, but not while all is well.
+const MOVING: [(&str, &[(&str, &str)]); 2] = [("SynchFailback", &[]), ("SynchDrill", &[])];
 
 /// Normal service, and an account that has the class system alone.
 fn in_service(version: Version) -> Result<Site> {
@@ -81,7 +83,7 @@ fn reporting_may_look_and_change_nothing(version: Version) -> Result {
         let (start, items, end) = list(&mut ami, action)?;
         assert!(start.is_success() && !items.is_empty(), "{start:?}, {items:?}, {end:?}");
     }
-    for (action, fields) in CHANGING {
+    for (action, fields) in CHANGING.into_iter().chain(MOVING) {
         refused(&mut ami, action, fields)?;
     }
     assert_eq!((site.status("Mode")?, site.status("HeldVersion")?), ("auto".to_owned(), String::new()));
@@ -94,7 +96,7 @@ fn any_other_class_may_do_nothing(version: Version) -> Result {
     for action in READING {
         refused(&mut ami, action, &[])?;
     }
-    for (action, fields) in CHANGING {
+    for (action, fields) in CHANGING.into_iter().chain(MOVING) {
         refused(&mut ami, action, fields)?;
     }
     assert_eq!((site.status("Mode")?, site.status("HeldVersion")?), ("auto".to_owned(), String::new()));

@@ -17,7 +17,7 @@ lab::on_22_and_16!(
     commands_for_a_sync_that_is_off_say_so,
 );
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "synch show status",
     "synch show config",
     "synch show users",
@@ -31,6 +31,8 @@ const COMMANDS: [&str; 13] = [
     "synch sync",
     "synch rollback",
     "synch set mode",
+    "synch failback",
+    "synch drill",
 ];
 
 /// What `synch show` shows.
@@ -237,7 +239,7 @@ fn a_mode_is_set_and_another_word_is_none(version: Version) -> Result {
 fn words_are_completed(version: Version) -> Result {
     let site = synced(version)?;
     for (line, word, wanted) in [
-        ("synch ", "", ["doctor", "rollback", "set", "show", "sync"].as_slice()),
+        ("synch ", "", ["doctor", "drill", "failback", "rollback", "set", "show", "sync"].as_slice()),
         ("synch show ", "", &SHOWN),
         ("synch show status ", "", &["json"]),
         ("synch show users ", "", &["like"]),
