@@ -6,9 +6,11 @@
 //! ```text
 //!   res_synch.conf ──▶ settings ──▶ engine
 //!
-//!   main ◀─AMI─▶ ami ──┬─ ping ───▶ probe ──▶ failover ──┬──▶ dns ◀── phones
-//!                      ├─ reload ─────┐                  ├──▶ dialplan ◀── calls
-//!                      │              ▼                  ├──▶ log, AMI event, history
+//!   main ◀─SIP─▶ sip ──── answer ─▶ probe ──▶ failover ──┬──▶ dns ◀── phones
+//!                                     ▲                  ├──▶ dialplan ◀── calls
+//!        ◀─AMI─▶ ami ──┬─ ping ───────┘                  ├──▶ log, AMI event, history
+//!                      ├─ reload ─────┐                  │
+//!                      │              ▼                  │
 //!                      └─ config ─▶ sync, directory ─┬───┴──▶ status ◀── cli, actions, functions ◀── operator
 //!                                                    └──▶ files, reload
 //! ```
@@ -16,7 +18,8 @@
 //! Pure: values and `Instant`s in, values out; no clock, socket, file or log.
 //! - [`settings`]: `res_synch.conf` as values
 //! - [`state`]: the words: states, modes
-//! - [`probe`]: outcomes of probes become the monitor state
+//! - [`probe`]: outcomes of probes become the monitor state, and say how soon the next is due
+//! - [`sip`]: what the main is asked over SIP, and what is an answer
 //! - [`failover`]: monitor state and mode become the service state
 //! - [`contacts`]: where the main knew the phones; [`phones`]: where they are, and how a move goes on
 //! - [`status`]: the snapshot of all that, as text, JSON and AMI headers

@@ -31,6 +31,24 @@ pub enum LinkError {
     Stopped,
 }
 
+impl LinkError {
+    /// Whether the main's host said that nobody listens there.
+    #[must_use]
+    pub fn nobody_listens(&self) -> bool {
+        matches!(self, Self::Transport { error: TransportError::Connect(error), .. }
+            if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// Whether the other side ended the connection.
+    #[must_use]
+    pub const fn is_end(&self) -> bool {
+        matches!(
+            self,
+            Self::Transport { error: TransportError::Lost { .. } | TransportError::Closed { .. }, .. }
+        )
+    }
+}
+
 /// An answer that is not the wanted one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

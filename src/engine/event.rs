@@ -1,11 +1,16 @@
 //! What the workers tell the engine, and which of them does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use crossbeam_channel::Sender;
 
 use crate::{
-    contacts::Book, control::Reply, drill::Report, host::Level, phones::Here, probe::Outcome,
+    contacts::Book,
+    control::Reply,
+    drill::Report,
+    host::Level,
+    phones::Here,
+    probe::{Kind, Outcome},
     status::SyncStatus,
 };
 
@@ -24,7 +29,16 @@ pub(super) struct Contacts {
 #[derive(Debug)]
 pub(super) enum Event {
     /// A probe ended.
-    Probed(Outcome),
+    Probed {
+        /// What was asked.
+        kind: Kind,
+        /// When it began.
+        asked: Instant,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// What the main says of itself, or its connection does.
+    Main(News),
     /// The sync is somewhere else than before.
     Synced(Arc<SyncStatus>),
     /// The DNS server has something to say.
@@ -57,6 +71,19 @@ pub(super) enum Event {
     Drilled(Report, Reply<Report>),
     /// A worker panicked and will be run again.
     Panicked(&'static str),
+}
+
+/// What is heard of the main between two probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// It ended the connection that its events come over.
+    Ended,
+    /// It shuts down.
+    ShutsDown,
+    /// It lets us in, but has not started up yet.
+    Starting,
+    /// It has started up, or nothing is known of that.
+    Started,
 }
 
 /// An event, and the worker it is from.

@@ -168,11 +168,9 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Secret;
 
     fn lookup(host: &str) -> Lookup {
-        let main =
-            Main { host: host.to_owned(), port: 5038, username: String::new(), secret: Secret::new("") };
+        let main = Main { host: host.to_owned(), ..Main::example() };
         Lookup::start(&main).unwrap()
     }
 

@@ -95,12 +95,14 @@ impl Engine {
         loop {
             let try_again = if running.complete() { crossbeam_channel::never() } else { after(START_AGAIN) };
             let look_again = running.look_again().map_or_else(crossbeam_channel::never, after);
+            let due = running.due().map_or_else(crossbeam_channel::never, crossbeam_channel::at);
             let step = select! {
                 recv(stop) -> _ => return,
                 recv(commands) -> command => command.map(Step::Command),
                 recv(events) -> told => told.map(Step::Told),
                 recv(try_again) -> _ => Ok(Step::StartWorkers),
                 recv(look_again) -> _ => Ok(Step::LookAgain),
+                recv(due) -> _ => Ok(Step::Probe),
             };
             let Ok(step) = step else { return };
             // A step that panics is a bug of ours; the workers, and the DNS above all, go on.
@@ -119,6 +121,7 @@ enum Step {
     StartWorkers,
     /// Time has passed, for which a return waits.
     LookAgain,
+    Probe,
 }
 
 #[cfg(test)]

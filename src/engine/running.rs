@@ -14,11 +14,11 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use super::{
-    START_AGAIN, Start, Step,
-    contacts::Ask,
-    event::{Event, Told},
+    START_AGAIN, Start, Step, contacts,
+    event::{Event, News, Told},
     history::History,
     phones::Known,
+    probing,
     syncing::Order,
     workers::Workers,
 };
@@ -29,7 +29,7 @@ use crate::{
     failover::{Failover, ServiceChange},
     host::Level,
     phones::Mark,
-    probe::{Monitor, Outcome},
+    probe::{Kind, Monitor, Outcome, Pace},
     settings::Settings,
     state::{Mode, MonitorState, SyncState, Target},
     status::{DnsStatus, IN_FORCE, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
@@ -44,6 +44,7 @@ pub(super) struct Running {
     start: Start,
     settings: Arc<Settings>,
     monitor: Monitor,
+    pace: Pace,
     failover: Failover,
     history: History,
     phones: Known,
@@ -63,7 +64,8 @@ impl Running {
         snapshot.drill = drilled::last(&*start.host);
         Self {
             workers: Workers::new(),
-            monitor: Monitor::new(settings.probe, Instant::now()),
+            monitor: monitor(&settings),
+            pace: pace(&settings),
             failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
             history: History::default(),
             phones: Known::default(),
@@ -87,8 +89,29 @@ impl Running {
             Step::Told(_) => {}
             Step::StartWorkers => self.start_workers(),
             Step::LookAgain => {}
+            Step::Probe => self.probe(false),
         }
         self.come_home();
+    }
+
+    /// When the main is asked next.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.pace.due()
+    }
+
+    /// Asks the main whatever is due. `quick`: it may be ending just now.
+    fn probe(&mut self, quick: bool) {
+        let asked = Instant::now();
+        for kind in self.pace.begin(&self.monitor, asked) {
+            match kind {
+                Kind::Ami => self.workers.ask_ami(asked),
+                Kind::Sip => {
+                    // Whom the main knows: a stranger is logged there, and may be banned.
+                    let user = self.snapshot.sync.users.first().map(|user| user.name.clone());
+                    self.workers.ask_sip(probing::Ask { asked, user, quick });
+                }
+            }
+        }
     }
 
     /// Starts what isn't running and should be.
@@ -116,7 +139,8 @@ impl Running {
     /// What a worker, or the loop, has to say.
     pub(super) fn event(&mut self, event: Event) {
         match event {
-            Event::Probed(outcome) => self.probed(&outcome),
+            Event::Probed { kind, asked, outcome } => self.probed(kind, asked, &outcome),
+            Event::Main(news) => self.heard(news),
             Event::Synced(status) => {
                 let old = std::mem::replace(&mut self.snapshot.sync, status);
                 let new = Arc::clone(&self.snapshot.sync);
@@ -138,14 +162,14 @@ impl Running {
             Event::Watch(state) => {
                 if self.snapshot.watch != state {
                     // What phones did before was not heard.
-                    self.workers.ask(Ask::All);
+                    self.workers.ask_contacts(contacts::Ask::All);
                     self.log(Level::Debug, &format!("Events of the main: {state}"));
                     self.snapshot.watch = state;
                 }
             }
             Event::PhoneChanged(user) => {
                 if self.snapshot.sync.users.iter().any(|known| known.name == user) {
-                    self.workers.ask(Ask::User(user));
+                    self.workers.ask_contacts(contacts::Ask::User(user));
                 }
             }
             Event::Contacts(contacts) => {
@@ -175,27 +199,47 @@ impl Running {
         }
     }
 
-    fn probed(&mut self, outcome: &Outcome) {
+    fn probed(&mut self, kind: Kind, asked: Instant, outcome: &Outcome) {
         let now = Instant::now();
-        let before = self.monitor.observe(outcome, now);
+        let before = self.monitor.observe(kind, outcome, asked, now);
         if !matches!(outcome, Outcome::Alive(_)) {
             self.failover.probe_failed(now);
         }
+        self.pace.ended(kind, outcome, &self.monitor, now);
+        self.snapshot.monitor.last_probe = self.now();
+        self.snapshot.monitor.last_answer_ms = match outcome {
+            Outcome::Alive(took) => u64::try_from(took.as_millis()).ok(),
+            _ => None,
+        };
+        self.judged(before);
+    }
+
+    /// What the main says of itself.
+    fn heard(&mut self, news: News) {
+        match news {
+            News::Ended if self.settings.probe.ami => {
+                self.pace.rush(Instant::now());
+                self.probe(true);
+            }
+            News::ShutsDown if self.settings.probe.events => {
+                let before = self.monitor.shut_down(Instant::now());
+                self.judged(before);
+            }
+            News::Starting => self.monitor.set_starting(self.settings.probe.events),
+            News::Started => self.monitor.set_starting(false),
+            News::Ended | News::ShutsDown => {}
+        }
+    }
+
+    /// The monitor has taken something in; `before` is its state before where that changed.
+    fn judged(&mut self, before: Option<MonitorState>) {
         let verdict = self.monitor.verdict().clone();
         // The phones first, the telling afterwards.
         let change = before.and_then(|_| self.failover.monitor_changed(verdict.state, &verdict.reason));
         if before.is_some() {
             self.serve();
         }
-        self.snapshot.monitor = MonitorStatus {
-            state: verdict.state,
-            reason: verdict.reason.clone(),
-            last_probe: self.now(),
-            last_answer_ms: match outcome {
-                Outcome::Alive(took) => u64::try_from(took.as_millis()).ok(),
-                _ => None,
-            },
-        };
+        self.show_monitor();
         match before {
             Some(before) => self.announce("Monitor", before.word(), verdict.state.word(), &verdict.reason),
             None => self.log(Level::Debug, &format!("probe: {}", verdict.reason)),
@@ -208,6 +252,13 @@ impl Running {
             // No need to wait for the next turn.
             self.order(Order::Due);
         }
+    }
+
+    fn show_monitor(&mut self) {
+        let shown = &mut self.snapshot.monitor;
+        shown.state = self.monitor.verdict().state;
+        shown.reason.clone_from(&self.monitor.verdict().reason);
+        [shown.ami, shown.sip] = Kind::ALL.map(|kind| self.monitor.standing(kind));
     }
 
     fn command(&mut self, Numbered { number, command }: Numbered) {
@@ -263,10 +314,11 @@ impl Running {
         self.failover.configure(&new.failover);
         if old.main != new.main || old.probe != new.probe {
             let before = self.monitor.verdict().state;
-            self.monitor = Monitor::new(new.probe, Instant::now());
+            self.monitor = monitor(&new);
+            self.pace = pace(&new);
             let after = self.monitor.verdict().state;
             self.failover.monitor_changed(after, "");
-            self.snapshot.monitor.state = after;
+            self.show_monitor();
             self.announce("Monitor", before.word(), after.word(), "[main] or [probe] was changed");
         }
         if new.sync.is_none() {
@@ -376,7 +428,7 @@ impl Running {
 
 /// What can be shown before anything has happened.
 pub(super) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
-    let monitor = Monitor::new(settings.probe, Instant::now());
+    let monitor = monitor(settings);
     let failover = Failover::new(settings.failover.clone(), Mode::Auto, Instant::now());
     Snapshot {
         handled: 0,
@@ -386,6 +438,8 @@ pub(super) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
             reason: monitor.verdict().reason.clone(),
             last_probe: String::new(),
             last_answer_ms: None,
+            ami: monitor.standing(Kind::Ami),
+            sip: monitor.standing(Kind::Sip),
         },
         sync: Arc::new(SyncStatus::before_the_first(settings.sync.is_some())),
         service: service_status(&failover, settings),
@@ -398,6 +452,14 @@ pub(super) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         history: Arc::new([]),
         restarts: 0,
     }
+}
+
+fn monitor(settings: &Settings) -> Monitor {
+    Monitor::new(settings.probe, settings.main.sip.given, Instant::now())
+}
+
+fn pace(settings: &Settings) -> Pace {
+    Pace::new(&settings.probe, settings.main.sip.transport, Instant::now())
 }
 
 /// The system that the phones are sent to.

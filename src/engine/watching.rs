@@ -1,4 +1,5 @@
-//! The watch worker: hears from the main itself that it has reloaded, so that a change is here in seconds.
+//! The watch worker: hears from the main itself that it has reloaded, so that a change is here in seconds, and that it
+//! starts, shuts down or ends the connection, which the probe would find out later.
 
 use std::{
     convert::Infallible,
@@ -9,7 +10,7 @@ use std::{
 
 use super::{
     debounce::Debounce,
-    event::{Event, Teller},
+    event::{Event, News, Teller},
     lookup::{Address, cut},
     worker::{Role, Stop, Stopped, Worker},
 };
@@ -24,7 +25,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Bound of one such question, and of connecting.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How soon a lost connection is made anew.
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(2);
 /// How soon it is looked whether the account may read events now.
 const RIGHTS_AGAIN: Duration = Duration::from_secs(60);
 
@@ -49,6 +50,14 @@ pub(super) struct Watching {
     hangup: Hangup,
 }
 
+/// What is known from the connections before.
+struct Memory {
+    /// There was none.
+    first: bool,
+    /// The account may read events.
+    may_read: bool,
+}
+
 impl Watching {
     /// For the main of these settings.
     pub(super) fn new(settings: &Settings, address: Address, teller: Teller) -> Self {
@@ -70,17 +79,18 @@ impl Watching {
     }
 
     fn run(&self, stop: &Stop) -> Result<Infallible, Stopped> {
-        let mut first = true;
+        let mut memory = Memory { first: true, may_read: false };
         loop {
             let pause = match self.address.get(Instant::now() + ANSWER) {
                 Err(problem) => {
                     self.tell(format!("not heard: {problem}"));
                     AGAIN
                 }
-                Ok(address) => match self.listen(address, &mut first) {
+                Ok(address) => match self.listen(address, &mut memory) {
                     Err(LinkError::Stopped) => return Err(Stopped),
                     // The probe tells of a main that is away.
                     Err(error) => {
+                        self.news(News::Started);
                         self.tell(format!("not heard: {error}"));
                         AGAIN
                     }
@@ -94,20 +104,37 @@ impl Watching {
     }
 
     /// Over one connection, as long as it lasts and the account may read events.
-    fn listen(&self, address: SocketAddr, first: &mut bool) -> Result<(), LinkError> {
+    fn listen(&self, address: SocketAddr, memory: &mut Memory) -> Result<(), LinkError> {
         let mut link = Link::for_events(address, &self.main, &self.hangup);
         link.ping(Instant::now() + ANSWER)?;
+        let result = self.hear(&mut link, memory);
+        if result.as_ref().is_err_and(LinkError::is_end) {
+            // First of all: every millisecond counts where the main has died.
+            self.news(News::Ended);
+        }
+        result
+    }
+
+    fn hear(&self, link: &mut Link, memory: &mut Memory) -> Result<(), LinkError> {
         if !link.may_read_events() {
+            if memory.may_read {
+                // It greets whoever may read events once it has started.
+                self.news(News::Starting);
+            }
             self.tell("not readable: 'read = system' of the account on the main is missing".to_owned());
             // Or the main is still starting, and tells when it is done.
-            if link.next_event(Instant::now() + RIGHTS_AGAIN)?.is_none() {
+            let Some(frame) = link.next_event(Instant::now() + RIGHTS_AGAIN)? else {
+                self.news(News::Started);
                 link.close();
                 return Ok(());
-            }
+            };
+            self.judge(&frame);
         }
+        memory.may_read = true;
+        self.news(News::Started);
         self.tell("heard".to_owned());
         let mut debounce = Debounce::default();
-        if !std::mem::take(first) {
+        if !std::mem::take(&mut memory.first) {
             // Whatever happened before the connection was made was not heard.
             debounce.note(Instant::now());
         }
@@ -115,6 +142,7 @@ impl Watching {
         loop {
             let deadline = debounce.due().map_or(silent_until, |due| due.min(silent_until));
             if let Some(frame) = link.next_event(deadline)? {
+                self.judge(&frame);
                 silent_until = Instant::now() + SILENCE;
                 if matters(&frame) {
                     debounce.note(Instant::now());
@@ -130,6 +158,19 @@ impl Watching {
                 silent_until = Instant::now() + SILENCE;
             }
         }
+    }
+
+    /// Tells of an event that is about the main itself.
+    fn judge(&self, event: &Frame) {
+        match event.get("Event") {
+            Some(b"Shutdown") => self.news(News::ShutsDown),
+            Some(b"FullyBooted") => self.news(News::Started),
+            _ => {}
+        }
+    }
+
+    fn news(&self, news: News) {
+        self.teller.tell(Event::Main(news));
     }
 
     fn tell(&self, state: String) {

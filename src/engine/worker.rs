@@ -24,6 +24,14 @@ impl Stop {
         matches!(self.0.recv_deadline(then), Err(RecvTimeoutError::Disconnected))
     }
 
+    /// Waits for something to come.
+    pub(super) fn receive<T>(&self, receiver: &Receiver<T>) -> Result<T, Stopped> {
+        select! {
+            recv(self.0) -> _ => Err(Stopped),
+            recv(receiver) -> message => message.map_err(|_| Stopped),
+        }
+    }
+
     /// Waits until then or for something to come. `Err` is the end, `Ok(None)` the time.
     pub(super) fn or_receive<T>(&self, receiver: &Receiver<T>, then: Instant) -> Result<Option<T>, Stopped> {
         let left = then.saturating_duration_since(Instant::now());

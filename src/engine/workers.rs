@@ -1,19 +1,20 @@
 //! The workers that the settings ask for: started, replaced and ended without the engine ever waiting for one.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use tokio::sync::mpsc;
 
 use super::{
     Start,
-    contacts::{Ask, Asking},
+    contacts::{self, Asking},
     dialling::Dialling,
     drilling::Drilling,
     event::{Teller, Told},
     examining::Examining,
     lookup::{Address, Lookup},
     presence::Presence,
-    probing::Probing,
+    probing::{self, AmiProbing, SipProbing},
     serving::Serving,
     syncing::{Order, Syncing},
     watching::Watching,
@@ -32,6 +33,11 @@ const ORDERS_WAITING: usize = 8;
 
 /// Users that may wait to be asked about: where there are more, all are asked about soon anyway.
 const ASKED_WAITING: usize = 4096;
+/// Probes that may wait for the SIP worker, which begins each at once.
+const PROBES_WAITING: usize = 8;
+
+/// Workers there can be, one of a kind.
+const WORKERS: usize = 10;
 
 /// The place of one worker.
 #[derive(Default)]
@@ -59,7 +65,8 @@ impl Slot {
 
 /// All workers.
 pub(super) struct Workers {
-    probing: Slot,
+    ami_probing: Slot,
+    sip_probing: Slot,
     syncing: Slot,
     serving: Slot,
     dialling: Slot,
@@ -71,10 +78,12 @@ pub(super) struct Workers {
     dns: Option<Serving>,
     dialplan: Option<Dialling>,
     lookup: Option<Lookup>,
+    ami_orders: Option<Sender<Instant>>,
+    sip_orders: Option<mpsc::Sender<probing::Ask>>,
     /// To the sync worker of now: what was ordered of its predecessor is about other settings.
     orders: Option<Sender<Order>>,
     /// To the contacts worker of now.
-    asked: Option<Sender<Ask>>,
+    asked: Option<Sender<contacts::Ask>>,
     events: (Sender<Told>, Receiver<Told>),
     last_id: u64,
 }
@@ -83,7 +92,8 @@ impl Workers {
     /// None of them yet.
     pub(super) fn new() -> Self {
         Self {
-            probing: Slot::default(),
+            ami_probing: Slot::default(),
+            sip_probing: Slot::default(),
             syncing: Slot::default(),
             serving: Slot::default(),
             dialling: Slot::default(),
@@ -95,6 +105,8 @@ impl Workers {
             dns: None,
             dialplan: None,
             lookup: None,
+            ami_orders: None,
+            sip_orders: None,
             orders: None,
             asked: None,
             events: unbounded(),
@@ -109,8 +121,30 @@ impl Workers {
 
     /// Whether these are words of a worker of now.
     pub(super) fn hold(&self, id: u64) -> bool {
+        self.slots().into_iter().any(|slot| slot.holds(id))
+    }
+
+    fn slots(&self) -> [&Slot; WORKERS] {
+        let Self { ami_probing, sip_probing, watching, syncing, serving, .. } = self;
+        let Self { dialling, contacts, presence, examining, drilling, .. } = self;
+        [
+            ami_probing,
+            sip_probing,
+            watching,
+            syncing,
+            serving,
+            dialling,
+            contacts,
+            presence,
+            examining,
+            drilling,
+        ]
+    }
+
+    fn slots_mut(&mut self) -> [&mut Slot; WORKERS] {
         let Self {
-            probing,
+            ami_probing,
+            sip_probing,
             watching,
             syncing,
             serving,
@@ -121,8 +155,18 @@ impl Workers {
             drilling,
             ..
         } = self;
-        let slots = [probing, watching, syncing, serving, dialling, contacts, presence, examining, drilling];
-        slots.into_iter().any(|slot| slot.holds(id))
+        [
+            ami_probing,
+            sip_probing,
+            watching,
+            syncing,
+            serving,
+            dialling,
+            contacts,
+            presence,
+            examining,
+            drilling,
+        ]
     }
 
     /// Starts what isn't running and should be. DNS first: phones that ask meanwhile shall have an answer.
@@ -153,12 +197,23 @@ impl Workers {
             self.lookup = Some(Lookup::start(&settings.main)?);
         }
         let Some(address) = self.lookup.as_ref().map(Lookup::address) else { return Ok(()) };
-        if self.probing.now.is_none() {
+        if self.ami_probing.now.is_none() && settings.probe.ami {
             let teller = self.teller();
-            let role = Role { name: "probe", id: teller.id(), after: self.probing.before.take() };
-            self.probing.now = Some(Probing::new(settings, address.clone(), teller).start(role)?);
+            let role = Role { name: "probe", id: teller.id(), after: self.ami_probing.before.take() };
+            let (to_worker, orders) = bounded(1);
+            let probing = AmiProbing::new(settings, address.clone(), teller, orders);
+            self.ami_probing.now = Some(probing.start(role)?);
+            self.ami_orders = Some(to_worker);
         }
-        if self.watching.now.is_none() && settings.sync.is_some() {
+        if self.sip_probing.now.is_none() && settings.probe.sip {
+            let teller = self.teller();
+            let role = Role { name: "sip", id: teller.id(), after: self.sip_probing.before.take() };
+            let (to_worker, orders) = mpsc::channel(PROBES_WAITING);
+            let probing = SipProbing::new(settings, address.for_another(), teller, orders);
+            self.sip_probing.now = Some(probing.start(role)?);
+            self.sip_orders = Some(to_worker);
+        }
+        if self.watching.now.is_none() && is_watched(settings) {
             let teller = self.teller();
             let role = Role { name: "watch", id: teller.id(), after: self.watching.before.take() };
             self.watching.now = Some(Watching::new(settings, address.for_another(), teller).start(role)?);
@@ -212,10 +267,11 @@ impl Workers {
 
     /// Whether everything runs that should.
     pub(super) fn complete(&self, settings: &Settings) -> bool {
-        self.probing.now.is_some()
+        self.ami_probing.now.is_some() == settings.probe.ami
+            && self.sip_probing.now.is_some() == settings.probe.sip
             && self.dialling.now.is_some()
             && self.syncing.now.is_some() == settings.sync.is_some()
-            && self.watching.now.is_some() == settings.sync.is_some()
+            && self.watching.now.is_some() == is_watched(settings)
             && self.contacts.now.is_some() == settings.sync.is_some()
             && self.presence.now.is_some() == settings.sync.is_some()
             && self.serving.now.is_some() == settings.dns.is_some()
@@ -225,15 +281,18 @@ impl Workers {
     pub(super) fn end_for(&mut self, old: &Settings, new: &Settings) {
         let main = old.main != new.main;
         if main || old.probe != new.probe {
-            self.probing.end();
+            self.ami_probing.end();
+            self.sip_probing.end();
         }
         if main || what_is_synced(old) != what_is_synced(new) {
             self.syncing.end();
             self.orders = None;
         }
+        if main || is_watched(old) != is_watched(new) {
+            self.watching.end();
+        }
         let technology = |settings: &Settings| settings.sync.as_ref().map(|sync| sync.technology);
         if main || technology(old) != technology(new) {
-            self.watching.end();
             self.contacts.end();
             self.presence.end();
             self.asked = None;
@@ -313,13 +372,28 @@ impl Workers {
         self.dns.as_ref().map_or_else(Arc::default, |serving| Arc::clone(serving.counters()))
     }
 
+    /// Asks the main for a Pong.
+    pub(super) fn ask_ami(&self, asked: Instant) {
+        if let Some(orders) = &self.ami_orders {
+            // Full: a question is waiting already.
+            let _ = orders.try_send(asked);
+        }
+    }
+
+    /// Asks the main over SIP.
+    pub(super) fn ask_sip(&self, ask: probing::Ask) {
+        if let Some(orders) = &self.sip_orders {
+            let _ = orders.try_send(ask);
+        }
+    }
+
     /// Orders something of the sync worker. False: it has enough to do.
     pub(super) fn order(&self, order: Order) -> bool {
         self.orders.as_ref().is_some_and(|orders| orders.try_send(order).is_ok())
     }
 
     /// Has the main asked where phones are. Where nobody can take it, all are asked about before long.
-    pub(super) fn ask(&self, ask: Ask) {
+    pub(super) fn ask_contacts(&self, ask: contacts::Ask) {
         if let Some(asked) = &self.asked {
             let _ = asked.try_send(ask);
         }
@@ -329,6 +403,11 @@ impl Workers {
         self.last_id += 1;
         Teller::new(self.last_id, self.events.0.clone())
     }
+}
+
+/// Whether anybody is interested in what the main tells by itself.
+fn is_watched(settings: &Settings) -> bool {
+    settings.sync.is_some() || settings.probe.ami || settings.probe.events
 }
 
 /// All settings that the sync worker goes by, besides the main.
@@ -342,19 +421,7 @@ fn what_is_synced(settings: &Settings) -> impl PartialEq {
 impl Drop for Workers {
     /// All are told before the first is waited for.
     fn drop(&mut self) {
-        let Self {
-            probing,
-            watching,
-            syncing,
-            serving,
-            dialling,
-            contacts,
-            presence,
-            examining,
-            drilling,
-            ..
-        } = self;
-        for slot in [probing, watching, syncing, serving, dialling, contacts, presence, examining, drilling] {
+        for slot in self.slots_mut() {
             slot.end();
         }
     }

@@ -66,6 +66,49 @@ pub struct Main {
     pub username: String,
     /// Password of that account.
     pub secret: Secret,
+    /// Where its SIP is.
+    pub sip: Sip,
+}
+
+#[cfg(test)]
+impl Main {
+    /// One for tests that connect elsewhere.
+    pub(crate) fn example() -> Self {
+        let sip = Sip { transport: Transport::Udp, address: None, port: 5060, given: false };
+        let (host, username) = ("192.0.2.1".to_owned(), "synch".to_owned());
+        Self { host, port: 5038, username, secret: Secret::new("s"), sip }
+    }
+}
+
+/// `[main] sip`: where the main is asked over SIP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sip {
+    /// How.
+    pub transport: Transport,
+    /// None: the address of `host`.
+    pub address: Option<IpAddr>,
+    /// Its port.
+    pub port: u16,
+    /// Whether the administrator says so; what is guessed counts once it has answered.
+    pub given: bool,
+}
+
+/// What SIP travels in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// A connection.
+    Tcp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        })
+    }
 }
 
 /// A password. `Debug` and `Display` print `***`, so that no log or answer can show it by accident.
@@ -111,6 +154,34 @@ pub struct Probe {
     pub alive_threshold: u32,
     /// Points that an error on TCP/IP level counts beyond the one of a failed answer.
     pub error_penalty: u32,
+    /// Whether the AMI is asked.
+    pub ami: bool,
+    /// Whether SIP is asked.
+    pub sip: bool,
+    /// Whether the main's own events are believed that it starts and stops.
+    pub events: bool,
+    /// Which of those that are asked have to answer.
+    pub require: Require,
+    /// From the start of one probe to the start of the next after a failure; never more than `interval`.
+    pub fast_interval: Duration,
+}
+
+/// Which kinds of evidence have to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Require {
+    /// Each of them.
+    All,
+    /// One is enough.
+    Any,
+}
+
+impl fmt::Display for Require {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "all",
+            Self::Any => "any",
+        })
+    }
 }
 
 /// Which channel driver the users of this site belong to.

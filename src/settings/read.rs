@@ -16,8 +16,10 @@ use regex::bytes::RegexBuilder;
 
 use self::reader::Reader;
 use super::{
-    Filter, FilterKey, Main, Probe, Secret, Settings, Sync, Technology,
-    value::{file_on_main, filter_key, host_name, list, one_line, output_file, technology},
+    Filter, FilterKey, Main, Probe, Require, Secret, Settings, Sip, Sync, Technology, Transport,
+    value::{
+        SIP_PORT, file_on_main, filter_key, host_name, list, one_line, output_file, require, sip, technology,
+    },
 };
 
 /// One `[section]` as Asterisk's loader found it.
@@ -109,8 +111,16 @@ fn read_main(section: &mut Reader<'_>) -> Option<Main> {
     let port = section.number("port", 5038, 1, 65535).and_then(|port| u16::try_from(port).ok());
     let username = section.required("username", "the AMI account on the main", one_line);
     let secret = section.required("secret", "the password of that account", one_line).map(Secret::new);
+    let sip = read_sip(section, host.as_deref());
     section.finish();
-    Some(Main { host: host?, port: port?, username: username?, secret: secret? })
+    Some(Main { host: host?, port: port?, username: username?, secret: secret?, sip: sip? })
+}
+
+/// Not given, or empty: the port of SIP on the main's own address.
+fn read_sip(section: &mut Reader<'_>, host: Option<&str>) -> Option<Sip> {
+    let guess = Sip { transport: Transport::Udp, address: None, port: SIP_PORT, given: false };
+    let wanted = "udp or tcp, and an IP address or what host says, such as udp:10.0.0.254:5060";
+    Some(section.perhaps("sip", wanted, |text| sip(text, host))?.unwrap_or(guess))
 }
 
 fn read_probe(section: &mut Reader<'_>) -> Option<Probe> {
@@ -119,6 +129,14 @@ fn read_probe(section: &mut Reader<'_>) -> Option<Probe> {
     let failure_tolerance = section.number("failure_tolerance", 5, 1, 1000);
     let alive_threshold = section.number("alive_threshold", 5, 1, 1000);
     let error_penalty = section.number("error_penalty", 1, 0, 1000);
+    let ami = section.truth("ami", true);
+    let sip = section.truth("sip", true);
+    let events = section.truth("events", true);
+    let require = section.optional("require", Require::All, "all or any", require);
+    let fast_interval = section.seconds("fast_interval", 1, 1, WEEK);
+    if (ami, sip) == (Some(false), Some(false)) {
+        section.error("ami, sip", "are both off: nothing would be asked of the main; switch one of them on");
+    }
     section.finish();
     Some(Probe {
         interval: interval?,
@@ -126,6 +144,11 @@ fn read_probe(section: &mut Reader<'_>) -> Option<Probe> {
         failure_tolerance: failure_tolerance?,
         alive_threshold: alive_threshold?,
         error_penalty: error_penalty?,
+        ami: ami?,
+        sip: sip?,
+        events: events?,
+        require: require?,
+        fast_interval: fast_interval?,
     })
 }
 

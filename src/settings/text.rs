@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use super::{
     Contexts, Dialplan, Dns, Drill, Failover, FilterKey, Main, Options, Outside, Policy, Probe, Relay,
-    Settings, Soa, Sync, Voicemail, is_secret,
+    Settings, Sip, Soa, Sync, Voicemail, is_secret,
 };
 use crate::state::Target;
 
@@ -13,20 +13,8 @@ use crate::state::Target;
 pub fn text(settings: &Settings) -> String {
     let Settings { main, probe, failover, sync, policy, dialplan, voicemail, dns, drill } = settings;
     let mut text = String::new();
-    let Main { host, port, username, secret } = main;
-    section(&mut text, "main", &[("host", host), ("port", port), ("username", username), ("secret", secret)]);
-    let Probe { interval, timeout, failure_tolerance, alive_threshold, error_penalty } = probe;
-    section(
-        &mut text,
-        "probe",
-        &[
-            ("interval", &interval.as_secs()),
-            ("timeout", &timeout.as_secs()),
-            ("failure_tolerance", failure_tolerance),
-            ("alive_threshold", alive_threshold),
-            ("error_penalty", error_penalty),
-        ],
-    );
+    main_section(&mut text, main);
+    probe_section(&mut text, probe);
     let Failover { return_hold, return_when, return_windows } = failover;
     section(
         &mut text,
@@ -69,6 +57,59 @@ pub fn text(settings: &Settings) -> String {
         ],
     );
     text
+}
+
+fn main_section(text: &mut String, main: &Main) {
+    let Main { host, port, username, secret, sip } = main;
+    section(
+        text,
+        "main",
+        &[
+            ("host", host),
+            ("port", port),
+            ("username", username),
+            ("secret", secret),
+            ("sip", &sip_text(*sip, host)),
+        ],
+    );
+}
+
+fn sip_text(sip: Sip, host: &str) -> String {
+    let Sip { transport, address, port, given: _ } = sip;
+    let host = address.map_or_else(|| host.to_owned(), |address| address.to_string());
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    format!("{transport}:{host}:{port}")
+}
+
+fn probe_section(text: &mut String, probe: &Probe) {
+    let Probe {
+        interval,
+        timeout,
+        failure_tolerance,
+        alive_threshold,
+        error_penalty,
+        ami,
+        sip,
+        events,
+        require,
+        fast_interval,
+    } = probe;
+    section(
+        text,
+        "probe",
+        &[
+            ("interval", &interval.as_secs()),
+            ("timeout", &timeout.as_secs()),
+            ("failure_tolerance", failure_tolerance),
+            ("alive_threshold", alive_threshold),
+            ("error_penalty", error_penalty),
+            ("ami", &yes_or_no(*ami)),
+            ("sip", &yes_or_no(*sip)),
+            ("events", &yes_or_no(*events)),
+            ("require", require),
+            ("fast_interval", &fast_interval.as_secs()),
+        ],
+    );
 }
 
 fn sync_section(text: &mut String, sync: &Sync) {

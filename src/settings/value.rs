@@ -7,7 +7,7 @@ use std::{
 
 use hickory_server::proto::rr::{LowerName, Name};
 
-use super::{FilterKey, Technology};
+use super::{FilterKey, Require, Sip, Technology, Transport};
 
 /// A file name longer than this does not fit Asterisk's path buffers with the folder before it.
 const MAX_FILE_NAME: usize = 120;
@@ -27,6 +27,36 @@ pub(super) fn technology(text: &str) -> Option<Technology> {
     match text.to_ascii_lowercase().as_str() {
         "pjsip" => Some(Technology::Pjsip),
         "sip" => Some(Technology::Sip),
+        _ => None,
+    }
+}
+
+/// Where SIP listens unless said otherwise (RFC 3261 section 19.1.2).
+pub(super) const SIP_PORT: u16 = 5060;
+
+/// `udp:10.0.0.254:5060`. A name can only be that of the main, whose address is looked up anyway.
+pub(super) fn sip(text: &str, host: Option<&str>) -> Option<Sip> {
+    let (transport, place) = text.split_once(':')?;
+    let transport = match transport.to_ascii_lowercase().as_str() {
+        "udp" => Transport::Udp,
+        "tcp" => Transport::Tcp,
+        _ => return None,
+    };
+    let (name, port) = match place.rsplit_once(':') {
+        // Without brackets, the last part of an IPv6 address is no port.
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, port.parse().ok()?),
+        _ => (place, SIP_PORT),
+    };
+    let name = name.trim_matches(['[', ']']);
+    let address = if Some(name) == host { None } else { Some(name.parse::<IpAddr>().ok()?) };
+    let reachable = address.is_none_or(|address| !address.is_unspecified() && !address.is_multicast());
+    (port != 0 && reachable).then_some(Sip { transport, address, port, given: true })
+}
+
+pub(super) fn require(text: &str) -> Option<Require> {
+    match text.to_ascii_lowercase().as_str() {
+        "all" => Some(Require::All),
+        "any" => Some(Require::Any),
         _ => None,
     }
 }

@@ -1,11 +1,21 @@
-//! As much SIP as synch speaks itself (RFC 3261): over UDP, without a call.
+//! As much SIP as synch speaks itself (RFC 3261): requests outside of any call.
 //!
+//! The question to the main whether it lives; `engine::probing` has the sockets. Pure.
+//! - [`request`]: one request outside of any dialog, as text
+//! - [`answer`]: the answer to it, told from everything else that a socket may bring
+//!
+//! The registration of a drill, over UDP.
 //! - [`response`]: what comes back, read. Pure.
 //! - [`digest`]: the answer to a challenge. Pure.
 //! - [`register`]: the requests of one registration. Pure.
 //! - [`registrar`]: registers and unregisters; has a socket.
 
+pub mod answer;
 pub mod digest;
 pub mod register;
 pub mod registrar;
+pub mod request;
 pub mod response;
+
+pub use answer::answer;
+pub use request::Request;

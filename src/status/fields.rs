@@ -42,6 +42,8 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("ReturnWaitsFor", text(&service.waits_for)),
         ("LastProbe", text(&monitor.last_probe)),
         ("LastProbeMs", number(monitor.last_answer_ms)),
+        ("ProbeAmi", text(&monitor.ami)),
+        ("ProbeSip", text(&monitor.sip)),
         ("Users", count(sync.users.len())),
         ("UsersLeftOut", count(sync.left_out.len())),
         ("Mailboxes", count(sync.boxes.len())),

@@ -75,6 +75,10 @@ pub struct MonitorStatus {
     pub last_probe: String,
     /// How long it took, in milliseconds, where the main answered.
     pub last_answer_ms: Option<u64>,
+    /// How its AMI stands.
+    pub ami: String,
+    /// How its SIP stands.
+    pub sip: String,
 }
 
 /// What the sync has.

@@ -23,6 +23,8 @@ pub(crate) fn snapshot() -> Snapshot {
             reason: "the main answers".to_owned(),
             last_probe: String::new(),
             last_answer_ms: Some(3),
+            ami: "answers".to_owned(),
+            sip: "off".to_owned(),
         },
         sync: Arc::new(sync),
         service: ServiceStatus {

@@ -19,7 +19,7 @@ mod streams;
 const AMPLE: Duration = Duration::from_secs(60);
 
 fn settings() -> Main {
-    Main { host: String::new(), port: 0, username: "synch".to_owned(), secret: Secret::new("s;e=c: r") }
+    Main { secret: Secret::new("s;e=c: r"), ..Main::example() }
 }
 
 /// One action as the played main reads it: its lines, and how to answer.

@@ -120,10 +120,20 @@ impl Net {
 
     /// Drops silently what matches `rule` between LAN and WAN; `tcp dport 5038` takes the AMI alone.
     pub fn drop_packets(&self, rule: &str) -> Result {
+        self.filter(rule, "drop")
+    }
+
+    /// Refuses what matches `rule` between LAN and WAN, as a host does where nobody listens.
+    pub fn reject_packets(&self, rule: &str) -> Result {
+        let verdict = if rule.starts_with("tcp") { "reject with tcp reset" } else { "reject" };
+        self.filter(rule, verdict)
+    }
+
+    fn filter(&self, rule: &str, verdict: &str) -> Result {
         // The WAN by name: where bridges are filtered, too, what passes inside the LAN comes through here as well.
         let table = format!(
             "table ip lab {{ chain forward {{ type filter hook forward priority 0; \
-             iifname wan {rule} counter drop; oifname wan {rule} counter drop; }}; }}\n"
+             iifname wan {rule} counter {verdict}; oifname wan {rule} counter {verdict}; }}; }}\n"
         );
         run_with(Command::new("ip").args(["netns", "exec", &self.router(), "nft", "-f", "-"]), &table)
             .map(drop)

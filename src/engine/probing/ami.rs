@@ -1,0 +1,109 @@
+//! Asks the main's manager interface for a Pong, over a connection of its own that it keeps while it works.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Receiver;
+
+use super::after_an_end;
+use crate::{
+    ami::{Hangup, Link, LinkError},
+    engine::{
+        event::{Event, Teller},
+        lookup::{Address, cut},
+        worker::{Role, Stop, Stopped, Worker},
+    },
+    probe::{Kind, Outcome},
+    settings::{Main, Probe, Settings},
+};
+
+/// What the worker needs.
+pub(in crate::engine) struct AmiProbing {
+    main: Main,
+    probe: Probe,
+    address: Address,
+    teller: Teller,
+    hangup: Hangup,
+    orders: Receiver<Instant>,
+}
+
+impl AmiProbing {
+    /// For the main of these settings. Each order is the time that its probe begins at.
+    pub(in crate::engine) fn new(
+        settings: &Settings,
+        address: Address,
+        teller: Teller,
+        orders: Receiver<Instant>,
+    ) -> Self {
+        let (main, probe) = (settings.main.clone(), settings.probe);
+        Self { main, probe, address, teller, hangup: Hangup::new(), orders }
+    }
+
+    /// Starts the worker.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+        let interrupt = cut(&self.hangup, &self.address);
+        let panicked = self.teller.panicked("probe");
+        Worker::start(role, interrupt, panicked, move |stop| {
+            let mut link = None;
+            // It only ever ends to stop.
+            let _ = self.run(stop, &mut link);
+            if let Some(mut link) = link {
+                link.close();
+            }
+        })
+    }
+
+    fn run(&self, stop: &Stop, link: &mut Option<Link>) -> Result<(), Stopped> {
+        loop {
+            let asked = stop.receive(&self.orders)?;
+            let outcome = self.ask(stop, link, asked)?;
+            self.teller.tell(Event::Probed { kind: Kind::Ami, asked, outcome });
+        }
+    }
+
+    /// One probe. All of it, name and connection included, within the timeout.
+    fn ask(&self, stop: &Stop, kept: &mut Option<Link>, asked: Instant) -> Result<Outcome, Stopped> {
+        let deadline = asked + self.probe.timeout;
+        let mut pauses = after_an_end();
+        loop {
+            let link = match kept {
+                Some(link) if link.is_open() => link,
+                _ => match self.address.get(deadline) {
+                    Ok(address) => kept.insert(Link::for_probe(address, &self.main, &self.hangup)),
+                    Err(problem) => return Ok(Outcome::Silent(problem)),
+                },
+            };
+            let was_open = link.is_open();
+            let error = match link.ping(deadline) {
+                Ok(()) => return Ok(Outcome::Alive(asked.elapsed())),
+                Err(LinkError::Stopped) => return Err(Stopped),
+                Err(error) => error,
+            };
+            if !error.is_end() {
+                return Ok(outcome(&error));
+            }
+            // A connection that has ended says nothing of the next one, which is made at once.
+            let pause = if was_open { Some(Duration::ZERO) } else { pauses.next() };
+            match pause {
+                Some(pause) if stop.wait_until(Instant::now() + pause) => return Err(Stopped),
+                Some(_) => {}
+                None => return Ok(outcome(&error)),
+            }
+        }
+    }
+}
+
+/// What a failed exchange says of the main.
+fn outcome(error: &LinkError) -> Outcome {
+    let text = error.to_string();
+    match error {
+        LinkError::Refused { .. } => Outcome::Wrong(text),
+        LinkError::Transport { .. } if error.nobody_listens() => Outcome::Closed(text),
+        LinkError::Transport { .. } | LinkError::Stopped => Outcome::Silent(text),
+    }
+}

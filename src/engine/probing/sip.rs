@@ -1,0 +1,242 @@
+//! Asks the main's SIP port. Each probe has a socket of its own, so that several may be on their way, and so that what
+//! the main's host says of one (ICMP) is not taken for another.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    io::{self, ErrorKind},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, UdpSocket},
+    runtime::Builder,
+    sync::{Mutex, Notify, mpsc::Receiver},
+    task::JoinSet,
+    time::{sleep_until, timeout},
+};
+
+use super::after_an_end;
+use crate::{
+    engine::{
+        START_AGAIN,
+        event::{Event, Teller},
+        lookup::Address,
+        worker::{Role, Stop, Worker},
+    },
+    probe::{Kind, Outcome},
+    settings::{Settings, Sip, Transport},
+    sip::{Request, answer},
+};
+
+/// Probes on their way at once, at most: at one a second, they are over long before.
+const ON_THEIR_WAY: usize = 64;
+/// A request is sent again after these pauses, in milliseconds, then each half second. RFC 3261 section 17.1.2.1 starts
+/// with 500: its transaction has 32 s, a probe has two or three.
+const REPEAT: [u64; 3] = [100, 200, 400];
+const REPEAT_AT_LAST: Duration = Duration::from_millis(500);
+/// More than any answer to a request of ours has.
+const LONGEST_ANSWER: usize = 8192;
+
+/// One probe, to begin now.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Ask {
+    /// When it began.
+    pub(in crate::engine) asked: Instant,
+    /// Somebody that the main knows.
+    pub(in crate::engine) user: Option<String>,
+    /// Whether the main is likely to be ending just now.
+    pub(in crate::engine) quick: bool,
+}
+
+/// What the worker needs.
+pub(in crate::engine) struct SipProbing {
+    sip: Sip,
+    timeout: Duration,
+    address: Address,
+    teller: Teller,
+    orders: Mutex<Receiver<Ask>>,
+    stop: Arc<Notify>,
+}
+
+impl SipProbing {
+    /// For the main of these settings.
+    pub(in crate::engine) fn new(
+        settings: &Settings,
+        address: Address,
+        teller: Teller,
+        orders: Receiver<Ask>,
+    ) -> Self {
+        Self {
+            sip: settings.main.sip,
+            timeout: settings.probe.timeout,
+            address,
+            teller,
+            orders: Mutex::new(orders),
+            stop: Arc::default(),
+        }
+    }
+
+    /// Starts the worker.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+        let (stop, panicked) = (Arc::clone(&self.stop), self.teller.panicked("SIP probe"));
+        // Kept for a body that doesn't wait yet.
+        let interrupt = move || stop.notify_one();
+        Worker::start(role, interrupt, panicked, move |stop| {
+            while !stop.requested() {
+                match Builder::new_current_thread().enable_io().enable_time().build() {
+                    Ok(runtime) => return runtime.block_on(self.run(stop)),
+                    // No epoll or event descriptor: other parts of Asterisk complain, too.
+                    Err(_) => stop.wait_until(Instant::now() + START_AGAIN),
+                };
+            }
+        })
+    }
+
+    async fn run(&self, stop: &Stop) {
+        let mut orders = self.orders.lock().await;
+        let mut probes = JoinSet::new();
+        while !stop.requested() {
+            tokio::select! {
+                () = self.stop.notified() => return,
+                order = orders.recv() => match order {
+                    Some(ask) if probes.len() < ON_THEIR_WAY => {
+                        // The look-up goes on beside: a name that isn't known yet is told as such.
+                        let main = self.main();
+                        let (sip, timeout, teller) = (self.sip, self.timeout, self.teller.clone());
+                        probes.spawn(async move {
+                            let asked = ask.asked;
+                            let outcome = match main {
+                                Ok(main) => Probe { main, sip, ask, timeout }.outcome().await,
+                                Err(problem) => Outcome::Silent(problem),
+                            };
+                            teller.tell(Event::Probed { kind: Kind::Sip, asked, outcome });
+                        });
+                    }
+                    Some(_) => {}
+                    None => return,
+                },
+                Some(_) = probes.join_next() => {}
+            }
+        }
+    }
+
+    fn main(&self) -> Result<SocketAddr, String> {
+        let address = match self.sip.address {
+            Some(address) => address,
+            None => self.address.get(Instant::now())?.ip(),
+        };
+        Ok(SocketAddr::new(address, self.sip.port))
+    }
+}
+
+/// One probe on its way.
+struct Probe {
+    main: SocketAddr,
+    sip: Sip,
+    ask: Ask,
+    timeout: Duration,
+}
+
+impl Probe {
+    async fn outcome(&self) -> Outcome {
+        let left = (self.ask.asked + self.timeout).saturating_duration_since(Instant::now());
+        let exchange = async {
+            match self.sip.transport {
+                Transport::Udp => self.over_udp().await,
+                Transport::Tcp => self.over_tcp().await,
+            }
+        };
+        let at = format!("main {}:{}", self.sip.transport, self.main);
+        match timeout(left, exchange).await {
+            Ok(Ok(())) => Outcome::Alive(self.ask.asked.elapsed()),
+            Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
+                Outcome::Closed(format!("{at}: nobody listens there"))
+            }
+            Ok(Err(error)) => Outcome::Silent(format!("{at}: {error}")),
+            Err(_) => Outcome::Silent(format!("{at}: no answer to SIP")),
+        }
+    }
+
+    fn request(&self, own: SocketAddr) -> Request {
+        // Not to be guessed by whoever would answer in the main's place.
+        let token = RandomState::new().hash_one(self.ask.asked);
+        Request::new(self.main, own, self.sip.transport, self.ask.user.as_deref(), token)
+    }
+
+    async fn over_udp(&self) -> io::Result<()> {
+        let any: IpAddr = match self.main {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = UdpSocket::bind((any, 0)).await?;
+        // Connected, it is told what ICMP says.
+        socket.connect(self.main).await?;
+        let request = self.request(socket.local_addr()?);
+        let mut pauses = self.pauses();
+        let mut buffer = vec![0; LONGEST_ANSWER];
+        loop {
+            socket.send(request.text.as_bytes()).await?;
+            let again = Instant::now() + pauses.next().unwrap_or(REPEAT_AT_LAST);
+            loop {
+                tokio::select! {
+                    () = sleep_until(again.into()) => break,
+                    length = socket.recv(&mut buffer) => {
+                        if answer(buffer.get(..length?).unwrap_or_default(), &request).is_some() {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
+        let quick = self.ask.quick.then(after_an_end).into_iter().flatten();
+        quick.chain(REPEAT.map(Duration::from_millis))
+    }
+
+    async fn over_tcp(&self) -> io::Result<()> {
+        let mut pauses = self.pauses();
+        loop {
+            match self.over_one_connection().await {
+                // As of a process that is ending: the next one is refused.
+                Err(error) if is_end(&error) => match pauses.next() {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(error),
+                },
+                result => return result,
+            }
+        }
+    }
+
+    async fn over_one_connection(&self) -> io::Result<()> {
+        let mut stream = TcpStream::connect(self.main).await?;
+        let request = self.request(stream.local_addr()?);
+        stream.write_all(request.text.as_bytes()).await?;
+        let mut received = Vec::new();
+        let mut buffer = [0; 1024];
+        loop {
+            let length = stream.read(&mut buffer).await?;
+            if length == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            received.extend_from_slice(buffer.get(..length).unwrap_or_default());
+            if answer(&received, &request).is_some() {
+                return Ok(());
+            }
+            if received.len() > LONGEST_ANSWER {
+                return Err(io::Error::other("no answer to SIP, but something else"));
+            }
+        }
+    }
+}
+
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}

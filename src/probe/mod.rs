@@ -1,0 +1,61 @@
+//! The verdict on the main system: outcomes of probes in, monitor state out. Pure.
+//!
+//! - [`monitor`]: what the evidence amounts to, and in which words
+//! - [`pace`]: when which probe is due
+//! - `tally`: the points of one kind of evidence
+
+pub mod monitor;
+pub mod pace;
+mod tally;
+
+pub use monitor::{Monitor, Verdict};
+pub use pace::Pace;
+
+use std::{fmt, time::Duration};
+
+/// A kind of evidence: what the main is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Ping over its manager interface.
+    Ami,
+    /// A request to its SIP port: what phones need.
+    Sip,
+}
+
+impl Kind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Ami, Self::Sip];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ami => "AMI",
+            Self::Sip => "SIP",
+        })
+    }
+}
+
+/// How one probe ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The main answered as it should, after this long.
+    Alive(Duration),
+    /// The main answered, but not as it should; the text says how.
+    Wrong(String),
+    /// The main's host says that nobody listens there: a connection refused, an ICMP port unreachable.
+    Closed(String),
+    /// No answer: too late, no way there, or a connection that broke; the text says which.
+    Silent(String),
+}
+
+impl Outcome {
+    /// Whether the main answered as it should.
+    #[must_use]
+    pub const fn is_alive(&self) -> bool {
+        matches!(self, Self::Alive(_))
+    }
+}
+
+#[cfg(test)]
+mod tests;

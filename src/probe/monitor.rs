@@ -1,0 +1,241 @@
+//! What the evidence amounts to.
+//!
+//! The arithmetic: a wrong answer is one point, a closed port or silence one point and the penalty; each kind of
+//! evidence has points of its own, and they are consecutive. `failure_tolerance` points make the main Failed,
+//! `alive_threshold` successes in a row make it Stable, between them it is Unstable. With `require = all` one kind
+//! alone can make the main Failed; with `any` only all of them together can.
+//!
+//! Two things need no points: a host that says of every port asked that nobody listens there, and the main's own
+//! word that it shuts down.
+
+use std::time::Instant;
+
+use super::{Kind, Outcome, tally::Tally};
+use crate::{
+    settings::{Probe, Require},
+    state::MonitorState,
+};
+
+/// What the probes so far amount to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The state.
+    pub state: MonitorState,
+    /// Since when it has been this state.
+    pub since: Instant,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// Counts outcomes.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    settings: Probe,
+    /// Whether SIP counts before it has answered for the first time.
+    sip_from_the_start: bool,
+    ami: Tally,
+    sip: Tally,
+    /// The main lets us in but says that it has not started up yet.
+    starting: bool,
+    /// When the main said that it shuts down; none once it has answered since.
+    shut_down: Option<Instant>,
+    verdict: Verdict,
+}
+
+impl Monitor {
+    /// A monitor that knows nothing yet. `sip_given`: the administrator says where SIP is, so it has to answer;
+    /// otherwise it counts once it has.
+    #[must_use]
+    pub fn new(settings: Probe, sip_given: bool, now: Instant) -> Self {
+        let verdict =
+            Verdict { state: MonitorState::Init, since: now, reason: "no probe has ended yet".to_owned() };
+        Self {
+            settings,
+            // Where nothing else is asked, something has to count.
+            sip_from_the_start: sip_given || !settings.ami,
+            ami: Tally::default(),
+            sip: Tally::default(),
+            starting: false,
+            shut_down: None,
+            verdict,
+        }
+    }
+
+    /// The verdict so far.
+    #[must_use]
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// Takes the outcome of a probe in that began at `asked`. Returns the state before where it changed.
+    pub fn observe(
+        &mut self,
+        kind: Kind,
+        outcome: &Outcome,
+        asked: Instant,
+        now: Instant,
+    ) -> Option<MonitorState> {
+        match (outcome, self.shut_down) {
+            (Outcome::Alive(_), Some(since)) if asked < since => return None,
+            (Outcome::Alive(_), _) => self.shut_down = None,
+            _ => {}
+        }
+        match (kind, outcome) {
+            (Kind::Ami, Outcome::Alive(_)) if self.starting => {
+                self.ami.take(&Outcome::Wrong("the main is still starting".to_owned()), asked, 1);
+            }
+            (Kind::Ami, _) => self.ami.take(outcome, asked, self.ami_points(outcome)),
+            (Kind::Sip, _) => self.sip.take(outcome, asked, self.points(outcome)),
+        }
+        self.decide(now)
+    }
+
+    /// The main says itself that it shuts down. Returns the state before where it changed.
+    pub fn shut_down(&mut self, now: Instant) -> Option<MonitorState> {
+        self.shut_down = Some(now);
+        self.decide(now)
+    }
+
+    /// Whether the main says that it is still starting: what its AMI answers meanwhile is no sign of service.
+    pub fn set_starting(&mut self, starting: bool) {
+        self.starting = starting;
+    }
+
+    /// Whether this kind of evidence counts.
+    #[must_use]
+    pub fn counts(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Ami => self.settings.ami,
+            Kind::Sip => self.settings.sip && (self.sip_from_the_start || self.sip.has_answered()),
+        }
+    }
+
+    /// Whether the newest probe of this kind was answered, and counts.
+    #[must_use]
+    pub fn answers(&self, kind: Kind) -> bool {
+        self.counts(kind) && self.tally(kind).answers()
+    }
+
+    /// How one kind of evidence stands, for the status.
+    #[must_use]
+    pub fn standing(&self, kind: Kind) -> String {
+        let (on, tally) = match kind {
+            Kind::Ami => (self.settings.ami, &self.ami),
+            Kind::Sip => (self.settings.sip, &self.sip),
+        };
+        if !on {
+            return "off".to_owned();
+        }
+        let mut text = tally.standing();
+        if let Some(problem) = tally.problem() {
+            text.push_str(&format!(": {problem}"));
+        }
+        if !self.counts(kind) {
+            text.push_str("; it counts once it has answered");
+        }
+        text
+    }
+
+    fn tally(&self, kind: Kind) -> &Tally {
+        match kind {
+            Kind::Ami => &self.ami,
+            Kind::Sip => &self.sip,
+        }
+    }
+
+    fn counted(&self) -> impl Iterator<Item = (Kind, &Tally)> {
+        Kind::ALL.into_iter().filter(|kind| self.counts(*kind)).map(|kind| (kind, self.tally(kind)))
+    }
+
+    fn points(&self, outcome: &Outcome) -> u32 {
+        match outcome {
+            Outcome::Alive(_) => 0,
+            Outcome::Wrong(_) => 1,
+            Outcome::Closed(_) | Outcome::Silent(_) => self.settings.error_penalty.saturating_add(1),
+        }
+    }
+
+    /// Phones need SIP. An AMI that is restarted beside a SIP that answers is no reason to hurry.
+    fn ami_points(&self, outcome: &Outcome) -> u32 {
+        let points = self.points(outcome);
+        if self.answers(Kind::Sip) { points.min(1) } else { points }
+    }
+
+    fn decide(&mut self, now: Instant) -> Option<MonitorState> {
+        let cause = self.failed();
+        let state = if cause.is_some() {
+            MonitorState::Failed
+        } else if self.is_stable() {
+            MonitorState::Stable
+        } else {
+            MonitorState::Unstable
+        };
+        self.verdict.reason = self.reason(cause.as_ref());
+        if state == self.verdict.state {
+            return None;
+        }
+        self.verdict.since = now;
+        Some(std::mem::replace(&mut self.verdict.state, state))
+    }
+
+    fn failed(&self) -> Option<Cause> {
+        let tolerance = self.settings.failure_tolerance;
+        if self.shut_down.is_some() {
+            return Some(Cause::ShutDown);
+        }
+        if self.counted().count() > 1 && self.counted().all(|(_, tally)| tally.is_closed()) {
+            return Some(Cause::NobodyListens);
+        }
+        let one_alone = || self.counted().any(|(_, tally)| tally.points() >= tolerance);
+        let together = || {
+            self.counted().all(|(_, tally)| tally.fails())
+                && self.counted().fold(0, |sum: u32, (_, tally)| sum.saturating_add(tally.points()))
+                    >= tolerance
+        };
+        let failed = self.settings.require == Require::All && one_alone() || together();
+        failed.then_some(Cause::Points)
+    }
+
+    fn is_stable(&self) -> bool {
+        let stable = |(_, tally): (Kind, &Tally)| tally.successes() >= self.settings.alive_threshold;
+        match self.settings.require {
+            Require::All => self.counted().all(stable),
+            Require::Any => self.counted().any(stable),
+        }
+    }
+
+    fn reason(&self, cause: Option<&Cause>) -> String {
+        let Probe { failure_tolerance, alive_threshold, .. } = self.settings;
+        let kinds: Vec<String> =
+            self.counted().map(|(kind, tally)| format!("{kind} {}", tally.standing())).collect();
+        let kinds = kinds.join(", ");
+        match cause {
+            Some(Cause::ShutDown) => return "the main says that it shuts down".to_owned(),
+            Some(Cause::NobodyListens) => return format!("nobody listens on the main any more: {kinds}"),
+            Some(Cause::Points) | None => {}
+        }
+        let problems: Vec<&str> = self.counted().filter_map(|(_, tally)| tally.problem()).collect();
+        if problems.is_empty() {
+            let successes = self.counted().map(|(_, tally)| tally.successes()).min().unwrap_or_default();
+            return if successes < alive_threshold {
+                format!("{kinds}: {successes} of {alive_threshold} in a row")
+            } else {
+                kinds
+            };
+        }
+        let points = self.counted().fold(0, |sum: u32, (_, tally)| sum.saturating_add(tally.points()));
+        format!(
+            "{kinds}: {} ({} of {failure_tolerance} failure points)",
+            problems.join("; "),
+            points.min(failure_tolerance)
+        )
+    }
+}
+
+/// Why the main is Failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    ShutDown,
+    NobodyListens,
+    Points,
+}

@@ -1,0 +1,173 @@
+//! When which probe is due.
+//!
+//! In quiet times each kind is asked once an interval, SIP half an interval behind AMI, so that no gap is longer than
+//! half of it. A probe that fails, or that has no answer after `fast_interval`, makes both come at `fast_interval`
+//! until the main is Stable again, or Failed. Where it is the AMI alone that failed, an answer over SIP ends the hurry.
+
+use std::time::{Duration, Instant};
+
+use super::{Kind, Monitor, Outcome};
+use crate::{
+    settings::{Probe, Transport},
+    state::MonitorState,
+};
+
+/// What a worker may need beyond the timeout to tell of a probe. One that takes longer has been started again.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// Decides when the main is asked.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    interval: Duration,
+    fast: Duration,
+    /// A probe that has not been heard of for this long is not waited for any more.
+    lost: Duration,
+    ami: Option<Clock>,
+    sip: Option<Clock>,
+    /// The kind that is the reason to hurry.
+    hurry: Option<Kind>,
+}
+
+/// The times of one kind.
+#[derive(Clone, Debug)]
+struct Clock {
+    due: Instant,
+    /// Whether a probe may begin while another is on its way.
+    overlaps: bool,
+    /// When the newest probe began.
+    last: Option<Instant>,
+    /// When the newest probe began, until it has ended.
+    waiting: Option<Instant>,
+    /// When it will be late, until it has ended or that was noticed.
+    late: Option<Instant>,
+}
+
+impl Clock {
+    fn new(overlaps: bool, now: Instant) -> Self {
+        Self { due: now, overlaps, last: None, waiting: None, late: None }
+    }
+
+    /// When the next probe may begin.
+    fn next(&self, lost: Duration) -> Instant {
+        match self.waiting {
+            Some(began) if !self.overlaps => self.due.max(began + lost),
+            _ => self.due,
+        }
+    }
+}
+
+impl Pace {
+    /// Everything that is on is due at once.
+    #[must_use]
+    pub fn new(settings: &Probe, transport: Transport, now: Instant) -> Self {
+        let clock = |on: bool, overlaps| on.then(|| Clock::new(overlaps, now));
+        Self {
+            interval: settings.interval,
+            fast: settings.fast_interval.min(settings.interval),
+            lost: settings.timeout + SLACK,
+            // One connection is one exchange at a time; datagrams may cross.
+            ami: clock(settings.ami, false),
+            sip: clock(settings.sip, transport == Transport::Udp),
+            hurry: None,
+        }
+    }
+
+    /// When [`Self::begin`] has something to do next.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        let clocks = self.ami.iter().chain(&self.sip);
+        clocks.flat_map(|clock| [Some(clock.next(self.lost)), clock.late]).flatten().min()
+    }
+
+    /// The probes that begin now.
+    pub fn begin(&mut self, monitor: &Monitor, now: Instant) -> Vec<Kind> {
+        for kind in Kind::ALL {
+            let late = self.clock(kind).and_then(|clock| clock.late.take_if(|late| *late <= now));
+            if late.is_some() {
+                self.worry(kind, monitor, now);
+            }
+        }
+        let mut begun = Vec::new();
+        for kind in Kind::ALL {
+            let (lost, fast, step) = (self.lost, self.fast, self.step(kind));
+            let Some(clock) = self.clock(kind).filter(|clock| clock.next(lost) <= now) else { continue };
+            clock.due = now + step;
+            clock.last = Some(now);
+            clock.waiting = Some(now);
+            clock.late = clock.late.or(Some(now + fast));
+            begun.push(kind);
+        }
+        begun
+    }
+
+    /// A probe of this kind has ended like this, and the monitor has heard of it.
+    pub fn ended(&mut self, kind: Kind, outcome: &Outcome, monitor: &Monitor, now: Instant) {
+        if let Some(clock) = self.clock(kind) {
+            clock.waiting = None;
+            clock.late = None;
+        }
+        let sip_answers = kind == Kind::Sip && outcome.is_alive() && monitor.counts(kind);
+        let decided = matches!(monitor.verdict().state, MonitorState::Stable | MonitorState::Failed);
+        if !outcome.is_alive() {
+            self.worry(kind, monitor, now);
+        }
+        if decided || sip_answers && self.hurry == Some(Kind::Ami) {
+            self.calm(now);
+        }
+    }
+
+    /// Something has happened that a probe can explain: all are due at once.
+    pub fn rush(&mut self, now: Instant) {
+        for clock in self.ami.iter_mut().chain(&mut self.sip) {
+            clock.due = now;
+        }
+    }
+
+    /// A probe of this kind failed, or is late.
+    fn worry(&mut self, kind: Kind, monitor: &Monitor, now: Instant) {
+        let over = monitor.verdict().state == MonitorState::Failed;
+        if over || !monitor.counts(kind) || self.hurry == Some(Kind::Sip) {
+            return;
+        }
+        self.hurry = Some(kind);
+        let fast = self.fast;
+        for clock in self.ami.iter_mut().chain(&mut self.sip) {
+            let soonest = clock.last.map_or(now, |last| (last + fast).max(now));
+            clock.due = clock.due.min(soonest);
+        }
+    }
+
+    /// Back to the quiet times.
+    fn calm(&mut self, now: Instant) {
+        if self.hurry.take().is_none() {
+            return;
+        }
+        for kind in Kind::ALL {
+            let step = self.interval;
+            if let Some(clock) = self.clock(kind) {
+                clock.due = clock.last.map_or(now, |last| last + step);
+            }
+        }
+        if let (Some(ami), Some(sip)) = (&self.ami, &mut self.sip) {
+            let behind = ami.due + self.interval / 2;
+            sip.due = if behind > now + self.interval { behind - self.interval } else { behind };
+        }
+    }
+
+    /// From a probe of this kind that begins now to the next.
+    fn step(&self, kind: Kind) -> Duration {
+        match (self.hurry, &self.ami, &self.sip) {
+            (Some(_), ..) => self.fast,
+            // Both begin together, and part then.
+            (None, Some(_), Some(sip)) if kind == Kind::Sip && sip.last.is_none() => self.interval / 2,
+            (None, ..) => self.interval,
+        }
+    }
+
+    fn clock(&mut self, kind: Kind) -> Option<&mut Clock> {
+        match kind {
+            Kind::Ami => self.ami.as_mut(),
+            Kind::Sip => self.sip.as_mut(),
+        }
+    }
+}

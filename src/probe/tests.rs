@@ -1,0 +1,340 @@
+//! The rules of the verdict, against what an administrator reads of them.
+
+use std::time::Instant;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    settings::{self, Require},
+    state::MonitorState,
+};
+use MonitorState::{Failed, Stable, Unstable};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) fn settings(failure_tolerance: u32, alive_threshold: u32, error_penalty: u32) -> settings::Probe {
+    settings::Probe {
+        interval: 5 * SECOND,
+        timeout: 3 * SECOND,
+        failure_tolerance,
+        alive_threshold,
+        error_penalty,
+        ami: true,
+        sip: true,
+        events: true,
+        require: Require::All,
+        fast_interval: SECOND,
+    }
+}
+
+pub(super) fn alive() -> Outcome {
+    Outcome::Alive(Duration::ZERO)
+}
+
+pub(super) fn wrong() -> Outcome {
+    Outcome::Wrong("login refused".to_owned())
+}
+
+pub(super) fn closed() -> Outcome {
+    Outcome::Closed("connection refused".to_owned())
+}
+
+pub(super) fn silent() -> Outcome {
+    Outcome::Silent("timed out".to_owned())
+}
+
+/// A monitor under outcomes that come a second apart.
+struct Run {
+    monitor: Monitor,
+    now: Instant,
+}
+
+impl Run {
+    fn new(settings: settings::Probe, sip_given: bool) -> Self {
+        let now = Instant::now();
+        Self { monitor: Monitor::new(settings, sip_given, now), now }
+    }
+
+    fn take(&mut self, kind: Kind, outcome: &Outcome) -> MonitorState {
+        self.now += SECOND;
+        self.monitor.observe(kind, outcome, self.now, self.now);
+        self.monitor.verdict().state
+    }
+
+    fn all(&mut self, kind: Kind, outcomes: &[Outcome]) -> Vec<MonitorState> {
+        outcomes.iter().map(|outcome| self.take(kind, outcome)).collect()
+    }
+
+    /// Both answer until the main is Stable.
+    fn stable(settings: settings::Probe) -> Self {
+        let mut run = Self::new(settings, true);
+        for _ in 0..settings.alive_threshold {
+            run.take(Kind::Ami, &alive());
+            run.take(Kind::Sip, &alive());
+        }
+        assert_eq!(run.monitor.verdict().state, Stable);
+        run
+    }
+
+    fn reason(&self) -> &str {
+        &self.monitor.verdict().reason
+    }
+}
+
+mod one_kind {
+    use super::*;
+
+    #[test]
+    fn five_successes_make_it_stable_and_three_errors_failed() {
+        let outcomes = [vec![alive(); 5], vec![closed(); 3]].concat();
+        let expected = [Unstable, Unstable, Unstable, Unstable, Stable, Unstable, Unstable, Failed];
+        assert_eq!(Run::new(settings(5, 5, 1), false).all(Kind::Ami, &outcomes), expected);
+    }
+
+    #[test]
+    fn a_wrong_answer_counts_one_point_only() {
+        let states = Run::new(settings(5, 5, 1), false).all(Kind::Ami, &vec![wrong(); 5]);
+        assert_eq!((states[3], states[4]), (Unstable, Failed));
+    }
+
+    #[test]
+    fn one_success_clears_the_points() {
+        let outcomes = [vec![wrong(); 4], vec![alive()], vec![wrong(); 4]].concat();
+        let states = Run::new(settings(5, 5, 1), false).all(Kind::Ami, &outcomes);
+        assert!(states.iter().all(|state| *state == Unstable));
+    }
+
+    #[test]
+    fn the_reason_names_the_kind_the_cause_and_the_count() {
+        let mut run = Run::new(settings(5, 5, 1), false);
+        run.take(Kind::Ami, &closed());
+        assert_eq!(run.reason(), "AMI closed for 1 probe: connection refused (2 of 5 failure points)");
+        run.take(Kind::Ami, &alive());
+        assert_eq!(run.reason(), "AMI answers: 1 of 5 in a row");
+    }
+
+    #[test]
+    fn since_moves_with_the_state_only() {
+        let mut run = Run::new(settings(4, 2, 1), false);
+        let start = run.now;
+        run.all(Kind::Ami, &[alive(), alive(), alive()]);
+        assert_eq!(run.monitor.verdict().state, Stable);
+        assert_eq!(run.monitor.verdict().since, start + 2 * SECOND);
+    }
+}
+
+mod two_kinds {
+    use super::*;
+
+    #[test]
+    fn a_dead_sip_beside_a_living_ami_is_a_dead_main() {
+        let mut run = Run::stable(settings(5, 5, 1));
+        for expected in [Unstable, Unstable, Failed] {
+            assert_eq!(run.take(Kind::Sip, &silent()), expected);
+            run.take(Kind::Ami, &alive());
+        }
+        assert_eq!(run.reason(), "AMI answers, SIP silent for 3 probes: timed out (5 of 5 failure points)");
+    }
+
+    #[test]
+    fn a_silent_main_is_dead_when_the_points_of_both_suffice() {
+        let mut run = Run::stable(settings(5, 5, 1));
+        assert_eq!(run.take(Kind::Sip, &silent()), Unstable);
+        assert_eq!(run.take(Kind::Ami, &silent()), Unstable);
+        assert_eq!(run.take(Kind::Sip, &silent()), Failed);
+    }
+
+    #[test]
+    fn an_ami_that_fails_beside_a_living_sip_counts_a_point_a_probe() {
+        let mut run = Run::stable(settings(5, 5, 3));
+        let mut states = Vec::new();
+        for _ in 0..5 {
+            states.push(run.take(Kind::Ami, &closed()));
+            run.take(Kind::Sip, &alive());
+        }
+        assert_eq!(states, [Unstable, Unstable, Unstable, Unstable, Failed]);
+    }
+
+    #[test]
+    fn where_any_will_do_one_that_answers_keeps_the_main_alive() {
+        for (fails, answers) in [(Kind::Ami, Kind::Sip), (Kind::Sip, Kind::Ami)] {
+            let mut run = Run::stable(settings::Probe { require: Require::Any, ..settings(5, 5, 1) });
+            for _ in 0..20 {
+                assert_eq!(run.take(fails, &silent()), Stable);
+                run.take(answers, &alive());
+            }
+        }
+    }
+
+    #[test]
+    fn where_nobody_listens_no_points_are_needed() {
+        let mut run = Run::stable(settings(1000, 5, 0));
+        assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
+        assert_eq!(run.take(Kind::Sip, &closed()), Failed);
+        assert_eq!(
+            run.reason(),
+            "nobody listens on the main any more: AMI closed for 1 probe, SIP closed for 1 probe"
+        );
+        assert_eq!(run.take(Kind::Sip, &alive()), Unstable);
+    }
+
+    #[test]
+    fn all_have_to_answer_before_the_main_is_stable() {
+        let mut run = Run::new(settings(5, 2, 1), true);
+        assert_eq!(run.all(Kind::Ami, &[alive(), alive(), alive()]), [Unstable; 3]);
+        assert_eq!(run.all(Kind::Sip, &[alive(), alive()]), [Unstable, Stable]);
+    }
+}
+
+mod a_guessed_sip {
+    use super::*;
+
+    #[test]
+    fn does_not_count_before_it_has_answered() {
+        let mut run = Run::new(settings(5, 2, 1), false);
+        run.all(Kind::Sip, &vec![closed(); 20]);
+        assert_eq!(run.all(Kind::Ami, &[alive(), alive()]), [Unstable, Stable]);
+        assert_eq!(run.take(Kind::Sip, &closed()), Stable);
+        assert!(run.monitor.standing(Kind::Sip).ends_with("; it counts once it has answered"));
+        assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
+    }
+
+    #[test]
+    fn counts_from_its_first_answer() {
+        let mut run = Run::new(settings(2, 1, 1), false);
+        run.take(Kind::Ami, &alive());
+        run.take(Kind::Sip, &alive());
+        assert_eq!(run.take(Kind::Sip, &silent()), Failed);
+    }
+
+    #[test]
+    fn counts_at_once_where_nothing_else_is_asked() {
+        let mut run = Run::new(settings::Probe { ami: false, ..settings(2, 1, 1) }, false);
+        assert_eq!(run.take(Kind::Sip, &silent()), Failed);
+        assert_eq!(run.monitor.standing(Kind::Ami), "off");
+    }
+}
+
+mod what_the_main_says_itself {
+    use super::*;
+
+    #[test]
+    fn a_main_that_shuts_down_is_dead_at_once_until_it_answers() {
+        let mut run = Run::stable(settings(5, 2, 1));
+        let asked_before = run.now;
+        run.now += SECOND;
+        assert_eq!(run.monitor.shut_down(run.now), Some(Stable));
+        assert_eq!(run.reason(), "the main says that it shuts down");
+        // An answer that was on its way already is no sign of life.
+        run.monitor.observe(Kind::Sip, &alive(), asked_before, run.now);
+        assert_eq!(run.monitor.verdict().state, Failed);
+        assert_eq!(run.take(Kind::Sip, &closed()), Failed);
+        assert_eq!(run.take(Kind::Sip, &alive()), Unstable);
+    }
+
+    #[test]
+    fn a_main_that_is_still_starting_is_not_alive() {
+        let mut run = Run::new(settings(5, 1, 1), false);
+        run.monitor.set_starting(true);
+        assert_eq!(run.all(Kind::Ami, &[alive(), alive()]), [Unstable; 2]);
+        assert!(run.reason().contains("still starting"), "{}", run.reason());
+        run.monitor.set_starting(false);
+        assert_eq!(run.take(Kind::Ami, &alive()), Stable);
+    }
+
+    #[test]
+    fn an_older_question_that_nobody_answered_is_no_news() {
+        let mut run = Run::stable(settings(2, 1, 1));
+        let older = run.now - SECOND;
+        run.monitor.observe(Kind::Sip, &silent(), older, run.now);
+        assert_eq!(run.monitor.verdict().state, Stable);
+    }
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![Just(alive()), Just(wrong()), Just(closed()), Just(silent())]
+}
+
+fn evidence() -> impl Strategy<Value = (Kind, Outcome)> {
+    (prop::sample::select(Kind::ALL.to_vec()), outcome())
+}
+
+proptest! {
+    /// One kind alone: the state follows from the run of equal outcomes at the end, whatever came before.
+    #[test]
+    fn the_state_is_a_function_of_the_last_run(
+        outcomes in prop::collection::vec(outcome(), 1..60),
+        tolerance in 1u32..10, threshold in 1u32..10, penalty in 0u32..4,
+    ) {
+        let states = Run::new(settings(tolerance, threshold, penalty), false).all(Kind::Ami, &outcomes);
+        for (index, state) in states.iter().enumerate() {
+            let so_far = &outcomes[..=index];
+            let successes = so_far.iter().rev().take_while(|outcome| **outcome == alive()).count();
+            let points: u32 = so_far.iter().rev().take_while(|outcome| **outcome != alive())
+                .map(|outcome| if *outcome == wrong() { 1 } else { 1 + penalty }).sum();
+            let expected = if points >= tolerance {
+                Failed
+            } else if successes >= threshold as usize {
+                Stable
+            } else {
+                Unstable
+            };
+            prop_assert_eq!(*state, expected);
+        }
+    }
+
+    /// Whatever comes in whatever order: no verdict before its threshold. What each kind has said since its last
+    /// success is recounted from the whole schedule here.
+    #[test]
+    fn no_verdict_comes_before_its_threshold(
+        schedule in prop::collection::vec(evidence(), 1..80),
+        tolerance in 1u32..10, threshold in 1u32..10, penalty in 0u32..4, any in any::<bool>(),
+    ) {
+        let require = if any { Require::Any } else { Require::All };
+        let mut run = Run::new(settings::Probe { require, ..settings(tolerance, threshold, penalty) }, true);
+        for (index, (kind, outcome)) in schedule.iter().enumerate() {
+            let state = run.take(*kind, outcome);
+            let of = |wanted: Kind| {
+                let so_far = schedule[..=index].iter().rev();
+                so_far.filter(move |(kind, _)| *kind == wanted).map(|(_, outcome)| outcome)
+            };
+            let failures = |kind| of(kind).take_while(|outcome| !outcome.is_alive()).count();
+            let most = |kind| u32::try_from(failures(kind)).unwrap() * (1 + penalty);
+            let successes = |kind| of(kind).take_while(|outcome| outcome.is_alive()).count();
+            let newest_closed = |kind| of(kind).next() == Some(&closed());
+            let [ami, sip] = Kind::ALL;
+            let none_answers = failures(ami) > 0 && failures(sip) > 0;
+            if state == Failed {
+                let nobody = newest_closed(ami) && newest_closed(sip);
+                let alone = !any && (most(ami) >= tolerance || most(sip) >= tolerance);
+                let together = none_answers && most(ami) + most(sip) >= tolerance;
+                prop_assert!(nobody || alone || together, "{:?}", &schedule[..=index]);
+            }
+            if state == Stable {
+                let enough = |kind| successes(kind) >= threshold as usize;
+                let stable = if any { enough(ami) || enough(sip) } else { enough(ami) && enough(sip) };
+                prop_assert!(stable, "{:?}", &schedule[..=index]);
+            }
+            if any && !none_answers {
+                prop_assert_ne!(state, Failed);
+            }
+        }
+    }
+
+    /// An AMI that comes and goes beside a SIP that answers each time is never a verdict, as long as it comes back
+    /// before it has failed `failure_tolerance` times.
+    #[test]
+    fn a_restarting_ami_is_never_a_verdict(
+        runs in prop::collection::vec((1usize..5, outcome()), 1..40), penalty in 0u32..4,
+    ) {
+        let mut run = Run::stable(settings(5, 2, penalty));
+        for (failures, outcome) in runs {
+            for _ in 0..failures {
+                prop_assert_ne!(run.take(Kind::Ami, &outcome), Failed);
+                prop_assert_ne!(run.take(Kind::Sip, &alive()), Failed);
+            }
+            prop_assert_ne!(run.take(Kind::Ami, &alive()), Failed);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Whether what came is the answer to what was asked.
+
+use super::Request;
+
+/// The status of the answer to `request`, provisional ones included: whoever answers at all, lives. None: it is no
+/// answer, or one to something else.
+///
+/// An answer repeats Via, CSeq and Call-ID (RFC 3261 section 8.2.6.2), and belongs to the request whose branch and
+/// method it has (section 17.1.3).
+#[must_use]
+pub fn answer(bytes: &[u8], request: &Request) -> Option<u16> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (head, _) = text.split_once("\r\n\r\n")?;
+    let mut lines = head.split("\r\n");
+    let (version, rest) = lines.next()?.split_once(' ')?;
+    let status = rest.get(..3)?.parse().ok().filter(|status| (100..700).contains(status))?;
+    let headers = || lines.clone().filter_map(|line| line.split_once(':'));
+    let header = |name: &str, short: &str| {
+        let mut found = headers()
+            .filter(|(found, _)| [name, short].iter().any(|name| found.trim().eq_ignore_ascii_case(name)));
+        found.next().map(|(_, value)| value.trim())
+    };
+    // The compact forms of section 7.3.3; CSeq has none.
+    let branch = header("Via", "v")?.split(';').find_map(|part| part.trim().strip_prefix("branch="))?;
+    let call_id = header("Call-ID", "i")?;
+    let (number, method) = header("CSeq", "CSeq")?.split_once(' ')?;
+    let ours = version == "SIP/2.0"
+        && branch == request.branch
+        && call_id == request.call_id
+        && (number, method.trim()) == ("1", request.method);
+    ours.then_some(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::settings::Transport;
+
+    fn request() -> Request {
+        let (main, own) = ("10.0.0.254:5060".parse().unwrap(), "192.0.2.1:40000".parse().unwrap());
+        Request::new(main, own, Transport::Udp, Some("1001"), 0xabc)
+    }
+
+    /// As `chan_pjsip` of Asterisk 22 answers.
+    const UNAUTHORIZED: &str = "SIP/2.0 401 Unauthorized\r\n\
+        Via: SIP/2.0/UDP 192.0.2.1:40000;rport=40000;received=192.0.2.1;branch=z9hG4bK0000000000000abc\r\n\
+        Call-ID: 0000000000000abc\r\n\
+        From: <sip:1001@10.0.0.254>;tag=abc\r\n\
+        To: <sip:10.0.0.254>;tag=z9hG4bK0000000000000abc\r\n\
+        CSeq: 1 OPTIONS\r\n\
+        WWW-Authenticate: Digest realm=\"asterisk\",nonce=\"1\",algorithm=MD5,qop=\"auth\"\r\n\
+        Server: main\r\n\
+        Content-Length:  0\r\n\r\n";
+
+    #[test]
+    fn any_status_is_an_answer() {
+        assert_eq!(answer(UNAUTHORIZED.as_bytes(), &request()), Some(401));
+        for (line, status) in [("100 Trying", 100), ("200 OK", 200), ("503 Service Unavailable", 503)] {
+            let text = UNAUTHORIZED.replace("401 Unauthorized", line);
+            assert_eq!(answer(text.as_bytes(), &request()), Some(status));
+        }
+        let compact = UNAUTHORIZED.replace("Via:", "v :").replace("Call-ID:", "i:");
+        assert_eq!(answer(compact.as_bytes(), &request()), Some(401));
+    }
+
+    #[test]
+    fn the_answer_to_something_else_is_none() {
+        for (from, to) in [
+            ("branch=z9hG4bK0000000000000abc", "branch=z9hG4bK0000000000000abd"),
+            ("Call-ID: 0000000000000abc", "Call-ID: x"),
+            ("CSeq: 1 OPTIONS", "CSeq: 2 OPTIONS"),
+            ("CSeq: 1 OPTIONS", "CSeq: 1 BYE"),
+            ("SIP/2.0 401", "SIP/3.0 401"),
+            ("SIP/2.0 401 Unauthorized", "OPTIONS sip:x SIP/2.0"),
+            ("401", "099"),
+            ("\r\n\r\n", "\r\n"),
+        ] {
+            assert_eq!(answer(UNAUTHORIZED.replacen(from, to, 1).as_bytes(), &request()), None, "{to}");
+        }
+        assert_eq!(answer(request().text.as_bytes(), &request()), None);
+    }
+
+    proptest! {
+        /// Rule 1 of the map: nothing that comes can end us.
+        #[test]
+        fn no_bytes_are_too_odd(bytes in prop::collection::vec(any::<u8>(), 0..300), cut in 0..600_usize) {
+            let _ = answer(&bytes, &request());
+            let whole = UNAUTHORIZED.as_bytes();
+            let part = &whole[..cut.min(whole.len() - 1)];
+            prop_assert_eq!(answer(part, &request()), None);
+        }
+    }
+}

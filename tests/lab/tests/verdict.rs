@@ -1,0 +1,213 @@
+//! The verdict on the main: each way it can die, what is said of it, and what is no death at all.
+//!
+//! Each test says in the end how long the phones' name took to move. Nothing is asserted about that.
+
+use std::time::{Duration, Instant};
+
+use lab::dns::a_record;
+use lab::site::NAME;
+use lab::wait::{GENEROUS, until, until_value};
+use lab::{Asterisk, Context, Result, Site, Version};
+
+lab::on_22_and_16!(
+    a_clean_stop_is_the_mains_own_word,
+    a_killed_main_is_dead_without_points,
+    a_halted_main_is_silent,
+    a_lost_link_is_silence,
+    a_dropped_sip_port_is_a_dead_main,
+    a_closed_sip_port_is_a_dead_main,
+    a_dropped_ami_port_is_a_dead_main_where_all_have_to_answer,
+    an_ami_that_is_away_does_not_matter_where_any_will_do,
+    an_ami_that_is_restarted_is_not,
+    a_main_that_restarts_again_and_again_moves_the_phones_once,
+    lost_packets_are_no_verdict,
+    nothing_is_logged_at_the_main_for_being_asked,
+);
+
+/// As shipped, but trusted again sooner.
+const PROBE: &str = "[probe]\nalive_threshold = 2\n";
+
+/// A site in normal service whose two kinds of evidence both count.
+fn site(version: Version, probe: &str) -> Result<Site> {
+    let mut site = Site::with_module(version)?;
+    let conf = site.branch.read_conf("res_synch.conf")?;
+    let (before, rest) = conf.split_once("[probe]\n").context("no [probe]")?;
+    let (_, after) = rest.split_once("\n\n").context("nothing behind [probe]")?;
+    site.branch.write_conf("res_synch.conf", &format!("{before}{probe}\n{after}"))?;
+    site.serve()?;
+    for key in ["ProbeAmi", "ProbeSip"] {
+        until_value(key, GENEROUS, || site.status(key), |value| value == "answers")?;
+    }
+    until_value("events", GENEROUS, || site.status("MainEvents"), |value| value == "heard")?;
+    Ok(site)
+}
+
+/// Does it, waits until the phones' name is the branch's, and says how long that took.
+fn until_moved(site: &mut Site, what: &str, death: impl FnOnce(&mut Site) -> Result) -> Result {
+    let (server, branch) = (site.branch.address(), site.branch.address());
+    let name = what.to_owned();
+    let watcher = std::thread::spawn(move || {
+        let end = Instant::now() + GENEROUS;
+        while Instant::now() < end {
+            if a_record(server, NAME).is_ok_and(|found| found == branch) {
+                return Ok(Instant::now());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err(lab::Error::new(format!("{name}: the phones' name did not move")))
+    });
+    let start = Instant::now();
+    death(site)?;
+    let moved = watcher.join().map_err(|_| lab::Error::new("the watcher panicked"))??;
+    eprintln!("{what}: {} ms", moved.saturating_duration_since(start).as_millis());
+    assert_eq!(site.status("Service")?, "Failover");
+    Ok(())
+}
+
+/// How often the phones have been sent somewhere, the first time included.
+fn moves(site: &Site) -> Result<usize> {
+    let history = site.branch.rx("synch show history")?;
+    Ok(history.lines().filter(|line| line.split_whitespace().nth(1) == Some("Service")).count())
+}
+
+/// The reason of the move to the branch.
+fn reason(site: &Site) -> Result<String> {
+    site.status("ServiceReason")
+}
+
+fn assert_reason(site: &Site, parts: &[&str]) -> Result {
+    let reason = reason(site)?;
+    assert!(parts.iter().all(|part| reason.contains(part)), "{parts:?} in {reason}");
+    assert_eq!(moves(site)?, 2, "{}", site.branch.rx("synch show history")?);
+    Ok(())
+}
+
+fn a_clean_stop_is_the_mains_own_word(version: Version) -> Result {
+    let mut site = site(version, PROBE)?;
+    until_moved(&mut site, "core stop now", |site| site.main.stop())?;
+    assert_reason(&site, &["the main says that it shuts down"])
+}
+
+fn a_killed_main_is_dead_without_points(version: Version) -> Result {
+    let mut site = site(version, &format!("{PROBE}failure_tolerance = 1000\n"))?;
+    until_moved(&mut site, "kill -9", |site| site.main.kill_9())?;
+    assert_reason(&site, &["nobody listens on the main any more", "AMI closed", "SIP closed"])
+}
+
+fn a_halted_main_is_silent(version: Version) -> Result {
+    let mut site = site(version, PROBE)?;
+    until_moved(&mut site, "SIGSTOP", |site| site.main.sigstop())?;
+    assert_reason(&site, &["SIP silent", "failure points"])
+}
+
+fn a_lost_link_is_silence(version: Version) -> Result {
+    let mut site = site(version, PROBE)?;
+    until_moved(&mut site, "link down", |site| site.net.cut_wan())?;
+    assert_reason(&site, &["SIP silent", "failure points"])
+}
+
+fn a_dropped_sip_port_is_a_dead_main(version: Version) -> Result {
+    let mut site = site(version, PROBE)?;
+    until_moved(&mut site, "SIP dropped", |site| site.net.drop_packets("udp dport 5060"))?;
+    assert_reason(&site, &["AMI answers, SIP silent for 3 probes"])
+}
+
+fn a_closed_sip_port_is_a_dead_main(version: Version) -> Result {
+    let mut site = site(version, PROBE)?;
+    until_moved(&mut site, "SIP rejected", |site| site.net.reject_packets("udp dport 5060"))?;
+    assert_reason(&site, &["AMI answers, SIP closed for 3 probes", "nobody listens there"])
+}
+
+fn a_dropped_ami_port_is_a_dead_main_where_all_have_to_answer(version: Version) -> Result {
+    let mut site = site(version, PROBE)?;
+    until_moved(&mut site, "AMI dropped", |site| site.net.drop_packets("tcp dport 5038"))?;
+    assert_reason(&site, &["AMI silent for 5 probes, SIP answers"])
+}
+
+fn an_ami_that_is_away_does_not_matter_where_any_will_do(version: Version) -> Result {
+    let quick =
+        "[probe]\ninterval = 1\ntimeout = 1\nalive_threshold = 2\nfailure_tolerance = 2\nrequire = any\n";
+    let site = site(version, quick)?;
+    site.net.reject_packets("tcp dport 5038")?;
+    let long_enough = |value: &str| value.contains("for 6 probes");
+    until_value("AMI to fail", GENEROUS, || site.status("ProbeAmi"), long_enough)?;
+    assert_eq!(site.status("Monitor")?, "Stable");
+    assert_eq!(moves(&site)?, 1);
+    Ok(())
+}
+
+fn set_ami(main: &Asterisk, on: bool) -> Result {
+    let (from, to) = if on { ("no", "yes") } else { ("yes", "no") };
+    main.edit_conf("manager.conf", &format!("enabled = {from}"), &format!("enabled = {to}"))?;
+    main.rx("manager reload").map(drop)
+}
+
+fn an_ami_that_is_restarted_is_not(version: Version) -> Result {
+    let site = site(version, PROBE)?;
+    for _ in 0..4 {
+        set_ami(&site.main, false)?;
+        let away = |value: &str| value.contains("for 1 probe") || value.contains("for 2 probes");
+        until_value("AMI to be away", GENEROUS, || site.status("ProbeAmi"), away)?;
+        set_ami(&site.main, true)?;
+        until_value("AMI to be back", GENEROUS, || site.status("ProbeAmi"), |value| value == "answers")?;
+        site.main.rx("manager reload")?;
+    }
+    site.wait_status("Monitor", "Stable")?;
+    assert_eq!(moves(&site)?, 1, "{}", site.branch.rx("synch show history")?);
+    Ok(())
+}
+
+fn a_main_that_restarts_again_and_again_moves_the_phones_once(version: Version) -> Result {
+    // It never lives long enough to be trusted.
+    let mut site = site(version, "[probe]\ninterval = 2\nalive_threshold = 3\n")?;
+    until_moved(&mut site, "core restart now, again and again", |site| {
+        for _ in 0..4 {
+            site.main.kill_9()?;
+            site.main.start()?;
+        }
+        site.main.kill_9()
+    })?;
+    assert_reason(&site, &["nobody listens on the main any more"])
+}
+
+fn lost_packets_are_no_verdict(version: Version) -> Result {
+    let seconds = std::env::var("SYNCH_LOSSY_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let site = site(version, PROBE)?;
+    site.net.drop_packets("numgen random mod 100 < 20")?;
+    let end = Instant::now() + Duration::from_secs(seconds);
+    until("the lossy time to pass", Duration::from_secs(seconds) + GENEROUS, || Instant::now() > end)?;
+    let history = site.branch.rx("synch show history")?;
+    assert_eq!(moves(&site)?, 1, "{history}");
+    eprintln!("20 % loss for {seconds} s:\n{history}");
+    Ok(())
+}
+
+fn nothing_is_logged_at_the_main_for_being_asked(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    // As a stranger: the main knows neither the address nor, before the first sync, a name.
+    site.main.edit_conf(
+        "logger.conf",
+        "messages =",
+        "security => security,notice,warning,error\nmessages =",
+    )?;
+    let (file, own) = match version {
+        Version::V22 => ("pjsip.conf", format!("match = {}", site.branch.address())),
+        Version::V16 => ("sip.conf", format!("host = {}", site.branch.address())),
+    };
+    let other = own.replace(&site.branch.address().to_string(), "192.0.2.9");
+    site.main.edit_conf(file, &own, &other)?;
+    site.serve()?;
+    for _ in 0..3 {
+        let before = site.status("LastProbe")?;
+        until_value("a probe", GENEROUS, || site.status("LastProbe"), |now| now != before)?;
+    }
+    assert_eq!(site.status("ProbeSip")?, "answers");
+    let log = std::fs::read_to_string(site.main.path("log/security")).unwrap_or_default();
+    let sip: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("sip"))
+        .filter(|line| !line.contains("will be deprecated"))
+        .collect();
+    assert_eq!(sip, [""; 0]);
+    Ok(())
+}
