@@ -106,13 +106,18 @@ impl Pace {
             clock.waiting = None;
             clock.late = None;
         }
-        let sip_answers = kind == Kind::Sip && outcome.is_alive() && monitor.counts(kind);
-        let decided = matches!(monitor.verdict().state, MonitorState::Stable | MonitorState::Failed);
-        if !outcome.is_alive() {
-            self.worry(kind, monitor, now);
-        }
-        if decided || sip_answers && self.hurry == Some(Kind::Ami) {
+        let alive = outcome.is_alive();
+        let over = match monitor.verdict().state {
+            MonitorState::Failed => true,
+            // Not while the kind that is waited for has still to answer.
+            MonitorState::Stable => self.hurry == Some(kind),
+            MonitorState::Init | MonitorState::Unstable => false,
+        };
+        let harmless = self.hurry == Some(Kind::Ami) && kind == Kind::Sip && alive && monitor.counts(kind);
+        if over || harmless {
             self.calm(now);
+        } else if !alive && monitor.verdict().state != MonitorState::Stable {
+            self.worry(kind, monitor, now);
         }
     }
 
@@ -149,8 +154,10 @@ impl Pace {
             }
         }
         if let (Some(ami), Some(sip)) = (&self.ami, &mut self.sip) {
-            let behind = ami.due + self.interval / 2;
-            sip.due = if behind > now + self.interval { behind - self.interval } else { behind };
+            let half = self.interval / 2;
+            let soonest = sip.last.map_or(now, |last| last + half);
+            let [before, behind] = [ami.last.map_or(now, |last| last + half), ami.due + half];
+            sip.due = if before >= soonest { before } else { behind };
         }
     }
 
@@ -171,3 +178,6 @@ impl Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
