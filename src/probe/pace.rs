@@ -110,7 +110,10 @@ impl Pace {
         let over = match monitor.verdict().state {
             MonitorState::Failed => true,
             // Not while the kind that is waited for has still to answer.
-            MonitorState::Stable => self.hurry == Some(kind),
+            MonitorState::Stable => {
+                let reason = self.hurry.and_then(|kind| self.clock(kind));
+                reason.is_none_or(|clock| clock.waiting.is_none())
+            }
             MonitorState::Init | MonitorState::Unstable => false,
         };
         let harmless = self.hurry == Some(Kind::Ami) && kind == Kind::Sip && alive && monitor.counts(kind);
@@ -155,7 +158,7 @@ impl Pace {
         }
         if let (Some(ami), Some(sip)) = (&self.ami, &mut self.sip) {
             let half = self.interval / 2;
-            let soonest = sip.last.map_or(now, |last| last + half);
+            let soonest = sip.last.map_or(now, |last| last + self.fast.min(half));
             let [before, behind] = [ami.last.map_or(now, |last| last + half), ami.due + half];
             sip.due = if before >= soonest { before } else { behind };
         }
