@@ -1,5 +1,7 @@
 //! The engine as a whole, on a stand-in for Asterisk and a main that nobody is.
 
+mod evidence;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},

@@ -87,6 +87,9 @@ impl Monitor {
             (Kind::Ami, _) => self.ami.take(outcome, asked, self.ami_points(outcome)),
             (Kind::Sip, _) => self.sip.take(outcome, asked, self.points(outcome)),
         }
+        if !self.counts(kind) {
+            return None;
+        }
         self.decide(now)
     }
 

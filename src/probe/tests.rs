@@ -193,7 +193,7 @@ mod a_guessed_sip {
     #[test]
     fn does_not_count_before_it_has_answered() {
         let mut run = Run::new(settings(5, 2, 1), false);
-        run.all(Kind::Sip, &vec![closed(); 20]);
+        assert_eq!(run.all(Kind::Sip, &vec![closed(); 20]), [MonitorState::Init; 20]);
         assert_eq!(run.all(Kind::Ami, &[alive(), alive()]), [Unstable, Stable]);
         assert_eq!(run.take(Kind::Sip, &closed()), Stable);
         assert!(run.monitor.standing(Kind::Sip).ends_with("; it counts once it has answered"));

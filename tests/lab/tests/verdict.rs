@@ -34,7 +34,11 @@ fn site(version: Version, probe: &str) -> Result<Site> {
     let (before, rest) = conf.split_once("[probe]\n").context("no [probe]")?;
     let (_, after) = rest.split_once("\n\n").context("nothing behind [probe]")?;
     site.branch.write_conf("res_synch.conf", &format!("{before}{probe}\n{after}"))?;
-    site.serve()?;
+    // The main first: one that boots while it is asked already would be a first outage.
+    site.main.start()?;
+    site.branch.start()?;
+    site.wait_status("Service", "Normal")?;
+    site.wait_status("Sync", "Synced")?;
     for key in ["ProbeAmi", "ProbeSip"] {
         until_value(key, GENEROUS, || site.status(key), |value| value == "answers")?;
     }

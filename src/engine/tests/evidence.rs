@@ -1,0 +1,213 @@
+//! What counts as evidence of the main, on a main of the test's own: its events, its resets, and SIP beside its AMI.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use super::*;
+
+const BOOTED: &str = "Event: FullyBooted\r\nPrivilege: system,all\r\nStatus: Fully Booted\r\n\r\n";
+const SHUTDOWN: &str =
+    "Event: Shutdown\r\nPrivilege: system,all\r\nShutdown: Cleanly\r\nRestart: False\r\n\r\n";
+
+/// A manager interface that lets everybody in, until it is dropped.
+struct Ami {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    /// Whether it greets whoever wants events.
+    booted: AtomicBool,
+    connections: Mutex<Vec<TcpStream>>,
+}
+
+impl Ami {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared { booted: true.into(), ..Shared::default() });
+        let own = Arc::clone(&shared);
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming().map(Result::unwrap) {
+                if own.stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                own.connections.lock().push(stream.try_clone().unwrap());
+                let own = Arc::clone(&own);
+                thread::spawn(move || own.serve(stream));
+            }
+        });
+        Self { address, shared, thread: Some(thread) }
+    }
+
+    /// Tells everybody who is connected.
+    fn tell(&self, event: &str) {
+        for mut connection in self.shared.connections.lock().iter() {
+            let _ = connection.write_all(event.as_bytes());
+        }
+    }
+
+    fn cut_connections(&self) {
+        for connection in self.shared.connections.lock().drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Shared {
+    fn serve(&self, mut stream: TcpStream) {
+        let _ = stream.write_all(b"Asterisk Call Manager/11.0.0\r\n");
+        let mut request = String::new();
+        let mut lines = BufReader::new(stream.try_clone().unwrap());
+        while lines.read_line(&mut request).is_ok_and(|length| length > 0) {
+            if !request.ends_with("\r\n\r\n") {
+                continue;
+            }
+            let id = request.lines().find(|line| line.starts_with("ActionID")).unwrap();
+            let mut answer = format!("Response: Success\r\n{id}\r\nPing: Pong\r\n\r\n");
+            if request.contains("Events: system") && self.booted.load(Ordering::SeqCst) {
+                answer.push_str(BOOTED);
+            }
+            let _ = stream.write_all(answer.as_bytes());
+            request.clear();
+        }
+    }
+}
+
+impl Drop for Ami {
+    /// As a process that dies: first nobody listens any more, then the connections end.
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        self.thread.take().unwrap().join().unwrap();
+        self.cut_connections();
+    }
+}
+
+/// What a SIP server answers, just enough of it.
+fn sip_answer(request: &[u8]) -> String {
+    let request = String::from_utf8(request.to_vec()).unwrap();
+    let (_, headers) = request.split_once("\r\n").unwrap();
+    format!("SIP/2.0 200 OK\r\n{headers}")
+}
+
+/// A site whose main is asked at once every second; `more` is added to [main] and [probe].
+fn site(ami: &Ami, sip: &str, more: &str) -> Site {
+    let port = ami.address.port().to_string();
+    let mut main = vec![("host", "127.0.0.1"), ("port", &port), ("username", "u"), ("secret", "s")];
+    let mut probe = vec![("interval", "1"), ("alive_threshold", "1"), ("failure_tolerance", "1000")];
+    if !sip.is_empty() {
+        main.push(("sip", sip));
+    }
+    probe.extend(more.split_whitespace().map(|word| word.split_once('=').unwrap()));
+    let section = |name: &str, variables: Vec<(&str, &str)>| ConfSection {
+        name: name.to_owned(),
+        variables: variables
+            .into_iter()
+            .map(|(key, value)| ConfVariable { key: key.to_owned(), value: value.to_owned() })
+            .collect(),
+    };
+    let off = || vec![("enabled", "no")];
+    let sections =
+        [section("main", main), section("probe", probe), section("sync", off()), section("dns", off())];
+    let site = Site::start(&Arc::default(), settings::read(&sections).unwrap());
+    site.until("normal service", |snapshot| snapshot.service.state == ServiceState::Normal);
+    site.until("events", |snapshot| snapshot.watch == "heard");
+    site
+}
+
+#[test]
+fn a_main_that_says_that_it_shuts_down_is_believed_without_points() {
+    let ami = Ami::start();
+    let site = site(&ami, "", "sip=no");
+    ami.tell(SHUTDOWN);
+    site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
+    let reason = site.control.snapshot().service.reason.clone();
+    assert_eq!(reason, "main is Failed: the main says that it shuts down");
+}
+
+#[test]
+fn its_word_is_not_asked_for_where_events_are_off() {
+    let ami = Ami::start();
+    let site = site(&ami, "", "sip=no events=no");
+    ami.tell(SHUTDOWN);
+    // Told in order: once the end of the connection is known, so is the event.
+    ami.cut_connections();
+    site.until("the connection to end", |snapshot| snapshot.watch != "heard");
+    site.until("the next one", |snapshot| snapshot.watch == "heard");
+    assert!(site.control.snapshot().history.iter().all(|entry| entry.new != "Failover"));
+}
+
+#[test]
+fn a_main_that_is_still_starting_does_not_answer_as_it_should() {
+    let ami = Ami::start();
+    let site = site(&ami, "", "sip=no");
+    ami.shared.booted.store(false, Ordering::SeqCst);
+    ami.cut_connections();
+    site.until("a wrong answer", |snapshot| snapshot.monitor.ami.contains("still starting"));
+    ami.tell(BOOTED);
+    site.until("an answer", |snapshot| snapshot.monitor.ami == "answers");
+}
+
+#[test]
+fn where_nobody_listens_after_a_reset_the_main_is_dead_without_points() {
+    let (ami, sip) = (Ami::start(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let address = sip.local_addr().unwrap();
+    let server = sip.try_clone().unwrap();
+    let answering = thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        while let Ok((length @ 2.., from)) = server.recv_from(&mut buffer) {
+            server.send_to(sip_answer(&buffer[..length]).as_bytes(), from).unwrap();
+        }
+    });
+    let site = site(&ami, &format!("udp:{address}"), "");
+    assert_eq!(site.control.snapshot().monitor.sip, "answers");
+    // Ends the server; its socket is closed with the last handle on it.
+    sip.send_to(b"x", address).unwrap();
+    answering.join().unwrap();
+    drop(sip);
+    drop(ami);
+    site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
+    let reason = site.control.snapshot().service.reason.clone();
+    assert!(reason.starts_with("main is Failed: nobody listens on the main any more"), "{reason}");
+}
+
+#[test]
+fn sip_is_asked_over_tcp_where_that_is_wanted() {
+    let (ami, listener) = (Ami::start(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map(Result::unwrap) {
+            let mut buffer = [0; 2048];
+            let length = stream.read(&mut buffer).unwrap();
+            // In two pieces, as TCP may.
+            let answer = sip_answer(&buffer[..length]);
+            let (start, end) = answer.split_at(20);
+            stream.write_all(start.as_bytes()).unwrap();
+            stream.write_all(end.as_bytes()).unwrap();
+        }
+    });
+    let site = site(&ami, &format!("tcp:{address}"), "");
+    assert_eq!(site.control.snapshot().monitor.sip, "answers");
+}
+
+#[test]
+fn a_sip_that_answers_something_else_is_silent() {
+    let (ami, sip) = (Ami::start(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let address = sip.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = sip.recv_from(&mut buffer) {
+            let other = sip_answer(&buffer[..length]).replace("z9hG4bK", "z9hG4bKnot");
+            sip.send_to(other.as_bytes(), from).unwrap();
+        }
+    });
+    let site = site(&ami, &format!("udp:{address}"), "require=any timeout=1");
+    site.until("its silence", |snapshot| snapshot.monitor.sip.starts_with("silent"));
+}
