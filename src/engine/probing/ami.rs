@@ -69,7 +69,8 @@ impl AmiProbing {
     /// One probe. All of it, name and connection included, within the timeout.
     fn ask(&self, stop: &Stop, kept: &mut Option<Link>, asked: Instant) -> Result<Outcome, Stopped> {
         let deadline = asked + self.probe.timeout;
-        let mut pauses = after_an_end();
+        // Only for a main that has just ended the connection: one that turns us away shall not be beset.
+        let mut pauses = kept.as_ref().is_some_and(Link::is_open).then(after_an_end).into_iter().flatten();
         loop {
             let link = match kept {
                 Some(link) if link.is_open() => link,
