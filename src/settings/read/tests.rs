@@ -2,7 +2,7 @@ use std::{net::IpAddr, time::Duration};
 
 use super::*;
 use crate::{
-    settings::{Drill, Offer, ReturnWhen, SipTransport},
+    settings::{Drill, Offer, ReturnWhen, SipTransport, Transport},
     state::Target,
 };
 
@@ -342,4 +342,46 @@ fn the_relay_has_defaults_and_takes_networks_with_own_among_them() {
     let wrong = errors(&format!("{LEAST} allow=10.8.0.0/33 rate_limit=-1"));
     assert_eq!(wrong.len(), 2, "{wrong:?}");
     assert!(wrong[0].contains("allow = 10.8.0.0/33") && wrong[0].contains("192.168.0.0/24"), "{wrong:?}");
+}
+
+#[test]
+fn the_sip_of_the_main_is_guessed_or_given() {
+    let sip = |given: &str| {
+        let sections = sections(&LEAST.replace("secret=canary", &format!("secret=canary {given}")));
+        read(&sections).map(|settings| settings.main.sip)
+    };
+    let guess = Sip { transport: Transport::Udp, address: None, port: 5060, given: false };
+    assert_eq!(sip(""), Ok(guess));
+    assert_eq!(sip("sip="), Ok(guess));
+    let at = |address: &str| Some(address.parse().unwrap());
+    let given = Sip { given: true, ..guess };
+    for (text, expected) in [
+        ("sip=udp:10.0.0.254", given),
+        (
+            "sip=tcp:10.0.0.9:5070",
+            Sip { transport: Transport::Tcp, address: at("10.0.0.9"), port: 5070, ..given },
+        ),
+        ("sip=UDP:[2001:db8::1]:5061", Sip { address: at("2001:db8::1"), port: 5061, ..given }),
+        ("sip=udp:2001:db8::1", Sip { address: at("2001:db8::1"), ..given }),
+    ] {
+        assert_eq!(sip(text), Ok(expected), "{text}");
+    }
+    for bad in
+        ["10.0.0.254:5060", "tls:10.0.0.254", "udp:elsewhere.example.com", "udp:10.0.0.254:0", "udp:0.0.0.0"]
+    {
+        let error = sip(&format!("sip={bad}")).unwrap_err()[0].to_string();
+        assert!(error.starts_with(&format!("[main] sip = {bad}: wanted is udp or tcp")), "{error}");
+    }
+}
+
+#[test]
+fn the_evidence_can_be_chosen_but_not_all_of_it_switched_off() {
+    let settings =
+        read(&sections(&(LEAST.to_owned() + " [probe] require=ANY ami=no fast_interval=2"))).unwrap();
+    let Probe { ami, sip, events, require, fast_interval, .. } = settings.probe;
+    assert_eq!((ami, sip, events, require), (false, true, true, Require::Any));
+    assert_eq!(fast_interval, Duration::from_secs(2));
+    let error = &errors(&(LEAST.to_owned() + " [probe] ami=no sip=no"))[0];
+    assert!(error.starts_with("[probe] ami, sip: are both off"), "{error}");
+    assert!(errors(&(LEAST.to_owned() + " [probe] require=some"))[0].contains("all or any"));
 }
