@@ -4,7 +4,7 @@
 //!   test process ── test ──┐                    ┌── wan ── main (Asterisk)
 //!   branch (Asterisk) ─────┤ lan (a bridge)  router, which can cut the wan
 //!   carrier (Asterisk) ────┤
-//!   phones (baresip) ──────┘
+//!   phones ────────────────┘
 //!      10.77.N.0/24                                10.78.N.0/24
 //! ```
 //!
@@ -20,7 +20,8 @@
 //! | [`carrier`] | the public network, at the branch's own line |
 //! | [`dialplan`] | a branch that dials by itself, and what it has for that |
 //! | [`voicemail`] | the messages in a mailbox |
-//! | [`phone`] | one baresip: registering, calling, and what it heard |
+//! | [`phone`] | one baresip: registering, calling, and what it heard; phones of other makes, and hundreds at once |
+//! | [`registered`] | who is registered at an Asterisk |
 //! | [`audio`] | tones, and whether a recording holds one |
 //! | [`ami`] | a client of Asterisk's manager interface |
 //! | [`crowd`] | a main with as many users as wanted |
@@ -45,6 +46,7 @@ pub mod fake_main;
 pub mod harness;
 pub mod net;
 pub mod phone;
+pub mod registered;
 pub mod rootfs;
 pub mod site;
 pub mod users;

@@ -3,11 +3,13 @@
 //! It answers by itself if not told otherwise, speaks in its user's tone and records what it hears.
 
 mod control;
+mod device;
+mod fleet;
+mod handset;
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
@@ -17,9 +19,11 @@ use crate::audio::{LONG, hears, tone_of, write_tone};
 use crate::conf::{DOMAIN, password};
 use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
-use crate::rootfs::lab_dir;
 use crate::wait::{GENEROUS, until_ok};
 use control::Control;
+use device::Device;
+pub use fleet::Fleet;
+pub use handset::{Handset, Kind};
 
 const CONTROL_PORT: u16 = 4444;
 /// With the lab's short prompts, some three seconds of it are the message.
@@ -60,47 +64,38 @@ impl Settings {
 pub struct Phone {
     /// The user it registers as.
     pub user: String,
-    host: Host,
-    dir: PathBuf,
-    child: Option<Child>,
+    device: Device,
     control: Option<Control>,
 }
 
 impl Phone {
     /// Plugs a phone of `user` in and switches it on; it registers when it can.
     pub fn new(net: &Arc<Net>, user: &str, settings: &Settings) -> Result<Self> {
-        let host = net.phone_host(user)?;
-        let dir = lab_dir().join("phones").join(net.name()).join(user);
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(&dir).context(format!("making {}", dir.display()))?;
-        let mut phone = Self { user: user.to_owned(), host, dir, child: None, control: None };
-        write_tone(&phone.dir.join("tone.wav"), tone_of(user), LONG)?;
-        phone.write("config", &config(phone.host.address, &phone.dir, settings))?;
-        phone.write("accounts", &account(user, settings))?;
-        phone.write("contacts", "")?;
+        let device = Device::new(net, user)?;
+        write_tone(&device.dir.join("tone.wav"), tone_of(user), LONG)?;
+        device.write("config", &config(device.host.address, &device.dir, settings))?;
+        device.write("accounts", &account(user, settings))?;
+        device.write("contacts", "")?;
+        let mut phone = Self { user: user.to_owned(), device, control: None };
         phone.start()?;
         Ok(phone)
     }
 
     /// Its address.
     pub fn address(&self) -> Ipv4Addr {
-        self.host.address
+        self.device.host.address
     }
 
     /// Its host.
     pub fn host(&self) -> &Host {
-        &self.host
+        &self.device.host
     }
 
     /// Switches it on, after [`Self::switch_off`].
     pub fn start(&mut self) -> Result {
-        let output =
-            File::create(self.dir.join("output")).context("opening the file for the phone's output")?;
-        let mut command = self.host.command(&["baresip", "-f"]);
-        command.arg(&self.dir).stdin(Stdio::null());
-        command.stdout(output.try_clone().context("sharing the output file")?).stderr(output);
-        self.child = Some(command.spawn().context("starting baresip")?);
-        let address = SocketAddr::from((self.host.address, CONTROL_PORT));
+        let mut command = self.host().command(&["baresip", "-f"]);
+        self.device.start(command.arg(&self.device.dir))?;
+        let address = SocketAddr::from((self.address(), CONTROL_PORT));
         let control = until_ok("baresip's control port", GENEROUS, || Control::connect(address));
         self.control = Some(control.map_err(|error| Error::new(format!("{error}\n{}", self.output())))?);
         Ok(())
@@ -109,10 +104,7 @@ impl Phone {
     /// Switches it off without a word to anybody.
     pub fn switch_off(&mut self) {
         self.control = None;
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.device.switch_off();
     }
 
     /// Calls `number` at its registrar. Whether somebody answers is [`Self::wait_in_call`]'s to say.
@@ -193,7 +185,7 @@ impl Phone {
 
     /// What it printed.
     pub fn output(&self) -> String {
-        fs::read_to_string(self.dir.join("output")).unwrap_or_default()
+        self.device.output()
     }
 
     /// Sends any of baresip's commands; its answer.
@@ -210,27 +202,11 @@ impl Phone {
 
     /// The newest recording of what it heard.
     fn recording(&self) -> Result<PathBuf> {
-        let entries = fs::read_dir(&self.dir).context("reading the phone's folder")?;
+        let entries = fs::read_dir(&self.device.dir).context("reading the phone's folder")?;
         let heard =
             entries.flatten().filter(|entry| entry.file_name().to_string_lossy().ends_with("-dec.wav"));
         let newest = heard.max_by_key(|entry| entry.metadata().and_then(|data| data.modified()).ok());
         newest.map(|entry| entry.path()).context("it has heard nothing yet")
-    }
-
-    fn write(&self, name: &str, text: &str) -> Result {
-        let path = self.dir.join(name);
-        fs::write(&path, text).context(format!("writing {}", path.display()))
-    }
-}
-
-impl Drop for Phone {
-    fn drop(&mut self) {
-        self.switch_off();
-        let _ = fs::remove_dir_all(&self.dir);
-        // The lab's folder goes with its last phone.
-        if let Some(lab) = self.dir.parent() {
-            let _ = fs::remove_dir(lab);
-        }
     }
 }
 

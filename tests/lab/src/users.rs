@@ -70,22 +70,30 @@ impl Site {
 
     /// Gives the main one more user, as the others of that account code.
     pub fn add_user(&self, user: &str, account: &str) -> Result {
-        let add = |file: &str, text: &str| {
+        self.add_users(&[user.to_owned()], account)
+    }
+
+    /// Gives the main more users, as the others of that account code.
+    pub fn add_users(&self, users: &[String], account: &str) -> Result {
+        let add = |file: &str, section: &dyn Fn(&str) -> String| {
             let before = self.main.read_conf(file)?;
-            self.main.write_conf(file, &format!("{before}\n{text}"))
+            let new: String = users.iter().map(|user| section(user)).collect();
+            self.main.write_conf(file, &format!("{before}\n{new}"))
         };
+        let says = |user: &str| format!("callerid=New <{user}>\naccountcode={account}\n");
         if self.main.version == Version::V16 {
-            let secret = password(user);
-            let text = format!(
-                "[{user}](desk-phone)\nsecret={secret}\ncallerid=New <{user}>\naccountcode={account}\n"
-            );
-            return add("sip_additional.conf", &text);
+            return add("sip_additional.conf", &|user| {
+                format!("[{user}](desk-phone)\nsecret={}\n{}", password(user), says(user))
+            });
         }
-        let text = format!("aors={user}\nauth={user}-auth\ncallerid=New <{user}>\naccountcode={account}\n");
-        add("pjsip.endpoint.conf", &format!("[{user}](desk-phone-endpoint)\n{text}"))?;
-        add("pjsip.aor.conf", &format!("[{user}](desk-phone-aor)\n"))?;
-        let text = format!("type=auth\nauth_type=userpass\nusername={user}\npassword={}\n", password(user));
-        add("pjsip.auth.conf", &format!("[{user}-auth]\n{text}"))
+        add("pjsip.endpoint.conf", &|user| {
+            format!("[{user}](desk-phone-endpoint)\naors={user}\nauth={user}-auth\n{}", says(user))
+        })?;
+        add("pjsip.aor.conf", &|user| format!("[{user}](desk-phone-aor)\n"))?;
+        add("pjsip.auth.conf", &|user| {
+            let password = password(user);
+            format!("[{user}-auth]\ntype=auth\nauth_type=userpass\nusername={user}\npassword={password}\n")
+        })
     }
 
     /// Changes what the main says about its users: `from`, which must be there, becomes `to`.

@@ -1,18 +1,21 @@
 //! `make bench`: figures of the main job, or of one half of it: `switch`, `sync`.
 //!
-//! Each is set against something measured in the same run, because the machine is not always as fast.
+//! What depends on the machine is set against something measured in the same run: the machine is not always as fast.
 //!
-//! - `switch`: the death of the main to the DNS switch, against the interval of the probes
+//! - `switch`: the death of the main, in each of its ways, to the DNS switch, to a call, to the phones at the branch
 //! - `sync`: what a sync costs, against the module before it asked for no more than its own users
 //! - `run`: the same measurements of one module, whichever it is
+//! - `death`: the ways in which a main goes; `table`: what `switch` prints
 //! - `meter`: seconds, processor time and bytes, from one moment to the next
 
 #![expect(clippy::print_stdout, reason = "it prints figures")]
 
+mod death;
 mod meter;
 mod run;
 mod switch;
 mod sync;
+mod table;
 
 use std::process::ExitCode;
 
