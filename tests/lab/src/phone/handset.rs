@@ -13,14 +13,19 @@ use crate::conf::password;
 use crate::error::{Context, Result};
 use crate::net::Net;
 
+/// Twinkles that start within one second throw the same dice: the same Call-ID and the same branch, and a registrar
+/// takes them for one phone that repeats itself.
+static STARTING: Mutex<()> = Mutex::new(());
+
 /// A make of phone, and how it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Asks for SRV, then A, before each request.
+    /// Asks for NAPTR, SRV and A before each request.
     BaresipUdp,
     /// The same over TCP.
     BaresipTcp,
-    /// Asks for SRV and A and keeps the answers as long as their TTL says. UDP.
+    /// Asks for SRV and A and keeps the answers as long as their TTL says; those of a name without SRV for as long as
+    /// whoever they named answers. UDP.
     Linphone,
     /// Asks for SRV and A before each request. UDP.
     Twinkle,
@@ -98,7 +103,7 @@ fn linphone(net: &Arc<Net>, user: &str, settings: &Settings) -> Result<Device> {
         ),
     )?;
     let config = device.dir.join("linphonerc");
-    let mut command = asking(&device, settings, &["linphonec", "-d", "5", "-c"])?;
+    let mut command = asking(&device, settings, &["linphonec", "-c"])?;
     device.start(command.arg(config))?;
     Ok(device)
 }
@@ -118,9 +123,6 @@ fn twinkle(net: &Arc<Net>, user: &str, settings: &Settings) -> Result<Device> {
     )?;
     device.write(".twinkle/twinkle.sys", "sip_port=5060\ngui_use_systray=no\n")?;
     let mut command = asking(&device, settings, &["twinkle-console", "phone.cfg"])?;
-    // Two that start within one second throw the same dice: the same Call-ID and the same branch, which a registrar
-    // takes for one phone that repeats itself.
-    static STARTING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     sleep(Duration::from_millis(1100));
     device.start(&mut command)?;

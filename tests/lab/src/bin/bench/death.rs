@@ -7,7 +7,7 @@ use lab::{Result, Site};
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Death {
-    /// `core stop now`.
+    /// SIGTERM, which does what `core stop now` does; to type that takes longer than what is measured.
     CleanStop,
     /// kill -9: the kernel of its host closes what was open.
     Kill,
@@ -26,7 +26,7 @@ impl Death {
     /// Takes the main away.
     pub fn begin(self, site: &mut Site) -> Result {
         match self {
-            Self::CleanStop => site.main.stop(),
+            Self::CleanStop => site.main.terminate(),
             Self::Kill => site.kill_main(),
             Self::Halt => site.main.sigstop(),
             Self::LinkDown => site.net.cut_wan(),

@@ -51,3 +51,15 @@ fn seconds(time: Duration) -> String {
     let seconds = time.as_secs_f32();
     if seconds < 10.0 { format!("{seconds:.2}") } else { format!("{seconds:.0}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_least_median_most() {
+        let times = [12_400, 40, 2_500].map(Duration::from_millis);
+        assert_eq!(spread(times.to_vec()), "0.04 / 2.50 / 12");
+        assert_eq!(spread(vec![]), "- / - / -");
+    }
+}
