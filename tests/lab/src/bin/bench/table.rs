@@ -40,7 +40,7 @@ pub fn print<'a>(measured: impl Iterator<Item = (Death, &'a [Round])>) {
     println!("\nSeconds from the death: least / median / most.\n\n{OTHERS}");
 }
 
-/// `0.04 / 0.05 / 12`
+/// `0.04 / 0.05 / 12.3`
 fn spread(mut times: Vec<Duration>) -> String {
     times.sort();
     let picked = [0, times.len() / 2, times.len().saturating_sub(1)].map(|at| times.get(at).copied());
@@ -49,7 +49,7 @@ fn spread(mut times: Vec<Duration>) -> String {
 
 fn seconds(time: Duration) -> String {
     let seconds = time.as_secs_f32();
-    if seconds < 10.0 { format!("{seconds:.2}") } else { format!("{seconds:.0}") }
+    if seconds < 10.0 { format!("{seconds:.2}") } else { format!("{seconds:.1}") }
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn times_are_told_least_median_most() {
         let times = [12_400, 40, 2_500].map(Duration::from_millis);
-        assert_eq!(spread(times.to_vec()), "0.04 / 2.50 / 12");
+        assert_eq!(spread(times.to_vec()), "0.04 / 2.50 / 12.4");
         assert_eq!(spread(vec![]), "- / - / -");
     }
 }
