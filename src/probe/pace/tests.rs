@@ -30,7 +30,7 @@ impl World {
     fn new(settings: Probe) -> Self {
         let now = Instant::now();
         Self {
-            pace: Pace::new(&settings, SipTransport::Udp, now),
+            pace: Pace::new(&settings, Transport::Udp, now),
             monitor: Monitor::new(settings, true, now),
             start: now,
             now,

@@ -29,18 +29,38 @@ const MADE_WITH: &str = "etc/synch-lab";
 
 /// The root file system of `version`, made now if there is none yet (half a minute, needs root and a Debian mirror).
 pub fn rootfs(version: Version) -> Result<PathBuf> {
+    kept(&version.to_string(), packages(version), |mirror| match version {
+        Version::V22 => vec!["forky".to_owned(), mirror.to_owned()],
+        // Asterisk of bullseye, on bookworm's C library: what is built on bookworm loads there.
+        Version::V16 => {
+            let source = |suite: &str| format!("deb {mirror} {suite} main");
+            vec!["bookworm".to_owned(), source("bookworm"), source("bullseye")]
+        }
+    })
+}
+
+/// The root file system of the name servers that `make bench` compares with, made as the others are: installed on the
+/// machine itself, each of them would start.
+pub fn servers_rootfs() -> Result<PathBuf> {
+    let packages = "nsd,knot,unbound,dnsmasq-base,dnsperf";
+    kept("dns", packages, |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
+}
+
+/// A root file system of that name with these packages; `suites` are the suite and the sources, for mmdebstrap.
+fn kept(name: &str, packages: &str, suites: impl FnOnce(&str) -> Vec<String>) -> Result<PathBuf> {
     let dir = lab_dir();
     fs::create_dir_all(&dir).context(format!("making {}", dir.display()))?;
-    let root = dir.join(format!("rootfs-{version}"));
-    let _only_one = lock(&dir.join(format!("rootfs-{version}.lock")))?;
+    let root = dir.join(format!("rootfs-{name}"));
+    let _only_one = lock(&dir.join(format!("rootfs-{name}.lock")))?;
     let made_with = fs::read_to_string(root.join(MADE_WITH)).unwrap_or_default();
-    if made_with != packages(version) {
-        let half_made = dir.join(format!("rootfs-{version}.new"));
+    if made_with != packages {
+        let half_made = dir.join(format!("rootfs-{name}.new"));
         // Nothing is ever mounted in it, so that removing it removes only it.
         if half_made.exists() {
             fs::remove_dir_all(&half_made).context(format!("removing {}", half_made.display()))?;
         }
-        make(version, &half_made)?;
+        eprintln!("lab: making the root file system {name} (half a minute, once)");
+        make(packages, &suites(&mirror()?), &half_made)?;
         if root.exists() {
             fs::remove_dir_all(&root).context(format!("removing {}", root.display()))?;
         }
@@ -57,9 +77,7 @@ pub fn forget(lab: &str) {
     }
 }
 
-fn make(version: Version, dir: &Path) -> Result {
-    eprintln!("lab: making the root file system of Asterisk {version} (half a minute, once)");
-    let mirror = mirror()?;
+fn make(packages: &str, suites: &[String], dir: &Path) -> Result {
     let mut mmdebstrap = command::words(&[
         // What it mounts in there stays out of sight, and goes when it ends, even by kill -9.
         "unshare",
@@ -71,22 +89,16 @@ fn make(version: Version, dir: &Path) -> Result {
         // The suites' release files can be past their date.
         "--aptopt=Acquire::Check-Valid-Until \"false\"",
     ]);
-    mmdebstrap.arg(format!("--include={}", packages(version)));
-    match version {
-        Version::V22 => mmdebstrap.arg("forky").arg(dir).arg(mirror),
-        // Asterisk of bullseye, on bookworm's C library: what is built on bookworm loads there.
-        Version::V16 => {
-            let source = |suite: &str| format!("deb {mirror} {suite} main");
-            mmdebstrap.arg("bookworm").arg(dir).arg(source("bookworm")).arg(source("bullseye"))
-        }
-    };
+    mmdebstrap.arg(format!("--include={packages}"));
+    let (suite, sources) = suites.split_first().context("no suite to make a root file system of")?;
+    mmdebstrap.arg(suite).arg(dir).args(sources);
     command::run(&mut mmdebstrap)?;
     // The machine's name servers can't be reached from a lab: without this, Asterisk waits for them as it starts.
     let switch = dir.join("etc/nsswitch.conf");
     fs::write(&switch, "passwd: files\ngroup: files\nhosts: files\n")
         .context(format!("writing {}", switch.display()))?;
     let made_with = dir.join(MADE_WITH);
-    fs::write(&made_with, packages(version)).context(format!("writing {}", made_with.display()))
+    fs::write(&made_with, packages).context(format!("writing {}", made_with.display()))
 }
 
 /// The Debian mirror that this machine's apt uses.
