@@ -65,8 +65,10 @@ impl Limit {
 
     /// Counts a question of this client.
     pub fn count(&mut self, client: IpAddr, now: Instant) -> Verdict {
-        let hash = self.hasher.hash_one(network(client));
-        let (place, network) = halves(hash);
+        if self.buckets.is_empty() {
+            return Verdict::Answer;
+        }
+        let (place, network) = halves(self.hasher.hash_one(network(client)));
         let Some(bucket) = self.buckets.get_mut(place % PLACES) else {
             return Verdict::Answer;
         };

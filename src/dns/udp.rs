@@ -38,12 +38,13 @@ pub async fn serve(socket: UdpSocket, responder: Responder, limit: Arc<Mutex<Lim
     let (mut request, mut reply) = (vec![0; REQUEST], Vec::with_capacity(usize::from(UDP_PAYLOAD)));
     loop {
         match server.socket.readable().await {
-            Ok(()) => server.burst(&mut request, &mut reply),
+            // Others have their turn anyway when there is nothing more to receive.
+            Ok(()) if server.burst(&mut request, &mut reply) => yield_now().await,
+            Ok(()) => {}
             // Out of memory in the kernel, or the like: it would report the same at once, for ever.
             Err(_) => sleep(PAUSE).await,
         }
         while server.waiting.try_join_next().is_some() {}
-        yield_now().await;
     }
 }
 
@@ -55,18 +56,20 @@ struct Server {
 }
 
 impl Server {
-    fn burst(&mut self, request: &mut [u8], reply: &mut Vec<u8>) {
+    /// Takes requests until there is none, or until others should have their turn: true.
+    fn burst(&mut self, request: &mut [u8], reply: &mut Vec<u8>) -> bool {
         let now = Instant::now();
         for _ in 0..BURST {
             match self.socket.try_recv_from(request) {
                 Ok((length, client)) => {
                     self.take(request.get(..length).unwrap_or_default(), client, now, reply);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // What became of an earlier reply: the next request has nothing to do with it.
                 Err(_) => {}
             }
         }
+        true
     }
 
     fn take(&mut self, octets: &[u8], client: SocketAddr, now: Instant, reply: &mut Vec<u8>) {

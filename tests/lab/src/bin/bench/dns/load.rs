@@ -9,7 +9,7 @@ use lab::command::run;
 use lab::error::Context;
 use lab::{Result, Site};
 
-use super::{Contender, used};
+use super::{Contender, family, used};
 
 /// Seconds of one measurement.
 const SECONDS: &str = "5";
@@ -95,7 +95,9 @@ impl<'a> Load<'a> {
 
     /// Measures one server with these questions.
     pub fn measure(&self, server: &Contender, questions: &str) -> Result<Figures> {
-        run(&mut lab::command::words(&["taskset", "-a", "-p", "-c", SERVER_CORE, &server.pid.to_string()]))?;
+        for pid in family(server.pid) {
+            run(&mut lab::command::words(&["taskset", "-a", "-p", "-c", SERVER_CORE, &pid.to_string()]))?;
+        }
         // Once before it counts: caches are filled, and sockets known.
         self.dnsperf(server.port, questions, &["-n", "3"])?;
         let before = used(server.pid)?;
