@@ -96,7 +96,7 @@ check: tools ## what needs neither root nor Asterisk: format, lints, pure tests,
 	cargo test --locked $(PURE)
 	./.ci/licences
 
-bench: lab $(LAB_MODULES)/res_synch-before.so ## the move, for each death of the main; what a sync costs, now and before (half an hour)
+bench: lab $(LAB_MODULES)/res_synch-before.so ## the move for each death of the main; what a sync costs; our DNS beside four others (half an hour)
 	cargo run --quiet --locked --package lab --bin bench
 
 # What the lab needs: packages, one module for each Asterisk.
