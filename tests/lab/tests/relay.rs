@@ -25,6 +25,9 @@ lab::on_22_and_16!(
     without_forwarder_other_names_are_refused,
     a_slow_question_does_not_hold_up_another,
     the_zone_is_answered_while_all_forwarders_are_dead,
+    what_was_known_helps_out_while_forwarders_are_silent,
+    other_networks_get_the_zone_and_no_other_names,
+    beyond_the_rate_limit_clients_are_sent_to_tcp,
 );
 
 const BOTH: [Transport; 2] = [Transport::Udp, Transport::Tcp];
@@ -293,4 +296,79 @@ fn the_zone_is_answered_while_all_forwarders_are_dead(version: Version) -> Resul
             false => Err(Error::new("another was answered first")),
         }
     })
+}
+
+fn what_was_known_helps_out_while_forwarders_are_silent(version: Version) -> Result {
+    let site = branch(version, &[5301])?;
+    let at = forwarder(&site, 5301);
+    let start = || {
+        Responder::start(at, |question| {
+            let mut reply = address(question, 7)?;
+            reply.answers.iter_mut().for_each(|record| record.ttl = 1);
+            Some(reply)
+        })
+    };
+    let alive = start()?;
+    assert_eq!(ask(&site, "www.example.org.", RecordType::A)?.answers.len(), 1);
+    drop(alive);
+    let silent = Responder::start(at, |_| None)?;
+    until_ok("a stale answer", GENEROUS, || {
+        let answer = ask(&site, "www.example.org.", RecordType::A)?;
+        match answer.answers.first().map(|record| record.ttl) {
+            Some(30) => Ok(()),
+            other => Err(Error::new(format!("TTL {other:?}"))),
+        }
+    })?;
+    until_ok("the silence to be noticed", GENEROUS, || {
+        assert_eq!(code(&ask(&site, "unknown.example.org.", RecordType::A)?), ResponseCode::ServFail);
+        match site.status("Dns")?.contains("no forwarder answers") {
+            true => Ok(()),
+            false => Err(Error::new(site.status("Dns")?)),
+        }
+    })?;
+    assert_ne!(site.status("DnsStale")?, "0");
+    site.branch.wait_log("no forwarder answers", GENEROUS)?;
+    drop(silent);
+    let _alive = start()?;
+    until_ok("the forwarder to be asked again", GENEROUS, || {
+        match ask(&site, "unknown.example.org.", RecordType::A)?.answers.len() {
+            1 => Ok(()),
+            _ => Err(Error::new("not yet")),
+        }
+    })?;
+    site.branch.wait_log("a forwarder answers again", GENEROUS)
+}
+
+fn other_networks_get_the_zone_and_no_other_names(version: Version) -> Result {
+    let site = branch(version, &[5301])?;
+    let _forwarder = Responder::start(forwarder(&site, 5301), |question| address(question, 7))?;
+    assert_eq!(code(&ask(&site, "www.example.org.", RecordType::A)?), ResponseCode::NoError);
+    // The test is in the branch's own network; from now on it counts as a stranger.
+    site.branch.edit_conf("res_synch.conf", "[dns]", "[dns]\nallow = 192.0.2.0/24")?;
+    site.branch.reload_module()?;
+    until_ok("the new list to be in force", GENEROUS, || {
+        match code(&ask(&site, "www.example.org.", RecordType::A)?) {
+            ResponseCode::Refused => Ok(()),
+            other => Err(Error::new(other.to_string())),
+        }
+    })?;
+    assert_eq!(ask(&site, "sip.voice.example.com.", RecordType::A)?.answers.len(), 1);
+    Ok(())
+}
+
+fn beyond_the_rate_limit_clients_are_sent_to_tcp(version: Version) -> Result {
+    let site = branch(version, &[])?;
+    site.branch.edit_conf("res_synch.conf", "[dns]", "[dns]\nrate_limit = 1")?;
+    site.branch.reload_module()?;
+    until_ok("an answer that is cut", GENEROUS, || {
+        let answer = ask(&site, "sip.voice.example.com.", RecordType::A)?;
+        match answer.metadata.truncation && answer.answers.is_empty() {
+            true => Ok(()),
+            false => Err(Error::new("answered")),
+        }
+    })?;
+    let name = question("sip.voice.example.com.", RecordType::A)?;
+    assert_eq!(ask_with(server(&site), &name, Transport::Tcp)?.answers.len(), 1);
+    assert_ne!(site.status("DnsLimited")?, "0");
+    Ok(())
 }
