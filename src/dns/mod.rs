@@ -19,6 +19,7 @@
 //! - [`reply`]: what goes back to the client, cut to the size that the client takes.
 //! - [`question`]: what tables of answers are looked up by.
 //! - [`ready`]: an answer as octets, to which a client's id, question and flags are added.
+//! - [`life`]: for how long an answer may be kept.
 //! - [`prepared`]: the answers of a zone, made ready once.
 //! - [`short_cut`]: a plain question to its ready answer; whatever is unusual goes the long way.
 //! - [`cache`]: what forwarders have answered, fresh and stale.
@@ -45,6 +46,7 @@ pub mod bind;
 pub mod cache;
 pub mod forwarders;
 pub mod frame;
+pub mod life;
 pub mod limit;
 pub mod prepared;
 pub mod question;

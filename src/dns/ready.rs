@@ -5,12 +5,12 @@
 
 use hickory_server::proto::{
     ProtoError,
-    op::{Message, Metadata, Query, ResponseCode, emit_message_parts},
-    rr::{RData, Record, RecordType},
+    op::{Message, Metadata, Query, emit_message_parts},
+    rr::Record,
     serialize::binary::BinEncoder,
 };
 
-use super::{question::HEADER, reply::UDP_PAYLOAD};
+use super::{life::life, question::HEADER, reply::UDP_PAYLOAD};
 
 /// The bits of the second word of a header (RFC 1035 section 4.1.1; RFC 4035 section 3).
 pub mod flag {
@@ -33,12 +33,6 @@ pub mod flag {
     /// DNSSEC OK, in the flags of OPT (RFC 3225 section 3).
     pub const DO: u16 = 0x8000;
 }
-
-/// A positive answer is asked for again after a day, whatever its TTL says (RFC 8767 section 4 allows a week).
-const MAX_LIFE: u32 = 86_400;
-
-/// RFC 2308 section 5: one to three hours are sensible for what does not exist.
-const MAX_NEGATIVE_LIFE: u32 = 10_800;
 
 /// The octets of an OPT without options.
 const OPT: usize = 11;
@@ -231,37 +225,6 @@ pub(super) fn after_name(octets: &[u8], mut at: usize) -> Option<usize> {
             _ => return None,
         }
     }
-}
-
-/// For how many seconds an answer may be kept.
-fn life(
-    code: ResponseCode,
-    asked: RecordType,
-    answers: &[Record],
-    authorities: &[Record],
-    additionals: &[Record],
-) -> u32 {
-    let least = answers.iter().chain(authorities).chain(additionals).map(ttl_of).min();
-    let given = |record: &Record| record.record_type() == asked || asked == RecordType::ANY;
-    match code {
-        ResponseCode::NoError if answers.iter().any(given) => least.unwrap_or(0).min(MAX_LIFE),
-        // RFC 2308 section 5: MINIMUM and the SOA's own TTL bound it, and without SOA nothing is kept. An alias may lead
-        // to what does not exist (section 2.2).
-        ResponseCode::NoError | ResponseCode::NXDomain => {
-            let minimum = authorities.iter().find_map(|record| match &record.data {
-                RData::SOA(soa) => Some(soa.minimum),
-                _ => None,
-            });
-            let bound = minimum.unwrap_or(0).min(MAX_NEGATIVE_LIFE);
-            least.unwrap_or(0).min(bound)
-        }
-        _ => 0,
-    }
-}
-
-/// RFC 2181 section 8: a TTL with the highest bit set is zero.
-fn ttl_of(record: &Record) -> u32 {
-    if i32::try_from(record.ttl).is_ok() { record.ttl } else { 0 }
 }
 
 #[cfg(test)]

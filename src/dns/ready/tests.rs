@@ -1,9 +1,9 @@
 use std::net::Ipv4Addr;
 
 use hickory_server::proto::{
-    op::OpCode,
+    op::{OpCode, ResponseCode},
     rr::{
-        Name,
+        Name, RData, RecordType,
         rdata::{A, CNAME, SOA},
     },
 };
