@@ -1,9 +1,13 @@
 //! Listening sockets, and what an administrator can do where one is refused.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{
+    fmt, io,
+    net::{SocketAddr, UdpSocket},
+    time::Duration,
+};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 
 /// How often a socket that could not be bound is tried again: its interface may come up, its holder may leave.
 pub const BIND_RETRY: Duration = Duration::from_secs(5);
@@ -74,13 +78,12 @@ fn remedy(kind: io::ErrorKind, port: u16) -> &'static str {
     }
 }
 
-/// Binds a UDP socket. `only_v6` keeps an IPv6 socket off IPv4.
+/// Binds a UDP socket, which blocks. `only_v6` keeps an IPv6 socket off IPv4.
 ///
 /// # Errors
 /// What the kernel said.
 pub fn udp(address: SocketAddr, only_v6: bool) -> io::Result<UdpSocket> {
-    let socket = bound(address, only_v6, Type::DGRAM, Protocol::UDP)?;
-    UdpSocket::from_std(socket.into())
+    Ok(bound(address, only_v6, Type::DGRAM, Protocol::UDP)?.into())
 }
 
 /// Binds a TCP socket and listens. `only_v6` keeps an IPv6 socket off IPv4.
@@ -90,12 +93,12 @@ pub fn udp(address: SocketAddr, only_v6: bool) -> io::Result<UdpSocket> {
 pub fn tcp(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
     let socket = bound(address, only_v6, Type::STREAM, Protocol::TCP)?;
     socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
     TcpListener::from_std(socket.into())
 }
 
 fn bound(address: SocketAddr, only_v6: bool, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
-    socket.set_nonblocking(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(only_v6)?;
     }

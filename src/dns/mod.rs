@@ -32,8 +32,8 @@
 //! - [`responder`]: one request to one reply; where the pure parts and the relay meet.
 //! - [`relay`]: other names: from the cache, from the forwarders, or stale.
 //! - [`forwarders`]: one after the other, over UDP and TCP, within bounds of time.
-//! - [`server`]: the thread's body: binds, serves, retries what could not be bound, stops.
-//! - [`udp`]: datagrams in bursts.
+//! - [`server`]: the DNS thread: binds, serves, retries what could not be bound, stops.
+//! - [`udp`]: datagrams, on a thread for each socket.
 //! - [`tcp`]: connections, limited in number and idle time.
 //! - [`frame`]: the two length octets before a message on TCP.
 //! - [`ask`]: one question, as a phone asks it.

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 use tokio::{
-    runtime::Builder,
+    runtime::{Builder, Handle},
     sync::{Semaphore, oneshot},
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep},
@@ -42,7 +42,7 @@ pub enum ServeError {
     Runtime(#[source] io::Error),
 }
 
-/// Serves until `stop` is sent or dropped. Blocks; starts no thread; leaves no socket and no task.
+/// Serves until `stop` is sent or dropped. Blocks; leaves no socket, no task and no thread.
 ///
 /// # Errors
 /// The server cannot start at all. A socket that cannot be bound is no error, but reported and tried again.
@@ -103,7 +103,9 @@ async fn run(
 /// What is being served.
 struct Sockets {
     responder: Responder,
+    /// The tasks of TCP.
     tasks: JoinSet<()>,
+    datagrams: Vec<udp::Served>,
     limit: Arc<Mutex<Limit>>,
     connections: Arc<Semaphore>,
 }
@@ -113,6 +115,7 @@ impl Sockets {
         Self {
             responder,
             tasks: JoinSet::new(),
+            datagrams: Vec::new(),
             limit: Arc::new(Mutex::new(Limit::new(rate_limit, Instant::now()))),
             connections: Arc::new(Semaphore::new(tcp::MAX_CONNECTIONS)),
         }
@@ -124,7 +127,8 @@ impl Sockets {
             Transport::Udp => {
                 let socket = bind::udp(wanted.address, only_v6)?;
                 let address = socket.local_addr()?;
-                self.tasks.spawn(udp::serve(socket, self.responder.clone(), Arc::clone(&self.limit)));
+                let (responder, limit) = (self.responder.clone(), Arc::clone(&self.limit));
+                self.datagrams.push(udp::Served::start(socket, responder, limit, Handle::current())?);
                 address
             }
             Transport::Tcp => {
@@ -139,6 +143,7 @@ impl Sockets {
     }
 
     async fn close(mut self) {
+        self.datagrams.clear();
         self.tasks.shutdown().await;
     }
 }

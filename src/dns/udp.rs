@@ -1,17 +1,25 @@
 //! Requests over UDP.
 //!
-//! Not hickory's server: that one makes a task of each request, without limit. Here plain questions are answered in the
-//! loop that receives them, and only what waits for a forwarder is a task.
+//! Not hickory's server: that one makes a task of each request, without limit. Here each socket has a thread that answers
+//! plain questions where it receives them, so that one question costs one system call to take and one to answer, and
+//! hands what waits for a forwarder to the runtime.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    io,
+    net::{Shutdown, SocketAddr, UdpSocket},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
 
 use hickory_server::{net::xfer::Protocol, proto::op::ResponseCode, server::Request};
 use parking_lot::Mutex;
-use tokio::{
-    net::UdpSocket,
-    task::{JoinSet, yield_now},
-    time::sleep,
-};
+use socket2::SockRef;
+use tokio::{runtime::Handle, sync::Semaphore};
 
 use super::{
     limit::{Limit, Verdict},
@@ -25,26 +33,51 @@ use super::{
 /// the kernel and then malformed.
 const REQUEST: usize = 4096;
 
-/// Requests taken in a row before connections and forwarders have their turn: a tenth of a millisecond.
-const BURST: usize = 64;
-
 /// Clients of one socket that wait for forwarders. The next ones get SERVFAIL; the same question asked by many is with
 /// the forwarders once, so that these are more than [`super::relay::MAX_IN_FLIGHT`].
 const MAX_WAITING: usize = 1024;
 
-/// Receives and answers until it is aborted.
-pub async fn serve(socket: UdpSocket, responder: Responder, limit: Arc<Mutex<Limit>>) {
-    let mut server = Server { socket: Arc::new(socket), responder, limit, waiting: JoinSet::new() };
-    let (mut request, mut reply) = (vec![0; REQUEST], Vec::with_capacity(usize::from(UDP_PAYLOAD)));
-    loop {
-        match server.socket.readable().await {
-            // Others have their turn anyway when there is nothing more to receive.
-            Ok(()) if server.burst(&mut request, &mut reply) => yield_now().await,
-            Ok(()) => {}
-            // Out of memory in the kernel, or the like: it would report the same at once, for ever.
-            Err(_) => sleep(PAUSE).await,
+/// How long the kernel may take to put a reply on its way; after that it is lost like any other.
+const SEND: Duration = Duration::from_millis(100);
+
+/// A socket that is served, until this is dropped.
+pub struct Served {
+    socket: Arc<UdpSocket>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Served {
+    /// Serves the socket. What waits for a forwarder becomes a task of the runtime, and ends with that.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn start(
+        socket: UdpSocket,
+        responder: Responder,
+        limit: Arc<Mutex<Limit>>,
+        runtime: Handle,
+    ) -> io::Result<Self> {
+        socket.set_write_timeout(Some(SEND))?;
+        let (socket, stop) = (Arc::new(socket), Arc::<AtomicBool>::default());
+        let waiting = Arc::new(Semaphore::new(MAX_WAITING));
+        let server = Server { socket: Arc::clone(&socket), responder, limit, runtime, waiting };
+        let stopped = Arc::clone(&stop);
+        let thread = thread::Builder::new().name("synch/dns-udp".to_owned());
+        let thread = thread.spawn(move || server.run(&stopped))?;
+        Ok(Self { socket, stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        // Linux wakes who receives on a UDP socket, and says that there is no connection to shut down.
+        let _ = SockRef::from(&*self.socket).shutdown(Shutdown::Both);
+        if let Some(thread) = self.thread.take() {
+            // It catches its panics; there is nothing to learn from the result.
+            let _ = thread.join();
         }
-        while server.waiting.try_join_next().is_some() {}
     }
 }
 
@@ -52,31 +85,36 @@ struct Server {
     socket: Arc<UdpSocket>,
     responder: Responder,
     limit: Arc<Mutex<Limit>>,
-    waiting: JoinSet<()>,
+    runtime: Handle,
+    waiting: Arc<Semaphore>,
 }
 
 impl Server {
-    /// Takes requests until there is none, or until others should have their turn: true.
-    fn burst(&mut self, request: &mut [u8], reply: &mut Vec<u8>) -> bool {
-        let now = Instant::now();
-        for _ in 0..BURST {
-            match self.socket.try_recv_from(request) {
+    /// Receives and answers until it is told to stop.
+    fn run(&self, stop: &AtomicBool) {
+        let (mut request, mut reply) = (vec![0; REQUEST], Vec::with_capacity(usize::from(UDP_PAYLOAD)));
+        while !stop.load(Ordering::Acquire) {
+            match self.socket.recv_from(&mut request) {
                 Ok((length, client)) => {
-                    self.take(request.get(..length).unwrap_or_default(), client, now, reply);
+                    let octets = request.get(..length).unwrap_or_default();
+                    // A request that makes us panic is a bug of ours, which the panic hook tells of: the next one is
+                    // answered all the same.
+                    let _ = catch_unwind(AssertUnwindSafe(|| self.take(octets, client, &mut reply)));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // What became of an earlier reply: the next request has nothing to do with it.
-                Err(_) => {}
+                Err(error) if is_of_a_reply(error.kind()) => {}
+                // Out of memory in the kernel, or the like: it would report the same at once, for ever.
+                Err(_) => thread::sleep(PAUSE),
             }
         }
-        true
     }
 
-    fn take(&mut self, octets: &[u8], client: SocketAddr, now: Instant, reply: &mut Vec<u8>) {
+    fn take(&self, octets: &[u8], client: SocketAddr, reply: &mut Vec<u8>) {
         // Nobody can be answered there; a forger's trick against servers that try.
         if client.port() == 0 {
             return;
         }
+        let now = Instant::now();
         match self.limit.lock().count(client.ip(), now) {
             Verdict::Answer => {}
             verdict => {
@@ -101,22 +139,31 @@ impl Server {
         }
     }
 
-    fn take_long_way(&mut self, request: Request, client: SocketAddr) {
+    fn take_long_way(&self, request: Request, client: SocketAddr) {
         match self.responder.step(&request, client.ip()) {
             Step::Reply(reply) => send_reply(&self.socket, &request, reply, client),
-            Step::Relay if self.waiting.len() >= MAX_WAITING => {
-                let reply = Reply::new(&request, ResponseCode::ServFail, true);
-                send_reply(&self.socket, &request, reply, client);
-            }
-            Step::Relay => {
-                let (socket, responder) = (Arc::clone(&self.socket), self.responder.clone());
-                self.waiting.spawn(async move {
-                    let reply = responder.relayed(&request).await;
-                    send_reply(&socket, &request, reply, client);
-                });
-            }
+            Step::Relay => match Arc::clone(&self.waiting).try_acquire_owned() {
+                Ok(permit) => {
+                    let (socket, responder) = (Arc::clone(&self.socket), self.responder.clone());
+                    self.runtime.spawn(async move {
+                        let reply = responder.relayed(&request).await;
+                        send_reply(&socket, &request, reply, client);
+                        drop(permit);
+                    });
+                }
+                Err(_) => {
+                    let reply = Reply::new(&request, ResponseCode::ServFail, true);
+                    send_reply(&self.socket, &request, reply, client);
+                }
+            },
         }
     }
+}
+
+/// Linux reports an ICMP message about a reply at the next call on the socket.
+fn is_of_a_reply(error: io::ErrorKind) -> bool {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, Interrupted, NetworkUnreachable};
+    matches!(error, ConnectionRefused | HostUnreachable | NetworkUnreachable | Interrupted)
 }
 
 fn send_reply(socket: &UdpSocket, request: &Request, reply: Reply, client: SocketAddr) {
@@ -128,5 +175,5 @@ fn send_reply(socket: &UdpSocket, request: &Request, reply: Reply, client: Socke
 
 /// A reply that cannot be sent is lost, as on the way: the client asks again, and there is nobody else to tell.
 fn send(socket: &UdpSocket, octets: &[u8], client: SocketAddr) {
-    let _ = socket.try_send_to(octets, client);
+    let _ = socket.send_to(octets, client);
 }
