@@ -1,10 +1,18 @@
 //! The engine at work: what it owns, what each event and command does, and the snapshot that comes of it.
 //!
+//! - `asking`: the main is asked, and judged
 //! - `returning`: the way back to the main
+//! - `moving`: how far the phones are
 //! - `drilled`: what came of a drill
+//! - `showing`: the snapshot, and the dialplan that is made of it
 
+mod asking;
 mod drilled;
+mod moving;
 mod returning;
+mod showing;
+
+pub(super) use showing::first_snapshot;
 
 use std::{
     sync::Arc,
@@ -13,26 +21,27 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
+use self::{
+    asking::{monitor, pace},
+    showing::target,
+};
 use super::{
     START_AGAIN, Start, Step, contacts,
-    event::{Event, News, Told},
+    event::{Event, Told},
     history::History,
     phones::Known,
-    probing,
     syncing::Order,
     workers::Workers,
 };
 use crate::{
     control::{Command, Numbered},
-    dialplan::{self, Context},
     dns::Situation,
     failover::{Failover, ServiceChange},
     host::Level,
-    phones::Mark,
-    probe::{Kind, Monitor, Outcome, Pace},
+    probe::{Monitor, Pace},
     settings::Settings,
     state::{Mode, MonitorState, SyncState, Target},
-    status::{DnsStatus, IN_FORCE, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
+    status::{IN_FORCE, Snapshot, SyncStatus},
 };
 
 /// Where the mode is remembered across restarts.
@@ -92,26 +101,6 @@ impl Running {
             Step::Probe => self.probe(false),
         }
         self.come_home();
-    }
-
-    /// When the main is asked next.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.pace.due()
-    }
-
-    /// Asks the main whatever is due. `quick`: it may be ending just now.
-    fn probe(&mut self, quick: bool) {
-        let asked = Instant::now();
-        for kind in self.pace.begin(&self.monitor, asked) {
-            match kind {
-                Kind::Ami => self.workers.ask_ami(asked),
-                Kind::Sip => {
-                    // Whom the main knows: a stranger is logged there, and may be banned.
-                    let user = self.snapshot.sync.users.first().map(|user| user.name.clone());
-                    self.workers.ask_sip(probing::Ask { asked, user, quick });
-                }
-            }
-        }
     }
 
     /// Starts what isn't running and should be.
@@ -197,68 +186,6 @@ impl Running {
                 self.log(Level::Error, &format!("The {worker} worker of synch failed and is started again."));
             }
         }
-    }
-
-    fn probed(&mut self, kind: Kind, asked: Instant, outcome: &Outcome) {
-        let now = Instant::now();
-        let before = self.monitor.observe(kind, outcome, asked, now);
-        if !matches!(outcome, Outcome::Alive(_)) {
-            self.failover.probe_failed(now);
-        }
-        self.pace.ended(kind, outcome, &self.monitor, now);
-        self.snapshot.monitor.last_probe = self.now();
-        self.snapshot.monitor.last_answer_ms = match outcome {
-            Outcome::Alive(took) => u64::try_from(took.as_millis()).ok(),
-            _ => None,
-        };
-        self.judged(before);
-    }
-
-    /// What the main says of itself.
-    fn heard(&mut self, news: News) {
-        match news {
-            News::Ended if self.settings.probe.ami => {
-                self.pace.rush(Instant::now());
-                self.probe(true);
-            }
-            News::ShutsDown if self.settings.probe.events => {
-                let before = self.monitor.shut_down(Instant::now());
-                self.judged(before);
-            }
-            News::Starting => self.monitor.set_starting(self.settings.probe.events),
-            News::Started => self.monitor.set_starting(false),
-            News::Ended | News::ShutsDown => {}
-        }
-    }
-
-    /// The monitor has taken something in; `before` is its state before where that changed.
-    fn judged(&mut self, before: Option<MonitorState>) {
-        let verdict = self.monitor.verdict().clone();
-        // The phones first, the telling afterwards.
-        let change = before.and_then(|_| self.failover.monitor_changed(verdict.state, &verdict.reason));
-        if before.is_some() {
-            self.serve();
-        }
-        self.show_monitor();
-        match before {
-            Some(before) => self.announce("Monitor", before.word(), verdict.state.word(), &verdict.reason),
-            None => self.log(Level::Debug, &format!("probe: {}", verdict.reason)),
-        }
-        if let Some(change) = change {
-            self.announce_service(&change);
-        }
-        let back = before.is_some() && verdict.state == MonitorState::Stable;
-        if back && self.snapshot.sync.state == SyncState::Unsynced {
-            // No need to wait for the next turn.
-            self.order(Order::Due);
-        }
-    }
-
-    fn show_monitor(&mut self) {
-        let shown = &mut self.snapshot.monitor;
-        shown.state = self.monitor.verdict().state;
-        shown.reason.clone_from(&self.monitor.verdict().reason);
-        [shown.ami, shown.sip] = Kind::ALL.map(|kind| self.monitor.standing(kind));
     }
 
     fn command(&mut self, Numbered { number, command }: Numbered) {
@@ -349,26 +276,6 @@ impl Running {
         self.note_move(&marks);
     }
 
-    /// Tells how far the move of the phones is.
-    fn note_move(&mut self, marks: &[Mark]) {
-        for Mark { percent, come, all, after } in marks {
-            let share = match percent {
-                100 => "all",
-                90 => "90 %",
-                _ => "half",
-            };
-            let text =
-                format!("{come} of {all} registered here, {:.1} s after the verdict", after.as_secs_f32());
-            self.log(Level::Notice, &format!("Phones: {text}"));
-            self.history.push(self.now(), "Phones", "main", share, &text);
-        }
-        self.show_phones();
-    }
-
-    fn show_phones(&mut self) {
-        self.snapshot.phones = self.phones.status(&self.snapshot.sync.users);
-    }
-
     /// Tells the log, the AMI and the history of a change.
     fn announce(&mut self, subject: &'static str, old: &'static str, new: &'static str, reason: &str) {
         // Whoever reads warnings only has to see an outage, and needn't see its end.
@@ -388,91 +295,5 @@ impl Running {
 
     fn now(&self) -> String {
         self.start.host.local_time(SystemTime::now())
-    }
-
-    /// What the users, the settings and the system that serves make of the dialplan.
-    fn contexts(&self) -> Vec<Context> {
-        let Some(dialplan) = &self.settings.dialplan else { return Vec::new() };
-        let sync = &self.snapshot.sync;
-        let mut contexts = dialplan::build(&dialplan::Site {
-            settings: dialplan,
-            technology: self.snapshot.technology(),
-            users: &sync.users,
-            target: self.target(),
-        });
-        contexts.extend(sync.contexts.iter().cloned());
-        contexts
-    }
-
-    /// Lets everybody else see.
-    pub(super) fn publish(&mut self) {
-        self.snapshot.settings = Arc::clone(&self.settings);
-        let waits = self.failover.waits_for(&self.circumstances());
-        let waits_for = waits.map(|wait| wait.to_string()).unwrap_or_default();
-        self.snapshot.service = ServiceStatus { waits_for, ..service_status(&self.failover, &self.settings) };
-        self.snapshot.history = self.history.entries();
-        let before = self.start.published.read();
-        let same = before.service.target == self.snapshot.service.target
-            && Arc::ptr_eq(&before.sync, &self.snapshot.sync)
-            && Arc::ptr_eq(&before.settings, &self.snapshot.settings);
-        let contexts = if same { None } else { Some(self.contexts()) };
-        self.snapshot.dialplan_waits |=
-            contexts.as_ref().is_some_and(|contexts| !self.workers.dials(contexts));
-        self.start.published.publish(self.snapshot.clone());
-        // Behind the snapshot, in which the functions of the dialplan look.
-        if let Some(contexts) = contexts {
-            self.workers.dial(contexts);
-        }
-    }
-}
-
-/// What can be shown before anything has happened.
-pub(super) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
-    let monitor = monitor(settings);
-    let failover = Failover::new(settings.failover.clone(), Mode::Auto, Instant::now());
-    Snapshot {
-        handled: 0,
-        settings: Arc::clone(settings),
-        monitor: MonitorStatus {
-            state: monitor.verdict().state,
-            reason: monitor.verdict().reason.clone(),
-            last_probe: String::new(),
-            last_answer_ms: None,
-            ami: monitor.standing(Kind::Ami),
-            sip: monitor.standing(Kind::Sip),
-        },
-        sync: Arc::new(SyncStatus::before_the_first(settings.sync.is_some())),
-        service: service_status(&failover, settings),
-        dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
-        watch: "not connected yet".to_owned(),
-        dialplan: "not made yet".to_owned(),
-        dialplan_waits: false,
-        drill: None,
-        phones: Arc::default(),
-        history: Arc::new([]),
-        restarts: 0,
-    }
-}
-
-fn monitor(settings: &Settings) -> Monitor {
-    Monitor::new(settings.probe, settings.main.sip.given, Instant::now())
-}
-
-fn pace(settings: &Settings) -> Pace {
-    Pace::new(&settings.probe, settings.main.sip.transport, Instant::now())
-}
-
-/// The system that the phones are sent to.
-fn target(failover: &Failover, settings: &Settings) -> Target {
-    failover.target(settings.dns.as_ref().map_or(Target::Branch, |dns| dns.default_target))
-}
-
-fn service_status(failover: &Failover, settings: &Settings) -> ServiceStatus {
-    ServiceStatus {
-        state: failover.service(),
-        reason: failover.reason().to_owned(),
-        mode: failover.mode(),
-        target: target(failover, settings),
-        waits_for: String::new(),
     }
 }

@@ -1,0 +1,106 @@
+//! The main is asked, and what it answers is judged: the phones first, the telling afterwards.
+
+use std::time::Instant;
+
+use super::Running;
+use crate::{
+    engine::{event::News, probing, syncing::Order},
+    host::Level,
+    probe::{Kind, Monitor, Outcome, Pace},
+    settings::Settings,
+    state::{MonitorState, SyncState},
+};
+
+impl Running {
+    /// When the main is asked next.
+    pub(in crate::engine) fn due(&self) -> Option<Instant> {
+        self.pace.due()
+    }
+
+    /// Asks the main whatever is due. `quick`: it may be ending just now.
+    pub(super) fn probe(&mut self, quick: bool) {
+        let asked = Instant::now();
+        for kind in self.pace.begin(&self.monitor, asked) {
+            match kind {
+                Kind::Ami => self.workers.ask_ami(asked),
+                Kind::Sip => {
+                    // Whom the main knows: a stranger is logged there, and may be banned.
+                    let user = self.snapshot.sync.users.first().map(|user| user.name.clone());
+                    self.workers.ask_sip(probing::Ask { asked, user, quick });
+                }
+            }
+        }
+    }
+
+    pub(super) fn probed(&mut self, kind: Kind, asked: Instant, outcome: &Outcome) {
+        let now = Instant::now();
+        let before = self.monitor.observe(kind, outcome, asked, now);
+        if !matches!(outcome, Outcome::Alive(_)) {
+            self.failover.probe_failed(now);
+        }
+        self.pace.ended(kind, outcome, &self.monitor, now);
+        self.snapshot.monitor.last_probe = self.now();
+        self.snapshot.monitor.last_answer_ms = match outcome {
+            Outcome::Alive(took) => u64::try_from(took.as_millis()).ok(),
+            _ => None,
+        };
+        self.judged(before);
+    }
+
+    /// What the main says of itself.
+    pub(super) fn heard(&mut self, news: News) {
+        match news {
+            News::Ended if self.settings.probe.ami => {
+                self.pace.rush(Instant::now());
+                self.probe(true);
+            }
+            News::ShutsDown if self.settings.probe.events => {
+                let before = self.monitor.shut_down(Instant::now());
+                self.judged(before);
+            }
+            News::Starting => self.monitor.set_starting(self.settings.probe.events),
+            News::Started => self.monitor.set_starting(false),
+            News::Ended | News::ShutsDown => {}
+        }
+    }
+
+    /// The monitor has taken something in; `before` is its state before where that changed.
+    fn judged(&mut self, before: Option<MonitorState>) {
+        let verdict = self.monitor.verdict().clone();
+        // The phones first, the telling afterwards.
+        let change = before.and_then(|_| self.failover.monitor_changed(verdict.state, &verdict.reason));
+        if before.is_some() {
+            self.serve();
+        }
+        self.show_monitor();
+        match before {
+            Some(before) => self.announce("Monitor", before.word(), verdict.state.word(), &verdict.reason),
+            None => self.log(Level::Debug, &format!("probe: {}", verdict.reason)),
+        }
+        if let Some(change) = change {
+            self.announce_service(&change);
+        }
+        let back = before.is_some() && verdict.state == MonitorState::Stable;
+        if back && self.snapshot.sync.state == SyncState::Unsynced {
+            // No need to wait for the next turn.
+            self.order(Order::Due);
+        }
+    }
+
+    pub(super) fn show_monitor(&mut self) {
+        let shown = &mut self.snapshot.monitor;
+        shown.state = self.monitor.verdict().state;
+        shown.reason.clone_from(&self.monitor.verdict().reason);
+        [shown.ami, shown.sip] = Kind::ALL.map(|kind| self.monitor.standing(kind));
+    }
+}
+
+/// One that knows nothing yet.
+pub(super) fn monitor(settings: &Settings) -> Monitor {
+    Monitor::new(settings.probe, settings.main.sip.given, Instant::now())
+}
+
+/// With everything due at once.
+pub(super) fn pace(settings: &Settings) -> Pace {
+    Pace::new(&settings.probe, settings.main.sip.transport, Instant::now())
+}

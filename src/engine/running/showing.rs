@@ -1,0 +1,93 @@
+//! What everybody else sees of the engine: the snapshot, and the dialplan that is made of it.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{Running, asking::monitor};
+use crate::{
+    dialplan::{self, Context},
+    failover::Failover,
+    probe::Kind,
+    settings::Settings,
+    state::{Mode, Target},
+    status::{DnsStatus, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
+};
+
+impl Running {
+    /// What the users, the settings and the system that serves make of the dialplan.
+    pub(super) fn contexts(&self) -> Vec<Context> {
+        let Some(dialplan) = &self.settings.dialplan else { return Vec::new() };
+        let sync = &self.snapshot.sync;
+        let mut contexts = dialplan::build(&dialplan::Site {
+            settings: dialplan,
+            technology: self.snapshot.technology(),
+            users: &sync.users,
+            target: self.target(),
+        });
+        contexts.extend(sync.contexts.iter().cloned());
+        contexts
+    }
+
+    /// Lets everybody else see.
+    pub(in crate::engine) fn publish(&mut self) {
+        self.snapshot.settings = Arc::clone(&self.settings);
+        let waits = self.failover.waits_for(&self.circumstances());
+        let waits_for = waits.map(|wait| wait.to_string()).unwrap_or_default();
+        self.snapshot.service = ServiceStatus { waits_for, ..service_status(&self.failover, &self.settings) };
+        self.snapshot.history = self.history.entries();
+        let before = self.start.published.read();
+        let same = before.service.target == self.snapshot.service.target
+            && Arc::ptr_eq(&before.sync, &self.snapshot.sync)
+            && Arc::ptr_eq(&before.settings, &self.snapshot.settings);
+        let contexts = if same { None } else { Some(self.contexts()) };
+        self.snapshot.dialplan_waits |=
+            contexts.as_ref().is_some_and(|contexts| !self.workers.dials(contexts));
+        self.start.published.publish(self.snapshot.clone());
+        // Behind the snapshot, in which the functions of the dialplan look.
+        if let Some(contexts) = contexts {
+            self.workers.dial(contexts);
+        }
+    }
+}
+
+/// What can be shown before anything has happened.
+pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
+    let monitor = monitor(settings);
+    let failover = Failover::new(settings.failover.clone(), Mode::Auto, Instant::now());
+    Snapshot {
+        handled: 0,
+        settings: Arc::clone(settings),
+        monitor: MonitorStatus {
+            state: monitor.verdict().state,
+            reason: monitor.verdict().reason.clone(),
+            last_probe: String::new(),
+            last_answer_ms: None,
+            ami: monitor.standing(Kind::Ami),
+            sip: monitor.standing(Kind::Sip),
+        },
+        sync: Arc::new(SyncStatus::before_the_first(settings.sync.is_some())),
+        service: service_status(&failover, settings),
+        dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
+        watch: "not connected yet".to_owned(),
+        dialplan: "not made yet".to_owned(),
+        dialplan_waits: false,
+        drill: None,
+        phones: Arc::default(),
+        history: Arc::new([]),
+        restarts: 0,
+    }
+}
+
+/// The system that the phones are sent to.
+pub(super) fn target(failover: &Failover, settings: &Settings) -> Target {
+    failover.target(settings.dns.as_ref().map_or(Target::Branch, |dns| dns.default_target))
+}
+
+fn service_status(failover: &Failover, settings: &Settings) -> ServiceStatus {
+    ServiceStatus {
+        state: failover.service(),
+        reason: failover.reason().to_owned(),
+        mode: failover.mode(),
+        target: target(failover, settings),
+        waits_for: String::new(),
+    }
+}
