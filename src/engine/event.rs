@@ -102,11 +102,6 @@ impl Teller {
         Self { from, events }
     }
 
-    /// The worker's number.
-    pub(super) fn id(&self) -> u64 {
-        self.from
-    }
-
     /// Tells it. An engine that has ended hears nothing any more.
     pub(super) fn tell(&self, event: Event) {
         let _ = self.events.send((self.from, event));

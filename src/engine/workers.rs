@@ -1,10 +1,13 @@
 //! The workers that the settings ask for: started, replaced and ended without the engine ever waiting for one.
 
+mod slots;
+
 use std::{io, sync::Arc, time::Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use tokio::sync::mpsc;
 
+use self::slots::{Place, Slots};
 use super::{
     Start,
     contacts::{self, Asking},
@@ -18,7 +21,7 @@ use super::{
     serving::Serving,
     syncing::{Order, Syncing},
     watching::Watching,
-    worker::{Role, Worker},
+    worker::Role,
 };
 use crate::{
     control::Reply,
@@ -36,45 +39,9 @@ const ASKED_WAITING: usize = 4096;
 /// Probes that may wait for the SIP worker, which begins each at once.
 const PROBES_WAITING: usize = 8;
 
-/// Workers there can be, one of a kind.
-const WORKERS: usize = 10;
-
-/// The place of one worker.
-#[derive(Default)]
-struct Slot {
-    now: Option<Worker>,
-    /// Told to end, and not waited for yet: its successor does that.
-    before: Option<Worker>,
-}
-
-impl Slot {
-    fn end(&mut self) {
-        if let Some(mut worker) = self.now.take() {
-            worker.end();
-            self.before = Some(worker);
-        }
-        if self.before.as_ref().is_some_and(Worker::has_ended) {
-            self.before = None;
-        }
-    }
-
-    fn holds(&self, id: u64) -> bool {
-        self.now.as_ref().is_some_and(|worker| worker.id() == id)
-    }
-}
-
 /// All workers.
 pub(super) struct Workers {
-    ami_probing: Slot,
-    sip_probing: Slot,
-    syncing: Slot,
-    serving: Slot,
-    dialling: Slot,
-    watching: Slot,
-    contacts: Slot,
-    presence: Slot,
-    examining: Slot,
-    drilling: Slot,
+    slots: Slots,
     dns: Option<Serving>,
     dialplan: Option<Dialling>,
     lookup: Option<Lookup>,
@@ -92,16 +59,7 @@ impl Workers {
     /// None of them yet.
     pub(super) fn new() -> Self {
         Self {
-            ami_probing: Slot::default(),
-            sip_probing: Slot::default(),
-            syncing: Slot::default(),
-            serving: Slot::default(),
-            dialling: Slot::default(),
-            watching: Slot::default(),
-            contacts: Slot::default(),
-            presence: Slot::default(),
-            examining: Slot::default(),
-            drilling: Slot::default(),
+            slots: Slots::new(),
             dns: None,
             dialplan: None,
             lookup: None,
@@ -121,52 +79,7 @@ impl Workers {
 
     /// Whether these are words of a worker of now.
     pub(super) fn hold(&self, id: u64) -> bool {
-        self.slots().into_iter().any(|slot| slot.holds(id))
-    }
-
-    fn slots(&self) -> [&Slot; WORKERS] {
-        let Self { ami_probing, sip_probing, watching, syncing, serving, .. } = self;
-        let Self { dialling, contacts, presence, examining, drilling, .. } = self;
-        [
-            ami_probing,
-            sip_probing,
-            watching,
-            syncing,
-            serving,
-            dialling,
-            contacts,
-            presence,
-            examining,
-            drilling,
-        ]
-    }
-
-    fn slots_mut(&mut self) -> [&mut Slot; WORKERS] {
-        let Self {
-            ami_probing,
-            sip_probing,
-            watching,
-            syncing,
-            serving,
-            dialling,
-            contacts,
-            presence,
-            examining,
-            drilling,
-            ..
-        } = self;
-        [
-            ami_probing,
-            sip_probing,
-            watching,
-            syncing,
-            serving,
-            dialling,
-            contacts,
-            presence,
-            examining,
-            drilling,
-        ]
+        self.slots.hold(id)
     }
 
     /// Starts what isn't running and should be. DNS first: phones that ask meanwhile shall have an answer.
@@ -179,48 +92,42 @@ impl Workers {
         settings: &Arc<Settings>,
         situation: Situation,
     ) -> io::Result<()> {
-        if let (None, Some(dns)) = (&self.serving.now, &settings.dns) {
-            let teller = self.teller();
-            let role = Role { name: "dns", id: teller.id(), after: self.serving.before.take() };
+        if let (false, Some(dns)) = (self.slots.works(Place::Dns), &settings.dns) {
+            let (teller, role) = self.role(Place::Dns);
             let (serving, worker) = Serving::start(dns, situation, teller, role)?;
             self.dns = Some(serving);
-            self.serving.now = Some(worker);
+            self.slots.put(Place::Dns, worker);
         }
-        if self.dialling.now.is_none() {
-            let teller = self.teller();
-            let role = Role { name: "dialplan", id: teller.id(), after: self.dialling.before.take() };
+        if !self.slots.works(Place::Dialplan) {
+            let (teller, role) = self.role(Place::Dialplan);
             let (dialplan, worker) = Dialling::start(start.clone(), teller, role)?;
             self.dialplan = Some(dialplan);
-            self.dialling.now = Some(worker);
+            self.slots.put(Place::Dialplan, worker);
         }
         if self.lookup.is_none() {
             self.lookup = Some(Lookup::start(&settings.main)?);
         }
         let Some(address) = self.lookup.as_ref().map(Lookup::address) else { return Ok(()) };
-        if self.ami_probing.now.is_none() && settings.probe.ami {
-            let teller = self.teller();
-            let role = Role { name: "probe", id: teller.id(), after: self.ami_probing.before.take() };
+        if !self.slots.works(Place::Ami) && settings.probe.ami {
+            let (teller, role) = self.role(Place::Ami);
             let (to_worker, orders) = bounded(1);
             let probing = AmiProbing::new(settings, address.clone(), teller, orders);
-            self.ami_probing.now = Some(probing.start(role)?);
+            self.slots.put(Place::Ami, probing.start(role)?);
             self.ami_orders = Some(to_worker);
         }
-        if self.sip_probing.now.is_none() && settings.probe.sip {
-            let teller = self.teller();
-            let role = Role { name: "sip", id: teller.id(), after: self.sip_probing.before.take() };
+        if !self.slots.works(Place::Sip) && settings.probe.sip {
+            let (teller, role) = self.role(Place::Sip);
             let (to_worker, orders) = mpsc::channel(PROBES_WAITING);
             let probing = SipProbing::new(settings, address.for_another(), teller, orders);
-            self.sip_probing.now = Some(probing.start(role)?);
+            self.slots.put(Place::Sip, probing.start(role)?);
             self.sip_orders = Some(to_worker);
         }
-        if self.watching.now.is_none() && is_watched(settings) {
-            let teller = self.teller();
-            let role = Role { name: "watch", id: teller.id(), after: self.watching.before.take() };
-            self.watching.now = Some(Watching::new(settings, address.for_another(), teller).start(role)?);
+        if !self.slots.works(Place::Watch) && is_watched(settings) {
+            let (teller, role) = self.role(Place::Watch);
+            self.slots.put(Place::Watch, Watching::new(settings, address.for_another(), teller).start(role)?);
         }
-        if let (None, Some(sync)) = (&self.syncing.now, &settings.sync) {
-            let teller = self.teller();
-            let role = Role { name: "sync", id: teller.id(), after: self.syncing.before.take() };
+        if let (false, Some(sync)) = (self.slots.works(Place::Sync), &settings.sync) {
+            let (teller, role) = self.role(Place::Sync);
             let (to_worker, orders) = bounded(ORDERS_WAITING);
             let syncing = Syncing {
                 start: start.clone(),
@@ -231,7 +138,7 @@ impl Workers {
                 orders,
                 teller,
             };
-            self.syncing.now = Some(syncing.start(role)?);
+            self.slots.put(Place::Sync, syncing.start(role)?);
             self.orders = Some(to_worker);
         }
         if let Some(technology) = settings.sync.as_ref().map(|sync| sync.technology) {
@@ -247,19 +154,17 @@ impl Workers {
         technology: Technology,
         address: &Address,
     ) -> io::Result<()> {
-        if self.presence.now.is_none() {
-            let teller = self.teller();
-            let role = Role { name: "presence", id: teller.id(), after: self.presence.before.take() };
+        if !self.slots.works(Place::Presence) {
+            let (teller, role) = self.role(Place::Presence);
             let presence = Presence { start: start.clone(), technology, teller };
-            self.presence.now = Some(presence.start(role)?);
+            self.slots.put(Place::Presence, presence.start(role)?);
         }
-        if self.contacts.now.is_none() {
-            let teller = self.teller();
-            let role = Role { name: "contacts", id: teller.id(), after: self.contacts.before.take() };
+        if !self.slots.works(Place::Contacts) {
+            let (teller, role) = self.role(Place::Contacts);
             let (to_worker, asked) = bounded(ASKED_WAITING);
             let (start, address) = (start.clone(), address.for_another());
             let asking = Asking { start, main: settings.main.clone(), technology, address, asked, teller };
-            self.contacts.now = Some(asking.start(role)?);
+            self.slots.put(Place::Contacts, asking.start(role)?);
             self.asked = Some(to_worker);
         }
         Ok(())
@@ -267,34 +172,34 @@ impl Workers {
 
     /// Whether everything runs that should.
     pub(super) fn complete(&self, settings: &Settings) -> bool {
-        self.ami_probing.now.is_some() == settings.probe.ami
-            && self.sip_probing.now.is_some() == settings.probe.sip
-            && self.dialling.now.is_some()
-            && self.syncing.now.is_some() == settings.sync.is_some()
-            && self.watching.now.is_some() == is_watched(settings)
-            && self.contacts.now.is_some() == settings.sync.is_some()
-            && self.presence.now.is_some() == settings.sync.is_some()
-            && self.serving.now.is_some() == settings.dns.is_some()
+        self.slots.works(Place::Ami) == settings.probe.ami
+            && self.slots.works(Place::Sip) == settings.probe.sip
+            && self.slots.works(Place::Dialplan)
+            && self.slots.works(Place::Sync) == settings.sync.is_some()
+            && self.slots.works(Place::Watch) == is_watched(settings)
+            && self.slots.works(Place::Contacts) == settings.sync.is_some()
+            && self.slots.works(Place::Presence) == settings.sync.is_some()
+            && self.slots.works(Place::Dns) == settings.dns.is_some()
     }
 
     /// Ends what can't go on under other settings. The rest goes on undisturbed.
     pub(super) fn end_for(&mut self, old: &Settings, new: &Settings) {
         let main = old.main != new.main;
         if main || old.probe != new.probe {
-            self.ami_probing.end();
-            self.sip_probing.end();
+            self.slots.end(Place::Ami);
+            self.slots.end(Place::Sip);
         }
         if main || what_is_synced(old) != what_is_synced(new) {
-            self.syncing.end();
+            self.slots.end(Place::Sync);
             self.orders = None;
         }
         if main || is_watched(old) != is_watched(new) {
-            self.watching.end();
+            self.slots.end(Place::Watch);
         }
         let technology = |settings: &Settings| settings.sync.as_ref().map(|sync| sync.technology);
         if main || technology(old) != technology(new) {
-            self.contacts.end();
-            self.presence.end();
+            self.slots.end(Place::Contacts);
+            self.slots.end(Place::Presence);
             self.asked = None;
         }
         if main {
@@ -303,7 +208,7 @@ impl Workers {
         match (&new.dns, &mut self.dns) {
             (Some(dns), Some(serving)) if !serving.needs_restart(dns) => serving.configure(dns),
             _ => {
-                self.serving.end();
+                self.slots.end(Place::Dns);
                 self.dns = None;
             }
         }
@@ -340,12 +245,11 @@ impl Workers {
     ) -> io::Result<()> {
         let Some(address) = self.lookup.as_ref().map(Lookup::address) else { return Ok(()) };
         let address = address.for_another();
-        self.examining.end();
-        let teller = self.teller();
-        let role = Role { name: "doctor", id: teller.id(), after: self.examining.before.take() };
+        self.slots.end(Place::Doctor);
+        let (teller, role) = self.role(Place::Doctor);
         let examining =
             Examining { start: start.clone(), settings: Arc::clone(settings), address, reply, teller };
-        self.examining.now = Some(examining.start(role)?);
+        self.slots.put(Place::Doctor, examining.start(role)?);
         Ok(())
     }
 
@@ -359,11 +263,10 @@ impl Workers {
         settings: &Arc<Settings>,
         reply: Reply<Report>,
     ) -> io::Result<()> {
-        self.drilling.end();
-        let teller = self.teller();
-        let role = Role { name: "drill", id: teller.id(), after: self.drilling.before.take() };
+        self.slots.end(Place::Drill);
+        let (teller, role) = self.role(Place::Drill);
         let drilling = Drilling { start: start.clone(), settings: Arc::clone(settings), reply, teller };
-        self.drilling.now = Some(drilling.start(role)?);
+        self.slots.put(Place::Drill, drilling.start(role)?);
         Ok(())
     }
 
@@ -399,9 +302,12 @@ impl Workers {
         }
     }
 
-    fn teller(&mut self) -> Teller {
+    /// What a worker begins with.
+    fn role(&mut self, place: Place) -> (Teller, Role<'static>) {
         self.last_id += 1;
-        Teller::new(self.last_id, self.events.0.clone())
+        let teller = Teller::new(self.last_id, self.events.0.clone());
+        let role = Role { name: place.name(), id: self.last_id, after: self.slots.predecessor(place) };
+        (teller, role)
     }
 }
 
@@ -416,13 +322,4 @@ fn what_is_synced(settings: &Settings) -> impl PartialEq {
     let dialled = dialplan
         .map(|dialplan| (dialplan.context.clone(), dialplan.public_key.clone(), dialplan.contexts.clone()));
     (settings.sync.clone(), settings.policy.clone(), settings.voicemail.clone(), dialled)
-}
-
-impl Drop for Workers {
-    /// All are told before the first is waited for.
-    fn drop(&mut self) {
-        for slot in self.slots_mut() {
-            slot.end();
-        }
-    }
 }

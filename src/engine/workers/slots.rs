@@ -1,0 +1,120 @@
+//! The places of the workers, one of a kind: who works there now, and who was told to end.
+
+use crate::engine::worker::Worker;
+
+/// A kind of worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Ami,
+    Sip,
+    Watch,
+    Sync,
+    Dns,
+    Dialplan,
+    Contacts,
+    Presence,
+    Doctor,
+    Drill,
+}
+
+impl Place {
+    const ALL: [Self; 10] = [
+        Self::Ami,
+        Self::Sip,
+        Self::Watch,
+        Self::Sync,
+        Self::Dns,
+        Self::Dialplan,
+        Self::Contacts,
+        Self::Presence,
+        Self::Doctor,
+        Self::Drill,
+    ];
+
+    /// Name of its thread, behind `synch/`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ami => "probe",
+            Self::Sip => "sip",
+            Self::Watch => "watch",
+            Self::Sync => "sync",
+            Self::Dns => "dns",
+            Self::Dialplan => "dialplan",
+            Self::Contacts => "contacts",
+            Self::Presence => "presence",
+            Self::Doctor => "doctor",
+            Self::Drill => "drill",
+        }
+    }
+}
+
+#[derive(Default)]
+struct Slot {
+    now: Option<Worker>,
+    /// Told to end, and not waited for yet: its successor does that.
+    before: Option<Worker>,
+}
+
+/// All places.
+pub(super) struct Slots([(Place, Slot); Place::ALL.len()]);
+
+impl Slots {
+    /// Nobody works.
+    pub(super) fn new() -> Self {
+        Self(Place::ALL.map(|place| (place, Slot::default())))
+    }
+
+    /// Whether somebody works there.
+    pub(super) fn works(&self, place: Place) -> bool {
+        self.0.iter().any(|(of, slot)| *of == place && slot.now.is_some())
+    }
+
+    /// Whether one of those who work now has this number.
+    pub(super) fn hold(&self, id: u64) -> bool {
+        self.0.iter().filter_map(|(_, slot)| slot.now.as_ref()).any(|worker| worker.id() == id)
+    }
+
+    /// Somebody begins there.
+    pub(super) fn put(&mut self, place: Place, worker: Worker) {
+        if let Some(slot) = self.slot(place) {
+            slot.now = Some(worker);
+        }
+    }
+
+    /// Tells who works there to end, and does not wait.
+    pub(super) fn end(&mut self, place: Place) {
+        if let Some(slot) = self.slot(place) {
+            slot.end();
+        }
+    }
+
+    /// Who was told to end there, for the successor to wait for.
+    pub(super) fn predecessor(&mut self, place: Place) -> Option<Worker> {
+        self.slot(place)?.before.take()
+    }
+
+    fn slot(&mut self, place: Place) -> Option<&mut Slot> {
+        self.0.iter_mut().find(|(of, _)| *of == place).map(|(_, slot)| slot)
+    }
+}
+
+impl Slot {
+    fn end(&mut self) {
+        if let Some(mut worker) = self.now.take() {
+            worker.end();
+            self.before = Some(worker);
+        }
+        if self.before.as_ref().is_some_and(Worker::has_ended) {
+            self.before = None;
+        }
+    }
+}
+
+impl Drop for Slots {
+    /// All are told before the first is waited for.
+    fn drop(&mut self) {
+        for (_, slot) in &mut self.0 {
+            slot.end();
+        }
+    }
+}
