@@ -37,6 +37,7 @@ impl Site {
     pub fn dialling(version: Version) -> Result<Self> {
         let mut site = Self::with_dialplan(version)?;
         site.serve()?;
+        site.wait_status("Dialplan", "in force")?;
         Ok(site)
     }
 
@@ -50,7 +51,8 @@ impl Site {
     /// Kills the main, and waits until the branch serves.
     pub fn begin_outage(&mut self) -> Result {
         self.kill_main()?;
-        self.wait_status("Service", "Failover")
+        self.wait_status("Service", "Failover")?;
+        self.wait_status("Dialplan", "in force")
     }
 
     /// Starts the public network.
