@@ -74,8 +74,12 @@ fn main_section(text: &mut String, main: &Main) {
     );
 }
 
+/// Empty where it is a guess, which counts for less than what is given.
 fn sip_text(sip: Sip, host: &str) -> String {
-    let Sip { transport, address, port, given: _ } = sip;
+    let Sip { transport, address, port, given } = sip;
+    if !given {
+        return String::new();
+    }
     let host = address.map_or_else(|| host.to_owned(), |address| address.to_string());
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     format!("{transport}:{host}:{port}")

@@ -64,6 +64,10 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("DnsRelayed", Value::Number(counters.relayed)),
         ("DnsRelayFailed", Value::Number(counters.relay_failures)),
         ("DnsRefused", Value::Number(counters.refused)),
+        ("DnsLimited", Value::Number(counters.limited)),
+        ("DnsCache", Value::Number(counters.entries)),
+        ("DnsCacheHits", Value::Number(counters.cached)),
+        ("DnsStale", Value::Number(counters.stale)),
         ("LastDrill", text(drill.map_or("", |drill| &drill.time))),
         (
             "DrillResult",
@@ -71,10 +75,6 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
                 drill.map_or_else(String::new, |drill| format!("{}: {}", drill.result, drill.reason)),
             ),
         ),
-        ("DnsLimited", Value::Number(counters.limited)),
-        ("DnsCache", Value::Number(counters.entries)),
-        ("DnsCacheHits", Value::Number(counters.cached)),
-        ("DnsStale", Value::Number(counters.stale)),
         ("Restarts", Value::Number(u64::from(snapshot.restarts))),
         ("Version", text(env!("CARGO_PKG_VERSION"))),
     ]

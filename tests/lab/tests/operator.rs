@@ -17,12 +17,13 @@ lab::on_22_and_16!(
     commands_for_a_sync_that_is_off_say_so,
 );
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "synch show status",
     "synch show config",
     "synch show users",
     "synch show user",
     "synch show directory",
+    "synch show phones",
     "synch show contexts",
     "synch show versions",
     "synch show diff",
@@ -36,8 +37,8 @@ const COMMANDS: [&str; 15] = [
 ];
 
 /// What `synch show` shows.
-const SHOWN: [&str; 9] =
-    ["config", "contexts", "diff", "directory", "history", "status", "user", "users", "versions"];
+const SHOWN: [&str; 10] =
+    ["config", "contexts", "diff", "directory", "history", "phones", "status", "user", "users", "versions"];
 
 fn synced(version: Version) -> Result<Site> {
     let mut site = Site::with_module(version)?;
