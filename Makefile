@@ -84,7 +84,7 @@ test-pure: tools
 	cargo test --locked $(PURE)
 
 test-lab: lab
-	cargo test --locked --no-fail-fast --package lab -- --test-threads=2
+	cargo test --locked --no-fail-fast --package lab -- --test-threads=3
 
 check: tools ## what needs neither root nor Asterisk: format, lints, pure tests, licences
 	cargo fmt --check --all
