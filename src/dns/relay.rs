@@ -9,7 +9,10 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -73,6 +76,8 @@ pub struct Relay {
     /// Whether no forwarder is to be heard of.
     silent: watch::Sender<bool>,
     suspicion: Notify,
+    /// How often a forwarder was heard of.
+    heard: AtomicU64,
     counters: Arc<Counters>,
 }
 
@@ -87,6 +92,7 @@ impl Relay {
             free: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             silent: watch::Sender::new(false),
             suspicion: Notify::new(),
+            heard: AtomicU64::new(0),
             counters,
         }
     }
@@ -185,7 +191,10 @@ impl Relay {
         };
         match &outcome {
             Outcome::Silence => self.suspicion.notify_one(),
-            Outcome::Answer(_) | Outcome::NoHelp => self.set_silent(false),
+            Outcome::Answer(_) | Outcome::NoHelp => {
+                self.heard.fetch_add(1, Ordering::Relaxed);
+                self.set_silent(false);
+            }
         }
         let ready = match outcome {
             Outcome::Answer(message) => {
@@ -208,7 +217,10 @@ impl Relay {
     pub async fn watch(&self) {
         loop {
             self.suspicion.notified().await;
-            self.set_silent(!self.forwarders.any_alive().await);
+            let heard = self.heard.load(Ordering::Relaxed);
+            let alive = self.forwarders.any_alive().await;
+            // What was answered meanwhile says more than a question of ours that was lost.
+            self.set_silent(!alive && self.heard.load(Ordering::Relaxed) == heard);
             while *self.silent.borrow() {
                 sleep(RECHECK).await;
                 if self.forwarders.any_alive().await {

@@ -241,7 +241,11 @@ impl Running {
         self.failover.configure(&new.failover);
         if old.main != new.main || old.probe != new.probe {
             let before = self.monitor.verdict().state;
+            let starting = old.main == new.main && self.monitor.is_starting();
             self.monitor = monitor(&new);
+            self.monitor.set_starting(starting);
+            // The health of another main, or by other rules, is none.
+            self.failover.probe_failed(Instant::now());
             self.pace = pace(&new);
             let after = self.monitor.verdict().state;
             self.failover.monitor_changed(after, "");

@@ -124,6 +124,8 @@ impl Watching {
             self.tell("not readable: 'read = system' of the account on the main is missing".to_owned());
             // Or the main is still starting, and tells when it is done.
             let Some(frame) = link.next_event(Instant::now() + RIGHTS_AGAIN)? else {
+                // It has had the time to start: then it is the right to read that is gone.
+                memory.may_read = false;
                 self.news(News::Started);
                 link.close();
                 return Ok(());

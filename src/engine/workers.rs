@@ -193,11 +193,12 @@ impl Workers {
             self.slots.end(Place::Sync);
             self.orders = None;
         }
-        if main || is_watched(old) != is_watched(new) {
+        let technology = |settings: &Settings| settings.sync.as_ref().map(|sync| sync.technology);
+        let technology = technology(old) != technology(new);
+        if main || technology || is_watched(old) != is_watched(new) {
             self.slots.end(Place::Watch);
         }
-        let technology = |settings: &Settings| settings.sync.as_ref().map(|sync| sync.technology);
-        if main || technology(old) != technology(new) {
+        if main || technology {
             self.slots.end(Place::Contacts);
             self.slots.end(Place::Presence);
             self.asked = None;

@@ -81,7 +81,8 @@ impl Monitor {
             _ => {}
         }
         match (kind, outcome) {
-            (Kind::Ami, Outcome::Alive(_)) if self.starting => {
+            // Where SIP answers, the main serves phones, whatever it still has to load.
+            (Kind::Ami, Outcome::Alive(_)) if self.starting && !self.answers(Kind::Sip) => {
                 self.ami.take(&Outcome::Wrong("the main is still starting".to_owned()), asked, 1);
             }
             (Kind::Ami, _) => self.ami.take(outcome, asked, self.ami_points(outcome)),
@@ -96,12 +97,32 @@ impl Monitor {
     /// The main says itself that it shuts down. Returns the state before where it changed.
     pub fn shut_down(&mut self, now: Instant) -> Option<MonitorState> {
         self.shut_down = Some(now);
+        // It may answer for a moment yet: what it answered before is no reason to trust it again.
+        self.ami.doubt();
+        self.sip.doubt();
         self.decide(now)
     }
 
     /// Whether the main says that it is still starting: what its AMI answers meanwhile is no sign of service.
     pub fn set_starting(&mut self, starting: bool) {
         self.starting = starting;
+    }
+
+    /// Whether it says so.
+    #[must_use]
+    pub fn is_starting(&self) -> bool {
+        self.starting
+    }
+
+    /// Whether nothing that counts speaks against the main just now.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        let mut counted = self.counted().map(|(_, tally)| tally.answers());
+        self.shut_down.is_none()
+            && match self.settings.require {
+                Require::All => counted.all(|answers| answers),
+                Require::Any => counted.any(|answers| answers),
+            }
     }
 
     /// Whether this kind of evidence counts.
@@ -195,7 +216,11 @@ impl Monitor {
                 && self.counted().fold(0, |sum: u32, (_, tally)| sum.saturating_add(tally.points()))
                     >= tolerance
         };
-        let failed = self.settings.require == Require::All && one_alone() || together();
+        let failed = match self.settings.require {
+            Require::All => one_alone() || together(),
+            // One that has been dead for long must not bring the points for both.
+            Require::Any => self.counted().all(|(_, tally)| tally.points() >= tolerance),
+        };
         failed.then_some(Cause::Points)
     }
 

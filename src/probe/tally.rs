@@ -37,6 +37,11 @@ impl Tally {
         self.newest = Some(outcome.clone());
     }
 
+    /// What was answered so far is worth nothing any more.
+    pub(super) const fn doubt(&mut self) {
+        self.successes = 0;
+    }
+
     /// Failure points in a row.
     pub(super) const fn points(&self) -> u32 {
         self.points

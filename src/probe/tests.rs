@@ -244,11 +244,58 @@ mod what_the_main_says_itself {
     }
 
     #[test]
+    fn what_a_main_answered_before_its_end_does_not_make_it_stable_again() {
+        let mut run = Run::stable(settings(5, 2, 1));
+        run.monitor.shut_down(run.now);
+        assert!(!run.monitor.is_healthy());
+        // It answers for a moment yet.
+        assert_eq!(run.take(Kind::Ami, &alive()), Unstable);
+    }
+
+    #[test]
+    fn a_main_whose_sip_answers_serves_phones_whatever_it_says_of_its_start() {
+        let mut run = Run::stable(settings(2, 1, 1));
+        run.monitor.set_starting(true);
+        assert_eq!(run.all(Kind::Ami, &vec![alive(); 10]), [Stable; 10]);
+    }
+
+    #[test]
     fn an_older_question_that_nobody_answered_is_no_news() {
         let mut run = Run::stable(settings(2, 1, 1));
         let older = run.now - SECOND;
         run.monitor.observe(Kind::Sip, &silent(), older, run.now);
         assert_eq!(run.monitor.verdict().state, Stable);
+    }
+}
+
+mod health {
+    use super::*;
+
+    #[test]
+    fn evidence_that_does_not_count_takes_none_away() {
+        let mut run = Run::new(settings(5, 1, 1), false);
+        run.take(Kind::Ami, &alive());
+        run.take(Kind::Sip, &silent());
+        assert!(run.monitor.is_healthy());
+        run.take(Kind::Ami, &wrong());
+        assert!(!run.monitor.is_healthy());
+    }
+
+    #[test]
+    fn one_answer_is_enough_where_any_is_required() {
+        let mut run = Run::stable(settings::Probe { require: Require::Any, ..settings(5, 1, 1) });
+        run.take(Kind::Ami, &silent());
+        assert!(run.monitor.is_healthy());
+        run.take(Kind::Sip, &silent());
+        assert!(!run.monitor.is_healthy());
+    }
+
+    #[test]
+    fn a_kind_that_is_dead_for_long_does_not_bring_the_points_for_both() {
+        let mut run = Run::stable(settings::Probe { require: Require::Any, ..settings(5, 1, 1) });
+        run.all(Kind::Ami, &vec![silent(); 100]);
+        assert_eq!(run.all(Kind::Sip, &[silent(), silent()]), [Unstable; 2]);
+        assert_eq!(run.take(Kind::Sip, &silent()), Failed);
     }
 }
 

@@ -31,6 +31,11 @@ impl Challenge {
     pub fn read(value: &str) -> Option<Self> {
         let (scheme, rest) = value.trim().split_once(' ')?;
         let parameters = parameters(rest);
+        // They go into a header of ours.
+        let plain = |text: &String| !text.contains(|letter: char| letter == '"' || letter.is_control());
+        if !parameters.iter().all(|(_, value)| plain(value)) {
+            return None;
+        }
         let get = |name: &str| {
             let found = parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
             found.map(|(_, value)| value.clone())
@@ -117,6 +122,13 @@ mod tests {
         let answer = Challenge::read(text).unwrap().answer(&ASKED, shown);
         let response = "response=\"<<drill:asterisk:s3>:78:<REGISTER:sip:10.0.0.1>>\", algorithm=MD5";
         assert!(answer.ends_with(response), "{answer}");
+    }
+
+    #[test]
+    fn a_challenge_cannot_add_a_header() {
+        for value in ["Digest realm=\"a\nX: y\", nonce=\"n\"", "Digest realm=a\"b, nonce=n"] {
+            assert!(Challenge::read(value).is_none(), "{value:?}");
+        }
     }
 
     #[test]

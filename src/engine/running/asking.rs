@@ -35,9 +35,6 @@ impl Running {
     pub(super) fn probed(&mut self, kind: Kind, asked: Instant, outcome: &Outcome) {
         let now = Instant::now();
         let before = self.monitor.observe(kind, outcome, asked, now);
-        if !matches!(outcome, Outcome::Alive(_)) {
-            self.failover.probe_failed(now);
-        }
         self.pace.ended(kind, outcome, &self.monitor, now);
         self.snapshot.monitor.last_probe = self.now();
         self.snapshot.monitor.last_answer_ms = match outcome {
@@ -66,6 +63,9 @@ impl Running {
 
     /// The monitor has taken something in; `before` is its state before where that changed.
     fn judged(&mut self, before: Option<MonitorState>) {
+        if !self.monitor.is_healthy() {
+            self.failover.probe_failed(Instant::now());
+        }
         let verdict = self.monitor.verdict().clone();
         // The phones first, the telling afterwards.
         let change = before.and_then(|_| self.failover.monitor_changed(verdict.state, &verdict.reason));
