@@ -156,11 +156,7 @@ impl Running {
                     self.snapshot.watch = state;
                 }
             }
-            Event::PhoneChanged(user) => {
-                if self.snapshot.sync.users.iter().any(|known| known.name == user) {
-                    self.workers.ask_contacts(contacts::Ask::User(user));
-                }
-            }
+            Event::PhoneChanged(user) => self.workers.ask_contacts(contacts::Ask::User(user)),
             Event::Contacts(contacts) => {
                 if let Some(warning) = self.phones.take_contacts(contacts) {
                     self.log(Level::Warning, &warning);

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    Start,
     debounce::Debounce,
     event::{Event, News, Teller},
     lookup::{Address, cut},
@@ -43,6 +44,7 @@ const MODULES: [&str; 8] = [
 
 /// What the worker needs.
 pub(super) struct Watching {
+    start: Start,
     main: Main,
     technology: Technology,
     address: Address,
@@ -60,9 +62,10 @@ struct Memory {
 
 impl Watching {
     /// For the main of these settings.
-    pub(super) fn new(settings: &Settings, address: Address, teller: Teller) -> Self {
+    pub(super) fn new(start: &Start, settings: &Settings, address: Address, teller: Teller) -> Self {
         let technology = settings.sync.as_ref().map_or(Technology::Pjsip, |sync| sync.technology);
-        Self { main: settings.main.clone(), technology, address, teller, hangup: Hangup::new() }
+        let (start, main) = (start.clone(), settings.main.clone());
+        Self { start, main, technology, address, teller, hangup: Hangup::new() }
     }
 
     /// Starts the worker.
@@ -148,7 +151,9 @@ impl Watching {
                 silent_until = Instant::now() + SILENCE;
                 if matters(&frame) {
                     debounce.note(Instant::now());
-                } else if let Some(user) = user_of_event(&frame, self.technology) {
+                } else if let Some(user) = user_of_event(&frame, self.technology)
+                    && self.is_ours(&user)
+                {
                     self.teller.tell(Event::PhoneChanged(user));
                 }
             }
@@ -160,6 +165,11 @@ impl Watching {
                 silent_until = Instant::now() + SILENCE;
             }
         }
+    }
+
+    /// The phones of a whole company are heard here: those of other sites are not the engine's business.
+    fn is_ours(&self, user: &str) -> bool {
+        self.start.published.read().sync.users.iter().any(|known| known.name == user)
     }
 
     /// Tells of an event that is about the main itself.

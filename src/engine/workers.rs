@@ -124,7 +124,8 @@ impl Workers {
         }
         if !self.slots.works(Place::Watch) && is_watched(settings) {
             let (teller, role) = self.role(Place::Watch);
-            self.slots.put(Place::Watch, Watching::new(settings, address.for_another(), teller).start(role)?);
+            let watching = Watching::new(start, settings, address.for_another(), teller);
+            self.slots.put(Place::Watch, watching.start(role)?);
         }
         if let (false, Some(sync)) = (self.slots.works(Place::Sync), &settings.sync) {
             let (teller, role) = self.role(Place::Sync);
