@@ -2,7 +2,7 @@
 //!
 //! The question to the main whether it lives; `engine::probing` has the sockets. Pure.
 //! - [`request`]: one request outside of any dialog, as text
-//! - [`answer`]: the answer to it, told from everything else that a socket may bring
+//! - [`mod@answer`]: the answer to it, told from everything else that a socket may bring
 //!
 //! The registration of a drill, over UDP.
 //! - [`response`]: what comes back, read. Pure.
