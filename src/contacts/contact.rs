@@ -8,32 +8,21 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use crate::settings::Technology;
+use crate::settings::{SipTransport, Technology};
 
 /// Bytes of a user part or of a parameter at most: phones use a few dozen.
 const LONGEST: usize = 64;
-/// The port of SIP, and of SIP over TLS (RFC 3261, 19.1.2).
-const PORT: u16 = 5060;
-const TLS_PORT: u16 = 5061;
 /// Parameters that some phones want to see again in the request: Snom, Counterpath, pjsua.
 const KEPT: [&str; 3] = ["line", "rinstance", "ob"];
 /// Where res_pjsip puts the host that the phone itself gave, before `rewrite_contact` (res_pjsip_nat.c).
 const ORIGINAL: &str = "x-ast-orig-host";
-
-/// How the phone is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transport {
-    Udp,
-    Tcp,
-    Tls,
-}
 
 /// A contact that can be dialled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
     user: String,
     address: SocketAddr,
-    transport: Transport,
+    transport: SipTransport,
     /// `;name=value` of those kept.
     parameters: String,
 }
@@ -68,12 +57,12 @@ impl Contact {
         if !is_word(user, "-_.+*") {
             return Err(Refusal::User);
         }
-        let (mut transport, mut original, mut parameters) = (Transport::Udp, None, String::new());
+        let (mut transport, mut original, mut parameters) = (SipTransport::Udp, None, String::new());
         for part in parts {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let is = |known: &str| name.eq_ignore_ascii_case(known);
             if is("transport") {
-                transport = Transport::from_word(value).ok_or(Refusal::Transport)?;
+                transport = SipTransport::from_word(value).ok_or(Refusal::Transport)?;
             } else if is(ORIGINAL) {
                 original = Some(value);
             } else if let Some(kept) = KEPT.into_iter().find(|known| is(known)) {
@@ -84,7 +73,7 @@ impl Contact {
                 }
             }
         }
-        let port = if transport == Transport::Tls { TLS_PORT } else { PORT };
+        let port = transport.usual_port();
         let address = address_in(host, port).ok_or(Refusal::Host)?;
         // Behind the same router, the phone's own address is the one that leads there.
         let address = original.and_then(|host| address_in(host, port)).unwrap_or(address);
@@ -114,8 +103,8 @@ impl Contact {
         match technology {
             Technology::Pjsip => is_word(account, "-_.+*").then(|| format!("PJSIP/{account}/{self}")),
             Technology::Sip => Some(match transport {
-                Transport::Udp => format!("SIP/{user}@{address}"),
-                other => format!("SIP/{user}::::{}@{address}", other.word()),
+                SipTransport::Udp => format!("SIP/{user}@{address}"),
+                other => format!("SIP/{user}::::{other}@{address}"),
             }),
         }
     }
@@ -125,24 +114,10 @@ impl fmt::Display for Contact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { user, address, transport, parameters } = self;
         write!(f, "sip:{user}@{address}")?;
-        if *transport != Transport::Udp {
-            write!(f, ";transport={}", transport.word())?;
+        if *transport != SipTransport::Udp {
+            write!(f, ";transport={transport}")?;
         }
         f.write_str(parameters)
-    }
-}
-
-impl Transport {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Udp => "udp",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-        }
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        [Self::Udp, Self::Tcp, Self::Tls].into_iter().find(|known| word.eq_ignore_ascii_case(known.word()))
     }
 }
 

@@ -44,6 +44,12 @@ impl ContextChoice {
         Ok(choice)
     }
 
+    /// The names, where nothing but names is wanted.
+    #[must_use]
+    pub fn only_names(&self) -> Option<&[String]> {
+        self.patterns.is_empty().then_some(self.names.as_slice())
+    }
+
     /// Whether a context of that name is wanted.
     #[must_use]
     pub fn chooses(&self, name: &str) -> bool {

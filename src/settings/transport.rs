@@ -16,6 +16,13 @@ pub enum SipTransport {
 }
 
 impl SipTransport {
+    /// The transport of that word, upper or lower case.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        let known = [SipTransport::Udp, SipTransport::Tcp, SipTransport::Tls];
+        known.into_iter().find(|transport| transport.to_string().eq_ignore_ascii_case(word))
+    }
+
     /// Where a system listens that was not told otherwise (RFC 3261 section 19.1.2).
     #[must_use]
     pub fn usual_port(self) -> u16 {
@@ -65,8 +72,6 @@ pub(super) fn sip_port(text: &str) -> Option<(SipTransport, u16)> {
         Some((word, port)) => (word, Some(port.parse().ok().filter(|port| *port != 0)?)),
         None => (text, None),
     };
-    let transport = [SipTransport::Udp, SipTransport::Tcp, SipTransport::Tls]
-        .into_iter()
-        .find(|transport| transport.to_string().eq_ignore_ascii_case(word.trim()))?;
+    let transport = SipTransport::from_word(word.trim())?;
     Some((transport, port.unwrap_or_else(|| transport.usual_port())))
 }

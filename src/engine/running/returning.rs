@@ -16,6 +16,10 @@ impl Running {
 
     /// Sends the phones back to the main, where nothing stands against it any more.
     pub(super) fn come_home(&mut self) {
+        // Asterisk is asked for its calls and the hour only where a return waits for them.
+        if !self.failover.wants_home() {
+            return;
+        }
         if let Some(change) = self.failover.come_home(&self.circumstances()) {
             self.serve();
             self.announce_service(&change);

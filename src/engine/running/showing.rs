@@ -8,7 +8,7 @@ use crate::{
     failover::Failover,
     probe::Kind,
     settings::Settings,
-    state::{Mode, Target},
+    state::{Mode, ServiceState, Target},
     status::{DnsStatus, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
 };
 
@@ -30,7 +30,10 @@ impl Running {
     /// Lets everybody else see.
     pub(in crate::engine) fn publish(&mut self) {
         self.snapshot.settings = Arc::clone(&self.settings);
-        let waits = self.failover.waits_for(&self.circumstances());
+        let waits = match self.failover.service() {
+            ServiceState::Failover => self.failover.waits_for(&self.circumstances()),
+            ServiceState::Init | ServiceState::Normal => None,
+        };
         let waits_for = waits.map(|wait| wait.to_string()).unwrap_or_default();
         self.snapshot.service = ServiceStatus { waits_for, ..service_status(&self.failover, &self.settings) };
         self.snapshot.history = self.history.entries();

@@ -111,7 +111,7 @@ impl Site<'_> {
         self.status.boxes = Arc::new(boxes_in(&read));
         self.reload_inside(MODULE)?;
         drop(inside);
-        let count = counted(found.boxes.len(), "mailbox").replace("mailboxs", "mailboxes");
+        let count = counted(found.boxes.len(), "mailbox");
         self.log(&format!("Synced {count} from {}", self.syncing.main.host));
         Ok(())
     }

@@ -53,11 +53,10 @@ impl Site<'_> {
 
     fn read_contexts(&self, reading: &mut Reading, dialplan: &Dialplan) -> Result<Vetted, Failure> {
         let file = &dialplan.contexts.file;
-        let is_name =
-            |name: &&String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-        let queries: Vec<Query> = match dialplan.contexts.chosen.iter().all(|name| is_name(&name)) {
-            true => dialplan.contexts.chosen.iter().map(|name| Query::named(file, name)).collect(),
-            false => vec![Query::whole(file)],
+        let choice = choice(dialplan);
+        let queries: Vec<Query> = match choice.as_ref().and_then(ContextChoice::only_names) {
+            Some(names) => names.iter().map(|name| Query::named(file, name)).collect(),
+            None => vec![Query::whole(file)],
         };
         let answers = queries.iter().map(|query| reading.ask(query)).collect::<Result<Vec<Answer>, _>>()?;
         let void = |error| SyncError::Document { file: file.clone(), error };
@@ -70,9 +69,7 @@ impl Site<'_> {
 
     fn vet(&self, documents: &[Document<'_>], dialplan: &Dialplan) -> Vetted {
         let contexts = &dialplan.contexts;
-        let chosen: Vec<&str> = contexts.chosen.iter().map(String::as_str).collect();
-        // It was checked when the settings were read.
-        let Ok(choice) = ContextChoice::new(&chosen) else { return Vetted::default() };
+        let Some(choice) = choice(dialplan) else { return Vetted::default() };
         let applications: Vec<&str> = contexts.applications.iter().map(String::as_str).collect();
         let functions: Vec<&str> = contexts.functions.iter().map(String::as_str).collect();
         let names = documents.iter().flat_map(|document| &document.sections).map(|section| section.name);
@@ -139,6 +136,12 @@ impl Site<'_> {
     fn kept_contexts(&self) -> PathBuf {
         self.versions_of(FILE)
     }
+}
+
+/// None for what is no choice, which the settings do not let through.
+fn choice(dialplan: &Dialplan) -> Option<ContextChoice> {
+    let chosen: Vec<&str> = dialplan.contexts.chosen.iter().map(String::as_str).collect();
+    ContextChoice::new(&chosen).ok()
 }
 
 fn document(sections: &[ConfSection]) -> Document<'_> {
