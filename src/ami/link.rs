@@ -148,15 +148,13 @@ impl Link {
         })
     }
 
-    /// Asks all that res_pjsip of the main has of an endpoint, its contacts among it; empty where it has none of that
+    /// Asks all that res_pjsip of the main has of an endpoint, its contacts among it; none where it has none of that
     /// name. Connects and logs in first where there is no connection. Needs class `system`.
     ///
     /// # Errors
     /// When the answer did not come whole before the deadline. The connection is closed then.
-    pub fn show_endpoint(&mut self, name: &str, deadline: Instant) -> Result<Vec<Frame>, LinkError> {
-        self.operate(deadline, |line, deadline| {
-            or_nobody(line.list(Action::ShowEndpoint(name), deadline)).map(Option::unwrap_or_default)
-        })
+    pub fn show_endpoint(&mut self, name: &str, deadline: Instant) -> Result<Option<Vec<Frame>>, LinkError> {
+        self.operate(deadline, |line, deadline| or_nobody(line.list(Action::ShowEndpoint(name), deadline)))
     }
 
     /// The same of a peer of chan_sip; none where it has none of that name. Needs class `system` or `reporting`.

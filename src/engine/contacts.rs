@@ -197,7 +197,10 @@ impl<'a> Body<'a> {
             }
             match self.told(&mut link, &user, now) {
                 Err(error) => break Err(error.into()),
-                Ok(told) => {
+                // A user of its own files whom it doesn't have is one that it is just reloading, or could not: that tells
+                // nothing of the phone. Whoever is a user no more goes with the next sync.
+                Ok(None) => drop(self.due.remove(&user)),
+                Ok(Some(told)) => {
                     if let Some(refusal) = told.refused {
                         let text = format!("A contact of {user} at the main is not dialled: {refusal}");
                         self.asking.start.host.log(Level::Debug, &text);
@@ -217,14 +220,13 @@ impl<'a> Body<'a> {
         read
     }
 
-    fn told(&self, link: &mut Link, user: &str, now: i64) -> Result<Told, LinkError> {
+    /// What the main tells of a user; none where it doesn't know one of that name.
+    fn told(&self, link: &mut Link, user: &str, now: i64) -> Result<Option<Told>, LinkError> {
         let deadline = Instant::now() + ANSWER;
-        match self.asking.technology {
-            Technology::Pjsip => link.show_endpoint(user, deadline).map(|items| of_endpoint(&items, now)),
-            Technology::Sip => link
-                .show_peer(user, deadline)
-                .map(|peer| peer.map_or_else(Told::default, |peer| of_peer(&peer, user))),
-        }
+        Ok(match self.asking.technology {
+            Technology::Pjsip => link.show_endpoint(user, deadline)?.map(|items| of_endpoint(&items, now)),
+            Technology::Sip => link.show_peer(user, deadline)?.map(|peer| of_peer(&peer, user)),
+        })
     }
 
     fn look_at_disk(&mut self) {

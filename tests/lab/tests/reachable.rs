@@ -11,6 +11,7 @@ lab::on_22_and_16!(
     a_phone_known_only_from_the_main_is_called_there_and_later_here,
     a_phone_that_is_gone_leaves_its_caller_to_voicemail,
     a_restarted_branch_still_knows_the_phones_of_the_main,
+    a_main_that_has_lost_a_user_tells_nothing_of_the_phone,
     phones_are_followed_through_an_outage,
 );
 
@@ -119,6 +120,28 @@ fn a_restarted_branch_still_knows_the_phones_of_the_main(version: Version) -> Re
     site.branch.wait_context("synch-users", "1003", true)?;
     let mut alice = unregistered(&site, "1001")?;
     call_and_hang_up(&mut alice, &mut zoe)
+}
+
+fn a_main_that_has_lost_a_user_tells_nothing_of_the_phone(version: Version) -> Result {
+    let site = Site::dialling(version)?;
+    let _zoe = phone_at_the_main(&site, "1003")?;
+    // As in a reload that goes wrong: it does not know the user whom it is asked about.
+    site.main.write_conf(version.users_file(), "")?;
+    site.main.rx("core reload")?;
+    until("the main to know nobody", GENEROUS, || {
+        site.main.live_users().is_ok_and(|users| users.is_empty())
+    })?;
+    // A module that was just loaded asks about everybody.
+    site.branch.rx("module unload res_synch.so")?;
+    site.branch.rx("module load res_synch.so")?;
+    until_value(
+        "the main to be asked",
+        GENEROUS,
+        || site.branch.rx("synch show phones"),
+        |shown| shown.contains("1003") && !shown.contains("are not those of now"),
+    )?;
+    assert_eq!(place(&site, "1003")?, "main");
+    Ok(())
 }
 
 fn phones_are_followed_through_an_outage(version: Version) -> Result {
