@@ -4,11 +4,13 @@ use std::{
     convert::Infallible,
     io,
     panic::{self, AssertUnwindSafe},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use parking_lot::Mutex;
 
 /// A worker that panics again and again gets slower, but never gives up: what it does is why we are here.
 const FIRST_RESTART: Duration = Duration::from_secs(1);
@@ -66,8 +68,26 @@ pub(super) struct Role<'a> {
     pub(super) name: &'a str,
     /// What it puts under what it tells, so that a predecessor's words are not taken for its own.
     pub(super) id: u64,
-    /// Its predecessor, told to end: it is waited for on the new thread, never on the engine's.
-    pub(super) after: Option<Worker>,
+    /// It is waited for on the new thread, never on the engine's.
+    pub(super) after: Predecessor,
+}
+
+/// A worker that was told to end, or none. Shared, so that a successor for which the system has no thread leaves it where
+/// it was, for the next try.
+#[derive(Clone, Default)]
+pub(super) struct Predecessor(Arc<Mutex<Option<Worker>>>);
+
+impl Predecessor {
+    /// Of a worker that was told to end.
+    pub(super) fn new(worker: Worker) -> Self {
+        Self(Arc::new(Mutex::new(Some(worker))))
+    }
+
+    fn wait(&self) {
+        // Not in one line: the lock would be held until the worker has ended.
+        let worker = self.0.lock().take();
+        drop(worker);
+    }
 }
 
 impl Worker {
@@ -86,7 +106,7 @@ impl Worker {
         let stop = Stop(receiver);
         let Role { name, id, after } = role;
         let thread = thread::Builder::new().name(format!("synch/{name}")).spawn(move || {
-            drop(after);
+            after.wait();
             let mut pause = FIRST_RESTART;
             while panic::catch_unwind(AssertUnwindSafe(|| body(&stop))).is_err() {
                 panicked();
@@ -110,11 +130,6 @@ impl Worker {
             (self.interrupt)();
         }
     }
-
-    /// Whether it has ended.
-    pub(super) fn has_ended(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
-    }
 }
 
 impl Drop for Worker {
@@ -129,10 +144,7 @@ impl Drop for Worker {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    };
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
 
@@ -142,7 +154,7 @@ mod tests {
         let (again, reported) = (Arc::clone(&runs), Arc::clone(&panics));
         let (done, is_done) = bounded(1);
         let worker = Worker::start(
-            Role { name: "test", id: 0, after: None },
+            Role { name: "test", id: 0, after: Predecessor::default() },
             || {},
             move || {
                 reported.fetch_add(1, Ordering::SeqCst);
@@ -167,7 +179,7 @@ mod tests {
         let ended = Arc::new(AtomicU32::new(0));
         let end = Arc::clone(&ended);
         let worker = Worker::start(
-            Role { name: "test", id: 0, after: None },
+            Role { name: "test", id: 0, after: Predecessor::default() },
             move || wake.try_send(()).unwrap(),
             || {},
             move |stop| {
@@ -184,7 +196,7 @@ mod tests {
     fn a_successor_waits_for_its_predecessor_and_the_starter_does_not() {
         let (go, gone) = bounded::<()>(1);
         let mut first = Worker::start(
-            Role { name: "first", id: 1, after: None },
+            Role { name: "first", id: 1, after: Predecessor::default() },
             || {},
             || {},
             // Deaf to its stop, as in the middle of a reload.
@@ -194,7 +206,7 @@ mod tests {
         first.end();
         let (started, is_started) = bounded(1);
         let second = Worker::start(
-            Role { name: "second", id: 2, after: Some(first) },
+            Role { name: "second", id: 2, after: Predecessor::new(first) },
             || {},
             || {},
             move |stop| {

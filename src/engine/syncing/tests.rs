@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::*;
 use crate::{
     dialplan::Context,
-    engine::lookup::Lookup,
+    engine::{lookup::Lookup, worker::Predecessor},
     gate::Gate,
     host::{HostError, Level, ReloadError, Verdict},
     settings::{ConfVariable, Technology, read},
@@ -129,16 +129,9 @@ fn sections(text: &str) -> Vec<ConfSection> {
 }
 
 fn settings() -> Arc<Settings> {
-    let section = |name: &str, variables: &[(&str, &str)]| ConfSection {
-        name: name.to_owned(),
-        variables: variables
-            .iter()
-            .map(|(key, value)| ConfVariable { key: (*key).to_owned(), value: (*value).to_owned() })
-            .collect(),
-    };
-    let main = section("main", &[("host", "192.0.2.1"), ("username", "synch"), ("secret", "x")]);
-    let sync = section("sync", &[("filter_value", "x")]);
-    Arc::new(read(&[main, sync, section("dns", &[("enabled", "no")])]).unwrap())
+    let main = ConfSection::new("main", [("host", "192.0.2.1"), ("username", "synch"), ("secret", "x")]);
+    let sync = ConfSection::new("sync", [("filter_value", "x")]);
+    Arc::new(read(&[main, sync, ConfSection::new("dns", [("enabled", "no")])]).unwrap())
 }
 
 /// Runs something with a site whose channel driver never has that user.
@@ -163,7 +156,7 @@ fn with_site(never: &'static str, body: impl Fn(&mut Site<'_>, &Store, &StandIn)
         teller: Teller::new(1, events),
     };
     let (done, is_done) = bounded(1);
-    let role = Role { name: "test", id: 1, after: None };
+    let role = Role { name: "test", id: 1, after: Predecessor::default() };
     let worker = Worker::start(
         role,
         || {},

@@ -1,6 +1,6 @@
 //! The places of the workers, one of a kind: who works there now, and who was told to end.
 
-use crate::engine::worker::Worker;
+use crate::engine::worker::{Predecessor, Worker};
 
 /// A kind of worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +51,8 @@ impl Place {
 #[derive(Default)]
 struct Slot {
     now: Option<Worker>,
-    /// Told to end, and not waited for yet: its successor does that.
-    before: Option<Worker>,
+    /// Told to end: its successor waits for it.
+    before: Predecessor,
 }
 
 /// All places.
@@ -89,8 +89,9 @@ impl Slots {
     }
 
     /// Who was told to end there, for the successor to wait for.
-    pub(super) fn predecessor(&mut self, place: Place) -> Option<Worker> {
-        self.slot(place)?.before.take()
+    pub(super) fn predecessor(&self, place: Place) -> Predecessor {
+        let slot = self.0.iter().find(|(of, _)| *of == place);
+        slot.map(|(_, slot)| slot.before.clone()).unwrap_or_default()
     }
 
     fn slot(&mut self, place: Place) -> Option<&mut Slot> {
@@ -102,10 +103,7 @@ impl Slot {
     fn end(&mut self) {
         if let Some(mut worker) = self.now.take() {
             worker.end();
-            self.before = Some(worker);
-        }
-        if self.before.as_ref().is_some_and(Worker::has_ended) {
-            self.before = None;
+            self.before = Predecessor::new(worker);
         }
     }
 }
@@ -116,5 +114,38 @@ impl Drop for Slots {
         for (_, slot) in &mut self.0 {
             slot.end();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::bounded;
+
+    use super::*;
+    use crate::engine::worker::Role;
+
+    #[test]
+    fn a_successor_that_gets_no_thread_leaves_its_predecessor_to_the_next_try() {
+        let (go, gone) = bounded::<()>(1);
+        let deaf = Worker::start(
+            Role { name: "first", id: 1, after: Predecessor::default() },
+            || {},
+            || {},
+            move |_| gone.recv().unwrap(),
+        );
+        let mut slots = Slots::new();
+        slots.put(Place::Sync, deaf.unwrap());
+        slots.end(Place::Sync);
+        assert!(!slots.works(Place::Sync));
+        // What a spawn that fails does with all that the thread was to own. It would wait for ever.
+        drop(slots.predecessor(Place::Sync));
+        let after = slots.predecessor(Place::Sync);
+        let (started, is_started) = bounded(1);
+        let body = move |_: &_| started.send(()).unwrap();
+        let next = Worker::start(Role { name: "next", id: 2, after }, || {}, || {}, body).unwrap();
+        assert!(is_started.try_recv().is_err());
+        go.send(()).unwrap();
+        slots.put(Place::Sync, next);
+        assert_eq!(is_started.recv(), Ok(()));
     }
 }
