@@ -10,6 +10,7 @@ mod tally;
 
 pub use monitor::{Monitor, Verdict};
 pub use pace::Pace;
+pub use tally::ANSWERS;
 
 use std::{fmt, time::Duration};
 

@@ -4,6 +4,9 @@ use std::time::Instant;
 
 use super::Outcome;
 
+/// How a kind stands whose newest probe was answered as it should be.
+pub const ANSWERS: &str = "answers";
+
 /// What the probes of one kind amount to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
@@ -77,7 +80,7 @@ impl Tally {
         let run = format!("{} probe{}", self.failures, if self.failures == 1 { "" } else { "s" });
         match self.newest {
             None => "not asked yet".to_owned(),
-            Some(Outcome::Alive(_)) => "answers".to_owned(),
+            Some(Outcome::Alive(_)) => ANSWERS.to_owned(),
             Some(Outcome::Wrong(_)) => format!("answers wrongly for {run}"),
             Some(Outcome::Closed(_)) => format!("closed for {run}"),
             Some(Outcome::Silent(_)) => format!("silent for {run}"),

@@ -5,6 +5,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,7 +16,7 @@ use tokio::{
     runtime::Builder,
     sync::{Mutex, Notify, mpsc::Receiver},
     task::JoinSet,
-    time::{sleep_until, timeout},
+    time::{sleep_until, timeout_at},
 };
 
 use super::after_an_end;
@@ -47,6 +48,8 @@ pub(in crate::engine) struct Ask {
     pub(in crate::engine) asked: Instant,
     /// Somebody that the main knows.
     pub(in crate::engine) user: Option<String>,
+    /// How long until it counts as unanswered; an answer that comes later, but within the timeout, still counts.
+    pub(in crate::engine) patience: Duration,
     /// Whether the main is likely to be ending just now.
     pub(in crate::engine) quick: bool,
 }
@@ -111,11 +114,11 @@ impl SipProbing {
                         let (sip, timeout, teller) = (self.sip, self.timeout, self.teller.clone());
                         probes.spawn(async move {
                             let asked = ask.asked;
-                            let outcome = match main {
-                                Ok(main) => Probe { main, sip, ask, timeout }.outcome().await,
-                                Err(problem) => Outcome::Silent(problem),
-                            };
-                            teller.tell(Event::Probed { kind: Kind::Sip, asked, outcome });
+                            let tell = |outcome| teller.tell(Event::Probed { kind: Kind::Sip, asked, outcome });
+                            match main {
+                                Ok(main) => Probe { main, sip, ask, timeout }.run(tell).await,
+                                Err(problem) => tell(Outcome::Silent(problem)),
+                            }
                         });
                     }
                     Some(_) => {}
@@ -144,23 +147,37 @@ struct Probe {
 }
 
 impl Probe {
-    async fn outcome(&self) -> Outcome {
-        let left = (self.ask.asked + self.timeout).saturating_duration_since(Instant::now());
-        let exchange = async {
-            match self.sip.transport {
-                Transport::Udp => self.over_udp().await,
-                Transport::Tcp => self.over_tcp().await,
+    /// Tells how it ends; of one that is answered late, first that it was not.
+    async fn run(&self, tell: impl Fn(Outcome)) {
+        let until = |wait| tokio::time::Instant::from_std(self.ask.asked + wait);
+        let mut exchange = pin!(self.exchange());
+        match timeout_at(until(self.ask.patience), &mut exchange).await {
+            Ok(outcome) => tell(outcome),
+            Err(_) => {
+                tell(Outcome::Silent(format!("{}: no answer to SIP", self.at())));
+                if let Ok(outcome @ Outcome::Alive(_)) = timeout_at(until(self.timeout), exchange).await {
+                    tell(outcome);
+                }
             }
-        };
-        let at = format!("main {}:{}", self.sip.transport, self.main);
-        match timeout(left, exchange).await {
-            Ok(Ok(())) => Outcome::Alive(self.ask.asked.elapsed()),
-            Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
-                Outcome::Closed(format!("{at}: nobody listens there"))
-            }
-            Ok(Err(error)) => Outcome::Silent(format!("{at}: {error}")),
-            Err(_) => Outcome::Silent(format!("{at}: no answer to SIP")),
         }
+    }
+
+    async fn exchange(&self) -> Outcome {
+        let result = match self.sip.transport {
+            Transport::Udp => self.over_udp().await,
+            Transport::Tcp => self.over_tcp().await,
+        };
+        match result {
+            Ok(()) => Outcome::Alive(self.ask.asked.elapsed()),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                Outcome::Closed(format!("{}: nobody listens there", self.at()))
+            }
+            Err(error) => Outcome::Silent(format!("{}: {error}", self.at())),
+        }
+    }
+
+    fn at(&self) -> String {
+        format!("main {}:{}", self.sip.transport, self.main)
     }
 
     fn request(&self, own: SocketAddr) -> Request {

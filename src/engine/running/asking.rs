@@ -24,9 +24,10 @@ impl Running {
             match kind {
                 Kind::Ami => self.workers.ask_ami(asked),
                 Kind::Sip => {
+                    let patience = self.pace.patience();
                     // Whom the main knows: a stranger is logged there, and may be banned.
                     let user = self.snapshot.sync.users.first().map(|user| user.name.clone());
-                    self.workers.ask_sip(probing::Ask { asked, user, quick });
+                    self.workers.ask_sip(probing::Ask { asked, user, patience, quick });
                 }
             }
         }
