@@ -1,8 +1,10 @@
 //! `synch doctor`: what was looked at, into a line for each with what to do. Pure; `engine::examining` looks.
 
+mod evidence;
 mod listening;
 mod phones;
 
+pub use evidence::{DEFAULT_REALM, Realms, realm_key};
 pub use listening::Listener;
 
 use std::{fmt, net::IpAddr};
@@ -31,6 +33,8 @@ pub struct Findings {
     pub includes: Vec<Include>,
     /// Transports in pjsip.conf; none where that doesn't matter.
     pub transports: Option<usize>,
+    /// The names under which main and branch ask for passwords; none where either is not known.
+    pub realms: Option<Realms>,
     /// What a phone is told that asks for the site's name; none where DNS is off.
     pub dns: Option<Result<Vec<IpAddr>, String>>,
     /// Where phones are sent over TCP and TLS.
@@ -58,6 +62,8 @@ pub struct Main {
     pub events: bool,
     /// Seconds that its clock is ahead of ours.
     pub clock: Option<i64>,
+    /// Under which name it asks for passwords, where that can be read.
+    pub realm: Option<String>,
     /// Files that are read there, and why one can't be.
     pub files: Vec<(String, Option<String>)>,
 }
@@ -115,9 +121,11 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     let mut checks = Report(Vec::new());
     checks.version(findings);
     checks.main(findings, settings);
+    checks.sip(snapshot);
     checks.users(findings, snapshot);
     checks.phones(snapshot);
     checks.includes(findings);
+    checks.realm(findings.realms.as_ref(), snapshot.technology());
     checks.dns(findings, snapshot);
     checks.listening(&findings.listeners);
     if let Some(dialplan) = &settings.dialplan {

@@ -73,13 +73,8 @@ mod tests {
             "include=site-more",
             "ignorepat=9",
         ];
-        let variable = |line: &&str| {
-            let (key, value) = line.split_once('=').unwrap();
-            ConfVariable { key: key.to_owned(), value: value.to_owned() }
-        };
-        let section = |name: &str, lines: &[&str]| ConfSection {
-            name: name.to_owned(),
-            variables: lines.iter().map(variable).collect(),
+        let section = |name: &str, lines: &[&str]| {
+            ConfSection::new(name, lines.iter().map(|line| line.split_once('=').unwrap()))
         };
         let first = vetted(&[section("site", &lines), section("site-more", &["exten=s,1,NoOp()"])]);
         assert_eq!(first.len(), 2);

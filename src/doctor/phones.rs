@@ -64,25 +64,15 @@ mod tests {
     use crate::{
         doctor::Check,
         phones::Phones,
-        settings::{self, ConfSection, ConfVariable},
+        settings::{self, ConfSection},
         status::tests::snapshot,
     };
 
     fn checks(phones: Phones, technology: &str) -> Vec<Check> {
-        let section = |name: &str, variables: &[(&str, &str)]| ConfSection {
-            name: name.to_owned(),
-            variables: variables
-                .iter()
-                .map(|(key, value)| ConfVariable { key: (*key).into(), value: (*value).into() })
-                .collect(),
-        };
         let sections = [
-            section("main", &[("host", "10.0.0.254"), ("username", "synch"), ("secret", "x")]),
-            section(
-                "sync",
-                &[("technology", technology), ("filter_key", "accountcode"), ("filter_value", ".")],
-            ),
-            section("dns", &[("enabled", "no")]),
+            ConfSection::new("main", [("host", "10.0.0.254"), ("username", "synch"), ("secret", "x")]),
+            ConfSection::new("sync", [("technology", technology), ("filter_value", ".")]),
+            ConfSection::new("dns", [("enabled", "no")]),
         ];
         let mut snapshot = snapshot();
         snapshot.settings = settings::read(&sections).unwrap().into();

@@ -14,10 +14,10 @@ use super::{
     worker::{Role, Worker},
 };
 use crate::{
-    ami::{Hangup, Link, LinkError, Query},
+    ami::{Hangup, Link, LinkError, Part, Query},
     control::Reply,
     dns,
-    doctor::{self, Findings, Include, Listener},
+    doctor::{self, Findings, Include, Listener, Realms},
     settings::{Dns, Settings, SipTransport, Technology},
     state::Target,
 };
@@ -95,8 +95,12 @@ impl Examining {
             answer_ms: start.elapsed().as_millis(),
             events: link.may_read_events(),
             clock: clock.map(|theirs| theirs - ours),
+            realm: None,
             files: Vec::new(),
         };
+        if let Some(sync) = &self.settings.sync {
+            main.realm = realm_of_main(&mut link, sync.technology, deadline);
+        }
         for file in self.files() {
             let answer = link.get_config(&Query::named(&file, NO_SECTION), deadline);
             main.files.push((file.clone(), answer.err().map(|error| format!("{file}: {error}"))));
@@ -124,6 +128,8 @@ impl Examining {
             Technology::Sip => "sip.conf",
         };
         findings.includes.push(self.include(conf, &sync.output));
+        let main = findings.main.as_ref().and_then(|main| main.realm.clone());
+        findings.realms = main.map(|main| Realms { main, branch: self.realm(sync.technology) });
         if sync.technology == Technology::Pjsip {
             let host = &self.start.host;
             let sections = host.load_conf(&host.config_dir().join(conf)).unwrap_or_default();
@@ -139,6 +145,17 @@ impl Examining {
         if let Some(voicemail) = voicemail.as_ref().filter(|_| !boxes.is_empty()) {
             findings.includes.push(self.include("voicemail.conf", &voicemail.output));
         }
+    }
+
+    /// Under which name this Asterisk asks for passwords.
+    fn realm(&self, technology: Technology) -> String {
+        let (file, section, key) = doctor::realm_key(technology);
+        let host = &self.start.host;
+        let sections = host.load_conf(&host.config_dir().join(file)).unwrap_or_default();
+        let of_section = sections.iter().filter(|found| found.name.eq_ignore_ascii_case(section));
+        let mut lines = of_section.flat_map(|found| &found.variables);
+        let found = lines.rfind(|line| line.key.eq_ignore_ascii_case(key)).map(|line| line.value.clone());
+        found.unwrap_or_else(|| doctor::DEFAULT_REALM.to_owned())
     }
 
     fn include(&self, conf: &'static str, output: &str) -> Include {
@@ -174,6 +191,20 @@ impl Examining {
             findings.parts.push(("CALLERID()", "func_callerid.so", host.has_function("CALLERID")));
         }
     }
+}
+
+/// Under which name the main asks for passwords; none where it doesn't let us read that.
+fn realm_of_main(link: &mut Link, technology: Technology, deadline: Instant) -> Option<String> {
+    let (file, section, key) = doctor::realm_key(technology);
+    let mut realm = None;
+    let mut sink = |part: Part<'_>| match part {
+        Part::Variable { key: found, value } if found.eq_ignore_ascii_case(key.as_bytes()) => {
+            realm = Some(String::from_utf8_lossy(value).into_owned());
+        }
+        _ => {}
+    };
+    link.stream_config(&Query::named(file, section), deadline, &mut sink).ok()?;
+    Some(realm.unwrap_or_else(|| doctor::DEFAULT_REALM.to_owned()))
 }
 
 /// Whether a system takes connections wherever the zone sends phones to it, as far as there is time to look.

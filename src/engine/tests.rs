@@ -20,7 +20,7 @@ use crate::{
     control::Command,
     dialplan::Context,
     host::{HostError, Level, ReloadError, Verdict},
-    settings::{self, ConfSection, ConfVariable, Technology},
+    settings::{self, ConfSection, Technology},
     state::{Mode, MonitorState, ServiceState, Target},
     status::Snapshot,
     sync::Kind,
@@ -179,13 +179,7 @@ fn settings(dns_port: u16, failover: &str) -> Settings {
             ],
         ),
     ]
-    .map(|(name, variables)| ConfSection {
-        name: name.to_owned(),
-        variables: variables
-            .into_iter()
-            .map(|(key, value)| ConfVariable { key: key.to_owned(), value: value.to_owned() })
-            .collect(),
-    });
+    .map(|(name, variables)| ConfSection::new(name, variables));
     settings::read(&text).unwrap()
 }
 

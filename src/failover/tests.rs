@@ -3,20 +3,14 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::settings::{ConfSection, ConfVariable, ReturnWhen, clock};
+use crate::settings::{ConfSection, ReturnWhen, clock};
 
 /// What `[failover]` with these lines comes to.
 fn settings(lines: &[(&str, &str)]) -> settings::Failover {
-    let section = |name: &str, lines: &[(&str, &str)]| ConfSection {
-        name: name.to_owned(),
-        variables: lines
-            .iter()
-            .map(|(key, value)| ConfVariable { key: (*key).to_owned(), value: (*value).to_owned() })
-            .collect(),
-    };
-    let main = section("main", &[("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);
-    let off = |name| section(name, &[("enabled", "no")]);
-    settings::read(&[main, off("sync"), off("dns"), section("failover", lines)]).unwrap().failover
+    let main = ConfSection::new("main", [("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);
+    let off = |name| ConfSection::new(name, [("enabled", "no")]);
+    let failover = ConfSection::new("failover", lines.iter().copied());
+    settings::read(&[main, off("sync"), off("dns"), failover]).unwrap().failover
 }
 
 fn at_once() -> settings::Failover {

@@ -31,6 +31,18 @@ pub struct ConfSection {
     pub variables: Vec<ConfVariable>,
 }
 
+impl ConfSection {
+    /// A section of these lines.
+    #[must_use]
+    pub fn new<K: Into<String>, V: Into<String>>(
+        name: impl Into<String>,
+        lines: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let variable = |(key, value): (K, V)| ConfVariable { key: key.into(), value: value.into() };
+        Self { name: name.into(), variables: lines.into_iter().map(variable).collect() }
+    }
+}
+
 /// One `key = value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfVariable {

@@ -1,14 +1,10 @@
 use super::*;
-use crate::settings::{self, ConfSection, ConfVariable};
+use crate::settings::{self, ConfSection};
 
 pub(crate) fn snapshot() -> Snapshot {
-    let variable = |(key, value): (&str, &str)| ConfVariable { key: key.into(), value: value.into() };
-    let section = |name: &str, variables: &[(&str, &str)]| ConfSection {
-        name: name.to_owned(),
-        variables: variables.iter().copied().map(variable).collect(),
-    };
-    let main = section("main", &[("host", "10.0.0.254"), ("username", "synch"), ("secret", "canary")]);
-    let off = |name| section(name, &[("enabled", "no")]);
+    let main =
+        ConfSection::new("main", [("host", "10.0.0.254"), ("username", "synch"), ("secret", "canary")]);
+    let off = |name| ConfSection::new(name, [("enabled", "no")]);
     let settings = settings::read(&[main, off("sync"), off("dns")]).unwrap();
     let mut sync = SyncStatus::before_the_first(true);
     sync.users = ["1001", "1002"].map(|name| User::new(name, &format!("\"Zoë; \\\" <{name}>"))).to_vec();

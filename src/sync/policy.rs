@@ -8,7 +8,7 @@ mod options;
 use std::{collections::HashSet, sync::Arc};
 
 use super::{Accepted, Kind};
-use crate::settings::{self, ConfSection, ConfVariable, is_secret};
+use crate::settings::{self, ConfSection, is_secret};
 
 pub use options::is_usual;
 
@@ -73,8 +73,7 @@ impl Tailored {
     /// What Asterisk's loader has to read where this was written.
     #[must_use]
     pub fn meaning(&self) -> ConfSection {
-        let variable = |(key, value): (&str, &str)| ConfVariable { key: key.into(), value: value.into() };
-        ConfSection { name: self.name.clone(), variables: self.written().map(variable).collect() }
+        ConfSection::new(self.name.clone(), self.written())
     }
 
     /// The same without passwords, to be looked at.

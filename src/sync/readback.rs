@@ -106,9 +106,7 @@ mod tests {
     use super::*;
 
     fn section(name: &str, variables: &[(&str, &str)]) -> ConfSection {
-        let variable =
-            |(key, value): &(&str, &str)| ConfVariable { key: (*key).into(), value: (*value).into() };
-        ConfSection { name: name.to_owned(), variables: variables.iter().map(variable).collect() }
+        ConfSection::new(name, variables.iter().copied())
     }
 
     #[test]

@@ -1,19 +1,15 @@
 use super::*;
 use crate::{
-    settings::{self, ConfSection, ConfVariable, Settings},
+    settings::{self, ConfSection, Settings},
     status::tests::snapshot,
 };
 
 fn settings(sections: &[(&str, &[(&str, &str)])]) -> Settings {
-    let variable = |(key, value): &(&str, &str)| ConfVariable { key: (*key).into(), value: (*value).into() };
     let main: (&str, &[(&str, &str)]) =
         ("main", &[("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);
     let off: (&str, &[(&str, &str)]) = ("sync", &[("enabled", "no")]);
     let all = [main, off].into_iter().chain(sections.iter().copied());
-    let section = |(name, variables): (&str, &[(&str, &str)])| ConfSection {
-        name: name.to_owned(),
-        variables: variables.iter().map(variable).collect(),
-    };
+    let section = |(name, lines): (&str, &[(&str, &str)])| ConfSection::new(name, lines.iter().copied());
     settings::read(&all.map(section).collect::<Vec<_>>()).unwrap()
 }
 

@@ -106,16 +106,9 @@ fn site(ami: &Ami, sip: &str, more: &str) -> Site {
         main.push(("sip", sip));
     }
     probe.extend(more.split_whitespace().map(|word| word.split_once('=').unwrap()));
-    let section = |name: &str, variables: Vec<(&str, &str)>| ConfSection {
-        name: name.to_owned(),
-        variables: variables
-            .into_iter()
-            .map(|(key, value)| ConfVariable { key: key.to_owned(), value: value.to_owned() })
-            .collect(),
-    };
-    let off = || vec![("enabled", "no")];
-    let sections =
-        [section("main", main), section("probe", probe), section("sync", off()), section("dns", off())];
+    let off = |name| ConfSection::new(name, [("enabled", "no")]);
+    let (main, probe) = (ConfSection::new("main", main), ConfSection::new("probe", probe));
+    let sections = [main, probe, off("sync"), off("dns")];
     let site = Site::start(&Arc::default(), settings::read(&sections).unwrap());
     site.until("normal service", |snapshot| snapshot.service.state == ServiceState::Normal);
     site.until("events", |snapshot| snapshot.watch == "heard");

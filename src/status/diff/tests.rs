@@ -1,14 +1,12 @@
 use std::{hash::RandomState, sync::Arc};
 
 use super::*;
-use crate::settings::{ConfSection, ConfVariable, Technology};
+use crate::settings::{ConfSection, Technology};
 
 /// A peer for each of them: name, caller id, secret.
 fn sections(users: &[(&str, &str, &str)]) -> Vec<ConfSection> {
     let section = |(name, callerid, secret): &(&str, &str, &str)| {
-        let lines = [("type", "friend"), ("callerid", callerid), ("secret", secret)];
-        let variable = |(key, value): (&str, &str)| ConfVariable { key: key.into(), value: value.into() };
-        ConfSection { name: (*name).to_owned(), variables: lines.into_iter().map(variable).collect() }
+        ConfSection::new(*name, [("type", "friend"), ("callerid", callerid), ("secret", secret)])
     };
     users.iter().map(section).collect()
 }

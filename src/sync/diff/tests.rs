@@ -1,11 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::settings::ConfVariable;
 
 fn section(name: &str, lines: &[(&str, &str)]) -> ConfSection {
-    let variable = |(key, value): &(&str, &str)| ConfVariable { key: (*key).into(), value: (*value).into() };
-    ConfSection { name: name.to_owned(), variables: lines.iter().map(variable).collect() }
+    ConfSection::new(name, lines.iter().copied())
 }
 
 /// An endpoint with its aor and auth; `more` is of the endpoint.

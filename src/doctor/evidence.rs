@@ -1,0 +1,116 @@
+//! Whether the main's SIP can be seen, and whether passwords mean the same to both systems.
+
+use super::{Level, Report};
+use crate::{probe::ANSWERS, settings::Technology, state::MonitorState, status::Snapshot};
+
+/// What passwords are hashed with, where a file does not say (`DEFAULT_REALM` of chan_sip, `default_realm` of res_pjsip).
+pub const DEFAULT_REALM: &str = "asterisk";
+
+/// The name under which each system asks for passwords.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Realms {
+    /// The main's.
+    pub main: String,
+    /// The branch's.
+    pub branch: String,
+}
+
+/// Where a system says its realm: file, section and key.
+#[must_use]
+pub const fn realm_key(technology: Technology) -> (&'static str, &'static str, &'static str) {
+    match technology {
+        Technology::Pjsip => ("pjsip.conf", "global", "default_realm"),
+        Technology::Sip => ("sip.conf", "general", "realm"),
+    }
+}
+
+impl Report {
+    pub(super) fn sip(&mut self, snapshot: &Snapshot) {
+        let standing = &snapshot.monitor.sip;
+        if !snapshot.settings.probe.sip {
+            let text = "[probe] sip = no: a main whose SIP is dead while its AMI answers keeps the phones";
+            self.say(Level::Warning, "sip", text);
+        } else if standing == ANSWERS {
+            self.say(Level::Fine, "sip", "the main answers over SIP");
+        } else if snapshot.monitor.state == MonitorState::Failed {
+            self.say(Level::Warning, "sip", format!("the main's SIP: {standing}, as it is in an outage"));
+        } else if snapshot.settings.main.sip.given {
+            let text =
+                format!("the main's SIP: {standing}. Is that where phones register? [main] sip names it");
+            self.say(Level::Broken, "sip", text);
+        } else {
+            let text = format!(
+                "the main's SIP: {standing}. Until then AMI alone decides: set [main] sip to where phones register"
+            );
+            self.say(Level::Warning, "sip", text);
+        }
+    }
+
+    pub(super) fn realm(&mut self, realms: Option<&Realms>, technology: Technology) {
+        let Some(Realms { main, branch }) = realms else { return };
+        let (file, section, key) = realm_key(technology);
+        if main == branch {
+            self.say(Level::Fine, "realm", format!("main and branch both ask for passwords as {main}"));
+        } else {
+            let text = format!(
+                "the main asks for passwords as {main}, this branch as {branch}: some phones (linphone) then stay \
+                 unregistered here, and so does whoever has a hashed password. Set {key} = {main} in [{section}] of {file}"
+            );
+            self.say(Level::Warning, "realm", text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        settings::{self, ConfSection},
+        status::tests::snapshot,
+    };
+
+    fn sip(main: &[(&str, &str)], probe: &str, state: MonitorState, standing: &str) -> (Level, String) {
+        let main = [&[("host", "10.0.0.254"), ("username", "synch"), ("secret", "x")], main].concat();
+        let off = |name| ConfSection::new(name, [("enabled", "no")]);
+        let (main, probe) = (ConfSection::new("main", main), ConfSection::new("probe", [("sip", probe)]));
+        let sections = [main, probe, off("sync"), off("dns")];
+        let mut snapshot = snapshot();
+        snapshot.settings = settings::read(&sections).unwrap().into();
+        snapshot.monitor.state = state;
+        snapshot.monitor.sip = standing.to_owned();
+        let mut report = Report(Vec::new());
+        report.sip(&snapshot);
+        assert_eq!(report.0.len(), 1);
+        report.0.pop().map(|check| (check.level, check.text)).unwrap()
+    }
+
+    #[test]
+    fn a_main_that_is_silent_over_sip_is_as_bad_as_the_administrators_word_for_it() {
+        let given = [("sip", "udp:10.0.0.254:5060")];
+        let silent = "silent for 3 probes: no answer";
+        assert_eq!(sip(&[], "yes", MonitorState::Stable, ANSWERS).0, Level::Fine);
+        let (level, text) = sip(&given, "yes", MonitorState::Unstable, silent);
+        assert!(level == Level::Broken && text.contains(silent), "{text}");
+        let (level, text) = sip(&[], "yes", MonitorState::Stable, silent);
+        assert!(level == Level::Warning && text.contains("set [main] sip"), "{text}");
+        let (level, text) = sip(&given, "yes", MonitorState::Failed, silent);
+        assert!(level == Level::Warning && text.contains("in an outage"), "{text}");
+        let (level, text) = sip(&given, "no", MonitorState::Stable, "off");
+        assert!(level == Level::Warning && text.contains("[probe] sip = no"), "{text}");
+    }
+
+    #[test]
+    fn two_realms_are_a_warning_with_the_line_to_write() {
+        let said = |main: &str, branch: &str, technology| {
+            let mut report = Report(Vec::new());
+            report.realm(Some(&Realms { main: main.to_owned(), branch: branch.to_owned() }), technology);
+            report.0.pop().unwrap()
+        };
+        assert_eq!(said("pbx", "pbx", Technology::Sip).level, Level::Fine);
+        let check = said("pbx", DEFAULT_REALM, Technology::Sip);
+        assert_eq!(check.level, Level::Warning);
+        assert!(check.text.contains("Set realm = pbx in [general] of sip.conf"), "{}", check.text);
+        let check = said("pbx", DEFAULT_REALM, Technology::Pjsip);
+        assert!(check.text.contains("Set default_realm = pbx in [global] of pjsip.conf"), "{}", check.text);
+    }
+}
