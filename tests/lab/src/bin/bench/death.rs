@@ -7,7 +7,7 @@ use lab::{Result, Site};
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Death {
-    /// SIGTERM, which does what `core stop now` does; to type that takes longer than what is measured.
+    /// SIGTERM, which does what `core stop now` does: to type that takes longer than what is measured.
     CleanStop,
     /// kill -9: the kernel of its host closes what was open.
     Kill,
@@ -46,7 +46,7 @@ impl Death {
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::CleanStop => "clean stop (`core stop now`)",
+            Self::CleanStop => "clean stop (SIGTERM)",
             Self::Kill => "crash (kill -9), host alive",
             Self::Halt => "hung (SIGSTOP), host alive",
             Self::LinkDown => "link down, the router says so",
