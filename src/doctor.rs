@@ -12,7 +12,8 @@ use std::{fmt, net::IpAddr};
 use crate::{
     settings::{Dialplan, Settings},
     state::{MonitorState, SyncState},
-    status::{IN_FORCE, Snapshot, counted, listed},
+    status::{IN_FORCE, Snapshot},
+    wording::{counted, listed},
 };
 
 /// Seconds that the clocks of main and branch may be apart.

@@ -17,7 +17,7 @@
 //!
 //! Pure: values and `Instant`s in, values out; no clock, socket, file or log.
 //! - [`settings`]: `res_synch.conf` as values
-//! - [`state`]: the words: states, modes
+//! - [`state`]: the words: states, modes; [`wording`]: numbers and lists as a person reads them
 //! - [`probe`]: outcomes of probes become the monitor state, and say how soon the next is due
 //! - [`sip`]: what the main is asked over SIP, and what is an answer
 //! - [`failover`]: monitor state and mode become the service state
@@ -82,3 +82,4 @@ pub mod sip;
 pub mod state;
 pub mod status;
 pub mod sync;
+pub mod wording;

@@ -6,6 +6,7 @@
 
 mod assign;
 mod calls;
+mod check;
 mod dial;
 mod jump;
 mod steps;
@@ -21,7 +22,7 @@ use super::{
     left_out::{LeftOutLine, Refusal, shown},
 };
 use crate::sync::Document;
-use steps::Check;
+use check::Check;
 
 /// Contexts that are taken at most.
 pub const MAX_CONTEXTS: usize = 1000;

@@ -2,10 +2,7 @@
 
 use super::{Level, Report};
 use crate::{
-    contacts::LONG_EXPIRATION,
-    phones::NOT_ASKED,
-    settings::Technology,
-    status::{Snapshot, counted},
+    contacts::LONG_EXPIRATION, phones::NOT_ASKED, settings::Technology, status::Snapshot, wording::counted,
 };
 
 impl Report {

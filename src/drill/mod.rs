@@ -8,7 +8,7 @@ pub mod walk;
 
 use std::{fmt, time::Duration};
 
-use crate::status::counted;
+use crate::wording::counted;
 
 /// What came of one stage.
 #[derive(Clone, Debug, PartialEq, Eq)]

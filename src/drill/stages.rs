@@ -11,7 +11,8 @@ use crate::{
     functions::{FUNCTIONS, Given, Phone},
     settings::{Dialplan, Dns},
     state::{MonitorState, ServiceState, Target},
-    status::{IN_FORCE, Snapshot, listed},
+    status::{IN_FORCE, Snapshot},
+    wording::listed,
 };
 
 /// What the phones' name would be while the branch serves.

@@ -125,4 +125,6 @@ enum Step {
 }
 
 #[cfg(test)]
+mod stand_in;
+#[cfg(test)]
 mod tests;

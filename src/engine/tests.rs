@@ -3,128 +3,25 @@
 mod evidence;
 
 use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
     thread::{self, JoinHandle},
-    time::{Instant, SystemTime},
+    time::Instant,
 };
 
 use hickory_server::proto::{
     op::{Message, Query},
     rr::{Name, Record, RecordType},
 };
-use parking_lot::Mutex;
 
-use super::*;
+use super::{stand_in::StandIn, *};
 use crate::{
     control::Command,
-    dialplan::Context,
-    host::{HostError, Level, ReloadError, Verdict},
-    settings::{self, ConfSection, Technology},
+    settings::{self, ConfSection},
     state::{Mode, MonitorState, ServiceState, Target},
     status::Snapshot,
-    sync::Kind,
 };
 
 /// Nothing here takes that long; a wait ends as soon as it can.
 const LONG: Duration = Duration::from_secs(60);
-
-#[derive(Default)]
-struct StandIn {
-    log: Mutex<Vec<String>>,
-    events: Mutex<Vec<String>>,
-    database: Mutex<HashMap<String, String>>,
-    contexts: Mutex<Vec<Context>>,
-}
-
-impl Host for StandIn {
-    fn log(&self, level: Level, text: &str) {
-        self.log.lock().push(format!("{level:?} {text}"));
-    }
-    fn event(&self, name: &str, fields: &[(&str, &str)]) {
-        self.events.lock().push(format!("{name} {fields:?}"));
-    }
-    fn local_time(&self, _: SystemTime) -> String {
-        "20260102030405".to_owned()
-    }
-    fn minute_of_day(&self, _: SystemTime) -> u16 {
-        0
-    }
-    fn channels(&self) -> usize {
-        0
-    }
-    fn fully_booted(&self) -> bool {
-        true
-    }
-    fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError> {
-        *self.contexts.lock() = contexts.to_vec();
-        Ok(())
-    }
-    fn shares_context(&self, _: &str) -> bool {
-        false
-    }
-    fn has_context(&self, _: &str) -> bool {
-        true
-    }
-    fn leads_on(&self, _: &str, _: &str) -> bool {
-        true
-    }
-    fn has_application(&self, _: &str) -> bool {
-        true
-    }
-    fn has_function(&self, _: &str) -> bool {
-        true
-    }
-    fn has_mailbox(&self, _: &str) -> bool {
-        true
-    }
-    fn is_there(&self, _: &str) -> bool {
-        true
-    }
-    fn md5(&self, text: &str) -> String {
-        text.to_owned()
-    }
-    fn contact(&self, _: Technology, _: &str) -> Option<String> {
-        None
-    }
-    fn version(&self) -> String {
-        "22".to_owned()
-    }
-    fn context_owner(&self, _: &str) -> Option<String> {
-        None
-    }
-    fn config_dir(&self) -> PathBuf {
-        "/nonexistent".into()
-    }
-    fn data_dir(&self) -> PathBuf {
-        "/nonexistent".into()
-    }
-    fn load_conf(&self, _: &Path) -> Result<Vec<ConfSection>, HostError> {
-        Ok(Vec::new())
-    }
-    fn reload(&self, _: &str) -> Result<(), ReloadError> {
-        Ok(())
-    }
-    fn load_conf_besides(&self, _: &Path, _: &str) -> Result<Vec<ConfSection>, HostError> {
-        Ok(Vec::new())
-    }
-    fn missing(&self, _: Technology, _: &[(Kind, String)]) -> Result<Vec<(Kind, String)>, HostError> {
-        Ok(Vec::new())
-    }
-    fn judge(&self, _: Technology, _: &[(Kind, &ConfSection)]) -> Result<Option<Vec<Verdict>>, HostError> {
-        Ok(None)
-    }
-    fn recall(&self, key: &str) -> Option<String> {
-        self.database.lock().get(key).cloned()
-    }
-    fn remember(&self, key: &str, value: Option<&str>) -> Result<(), HostError> {
-        match value {
-            Some(value) => self.database.lock().insert(key.to_owned(), value.to_owned()),
-            None => self.database.lock().remove(key),
-        };
-        Ok(())
-    }
-}
 
 /// A running engine; stopped and joined when dropped.
 struct Site {

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     settings::{Failover, ReturnWhen, Window, clock},
-    status::counted,
+    wording::counted,
 };
 
 /// What a return is decided by, besides the main.

@@ -8,7 +8,7 @@ pub use moving::{Mark, Moving};
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{contacts::Book, status::counted, sync::User};
+use crate::{contacts::Book, sync::User, wording::counted};
 
 /// Where a phone is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

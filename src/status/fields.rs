@@ -1,7 +1,8 @@
 //! The state as flat keys: for the CLI, for scripts and for AMI.
 
-use super::{Snapshot, listed};
+use super::Snapshot;
 use crate::phones::Place;
+use crate::wording::listed;
 
 /// A value of the status: scripts get numbers as numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]

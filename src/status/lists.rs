@@ -1,7 +1,8 @@
 //! What there is more than one of, as the CLI lists it.
 
-use super::{HistoryEntry, LeftOut, SyncStatus, counted};
+use super::{HistoryEntry, LeftOut, SyncStatus};
 use crate::directory::{Directory, Entry};
+use crate::wording::counted;
 
 /// The synced users, those whose name or caller id matches `like`, and who was left out.
 #[must_use]

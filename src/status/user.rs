@@ -1,6 +1,7 @@
 //! All that is known of one user: who it is, and where each of its options comes from.
 
-use super::{Snapshot, SyncStatus, counted, diff::last_change};
+use super::{Snapshot, SyncStatus, diff::last_change};
+use crate::wording::counted;
 use crate::{
     dialplan::device,
     directory::caller_id::printable,

@@ -1,7 +1,7 @@
 //! What is set: variables, and functions that can be set. Pure.
 
 use super::{
-    steps::{Check, Place, SYNTAX},
+    check::{Check, Place, SYNTAX},
     text::is_variable,
 };
 use crate::dialplan::{

@@ -1,7 +1,7 @@
 //! Functions that a text calls when Asterisk evaluates it. Pure.
 
 use super::{
-    steps::{Check, Place},
+    check::{Check, Place},
     text::is_variable,
 };
 use crate::dialplan::{

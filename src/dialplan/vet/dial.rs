@@ -1,7 +1,7 @@
 //! `Dial` and `Queue`: whom they call, and options that run something else. Pure.
 
 use super::{
-    steps::{Check, Place, SYNTAX},
+    check::{Check, Place, SYNTAX},
     text::is_context,
 };
 use crate::dialplan::{

@@ -1,6 +1,6 @@
 //! `Goto`, `Gosub` and their kin: a call goes on in a context that was taken, or in one that the administrator named. Pure.
 
-use super::steps::{Check, Place};
+use super::check::{Check, Place};
 use crate::dialplan::{
     Refusal,
     left_out::shown,

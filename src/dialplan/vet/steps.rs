@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::{
     Terms,
     assign::{Target, target, variable},
+    check::{Check, Place, SYNTAX},
     dial::none_behind,
     text::{is_clean, is_variable},
 };
 use crate::dialplan::{
-    Allowed, Context, Refusal, Step,
+    Context, Refusal, Step,
     allow::{Form, not_missed},
     alphabet::{Alphabet, Assignment, GOSUB_ARGUMENTS, Knowledge, of_pattern},
     left_out::shown,
@@ -18,20 +19,6 @@ use crate::dialplan::{
 
 /// Asterisk evaluates into buffers of 4096 bytes and cuts off what is longer.
 const MAX_ARGUMENTS: usize = 2000;
-/// What separates arguments, options, devices and places; a value without them stays one word.
-pub const SYNTAX: &str = ",()[]{}\"'\\|&/@^:?=$;<>`";
-
-/// What `EXTEN` can be where a step stands.
-pub type Place = Alphabet;
-
-/// What steps are measured by.
-pub struct Check<'t> {
-    pub(super) allowed: &'t Allowed,
-    pub(super) fence: &'t BTreeSet<String>,
-    pub(super) trunks: &'t [&'t str],
-    pub(super) knowledge: Knowledge,
-}
-
 impl<'t> Check<'t> {
     /// Looks over all steps for what they put into variables.
     pub fn new(terms: &Terms<'t>, fence: &'t BTreeSet<String>, contexts: &[Context]) -> Self {

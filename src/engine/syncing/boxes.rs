@@ -12,8 +12,8 @@ use crate::{
     ami::Query,
     host::Level,
     settings::{ConfSection, Voicemail},
-    status::counted,
     sync::{Document, Mailboxes, Store, SyncError, WantedBoxes, boxes_in, difference, find_boxes, is_ours},
+    wording::counted,
 };
 
 /// The module that has the boxes, and the file that includes ours.

@@ -8,8 +8,8 @@ use crate::{
     dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, lines, vet},
     host::Level,
     settings::{ConfSection, Dialplan},
-    status::counted,
     sync::{Answer, Document, Line, Section, SyncError, render_sections},
+    wording::counted,
 };
 
 /// What a branch that starts in an outage has of them.

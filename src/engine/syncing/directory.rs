@@ -8,7 +8,7 @@ use crate::{
     directory::{self, Directory},
     host::Level,
     settings::{Dialplan, Technology},
-    status::counted,
+    wording::counted,
 };
 
 /// What a branch that starts in an outage knows of the other sites.

@@ -6,11 +6,12 @@ use super::{Failure, Site, reading::Reading};
 use crate::{
     host::{Level, Verdict},
     settings::{self, ConfSection, Settings},
-    status::{LeftOut, counted},
+    status::LeftOut,
     sync::{
         Answer, Content, Kind, Plan, Policy, Rules, Synced, Tailored, User, Wanted, changed_in, compose,
         users_in,
     },
+    wording::counted,
 };
 
 /// Users that a log line names at most.

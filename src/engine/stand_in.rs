@@ -1,0 +1,143 @@
+//! An Asterisk for the tests of the engine: keeps what it is told, has what is in the file when it reloads, and agrees to
+//! everything else.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    dialplan::Context,
+    host::{Host, HostError, Level, ReloadError, Verdict},
+    settings::{ConfSection, ConfVariable, Technology},
+    sync::Kind,
+};
+
+#[derive(Default)]
+pub(super) struct StandIn {
+    /// Where all its files are.
+    pub(super) folder: PathBuf,
+    /// A user whom its channel driver never takes.
+    pub(super) never: &'static str,
+    pub(super) log: Mutex<Vec<String>>,
+    pub(super) events: Mutex<Vec<String>>,
+    pub(super) contexts: Mutex<Vec<Context>>,
+    pub(super) reloads: Mutex<usize>,
+    /// Users of its channel driver.
+    live: Mutex<Vec<String>>,
+    database: Mutex<HashMap<String, String>>,
+}
+
+impl Host for StandIn {
+    fn log(&self, level: Level, text: &str) {
+        self.log.lock().push(format!("{level:?} {text}"));
+    }
+    fn event(&self, name: &str, fields: &[(&str, &str)]) {
+        self.events.lock().push(format!("{name} {fields:?}"));
+    }
+    fn local_time(&self, _: SystemTime) -> String {
+        "20260102030405".to_owned()
+    }
+    fn minute_of_day(&self, _: SystemTime) -> u16 {
+        0
+    }
+    fn channels(&self) -> usize {
+        0
+    }
+    fn fully_booted(&self) -> bool {
+        true
+    }
+    fn config_dir(&self) -> PathBuf {
+        self.folder.clone()
+    }
+    fn data_dir(&self) -> PathBuf {
+        self.folder.clone()
+    }
+    fn load_conf(&self, path: &Path) -> Result<Vec<ConfSection>, HostError> {
+        fs::read_to_string(path).map(|text| sections(&text)).map_err(|error| HostError(error.to_string()))
+    }
+    fn load_conf_besides(&self, _: &Path, _: &str) -> Result<Vec<ConfSection>, HostError> {
+        Ok(Vec::new())
+    }
+    fn reload(&self, _: &str) -> Result<(), ReloadError> {
+        let file = self.load_conf(&self.folder.join("pjsip_synch.conf")).unwrap_or_default();
+        let names = file.into_iter().map(|section| section.name);
+        *self.live.lock() = names.filter(|name| name != self.never).collect();
+        *self.reloads.lock() += 1;
+        Ok(())
+    }
+    fn missing(&self, _: Technology, wanted: &[(Kind, String)]) -> Result<Vec<(Kind, String)>, HostError> {
+        let live = self.live.lock();
+        Ok(wanted.iter().filter(|(_, name)| !live.contains(name)).cloned().collect())
+    }
+    fn judge(&self, _: Technology, _: &[(Kind, &ConfSection)]) -> Result<Option<Vec<Verdict>>, HostError> {
+        Ok(None)
+    }
+    fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError> {
+        *self.contexts.lock() = contexts.to_vec();
+        Ok(())
+    }
+    fn context_owner(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn shares_context(&self, _: &str) -> bool {
+        false
+    }
+    fn has_context(&self, _: &str) -> bool {
+        true
+    }
+    fn leads_on(&self, _: &str, _: &str) -> bool {
+        true
+    }
+    fn has_application(&self, _: &str) -> bool {
+        true
+    }
+    fn has_function(&self, _: &str) -> bool {
+        true
+    }
+    fn has_mailbox(&self, _: &str) -> bool {
+        true
+    }
+    fn is_there(&self, _: &str) -> bool {
+        true
+    }
+    fn md5(&self, text: &str) -> String {
+        text.to_owned()
+    }
+    fn contact(&self, _: Technology, _: &str) -> Option<String> {
+        None
+    }
+    fn version(&self) -> String {
+        "22".to_owned()
+    }
+    fn recall(&self, key: &str) -> Option<String> {
+        self.database.lock().get(key).cloned()
+    }
+    fn remember(&self, key: &str, value: Option<&str>) -> Result<(), HostError> {
+        match value {
+            Some(value) => self.database.lock().insert(key.to_owned(), value.to_owned()),
+            None => self.database.lock().remove(key),
+        };
+        Ok(())
+    }
+}
+
+/// What Asterisk's loader reads out of a file of ours.
+pub(super) fn sections(text: &str) -> Vec<ConfSection> {
+    let mut sections: Vec<ConfSection> = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with(';') && !line.is_empty()) {
+        match line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            Some(name) => sections.push(ConfSection { name: name.to_owned(), variables: Vec::new() }),
+            None => {
+                let (key, value) = line.split_once(" = ").unwrap();
+                let variable = ConfVariable { key: key.to_owned(), value: value.to_owned() };
+                sections.last_mut().unwrap().variables.push(variable);
+            }
+        }
+    }
+    sections
+}

@@ -1,0 +1,20 @@
+//! Numbers and lists, as a person reads them. Pure.
+
+use std::net::IpAddr;
+
+/// `10.0.0.254, 2001:db8::254`
+#[must_use]
+pub fn listed(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// `1 user`, `2 users`, `2 mailboxes`.
+#[must_use]
+pub fn counted(count: usize, noun: &str) -> String {
+    let ending = match (count, noun.ends_with('x')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{count} {noun}{ending}")
+}
