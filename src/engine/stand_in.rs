@@ -20,9 +20,9 @@ use crate::{
 #[derive(Default)]
 pub(super) struct StandIn {
     /// Where all its files are.
-    pub(super) folder: PathBuf,
+    folder: PathBuf,
     /// A user whom its channel driver never takes.
-    pub(super) never: &'static str,
+    never: &'static str,
     pub(super) log: Mutex<Vec<String>>,
     pub(super) events: Mutex<Vec<String>>,
     pub(super) contexts: Mutex<Vec<Context>>,
@@ -30,6 +30,13 @@ pub(super) struct StandIn {
     /// Users of its channel driver.
     live: Mutex<Vec<String>>,
     database: Mutex<HashMap<String, String>>,
+}
+
+impl StandIn {
+    /// One with its files there, whose channel driver never takes that user.
+    pub(super) fn at(folder: &Path, never: &'static str) -> Self {
+        Self { folder: folder.to_owned(), never, ..Self::default() }
+    }
 }
 
 impl Host for StandIn {

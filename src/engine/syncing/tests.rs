@@ -23,7 +23,7 @@ fn settings() -> Arc<Settings> {
 /// Runs something with a site whose channel driver never has that user.
 fn with_site(never: &'static str, body: impl Fn(&mut Site<'_>, &Store, &StandIn) + Send + 'static) {
     let folder = tempfile::tempdir().unwrap();
-    let host = Arc::new(StandIn { folder: folder.path().to_owned(), never, ..StandIn::default() });
+    let host = Arc::new(StandIn::at(folder.path(), never));
     let settings = settings();
     let published = crate::control::Published::new(crate::engine::running::first_snapshot(&settings));
     let (events, _told) = crossbeam_channel::unbounded();
