@@ -209,7 +209,7 @@ fn directory(sync: &status::SyncStatus, like: Option<&regex::Regex>) -> Reply {
 fn stage(stage: &Stage) -> Vec<(&'static str, String)> {
     vec![
         ("Stage", stage.name.clone()),
-        ("Result", stage.outcome.word().to_owned()),
+        ("Result", stage.outcome.result().to_string()),
         ("Milliseconds", stage.took.as_millis().to_string()),
         ("Reason", stage.outcome.text().to_owned()),
     ]

@@ -84,6 +84,18 @@ pub enum Mode {
 }
 words!(Mode { Auto => "auto", Normal => "normal", Failover => "failover" });
 
+/// What came of a drill, or of one stage of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DrillResult {
+    /// It would work; of a drill, everything that was tried.
+    Passed,
+    /// It would not.
+    Failed,
+    /// It was not tried; only a stage can be.
+    Skipped,
+}
+words!(DrillResult { Passed => "Passed", Failed => "Failed", Skipped => "Skipped" });
+
 /// The system whose address the DNS gives to phones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {

@@ -1,7 +1,7 @@
 //! The commands that change something.
 
 use super::{Answer, CliCommand, answer, nothing, versions};
-use crate::{drill::FAILED, operate};
+use crate::{operate, state::DrillResult};
 
 /// `synch sync`
 pub const SYNC: CliCommand = CliCommand {
@@ -85,7 +85,7 @@ pub const DRILL: CliCommand = CliCommand {
     at_shutdown: false,
     run: |asked| match asked.words {
         [_, _] => match asked.control.drill() {
-            Ok(report) if report.result() == FAILED => Answer::Failure(report.text()),
+            Ok(report) if report.result() == DrillResult::Failed => Answer::Failure(report.text()),
             Ok(report) => Answer::Text(report.text()),
             Err(error) => Answer::Failure(format!("The drill has not ended: {error}.\n")),
         },

@@ -8,7 +8,7 @@ pub mod walk;
 
 use std::{fmt, time::Duration};
 
-use crate::wording::counted;
+use crate::{state::DrillResult, wording::counted};
 
 /// What came of one stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +22,13 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// `Passed`, `Failed` or `Skipped`.
+    /// In a word.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub const fn result(&self) -> DrillResult {
         match self {
-            Outcome::Passed(_) => PASSED,
-            Outcome::Failed(_) => FAILED,
-            Outcome::Skipped(_) => "Skipped",
+            Outcome::Passed(_) => DrillResult::Passed,
+            Outcome::Failed(_) => DrillResult::Failed,
+            Outcome::Skipped(_) => DrillResult::Skipped,
         }
     }
 
@@ -49,11 +49,6 @@ impl From<Result<String, String>> for Outcome {
         }
     }
 }
-
-/// A stage would work; or all that were tried.
-pub const PASSED: &str = "Passed";
-/// A stage would not.
-pub const FAILED: &str = "Failed";
 
 /// One stage of the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,10 +78,10 @@ impl fmt::Display for Stage {
 pub struct Report(pub Vec<Stage>);
 
 impl Report {
-    /// `Passed`, or `Failed` where one stage has.
+    /// Failed where one stage has.
     #[must_use]
-    pub fn result(&self) -> &'static str {
-        if self.failed().next().is_some() { FAILED } else { PASSED }
+    pub fn result(&self) -> DrillResult {
+        if self.failed().next().is_some() { DrillResult::Failed } else { DrillResult::Passed }
     }
 
     /// One line: what failed first, or that nothing has; and what was not tried.
@@ -119,7 +114,7 @@ impl Report {
     #[must_use]
     pub fn timed(&self) -> String {
         let stage = |Stage { name, took, outcome }: &Stage| {
-            format!("{name} {} {} ms", outcome.word(), took.as_millis())
+            format!("{name} {} {} ms", outcome.result(), took.as_millis())
         };
         self.0.iter().map(stage).collect::<Vec<_>>().join(", ")
     }
@@ -152,11 +147,11 @@ mod tests {
         let report = Report(vec![passed.clone(), skipped.clone()]);
         assert_eq!(
             (report.result(), report.summary().as_str()),
-            ("Passed", "1 stage in 14 ms; not tried: register")
+            (DrillResult::Passed, "1 stage in 14 ms; not tried: register")
         );
         let report = Report(vec![passed, skipped, failed]);
         let summary = "1 of 3 stages failed; trunk: it is away; not tried: register";
-        assert_eq!((report.result(), report.summary().as_str()), ("Failed", summary));
+        assert_eq!((report.result(), report.summary().as_str()), (DrillResult::Failed, summary));
         assert_eq!(report.timed(), "dns Passed 7 ms, register Skipped 7 ms, trunk Failed 7 ms");
         let text = report.text();
         assert!(text.contains("BAD  trunk              7 ms  it is away\nFailed: 1 of 3"), "{text}");

@@ -23,10 +23,9 @@ use crate::{
     dialplan::Context,
     directory::Directory,
     dns::Counters,
-    drill,
     phones::Phones,
     settings::{Settings, Technology},
-    state::{Mode, MonitorState, ServiceState, SyncState, Target},
+    state::{DrillResult, Mode, MonitorState, ServiceState, SyncState, Target},
     sync::{Diff, Tailored, User},
 };
 
@@ -223,7 +222,7 @@ pub struct DrillStatus {
     /// When.
     pub time: String,
     /// `Passed` or `Failed`.
-    pub result: &'static str,
+    pub result: DrillResult,
     /// What failed, or that nothing has.
     pub reason: String,
 }
@@ -240,8 +239,7 @@ impl DrillStatus {
     pub fn from_memo(memo: &str) -> Option<Self> {
         let mut parts = memo.splitn(3, ' ');
         let time = parts.next()?.to_owned();
-        let word = parts.next()?;
-        let result = [drill::PASSED, drill::FAILED].into_iter().find(|known| *known == word)?;
+        let result = DrillResult::from_word(parts.next()?)?;
         Some(Self { time, result, reason: parts.next()?.to_owned() })
     }
 }

@@ -89,7 +89,7 @@ fn contexts_that_wait_are_not_in_force_yet_and_a_problem_stays_one() {
 fn a_drill_is_remembered_as_it_was() {
     let drill = DrillStatus {
         time: "20260102030405".to_owned(),
-        result: drill::FAILED,
+        result: DrillResult::Failed,
         reason: "1 of 7 stages failed; trunk: it is away".to_owned(),
     };
     assert_eq!(DrillStatus::from_memo(&drill.memo()), Some(drill));

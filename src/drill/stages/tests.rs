@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     settings::{self, ConfSection, Settings},
+    state::DrillResult,
     status::tests::snapshot,
 };
 
@@ -69,7 +70,7 @@ fn what_would_not_work_is_told_with_what_to_do() {
 
 #[test]
 fn a_trunk_that_is_away_fails_and_one_that_cannot_be_seen_is_not_tried() {
-    assert_eq!(trunk("local_trunk gateway", Some(true)).word(), "Passed");
-    assert_eq!(trunk("local_trunk gateway", Some(false)).word(), "Failed");
-    assert_eq!(trunk("local_trunk DAHDI/g1/${EXTEN}", None).word(), "Skipped");
+    assert_eq!(trunk("local_trunk gateway", Some(true)).result(), DrillResult::Passed);
+    assert_eq!(trunk("local_trunk gateway", Some(false)).result(), DrillResult::Failed);
+    assert_eq!(trunk("local_trunk DAHDI/g1/${EXTEN}", None).result(), DrillResult::Skipped);
 }

@@ -7,6 +7,7 @@ use crate::{
     control::Reply,
     drill::{self, Report, Stage},
     host::{Host, Level},
+    state::DrillResult,
     status::DrillStatus,
 };
 
@@ -31,13 +32,13 @@ impl Running {
     /// Keeps what came of a drill, and tells of it.
     pub(super) fn drilled(&mut self, report: Report, reply: &Reply<Report>) {
         let (result, reason, stages) = (report.result(), report.summary(), report.timed());
-        let before = self.snapshot.drill.as_ref().map_or("-", |drill| drill.result);
+        let before = self.snapshot.drill.as_ref().map_or("-", |drill| drill.result.word());
         let drill = DrillStatus { time: self.now(), result, reason };
-        let level = if result == drill::FAILED { Level::Warning } else { Level::Notice };
-        self.log(level, &format!("Drill {}: {} ({stages})", result.to_lowercase(), drill.reason));
-        let fields = [("Result", result), ("Reason", drill.reason.as_str()), ("Stages", &stages)];
+        let level = if result == DrillResult::Failed { Level::Warning } else { Level::Notice };
+        self.log(level, &format!("Drill {}: {} ({stages})", result.word().to_lowercase(), drill.reason));
+        let fields = [("Result", result.word()), ("Reason", drill.reason.as_str()), ("Stages", &stages)];
         self.start.host.event("SynchDrillEnded", &fields);
-        self.history.push(drill.time.clone(), "Drill", before, result, &drill.reason);
+        self.history.push(drill.time.clone(), "Drill", before, result.word(), &drill.reason);
         if let Err(error) = self.start.host.remember(DRILL, Some(&drill.memo())) {
             self.log(Level::Warning, &format!("The drill is over, but {error}."));
         }
