@@ -77,6 +77,11 @@ impl Asterisk {
         self.root.join(self.home.trim_start_matches('/')).join(inside)
     }
 
+    /// The same file as Asterisk itself names it.
+    pub fn inside(&self, file: &str) -> String {
+        format!("{}/{file}", self.home)
+    }
+
     /// Writes a configuration file, in the place of any before it.
     pub fn write_conf(&self, name: &str, text: &str) -> Result {
         let path = self.path("etc").join(name);
@@ -218,7 +223,7 @@ impl Asterisk {
     }
 
     fn conf(&self) -> String {
-        format!("{}/etc/asterisk.conf", self.home)
+        self.inside("etc/asterisk.conf")
     }
 
     /// The end of what it said, for error messages.
