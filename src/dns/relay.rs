@@ -6,12 +6,15 @@
 //!   unknown ──▶ forwarders ──────────────────────────▶ their answer, or SERVFAIL
 //!   all forwarders silent ───────────────────────────▶ stale or SERVFAIL at once, until one is heard of again
 //! ```
+//!
+//! Silent forwarders are asked a question of ours again and again, and one of the clients' now and then: some filters
+//! answer only what they take for real.
 
 use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -45,7 +48,7 @@ const CLIENT_PATIENCE: Duration = Duration::from_millis(1800);
 /// A question without answer for so long makes the forwarders suspect of silence: far more than a resolver takes.
 const SUSPICION: Duration = Duration::from_secs(1);
 
-/// How often silent forwarders are asked whether they are there again.
+/// How often silent forwarders are asked whether they are there again, and get a client's question.
 const RECHECK: Duration = Duration::from_secs(5);
 
 /// Octets.
@@ -76,6 +79,8 @@ pub struct Relay {
     /// Whether no forwarder is to be heard of.
     silent: watch::Sender<bool>,
     suspicion: Notify,
+    /// Whether the next question goes to the forwarders although they are silent.
+    trial: AtomicBool,
     /// How often a forwarder was heard of.
     heard: AtomicU64,
     counters: Arc<Counters>,
@@ -92,6 +97,7 @@ impl Relay {
             free: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             silent: watch::Sender::new(false),
             suspicion: Notify::new(),
+            trial: AtomicBool::new(false),
             heard: AtomicU64::new(0),
             counters,
         }
@@ -142,6 +148,10 @@ impl Relay {
     async fn answered(self: &Arc<Self>, key: Key, query: Message) -> Result<Served, RelayError> {
         let mut silent = self.silent.subscribe();
         if *silent.borrow_and_update() {
+            if self.trial.swap(false, Ordering::Relaxed) {
+                // What comes of it is for the next who asks: this client need not wait for what is likely in vain.
+                self.join(key, query)?;
+            }
             return Err(RelayError::NoAnswer);
         }
         let mut settled = self.join(key, query)?;
@@ -223,6 +233,7 @@ impl Relay {
             self.set_silent(!alive && self.heard.load(Ordering::Relaxed) == heard);
             while *self.silent.borrow() {
                 sleep(RECHECK).await;
+                self.trial.store(true, Ordering::Relaxed);
                 if self.forwarders.any_alive().await {
                     self.set_silent(false);
                 }

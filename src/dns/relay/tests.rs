@@ -25,6 +25,8 @@ struct Forwarder {
     /// Questions received, those after the root apart.
     asked: Arc<AtomicUsize>,
     silent: Arc<AtomicBool>,
+    /// Whether it answers what nobody but a relay asks.
+    knows_root: Arc<AtomicBool>,
     gate: Arc<Semaphore>,
 }
 
@@ -36,19 +38,19 @@ impl Forwarder {
             address: socket.local_addr().unwrap(),
             asked: Arc::default(),
             silent: Arc::default(),
+            knows_root: Arc::new(AtomicBool::new(true)),
             gate: Arc::new(Semaphore::new(1)),
         };
         let (asked, silent) = (Arc::clone(&forwarder.asked), Arc::clone(&forwarder.silent));
-        let gate = Arc::clone(&forwarder.gate);
+        let (gate, knows_root) = (Arc::clone(&forwarder.gate), Arc::clone(&forwarder.knows_root));
         spawn(async move {
             let mut buffer = [0; 4096];
             loop {
                 let (length, client) = socket.recv_from(&mut buffer).await.unwrap();
                 let query = Message::from_vec(&buffer[..length]).unwrap();
-                if !query.queries[0].name.is_root() {
-                    asked.fetch_add(1, Ordering::Relaxed);
-                }
-                if silent.load(Ordering::Relaxed) {
+                let root = query.queries[0].name.is_root();
+                asked.fetch_add(usize::from(!root), Ordering::Relaxed);
+                if silent.load(Ordering::Relaxed) || root && !knows_root.load(Ordering::Relaxed) {
                     continue;
                 }
                 let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
@@ -185,6 +187,53 @@ fn rfc9520_what_was_never_known_fails_at_once_while_forwarders_are_silent_and_co
         forwarder.fall_silent(false);
         until(&relay, false).await;
         assert!(relay.ask(&asked("two.example.org.")).await.is_ok());
+    });
+}
+
+#[test]
+fn a_forwarder_that_never_answers_our_own_question_is_found_by_a_clients() {
+    run(async {
+        let forwarder = Forwarder::start(60, ResponseCode::NoError).await;
+        forwarder.knows_root.store(false, Ordering::Relaxed);
+        forwarder.fall_silent(true);
+        let relay = watched(&[forwarder.address]);
+        assert_eq!(relay.ask(&asked("slow.example.org.")).await, Err(RelayError::NoAnswer));
+        until(&relay, true).await;
+        forwarder.fall_silent(false);
+        let back = async {
+            while relay.ask(&asked("www.example.org.")).await.is_err() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, back).await.unwrap();
+        assert!(!*relay.silent().borrow());
+        assert!(relay.ask(&asked("another.example.org.")).await.is_ok());
+    });
+}
+
+#[test]
+fn silent_forwarders_get_one_question_of_the_clients_at_a_time() {
+    run(async {
+        let forwarder = Forwarder::start(60, ResponseCode::NoError).await;
+        forwarder.fall_silent(true);
+        let relay = watched(&[forwarder.address]);
+        assert_eq!(relay.ask(&asked("0.example.org.")).await, Err(RelayError::NoAnswer));
+        until(&relay, true).await;
+        relay.trial.store(true, Ordering::Relaxed);
+        for number in 1..20 {
+            let owner = format!("{number}.example.org.");
+            // Nobody waits for the one that is on its way.
+            assert_eq!(relay.ask(&asked(&owner)).await, Err(RelayError::NoAnswer));
+        }
+        assert_eq!(relay.pending.lock().len(), 1);
+        let arrived = async {
+            while forwarder.asked() < 2 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, arrived).await.unwrap();
+        assert_eq!(forwarder.asked(), 2);
+        assert!(*relay.silent().borrow());
     });
 }
 
