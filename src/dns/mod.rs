@@ -26,6 +26,7 @@
 //! - [`upstream`]: the query that a forwarder gets, and the judgement of what comes back.
 //! - [`allow`]: who may ask for other names.
 //! - [`limit`]: how many answers one network gets.
+//! - [`places`]: which TCP connections there may be, and which makes room.
 //!
 //! Sockets:
 //! - [`shared`]: what the engine's thread and the DNS thread share: the zone in force and the counters.
@@ -34,7 +35,7 @@
 //! - [`forwarders`]: one after the other, over UDP and TCP, within bounds of time.
 //! - [`server`]: the DNS thread: binds, serves, retries what could not be bound, stops.
 //! - [`udp`]: datagrams, on a thread for each socket.
-//! - [`tcp`]: connections, limited in number and idle time.
+//! - [`tcp`]: connections, limited in number, idle time and life.
 //! - [`frame`]: the two length octets before a message on TCP.
 //! - [`ask`]: one question, as a phone asks it.
 //! - [`bind`]: listening sockets, and what to do where one is refused.
@@ -48,6 +49,7 @@ pub mod forwarders;
 pub mod frame;
 pub mod life;
 pub mod limit;
+pub mod places;
 pub mod prepared;
 pub mod question;
 pub mod ready;

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Instant};
 use parking_lot::Mutex;
 use tokio::{
     runtime::{Builder, Handle},
-    sync::{Semaphore, oneshot},
+    sync::oneshot,
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep},
 };
@@ -107,7 +107,7 @@ struct Sockets {
     tasks: JoinSet<()>,
     datagrams: Vec<udp::Served>,
     limit: Arc<Mutex<Limit>>,
-    connections: Arc<Semaphore>,
+    connections: tcp::Connections,
 }
 
 impl Sockets {
@@ -117,7 +117,7 @@ impl Sockets {
             tasks: JoinSet::new(),
             datagrams: Vec::new(),
             limit: Arc::new(Mutex::new(Limit::new(rate_limit, Instant::now()))),
-            connections: Arc::new(Semaphore::new(tcp::MAX_CONNECTIONS)),
+            connections: tcp::Connections::default(),
         }
     }
 

@@ -4,18 +4,19 @@
 //! for calls; and it answers the requests of a connection one after the other, so that a slow forwarder would hold up
 //! the phone's own domain.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hickory_server::net::xfer::Protocol;
 use tokio::{
     net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
-    sync::{Mutex, Semaphore},
+    sync::{Mutex, oneshot},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use super::{
     frame,
+    places::{Places, Ticket},
     responder::{Responder, read},
 };
 
@@ -23,9 +24,9 @@ use super::{
 /// client may take to fetch a reply.
 pub const IDLE: Duration = Duration::from_secs(5);
 
-/// Connections at the same time, over all addresses; the next ones wait in the kernel's queue. Phones ask over UDP, so
-/// these are few; each takes a file descriptor of Asterisk's.
-pub const MAX_CONNECTIONS: usize = 64;
+/// How long requests are taken from one connection, however busy it is: a client that sends one just before each end of
+/// [`IDLE`] shall not hold its place for ever. Whoever has more to ask connects again (RFC 7766 section 6.2.4).
+const LIFE: Duration = Duration::from_secs(120);
 
 /// Requests of one connection under way at the same time; the next ones wait in its receive buffer.
 const MAX_PIPELINED: usize = 16;
@@ -33,18 +34,23 @@ const MAX_PIPELINED: usize = 16;
 /// Pause after a failed accept: out of file descriptors, the kernel would report the same at once, for ever.
 pub const PAUSE: Duration = Duration::from_millis(200);
 
-/// Accepts and serves connections until it is aborted. `free` bounds the connections of all listeners.
-pub async fn serve(listener: TcpListener, responder: Responder, free: Arc<Semaphore>) {
-    let mut connections = JoinSet::new();
-    // The semaphore is never closed.
-    while let Ok(held) = Arc::clone(&free).acquire_owned().await {
-        while connections.try_join_next().is_some() {}
+/// The connections of all listeners. Each waits for the end of its line, which tells it that its place is gone.
+pub type Connections = Arc<parking_lot::Mutex<Places<oneshot::Sender<()>>>>;
+
+/// Accepts and serves connections until it is aborted.
+pub async fn serve(listener: TcpListener, responder: Responder, connections: Connections) {
+    let mut served = JoinSet::new();
+    loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                while served.try_join_next().is_some() {}
+                let (held, lost) = Held::take(&connections, peer);
                 let responder = responder.clone();
-                connections.spawn(async move {
-                    let _held = held;
-                    serve_connection(stream, peer, &responder).await;
+                served.spawn(async move {
+                    tokio::select! {
+                        () = serve_connection(stream, peer, &responder, &held) => {}
+                        _ = lost => {}
+                    }
                 });
             }
             Err(_) => sleep(PAUSE).await,
@@ -52,16 +58,55 @@ pub async fn serve(listener: TcpListener, responder: Responder, free: Arc<Semaph
     }
 }
 
-async fn serve_connection(stream: TcpStream, peer: SocketAddr, responder: &Responder) {
+/// A connection's place. It is given back when this is dropped.
+struct Held {
+    ticket: Ticket,
+    connections: Connections,
+}
+
+impl Held {
+    /// The place, and what ends when it is lost.
+    fn take(connections: &Connections, peer: SocketAddr) -> (Arc<Self>, oneshot::Receiver<()>) {
+        let (line, lost) = oneshot::channel();
+        let (ticket, _) = connections.lock().take(peer.ip(), now(), line);
+        (Arc::new(Self { ticket, connections: Arc::clone(connections) }), lost)
+    }
+
+    fn stir(&self) {
+        self.connections.lock().stir(self.ticket, now());
+    }
+
+    fn give_up(&self) {
+        self.connections.lock().leave(self.ticket);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+async fn serve_connection(stream: TcpStream, peer: SocketAddr, responder: &Responder, held: &Arc<Held>) {
+    let end = Instant::now() + LIFE;
     let (mut reader, writer) = stream.into_split();
     let writer = Arc::new(Mutex::new(writer));
     let mut replies = JoinSet::new();
-    while let Ok(Ok(octets)) = timeout(IDLE, frame::read(&mut reader)).await {
-        let (responder, writer) = (responder.clone(), Arc::clone(&writer));
+    while let Ok(Ok(octets)) = timeout_at(end.min(Instant::now() + IDLE), frame::read(&mut reader)).await {
+        held.stir();
+        let (responder, writer, held) = (responder.clone(), Arc::clone(&writer), Arc::clone(held));
         // RFC 7766 section 6.2.1.1: replies may overtake each other.
         replies.spawn(async move {
             if let Some(reply) = reply(octets, peer, &responder).await {
-                write(&writer, &reply).await;
+                match write(&writer, &reply).await {
+                    Ok(()) => held.stir(),
+                    // Part of it may be on its way, and nothing that follows could be told apart from the rest.
+                    Err(_) => held.give_up(),
+                }
             }
         });
         while replies.try_join_next().is_some() {}
@@ -83,57 +128,10 @@ async fn reply(octets: Vec<u8>, peer: SocketAddr, responder: &Responder) -> Opti
     reply.encode(&request.queries, u16::MAX).ok()?
 }
 
-/// A failure needs no word: whoever reads the connection meets it too.
-async fn write(writer: &Mutex<OwnedWriteHalf>, reply: &[u8]) {
+async fn write(writer: &Mutex<OwnedWriteHalf>, reply: &[u8]) -> io::Result<()> {
     let mut writer = writer.lock().await;
-    let _ = timeout(IDLE, frame::write(&mut *writer, reply)).await;
+    timeout(IDLE, frame::write(&mut *writer, reply)).await?
 }
 
 #[cfg(test)]
-mod tests {
-    use hickory_server::proto::{op::Message, rr::RecordType};
-    use tokio::{runtime::Builder, task::spawn};
-
-    use super::*;
-    use crate::{
-        dns::{Zone, ZoneCell, testing},
-        state::Target,
-    };
-
-    async fn answered(client: &mut TcpStream) -> bool {
-        let query = testing::query("sip.voice.example.com.", RecordType::A, |_| ());
-        frame::write(client, &query.to_vec().unwrap()).await.unwrap();
-        let reply = frame::read(client).await.unwrap();
-        !Message::from_vec(&reply).unwrap().answers.is_empty()
-    }
-
-    #[test]
-    fn a_connection_holds_its_place_until_it_ends() {
-        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-            let zone = Zone::new(&testing::settings(), Target::Main, 1);
-            let cell = Arc::new(ZoneCell::new(zone));
-            let responder = testing::responder(&testing::settings(), cell);
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap();
-            let free = Arc::new(Semaphore::new(3));
-            let server = spawn(serve(listener, responder, Arc::clone(&free)));
-
-            let mut one = TcpStream::connect(address).await.unwrap();
-            assert!(answered(&mut one).await);
-            let mut two = TcpStream::connect(address).await.unwrap();
-            assert!(answered(&mut two).await);
-            // The third place is for the connection that the listener waits for.
-            assert_eq!(free.available_permits(), 0);
-            drop((one, two));
-            let mut three = TcpStream::connect(address).await.unwrap();
-            assert!(answered(&mut three).await);
-
-            server.abort();
-            assert!(server.await.unwrap_err().is_cancelled());
-            drop(three);
-            // The aborted connections give their places back once they have run out.
-            let all = free.acquire_many(3).await.unwrap();
-            assert_eq!(all.num_permits(), 3);
-        });
-    }
-}
+mod tests;

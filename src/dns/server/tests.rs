@@ -330,19 +330,3 @@ fn stopping_frees_the_sockets_whatever_is_under_way() {
     TcpListener::bind(tcp).expect("TCP is free again");
     assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "the connection is closed");
 }
-
-#[test]
-fn connections_beyond_the_limit_wait_for_a_free_place() {
-    let server = Running::start(&settings());
-    let (_, tcp) = server.listening();
-    let mut held: Vec<_> = (0..tcp::MAX_CONNECTIONS).map(|_| TcpStream::connect(tcp).unwrap()).collect();
-    for stream in &mut held {
-        send_frame(stream, &sip().to_vec().unwrap());
-        assert_eq!(read_frame(stream).answers.len(), 1);
-    }
-    let mut waiting = TcpStream::connect(tcp).unwrap();
-    send_frame(&mut waiting, &sip().to_vec().unwrap());
-    drop(held);
-    assert_eq!(read_frame(&mut waiting).answers.len(), 1);
-    server.stop();
-}
