@@ -55,12 +55,17 @@ pub fn answer(request: &MessageRequest, zone: &Zone, relays: bool) -> Answer {
     }
 }
 
-/// The reply to octets that are no request. None where there is nothing to reply to: too short for a header, or itself
-/// a reply, which two servers would send back and forth for ever.
+/// The reply to octets that are no request: all that can be said of an operation that nobody here knows is that, however
+/// its message looks (RFC 8906 section 3.1.4). None where there is nothing to reply to: too short for a header, or itself a
+/// reply, which two servers would send back and forth for ever.
 #[must_use]
 pub fn malformed(metadata: Option<&Metadata>) -> Option<Message> {
     let metadata = metadata.filter(|metadata| metadata.message_type == MessageType::Query)?;
-    Some(Message::error_msg(metadata.id, metadata.op_code, ResponseCode::FormErr))
+    let known = metadata.op_code == OpCode::Query;
+    let code = if known { ResponseCode::FormErr } else { ResponseCode::NotImp };
+    let mut reply = Message::error_msg(metadata.id, metadata.op_code, code);
+    reply.metadata.recursion_desired = metadata.recursion_desired;
+    Some(reply)
 }
 
 fn existing(

@@ -18,6 +18,7 @@
 //! - [`answer`]: a request and a zone make a reply, or the decision to relay.
 //! - [`reply`]: what goes back to the client, cut to the size that the client takes.
 //! - [`question`]: what tables of answers are looked up by.
+//! - [`wire`]: where things are in the octets of a message.
 //! - [`ready`]: an answer as octets, to which a client's id, question and flags are added.
 //! - [`life`]: for how long an answer may be kept.
 //! - [`prepared`]: the answers of a zone, made ready once.
@@ -64,6 +65,7 @@ pub mod tcp;
 mod testing;
 pub mod udp;
 pub mod upstream;
+pub mod wire;
 pub mod zone;
 
 pub use ask::addresses_of;

@@ -10,7 +10,7 @@ use hickory_server::proto::{
     serialize::binary::BinEncoder,
 };
 
-use super::{life::life, question::HEADER, reply::UDP_PAYLOAD};
+use super::{life::life, question::HEADER, reply::UDP_PAYLOAD, wire::after_record};
 
 /// The bits of the second word of a header (RFC 1035 section 4.1.1; RFC 4035 section 3).
 pub mod flag {
@@ -207,24 +207,11 @@ fn ttls(records: &[u8]) -> Option<Box<[u16]>> {
     let mut ttls = Vec::new();
     let mut at = 0;
     while at < records.len() {
-        at = after_name(records, at)? + 4;
-        ttls.push(u16::try_from(at).ok()?);
-        let length = records.get(at + 4..)?.first_chunk()?;
-        at += 6 + usize::from(u16::from_be_bytes(*length));
+        let (ttl, end) = after_record(records, at)?;
+        ttls.push(u16::try_from(ttl).ok()?);
+        at = end;
     }
     (at == records.len()).then_some(ttls.into())
-}
-
-/// The octet behind the name at `at` (RFC 1035 section 4.1.4).
-pub(super) fn after_name(octets: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match *octets.get(at)? {
-            0 => return Some(at + 1),
-            length @ 1..64 => at += 1 + usize::from(length),
-            192.. => return Some(at + 2),
-            _ => return None,
-        }
-    }
 }
 
 #[cfg(test)]

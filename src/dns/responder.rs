@@ -26,6 +26,7 @@ use super::{
     shared::{Counters, ZoneCell},
     short_cut::Plain,
     upstream,
+    wire::is_whole,
 };
 
 /// Answers requests, wherever they come from.
@@ -148,9 +149,14 @@ impl Responder {
 /// It is none; with the octets of a reply, where it deserves one.
 pub fn read(octets: Vec<u8>, client: SocketAddr, protocol: Protocol) -> Result<Request, Option<Vec<u8>>> {
     let header = Header::read(&mut BinDecoder::new(&octets)).ok();
+    let refused = || malformed(header.as_deref()).and_then(|reply| reply.to_vec().ok());
+    // hickory stops behind the last record, whatever follows, and makes room for as many as the header claims.
+    if !is_whole(&octets) {
+        return Err(refused());
+    }
     match Request::from_bytes(octets, client, protocol) {
         Ok(request) if request.metadata.message_type == MessageType::Query => Ok(request),
         Ok(_) => Err(None),
-        Err(_) => Err(malformed(header.as_deref()).and_then(|reply| reply.to_vec().ok())),
+        Err(_) => Err(refused()),
     }
 }

@@ -5,10 +5,8 @@ use super::{
     question::{HEADER, MAX_NAME, Variant},
     ready::{Envelope, Ready, Ttl, flag},
     reply::UDP_PAYLOAD,
+    wire::TYPE_AND_CLASS,
 };
-
-/// Behind the name of a question: its type and its class.
-const TYPE_AND_CLASS: usize = 4;
 
 /// Class IN.
 const IN: [u8; 2] = [0, 1];

@@ -11,8 +11,8 @@ use hickory_server::{
 
 use super::{
     question::HEADER,
-    ready::after_name,
     reply::{Reply, own_edns},
+    wire::after_name,
 };
 
 /// What a forwarder's message means.

@@ -252,6 +252,15 @@ fn rfc8906_s3_1_4_other_opcodes_are_not_implemented() {
 }
 
 #[test]
+fn rfc8906_s3_1_4_other_opcodes_are_not_implemented_even_if_unreadable() {
+    let mut metadata = Metadata::new(9, MessageType::Query, OpCode::Update);
+    metadata.recursion_desired = true;
+    let reply = malformed(Some(&metadata)).unwrap().metadata;
+    assert_eq!((reply.op_code, reply.response_code), (OpCode::Update, ResponseCode::NotImp));
+    assert!(reply.recursion_desired);
+}
+
+#[test]
 fn rfc9619_a_query_has_one_question() {
     assert_eq!(code_of("voice.example.com.", |message| message.queries.clear()), ResponseCode::FormErr);
     let code = code_of("voice.example.com.", |message| {
@@ -354,6 +363,7 @@ fn what_is_no_request_gets_formerr_unless_it_is_a_reply_itself() {
     let query = Metadata::new(9, MessageType::Query, OpCode::Query);
     let reply = malformed(Some(&query)).unwrap();
     assert_eq!((reply.metadata.id, reply.metadata.response_code), (9, ResponseCode::FormErr));
+    assert_eq!(reply.metadata.message_type, MessageType::Response);
     assert_eq!(malformed(Some(&Metadata::new(9, MessageType::Response, OpCode::Query))), None);
     assert_eq!(malformed(None), None);
 }

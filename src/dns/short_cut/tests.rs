@@ -21,6 +21,7 @@ use crate::{
         reply::udp_limit,
         responder::{Responder, read},
         testing,
+        wire::is_whole,
     },
     state::Target,
 };
@@ -202,6 +203,36 @@ fn questions() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// The code of the reply; none where there is no reply.
+fn code_of(responder: &Responder, octets: &[u8]) -> Option<ResponseCode> {
+    let reply = match read(octets.to_vec(), (CLIENT, 5353).into(), Protocol::Udp) {
+        Ok(_) => long_way(responder, octets).unwrap(),
+        Err(reply) => Message::from_vec(&reply?).unwrap(),
+    };
+    Some(reply.metadata.response_code)
+}
+
+/// Requests that only a broken client sends, or a forger, and what each deserves.
+fn flawed() -> impl Strategy<Value = (Vec<u8>, Option<ResponseCode>)> {
+    let tail = prop::collection::vec(any::<u8>(), 1..40);
+    let not_one = any::<u16>().prop_filter("one question is right", |count| *count != 1);
+    let flaw = prop_oneof![
+        tail.clone().prop_map(|tail| (None, 0, tail, Some(ResponseCode::FormErr))),
+        not_one.prop_map(|count| (Some(count), 0, Vec::new(), Some(ResponseCode::FormErr))),
+        (1..16_u8).prop_map(|code| (None, code << 3, Vec::new(), Some(ResponseCode::NotImp))),
+        (1..16_u8, tail).prop_map(|(code, tail)| (None, code << 3, tail, Some(ResponseCode::NotImp))),
+        (0..16_u8).prop_map(|code| (None, 0x80 | code << 3, Vec::new(), None)),
+    ];
+    (questions(), flaw).prop_map(|(mut octets, (count, flags, tail, code))| {
+        octets[2] |= flags;
+        if let Some(count) = count {
+            octets[4..6].copy_from_slice(&count.to_be_bytes());
+        }
+        octets.extend(tail);
+        (octets, code)
+    })
+}
+
 /// What an octet string becomes on its way through a fuzzer.
 fn damage(octets: &mut Vec<u8>, changes: &[(prop::sample::Index, u8)], tail: &[u8], cut: usize) {
     for (at, value) in changes {
@@ -233,9 +264,17 @@ proptest! {
         let responder = responder();
         let mut octets = octets;
         damage(&mut octets, &changes, &tail, cut);
+        prop_assert!(Plain::read(&octets).is_none() || is_whole(&octets));
         if let Some(short) = short_cut(&responder, &octets) {
             assert_the_same(&short, &long_way(&responder, &octets).unwrap());
         }
+    }
+
+    #[test]
+    fn rfc9619_rfc8906_junk_gets_formerr_other_opcodes_notimp_and_replies_nothing((octets, code) in flawed()) {
+        let responder = responder();
+        prop_assert_eq!(short_cut(&responder, &octets), None);
+        prop_assert_eq!(code_of(&responder, &octets), code);
     }
 
     #[test]
