@@ -139,7 +139,7 @@ fn rfc5452_s9_1_forged_answers_are_passed_over_while_waiting_for_the_right_one()
 }
 
 #[test]
-fn a_cut_answer_is_fetched_over_tcp() {
+fn rfc2181_s9_a_cut_answer_is_not_used_but_fetched_over_tcp() {
     run(async {
         let (udp, tcp) = udp_and_tcp().await;
         let address = udp.local_addr().unwrap();

@@ -173,6 +173,26 @@ fn rfc8767_s5_what_was_known_is_served_stale_while_forwarders_are_silent() {
 }
 
 #[test]
+fn rfc8767_s5_who_asks_while_a_forwarder_is_slow_gets_the_stale_answer_and_the_next_one_the_fresh() {
+    run(async {
+        let forwarder = Forwarder::start(1, ResponseCode::NoError).await;
+        let relay = relay(&[forwarder.address]);
+        relay.ask(&asked("www.example.org.")).await.unwrap();
+        sleep(Duration::from_millis(1100)).await;
+        let held = forwarder.gate.acquire().await.unwrap();
+        assert_eq!(relay.ask(&asked("www.example.org.")).await.unwrap().ttl, Ttl::Set(30));
+        drop(held);
+        let fresh = async {
+            while relay.ask(&asked("www.example.org.")).await.unwrap().ttl == Ttl::Set(30) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, fresh).await.unwrap();
+        assert_eq!(relay.counters.counts().stale, 1);
+    });
+}
+
+#[test]
 fn rfc9520_what_was_never_known_fails_at_once_while_forwarders_are_silent_and_comes_when_they_are_back() {
     run(async {
         let forwarder = Forwarder::start(60, ResponseCode::NoError).await;

@@ -68,7 +68,7 @@ fn sip() -> Message {
 }
 
 #[test]
-fn udp_and_tcp_give_the_same_answer() {
+fn rfc7766_s5_udp_and_tcp_give_the_same_answer() {
     let server = Running::start(&settings());
     let (udp, tcp) = server.listening();
     let query = query("SIP.voice.example.com.", RecordType::A, |message| {
@@ -177,7 +177,7 @@ fn forwarder(count: u8, gate: &Arc<parking_lot::Mutex<()>>) -> SocketAddr {
 }
 
 #[test]
-fn other_names_come_from_the_forwarder_cut_to_the_clients_size() {
+fn rfc2181_s9_a_relayed_answer_that_does_not_fit_has_tc_and_is_whole_over_tcp() {
     let mut settings = settings();
     settings.forwarders = vec![forwarder(60, &Arc::default())];
     let server = Running::start(&settings);

@@ -167,6 +167,17 @@ fn strangers_get_names_of_the_zone_and_no_others() {
 }
 
 #[test]
+fn rfc6891_s6_1_1_a_second_opt_is_malformed() {
+    let mut octets = testing::query(NAMES[0], RecordType::A, |message| flags(message, 4)).to_vec().unwrap();
+    let responder = responder();
+    assert_eq!(code_of(&responder, &octets), Some(ResponseCode::NoError));
+    octets.extend_from_within(octets.len() - 11..);
+    octets[HEADER - 1] = 2;
+    assert_eq!(short_cut(&responder, &octets), None);
+    assert_eq!(code_of(&responder, &octets), Some(ResponseCode::FormErr));
+}
+
+#[test]
 fn the_reply_beyond_the_limit_is_the_question_with_tc() {
     let octets = query("sip.voice.example.com.", RecordType::A);
     let mut out = Vec::new();

@@ -67,6 +67,46 @@ fn a_connection_holds_its_place_until_it_ends() {
 }
 
 #[test]
+fn rfc7766_s8_a_request_in_pieces_and_several_in_one_piece_are_answered() {
+    run(async {
+        let (address, _connections, _server) = server().await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.set_nodelay(true).unwrap();
+        let mut octets = Vec::new();
+        for id in 1..4 {
+            let change = |message: &mut Message| message.metadata.id = id;
+            let query = testing::query("sip.voice.example.com.", RecordType::A, change);
+            frame::write(&mut octets, &query.to_vec().unwrap()).await.unwrap();
+        }
+        // In the middle of the first length, and of the third message.
+        let (start, rest) = octets.split_at(1);
+        let (middle, end) = rest.split_at(rest.len() - 10);
+        for piece in [start, middle, end] {
+            tokio::io::AsyncWriteExt::write_all(&mut client, piece).await.unwrap();
+            sleep(Duration::from_millis(20)).await;
+        }
+        for id in 1..4 {
+            let reply = timeout(testing::PATIENCE, frame::read(&mut client)).await.unwrap().unwrap();
+            assert_eq!(Message::from_vec(&reply).unwrap().metadata.id, id);
+        }
+    });
+}
+
+#[test]
+fn a_client_that_has_sent_its_last_request_still_gets_the_reply() {
+    run(async {
+        let (address, connections, _server) = server().await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let query = testing::query("sip.voice.example.com.", RecordType::A, |_| ());
+        frame::write(&mut client, &query.to_vec().unwrap()).await.unwrap();
+        tokio::io::AsyncWriteExt::shutdown(&mut client).await.unwrap();
+        let reply = timeout(testing::PATIENCE, frame::read(&mut client)).await.unwrap().unwrap();
+        assert_eq!(Message::from_vec(&reply).unwrap().answers.len(), 1);
+        until_held(&connections, 0).await;
+    });
+}
+
+#[test]
 fn rfc7766_s6_2_2_one_host_with_all_the_connections_it_can_open_leaves_places_for_others() {
     run(async {
         let (address, connections, _server) = server().await;

@@ -92,7 +92,7 @@ fn rfc2782_over_udp_phones_are_told_of_who_serves_only() {
 }
 
 #[test]
-fn a_transport_that_is_not_offered_does_not_exist() {
+fn rfc3263_s4_2_a_transport_that_is_not_offered_has_no_srv_but_the_name_has_an_address() {
     let zone = Zone::new(&settings(), Target::Main, 1);
     for owner in REGISTRARS {
         assert_eq!(texts(&zone, owner, RecordType::NAPTR).len(), 1);
@@ -102,6 +102,25 @@ fn a_transport_that_is_not_offered_does_not_exist() {
             // "." would tell it that there is no such service at all (RFC 2782).
             assert_eq!(zone.lookup(&service.into()), Lookup::Unknown);
         }
+        assert_eq!(texts(&zone, owner, RecordType::A).len(), 1);
+    }
+}
+
+#[test]
+fn rfc2181_s10_3_ns_and_srv_lead_to_hosts_and_not_to_aliases() {
+    for target in [Target::Main, Target::Branch] {
+        let zone = Zone::new(&all_transports(), target, 1);
+        let records: Vec<_> = zone.names().flat_map(|(_, sets)| sets.values().flatten()).collect();
+        assert!(records.iter().all(|record| record.record_type() != RecordType::CNAME));
+        let hosts = records.iter().filter_map(|record| match &record.data {
+            RData::NS(host) => Some(&host.0),
+            RData::SRV(service) => Some(&service.target),
+            _ => None,
+        });
+        let hosts: Vec<_> = hosts.collect();
+        // NS, and for both names that phones register at, one over UDP, and two over TCP and TLS each.
+        assert_eq!(hosts.len(), 11);
+        assert!(hosts.iter().all(|host| !zone.records(&(*host).into(), RecordType::A).is_empty()));
     }
 }
 
