@@ -35,7 +35,8 @@
 //! - [`relay`]: other names: from the cache, from the forwarders, or stale.
 //! - [`forwarders`]: one after the other, over UDP and TCP, within bounds of time.
 //! - [`server`]: the DNS thread: binds, serves, retries what could not be bound, stops.
-//! - [`udp`]: datagrams, on a thread for each socket.
+//! - [`udp`]: requests over UDP, on a thread for each socket.
+//! - [`datagrams`]: a UDP socket that replies from the address that was asked.
 //! - [`tcp`]: connections, limited in number, idle time and life.
 //! - [`frame`]: the two length octets before a message on TCP.
 //! - [`ask`]: one question, as a phone asks it.
@@ -46,6 +47,7 @@ pub mod answer;
 pub mod ask;
 pub mod bind;
 pub mod cache;
+pub mod datagrams;
 pub mod forwarders;
 pub mod frame;
 pub mod life;

@@ -6,22 +6,22 @@
 
 use std::{
     io,
-    net::{Shutdown, SocketAddr, UdpSocket},
+    net::UdpSocket,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use hickory_server::{net::xfer::Protocol, proto::op::ResponseCode, server::Request};
 use parking_lot::Mutex;
-use socket2::SockRef;
 use tokio::{runtime::Handle, sync::Semaphore};
 
 use super::{
+    datagrams::{Datagrams, Peer},
     limit::{Limit, Verdict},
     reply::{Reply, UDP_PAYLOAD, udp_limit},
     responder::{Responder, Step, read},
@@ -29,20 +29,13 @@ use super::{
     tcp::PAUSE,
 };
 
-/// Room for a request: a question with every option that a client may send is far smaller, and what is longer is cut by
-/// the kernel and then malformed.
-const REQUEST: usize = 4096;
-
 /// Clients of one socket that wait for forwarders. The next ones get SERVFAIL; the same question asked by many is with
 /// the forwarders once, so that these are more than [`super::relay::MAX_IN_FLIGHT`].
 const MAX_WAITING: usize = 1024;
 
-/// How long the kernel may take to put a reply on its way; after that it is lost like any other.
-const SEND: Duration = Duration::from_millis(100);
-
 /// A socket that is served, until this is dropped.
 pub struct Served {
-    socket: Arc<UdpSocket>,
+    socket: Arc<Datagrams>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -51,15 +44,14 @@ impl Served {
     /// Serves the socket. What waits for a forwarder becomes a task of the runtime, and ends with that.
     ///
     /// # Errors
-    /// The system has no thread to give.
+    /// The system has no thread to give, or a socket option is refused.
     pub fn start(
         socket: UdpSocket,
         responder: Responder,
         limit: Arc<Mutex<Limit>>,
         runtime: Handle,
     ) -> io::Result<Self> {
-        socket.set_write_timeout(Some(SEND))?;
-        let (socket, stop) = (Arc::new(socket), Arc::<AtomicBool>::default());
+        let (socket, stop) = (Arc::new(Datagrams::new(socket)?), Arc::<AtomicBool>::default());
         let waiting = Arc::new(Semaphore::new(MAX_WAITING));
         let server = Server { socket: Arc::clone(&socket), responder, limit, runtime, waiting };
         let stopped = Arc::clone(&stop);
@@ -72,8 +64,7 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        // Linux wakes who receives on a UDP socket, and says that there is no connection to shut down.
-        let _ = SockRef::from(&*self.socket).shutdown(Shutdown::Both);
+        self.socket.wake();
         if let Some(thread) = self.thread.take() {
             // It catches its panics; there is nothing to learn from the result.
             let _ = thread.join();
@@ -82,7 +73,7 @@ impl Drop for Served {
 }
 
 struct Server {
-    socket: Arc<UdpSocket>,
+    socket: Arc<Datagrams>,
     responder: Responder,
     limit: Arc<Mutex<Limit>>,
     runtime: Handle,
@@ -92,24 +83,27 @@ struct Server {
 impl Server {
     /// Receives and answers until it is told to stop.
     fn run(&self, stop: &AtomicBool) {
-        let (mut request, mut reply) = (vec![0; REQUEST], Vec::with_capacity(usize::from(UDP_PAYLOAD)));
+        let (mut buffer, mut reply) = (self.socket.buffer(), Vec::with_capacity(usize::from(UDP_PAYLOAD)));
         while !stop.load(Ordering::Acquire) {
-            match self.socket.recv_from(&mut request) {
-                Ok((length, client)) => {
-                    let octets = request.get(..length).unwrap_or_default();
-                    // A request that makes us panic is a bug of ours, which the panic hook tells of: the next one is
-                    // answered all the same.
-                    let _ = catch_unwind(AssertUnwindSafe(|| self.take(octets, client, &mut reply)));
+            match self.socket.receive(&mut buffer) {
+                Ok(received) => {
+                    let octets = buffer.get(..received.length).unwrap_or_default();
+                    for request in octets.chunks(received.each.max(1)) {
+                        // A request that makes us panic is a bug of ours, which the panic hook tells of: the next one
+                        // is answered all the same.
+                        let _ =
+                            catch_unwind(AssertUnwindSafe(|| self.take(request, received.peer, &mut reply)));
+                    }
                 }
-                // What became of an earlier reply: the next request has nothing to do with it.
-                Err(error) if is_of_a_reply(error.kind()) => {}
+                Err(error) if is_no_failure(error.kind()) => {}
                 // Out of memory in the kernel, or the like: it would report the same at once, for ever.
                 Err(_) => thread::sleep(PAUSE),
             }
         }
     }
 
-    fn take(&self, octets: &[u8], client: SocketAddr, reply: &mut Vec<u8>) {
+    fn take(&self, octets: &[u8], peer: Peer, reply: &mut Vec<u8>) {
+        let client = peer.client;
         // Nobody can be answered there; a forger's trick against servers that try.
         if client.port() == 0 {
             return;
@@ -123,57 +117,53 @@ impl Server {
                     && let Some(plain) = Plain::read(octets)
                 {
                     plain.truncate(reply);
-                    send(&self.socket, reply, client);
+                    self.socket.send(reply, peer);
                 }
                 return;
             }
         }
         if self.responder.at_once(octets, client.ip(), now, reply) {
-            send(&self.socket, reply, client);
+            self.socket.send(reply, peer);
             return;
         }
         match read(octets.to_vec(), client, Protocol::Udp) {
-            Ok(request) => self.take_long_way(request, client),
-            Err(Some(reply)) => send(&self.socket, &reply, client),
+            Ok(request) => self.take_long_way(request, peer),
+            Err(Some(reply)) => self.socket.send(&reply, peer),
             Err(None) => {}
         }
     }
 
-    fn take_long_way(&self, request: Request, client: SocketAddr) {
-        match self.responder.step(&request, client.ip()) {
-            Step::Reply(reply) => send_reply(&self.socket, &request, reply, client),
+    fn take_long_way(&self, request: Request, peer: Peer) {
+        match self.responder.step(&request, peer.client.ip()) {
+            Step::Reply(reply) => send_reply(&self.socket, &request, reply, peer),
             Step::Relay => match Arc::clone(&self.waiting).try_acquire_owned() {
                 Ok(permit) => {
                     let (socket, responder) = (Arc::clone(&self.socket), self.responder.clone());
                     self.runtime.spawn(async move {
                         let reply = responder.relayed(&request).await;
-                        send_reply(&socket, &request, reply, client);
+                        send_reply(&socket, &request, reply, peer);
                         drop(permit);
                     });
                 }
                 Err(_) => {
                     let reply = Reply::new(&request, ResponseCode::ServFail, true);
-                    send_reply(&self.socket, &request, reply, client);
+                    send_reply(&self.socket, &request, reply, peer);
                 }
             },
         }
     }
 }
 
-/// Linux reports an ICMP message about a reply at the next call on the socket.
-fn is_of_a_reply(error: io::ErrorKind) -> bool {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, Interrupted, NetworkUnreachable};
-    matches!(error, ConnectionRefused | HostUnreachable | NetworkUnreachable | Interrupted)
+/// Whether nothing has come yet, or Linux reports at this call what became of an earlier reply, by an ICMP message: the
+/// next request has nothing to do with that.
+fn is_no_failure(error: io::ErrorKind) -> bool {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, Interrupted, NetworkUnreachable, WouldBlock};
+    matches!(error, WouldBlock | ConnectionRefused | HostUnreachable | NetworkUnreachable | Interrupted)
 }
 
-fn send_reply(socket: &UdpSocket, request: &Request, reply: Reply, client: SocketAddr) {
+fn send_reply(socket: &Datagrams, request: &Request, reply: Reply, peer: Peer) {
     let limit = udp_limit(request);
     if let Ok(Some(octets)) = reply.cut_to(&request.queries, limit).encode(&request.queries, limit) {
-        send(socket, &octets, client);
+        socket.send(&octets, peer);
     }
-}
-
-/// A reply that cannot be sent is lost, as on the way: the client asks again, and there is nobody else to tell.
-fn send(socket: &UdpSocket, octets: &[u8], client: SocketAddr) {
-    let _ = socket.send_to(octets, client);
 }

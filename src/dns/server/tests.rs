@@ -306,6 +306,35 @@ fn a_server_on_every_address_answers() {
 }
 
 #[test]
+fn rfc2181_s4_1_a_reply_comes_from_the_address_that_was_asked() {
+    let gate = Arc::default();
+    for (bind, asked) in [("0.0.0.0:0", "127.0.0.2"), ("[::]:0", "127.0.0.2"), ("[::]:0", "::1")] {
+        let mut settings = settings();
+        settings.bind = vec![bind.parse().unwrap()];
+        settings.forwarders = vec![forwarder(1, &gate)];
+        // A machine without IPv6 cannot show this.
+        if bind.starts_with('[') && UdpSocket::bind("[::1]:0").is_err() {
+            continue;
+        }
+        let server = Running::start(&settings);
+        let (udp, _) = server.listening();
+        let asked: std::net::IpAddr = asked.parse().unwrap();
+        let client = UdpSocket::bind(if asked.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" }).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        // Connected as a phone's: it takes nothing from another address.
+        client.connect((asked, udp.port())).unwrap();
+        for owner in ["sip.voice.example.com.", "x.voice.example.com.", "www.example.org."] {
+            client.send(&query(owner, RecordType::A, |_| ()).to_vec().unwrap()).unwrap();
+            let mut buffer = [0; 512];
+            let length =
+                client.recv(&mut buffer).unwrap_or_else(|error| panic!("{bind} {asked} {owner}: {error}"));
+            assert!(Message::from_vec(&buffer[..length]).is_ok());
+        }
+        server.stop();
+    }
+}
+
+#[test]
 fn stopping_frees_the_sockets_whatever_is_under_way() {
     let mut settings = settings();
     // An address that no other test uses, so that none takes the ports when they are free.
