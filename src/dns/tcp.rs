@@ -48,7 +48,7 @@ pub async fn serve(listener: TcpListener, responder: Responder, connections: Con
                 let responder = responder.clone();
                 served.spawn(async move {
                     tokio::select! {
-                        () = serve_connection(stream, peer, &responder, &held) => {}
+                        () = serve_connection(stream, peer, &responder, &held, Instant::now() + LIFE) => {}
                         _ = lost => {}
                     }
                 });
@@ -91,8 +91,14 @@ fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
 
-async fn serve_connection(stream: TcpStream, peer: SocketAddr, responder: &Responder, held: &Arc<Held>) {
-    let end = Instant::now() + LIFE;
+/// Takes requests until `end`, and answers them.
+async fn serve_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    responder: &Responder,
+    held: &Arc<Held>,
+    end: Instant,
+) {
     let (mut reader, writer) = stream.into_split();
     let writer = Arc::new(Mutex::new(writer));
     let mut replies = JoinSet::new();

@@ -161,6 +161,27 @@ fn rfc7766_s6_2_3_a_client_that_sends_octet_by_octet_loses_its_place() {
 }
 
 #[test]
+fn rfc7766_s6_2_4_a_connection_ends_with_its_life_however_busy_it_is() {
+    run(async {
+        let cell = Arc::new(ZoneCell::new(Zone::new(&testing::settings(), Target::Main, 1)));
+        let responder = testing::responder(&testing::settings(), cell);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        spawn(async move {
+            let (held, _lost) = Held::take(&Connections::default(), peer);
+            serve_connection(stream, peer, &responder, &held, Instant::now() + Duration::from_secs(1)).await;
+        });
+        let asking = async {
+            while ask(&mut client).await.is_ok() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(testing::PATIENCE, asking).await.unwrap();
+    });
+}
+
+#[test]
 fn a_client_that_does_not_fetch_its_replies_is_closed() {
     run(async {
         let (address, connections, _server) = server().await;
