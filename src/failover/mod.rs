@@ -118,8 +118,12 @@ impl Failover {
         if home { None } else { self.decide(&format!("main is {monitor}: {reason}")) }
     }
 
-    /// An operator chose a mode: at once, whatever a return would wait for.
+    /// An operator chose a mode: at once, whatever a return would wait for. Choosing the one that is in force changes
+    /// nothing.
     pub fn set_mode(&mut self, mode: Mode) -> Option<ServiceChange> {
+        if mode == self.mode {
+            return None;
+        }
         self.mode = mode;
         let reason = match mode {
             Mode::Auto => format!("mode is auto again and the main is {}", self.monitor),

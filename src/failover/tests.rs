@@ -251,6 +251,13 @@ fn returns(moves: &[Move]) -> impl Iterator<Item = u64> {
     moves.windows(2).filter_map(home)
 }
 
+#[test]
+fn a_mode_that_is_in_force_already_ends_no_wait() {
+    let (mut failover, start) = on_the_branch(settings(&[("return_when", "manual")]));
+    assert_eq!(failover.set_mode(Mode::Auto), None);
+    assert_eq!(waits_for(&failover, at(start, 0, 0)), "'synch failback'");
+}
+
 proptest! {
     #[test]
     fn every_sequence_ends_where_the_rules_say(inputs in prop::collection::vec(prop_oneof![
