@@ -35,8 +35,16 @@ impl LinkError {
     /// Whether the main's host said that nobody listens there.
     #[must_use]
     pub fn nobody_listens(&self) -> bool {
-        matches!(self, Self::Transport { error: TransportError::Connect(error), .. }
-            if error.kind() == io::ErrorKind::ConnectionRefused)
+        self.connect_error().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// Why no connection could be made, where that is what failed.
+    #[must_use]
+    pub fn connect_error(&self) -> Option<&io::Error> {
+        match self {
+            Self::Transport { error: TransportError::Connect(error), .. } => Some(error),
+            _ => None,
+        }
     }
 
     /// Whether the other side ended the connection.

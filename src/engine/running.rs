@@ -22,7 +22,7 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use self::{
-    asking::{monitor, pace},
+    asking::{has_sip_answered, monitor, pace},
     showing::target,
 };
 use super::{
@@ -53,6 +53,8 @@ pub(super) struct Running {
     start: Start,
     settings: Arc<Settings>,
     monitor: Monitor,
+    /// Whether the main's SIP has ever answered where it is now.
+    sip_answered: bool,
     pace: Pace,
     failover: Failover,
     history: History,
@@ -69,11 +71,13 @@ impl Running {
                 format!("Mode is held at {mode} since before this start; 'synch set mode auto' ends that.");
             start.host.log(Level::Warning, &text);
         }
+        let sip_answered = has_sip_answered(&settings, &*start.host);
         let mut snapshot = (*start.published.read()).clone();
         snapshot.drill = drilled::last(&*start.host);
         Self {
             workers: Workers::new(),
-            monitor: monitor(&settings),
+            monitor: monitor(&settings, sip_answered),
+            sip_answered,
             pace: pace(&settings),
             failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
             history: History::default(),
@@ -238,7 +242,8 @@ impl Running {
         if old.main != new.main || old.probe != new.probe {
             let before = self.monitor.verdict().state;
             let starting = old.main == new.main && self.monitor.is_starting();
-            self.monitor = monitor(&new);
+            self.sip_answered = has_sip_answered(&new, &*self.start.host);
+            self.monitor = monitor(&new, self.sip_answered);
             self.monitor.set_starting(starting);
             // The health of another main, or by other rules, is none.
             self.failover.probe_failed(Instant::now());

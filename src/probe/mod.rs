@@ -8,7 +8,7 @@ pub mod monitor;
 pub mod pace;
 mod tally;
 
-pub use monitor::{Monitor, Verdict};
+pub use monitor::{Monitor, NOT_YET, Verdict};
 pub use pace::Pace;
 pub use tally::ANSWERS;
 
@@ -48,6 +48,8 @@ pub enum Outcome {
     Closed(String),
     /// No answer: too late, no way there, or a connection that broke; the text says which.
     Silent(String),
+    /// The branch itself could not ask, which says nothing of the main; the text says why.
+    Unasked(String),
 }
 
 impl Outcome {

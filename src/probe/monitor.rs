@@ -16,6 +16,9 @@ use crate::{
     state::MonitorState,
 };
 
+/// Said of a SIP that has never answered, and that the administrator has not told of.
+pub const NOT_YET: &str = "it counts once it has answered";
+
 /// What the probes so far amount to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -43,16 +46,16 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// A monitor that knows nothing yet. `sip_given`: the administrator says where SIP is, so it has to answer;
-    /// otherwise it counts once it has.
+    /// A monitor that knows nothing yet. `sip_counts`: the administrator says where SIP is, or it has answered there
+    /// before, so it has to answer; otherwise it counts once it has.
     #[must_use]
-    pub fn new(settings: Probe, sip_given: bool, now: Instant) -> Self {
+    pub fn new(settings: Probe, sip_counts: bool, now: Instant) -> Self {
         let verdict =
             Verdict { state: MonitorState::Init, since: now, reason: "no probe has ended yet".to_owned() };
         Self {
             settings,
             // Where nothing else is asked, something has to count.
-            sip_from_the_start: sip_given || !settings.ami,
+            sip_from_the_start: sip_counts || !settings.ami,
             ami: Tally::default(),
             sip: Tally::default(),
             starting: false,
@@ -81,9 +84,10 @@ impl Monitor {
             _ => {}
         }
         match (kind, outcome) {
-            // Where SIP answers, the main serves phones, whatever it still has to load.
+            // No sign of service, and none of death. Where SIP answers, the main serves phones, whatever it still has
+            // to load.
             (Kind::Ami, Outcome::Alive(_)) if self.starting && !self.answers(Kind::Sip) => {
-                self.ami.take(&Outcome::Wrong("the main is still starting".to_owned()), asked, 1);
+                self.ami.take(&Outcome::Wrong("the main is still starting".to_owned()), asked, 0);
             }
             (Kind::Ami, _) => self.ami.take(outcome, asked, self.ami_points(outcome)),
             (Kind::Sip, _) => self.sip.take(outcome, asked, self.points(outcome)),
@@ -114,13 +118,14 @@ impl Monitor {
         self.starting
     }
 
-    /// Whether nothing that counts speaks against the main just now.
+    /// Whether nothing speaks just now against phones at the main. They need SIP: an AMI that is restarted every minute
+    /// keeps nobody from coming home.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         let mut counted = self.counted().map(|(_, tally)| tally.answers());
         self.shut_down.is_none()
             && match self.settings.require {
-                Require::All => counted.all(|answers| answers),
+                Require::All => self.answers(Kind::Sip) || counted.all(|answers| answers),
                 Require::Any => counted.any(|answers| answers),
             }
     }
@@ -155,7 +160,7 @@ impl Monitor {
             text.push_str(&format!(": {problem}"));
         }
         if !self.counts(kind) {
-            text.push_str("; it counts once it has answered");
+            text.push_str(&format!("; {NOT_YET}"));
         }
         text
     }
@@ -173,7 +178,7 @@ impl Monitor {
 
     fn points(&self, outcome: &Outcome) -> u32 {
         match outcome {
-            Outcome::Alive(_) => 0,
+            Outcome::Alive(_) | Outcome::Unasked(_) => 0,
             Outcome::Wrong(_) => 1,
             Outcome::Closed(_) | Outcome::Silent(_) => self.settings.error_penalty.saturating_add(1),
         }
@@ -207,7 +212,7 @@ impl Monitor {
         if self.shut_down.is_some() {
             return Some(Cause::ShutDown);
         }
-        if self.counted().count() > 1 && self.counted().all(|(_, tally)| tally.is_closed()) {
+        if self.counted().count() > 1 && self.closed_together() {
             return Some(Cause::NobodyListens);
         }
         let one_alone = || self.counted().any(|(_, tally)| tally.points() >= tolerance);
@@ -222,6 +227,13 @@ impl Monitor {
             Require::Any => self.counted().all(|(_, tally)| tally.points() >= tolerance),
         };
         failed.then_some(Cause::Points)
+    }
+
+    /// Whether all ports were found closed at about the same time. Of one that has been for long, only the other is news.
+    fn closed_together(&self) -> bool {
+        let since: Option<Vec<Instant>> = self.counted().map(|(_, tally)| tally.closed_since()).collect();
+        let span = since.and_then(|since| Some(*since.iter().max()? - *since.iter().min()?));
+        span.is_some_and(|span| span <= self.settings.interval)
     }
 
     fn is_stable(&self) -> bool {
@@ -251,7 +263,11 @@ impl Monitor {
                 kinds
             };
         }
-        let points = self.counted().fold(0, |sum: u32, (_, tally)| sum.saturating_add(tally.points()));
+        let mut points = self.counted().map(|(_, tally)| tally.points());
+        let points = match self.settings.require {
+            Require::All => points.fold(0, u32::saturating_add),
+            Require::Any => points.by_ref().min().unwrap_or_default(),
+        };
         format!(
             "{kinds}: {} ({} of {failure_tolerance} failure points)",
             problems.join("; "),

@@ -1,17 +1,14 @@
 //! When which probe is due.
 //!
 //! In quiet times each kind is asked once an interval, SIP half an interval behind AMI, so that no gap is longer than
-//! half of it. A probe that fails, or that has no answer after `fast_interval`, makes both come at `fast_interval`
+//! half of it. Before the first verdict both are asked at `fast_interval`. A probe that fails, or that has no answer after `fast_interval`, makes both come at `fast_interval`
 //! until the main is Stable again, or Failed; several questions over SIP are on their way then, and each has less time
 //! before it counts as unanswered. Where it is the AMI alone that failed, an answer over SIP ends the hurry.
 
 use std::time::{Duration, Instant};
 
 use super::{Kind, Monitor, Outcome};
-use crate::{
-    settings::{Probe, Transport},
-    state::MonitorState,
-};
+use crate::{settings::Probe, state::MonitorState};
 
 /// What a worker may need beyond the timeout to tell of a probe. One that takes longer has been started again.
 const SLACK: Duration = Duration::from_secs(2);
@@ -32,6 +29,8 @@ pub struct Pace {
     sip: Option<Clock>,
     /// The kind that is the reason to hurry.
     hurry: Option<Kind>,
+    /// Whether there was a verdict ever. Until then both are asked often: phones wait for it.
+    settled: bool,
 }
 
 /// The times of one kind.
@@ -65,17 +64,18 @@ impl Clock {
 impl Pace {
     /// Everything that is on is due at once.
     #[must_use]
-    pub fn new(settings: &Probe, transport: Transport, now: Instant) -> Self {
+    pub fn new(settings: &Probe, now: Instant) -> Self {
         let clock = |on: bool, overlaps| on.then(|| Clock::new(overlaps, now));
         Self {
             interval: settings.interval,
             fast: settings.fast_interval.min(settings.interval),
             timeout: settings.timeout,
             lost: settings.timeout + SLACK,
-            // One connection is one exchange at a time; datagrams may cross.
+            // One connection is one exchange at a time; each question over SIP has a socket of its own.
             ami: clock(settings.ami, false),
-            sip: clock(settings.sip, transport == Transport::Udp),
+            sip: clock(settings.sip, true),
             hurry: None,
+            settled: false,
         }
     }
 
@@ -143,6 +143,10 @@ impl Pace {
         for clock in self.ami.iter_mut().chain(&mut self.sip) {
             clock.due = now;
         }
+        if let Some(sip) = &mut self.sip {
+            // Both begin together again, and part then.
+            sip.last = None;
+        }
     }
 
     /// A probe of this kind failed, or is late.
@@ -161,7 +165,8 @@ impl Pace {
 
     /// Back to the quiet times.
     fn calm(&mut self, now: Instant) {
-        if self.hurry.take().is_none() {
+        let quiet = std::mem::replace(&mut self.settled, true);
+        if self.hurry.take().is_none() && quiet {
             return;
         }
         for kind in Kind::ALL {
@@ -182,6 +187,7 @@ impl Pace {
     fn step(&self, kind: Kind) -> Duration {
         match (self.hurry, &self.ami, &self.sip) {
             (Some(_), ..) => self.fast,
+            (None, ..) if !self.settled => self.fast,
             // Both begin together, and part then.
             (None, Some(_), Some(sip)) if kind == Kind::Sip && sip.last.is_none() => self.interval / 2,
             (None, ..) => self.interval,

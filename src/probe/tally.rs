@@ -17,6 +17,8 @@ pub(super) struct Tally {
     answered: bool,
     /// When the newest probe began that was answered.
     alive_asked: Option<Instant>,
+    /// When the first of those probes began that all found nobody listening.
+    closed_since: Option<Instant>,
     newest: Option<Outcome>,
 }
 
@@ -32,11 +34,15 @@ impl Tally {
         } else if self.alive_asked.is_some_and(|alive| asked < alive) {
             // A later probe was answered while this one was still waited for: it is no news.
             return;
-        } else {
+        } else if !matches!(outcome, Outcome::Unasked(_)) {
             self.successes = 0;
             self.failures = self.failures.saturating_add(1);
             self.points = self.points.saturating_add(points);
         }
+        self.closed_since = match outcome {
+            Outcome::Closed(_) => self.closed_since.or(Some(asked)),
+            _ => None,
+        };
         self.newest = Some(outcome.clone());
     }
 
@@ -67,12 +73,12 @@ impl Tally {
 
     /// Whether the newest probe failed.
     pub(super) fn fails(&self) -> bool {
-        self.newest.as_ref().is_some_and(|outcome| !outcome.is_alive())
+        matches!(self.newest, Some(Outcome::Wrong(_) | Outcome::Closed(_) | Outcome::Silent(_)))
     }
 
-    /// Whether the newest probe found that nobody listens.
-    pub(super) const fn is_closed(&self) -> bool {
-        matches!(self.newest, Some(Outcome::Closed(_)))
+    /// Since when every probe has found that nobody listens; none where the newest has not.
+    pub(super) const fn closed_since(&self) -> Option<Instant> {
+        self.closed_since
     }
 
     /// How it stands, to follow the name of the kind.
@@ -84,13 +90,16 @@ impl Tally {
             Some(Outcome::Wrong(_)) => format!("answers wrongly for {run}"),
             Some(Outcome::Closed(_)) => format!("closed for {run}"),
             Some(Outcome::Silent(_)) => format!("silent for {run}"),
+            Some(Outcome::Unasked(_)) => "not asked".to_owned(),
         }
     }
 
     /// The text of the newest failure; none where it answers.
     pub(super) fn problem(&self) -> Option<&str> {
         match &self.newest {
-            Some(Outcome::Wrong(text) | Outcome::Closed(text) | Outcome::Silent(text)) => Some(text),
+            Some(
+                Outcome::Wrong(text) | Outcome::Closed(text) | Outcome::Silent(text) | Outcome::Unasked(text),
+            ) => Some(text),
             Some(Outcome::Alive(_)) | None => None,
         }
     }

@@ -253,6 +253,14 @@ mod what_the_main_says_itself {
     }
 
     #[test]
+    fn an_account_that_may_read_no_events_any_more_is_no_death() {
+        // As a main that is starting for ever, where there is no SIP to tell the difference.
+        let mut run = Run::stable(settings::Probe { sip: false, ..settings(5, 1, 1) });
+        run.monitor.set_starting(true);
+        assert_eq!(run.all(Kind::Ami, &vec![alive(); 20]), [Unstable; 20]);
+    }
+
+    #[test]
     fn a_main_whose_sip_answers_serves_phones_whatever_it_says_of_its_start() {
         let mut run = Run::stable(settings(2, 1, 1));
         run.monitor.set_starting(true);
@@ -288,6 +296,25 @@ mod health {
         assert!(run.monitor.is_healthy());
         run.take(Kind::Sip, &silent());
         assert!(!run.monitor.is_healthy());
+    }
+
+    #[test]
+    fn an_ami_that_fails_beside_a_sip_that_answers_keeps_nobody_away() {
+        let mut run = Run::stable(settings(5, 1, 1));
+        run.take(Kind::Ami, &closed());
+        assert!(run.monitor.is_healthy());
+        run.take(Kind::Sip, &silent());
+        assert!(!run.monitor.is_healthy());
+    }
+
+    #[test]
+    fn a_kind_that_is_closed_for_long_leaves_no_verdict_to_one_packet_about_the_other() {
+        let mut run = Run::stable(settings::Probe { require: Require::Any, ..settings(5, 1, 1) });
+        run.all(Kind::Ami, &vec![closed(); 100]);
+        run.take(Kind::Sip, &alive());
+        assert_eq!(run.all(Kind::Sip, &[closed(), closed()]), [Unstable; 2]);
+        assert!(run.reason().contains("(4 of 5 failure points)"), "{}", run.reason());
+        assert_eq!(run.take(Kind::Sip, &closed()), Failed);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
-use super::after_an_end;
+use super::{after_an_end, is_own_fault};
 use crate::{
     ami::{Hangup, Link, LinkError},
     engine::{
@@ -18,6 +18,9 @@ use crate::{
     probe::{Kind, Outcome},
     settings::{Main, Probe, Settings},
 };
+
+/// How soon it is tried again where there is no way to the main.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// What the worker needs.
 pub(in crate::engine) struct AmiProbing {
@@ -85,11 +88,14 @@ impl AmiProbing {
                 Err(LinkError::Stopped) => return Err(Stopped),
                 Err(error) => error,
             };
-            if !error.is_end() {
-                return Ok(outcome(&error));
-            }
-            // A connection that has ended says nothing of the next one, which is made at once.
-            let pause = if was_open { Some(Duration::ZERO) } else { pauses.next() };
+            let pause = if error.is_end() {
+                // A connection that has ended says nothing of the next one, which is made at once.
+                if was_open { Some(Duration::ZERO) } else { pauses.next() }
+            } else {
+                // A way that is just gone costs no time: it is no silence before the time is over.
+                let no_way = error.connect_error().is_some() && !error.nobody_listens();
+                (no_way && Instant::now() + AGAIN < deadline).then_some(AGAIN)
+            };
             match pause {
                 Some(pause) if stop.wait_until(Instant::now() + pause) => return Err(Stopped),
                 Some(_) => {}
@@ -105,6 +111,30 @@ fn outcome(error: &LinkError) -> Outcome {
     match error {
         LinkError::Refused { .. } => Outcome::Wrong(text),
         LinkError::Transport { .. } if error.nobody_listens() => Outcome::Closed(text),
+        LinkError::Transport { .. } if error.connect_error().is_some_and(is_own_fault) => {
+            Outcome::Unasked(text)
+        }
         LinkError::Transport { .. } | LinkError::Stopped => Outcome::Silent(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ami::TransportError;
+
+    #[test]
+    fn only_a_refused_connection_is_closed_and_what_the_branch_lacks_says_nothing() {
+        let connecting = |error: io::Error| {
+            let address = ([192, 0, 2, 1], 5038).into();
+            outcome(&LinkError::Transport { address, error: TransportError::Connect(error) })
+        };
+        let of_code = |code| connecting(io::Error::from_raw_os_error(code));
+        assert!(matches!(of_code(libc::ECONNREFUSED), Outcome::Closed(_)));
+        assert!(matches!(of_code(libc::ENETUNREACH), Outcome::Silent(_)));
+        for code in [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM] {
+            assert!(matches!(of_code(code), Outcome::Unasked(_)), "{code}");
+        }
+        assert!(matches!(connecting(io::ErrorKind::TimedOut.into()), Outcome::Silent(_)));
     }
 }

@@ -10,16 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, UdpSocket},
     runtime::Builder,
-    sync::{Mutex, Notify, mpsc::Receiver},
+    sync::{Notify, mpsc::Receiver},
     task::JoinSet,
-    time::{sleep_until, timeout_at},
+    time::{sleep, sleep_until, timeout_at},
 };
 
-use super::after_an_end;
+use super::{after_an_end, is_own_fault};
 use crate::{
     engine::{
         START_AGAIN,
@@ -60,7 +61,7 @@ pub(in crate::engine) struct SipProbing {
     timeout: Duration,
     address: Address,
     teller: Teller,
-    orders: Mutex<Receiver<Ask>>,
+    orders: tokio::sync::Mutex<Receiver<Ask>>,
     stop: Arc<Notify>,
 }
 
@@ -77,7 +78,7 @@ impl SipProbing {
             timeout: settings.probe.timeout,
             address,
             teller,
-            orders: Mutex::new(orders),
+            orders: tokio::sync::Mutex::new(orders),
             stop: Arc::default(),
         }
     }
@@ -109,23 +110,68 @@ impl SipProbing {
                 () = self.stop.notified() => return,
                 order = orders.recv() => match order {
                     Some(ask) if probes.len() < ON_THEIR_WAY => {
-                        // The look-up goes on beside: a name that isn't known yet is told as such.
-                        let main = self.main();
-                        let (sip, timeout, teller) = (self.sip, self.timeout, self.teller.clone());
-                        probes.spawn(async move {
-                            let asked = ask.asked;
-                            let tell = |outcome| teller.tell(Event::Probed { kind: Kind::Sip, asked, outcome });
-                            match main {
-                                Ok(main) => Probe { main, sip, ask, timeout }.run(tell).await,
-                                Err(problem) => tell(Outcome::Silent(problem)),
-                            }
-                        });
+                        let (sip, timeout, address) = (self.sip, self.timeout, self.address.clone());
+                        let probe = Probe { sip, address, ask, timeout, problem: Mutex::default() };
+                        probes.spawn(Arc::new(probe).run(self.teller.clone()));
                     }
                     Some(_) => {}
                     None => return,
                 },
                 Some(_) = probes.join_next() => {}
             }
+        }
+    }
+}
+
+/// One probe on its way.
+struct Probe {
+    sip: Sip,
+    address: Address,
+    ask: Ask,
+    timeout: Duration,
+    /// Why the newest attempt failed.
+    problem: Mutex<Option<Outcome>>,
+}
+
+impl Probe {
+    /// Tells how it ends; of one that is answered late, first that it was not.
+    async fn run(self: Arc<Self>, teller: Teller) {
+        let asked = self.ask.asked;
+        let tell = |outcome| teller.tell(Event::Probed { kind: Kind::Sip, asked, outcome });
+        let until = |wait| tokio::time::Instant::from_std(asked + wait);
+        let mut exchange = pin!(self.exchange());
+        match timeout_at(until(self.ask.patience), &mut exchange).await {
+            Ok(outcome) => tell(outcome),
+            Err(_) => {
+                let problem = self.problem.lock().take();
+                tell(problem.unwrap_or_else(|| Outcome::Silent("no answer to SIP".to_owned())));
+                if let Ok(outcome @ Outcome::Alive(_)) = timeout_at(until(self.timeout), exchange).await {
+                    tell(outcome);
+                }
+            }
+        }
+    }
+
+    /// Until it is answered, or nobody listens. What costs no time, as an address that is not known yet or a way that is
+    /// just gone, is no silence before the time is over.
+    async fn exchange(self: &Arc<Self>) -> Outcome {
+        loop {
+            let problem = match self.main() {
+                Err(problem) => Outcome::Silent(problem),
+                Ok(main) => {
+                    let at = format!("main {}:{main}", self.sip.transport);
+                    match self.attempt(main).await {
+                        Ok(()) => return Outcome::Alive(self.ask.asked.elapsed()),
+                        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                            return Outcome::Closed(format!("{at}: nobody listens there"));
+                        }
+                        Err(error) if is_own_fault(&error) => Outcome::Unasked(format!("{at}: {error}")),
+                        Err(error) => Outcome::Silent(format!("{at}: {error}")),
+                    }
+                }
+            };
+            *self.problem.lock() = Some(problem);
+            sleep(REPEAT_AT_LAST).await;
         }
     }
 
@@ -136,66 +182,33 @@ impl SipProbing {
         };
         Ok(SocketAddr::new(address, self.sip.port))
     }
-}
 
-/// One probe on its way.
-struct Probe {
-    main: SocketAddr,
-    sip: Sip,
-    ask: Ask,
-    timeout: Duration,
-}
-
-impl Probe {
-    /// Tells how it ends; of one that is answered late, first that it was not.
-    async fn run(&self, tell: impl Fn(Outcome)) {
-        let until = |wait| tokio::time::Instant::from_std(self.ask.asked + wait);
-        let mut exchange = pin!(self.exchange());
-        match timeout_at(until(self.ask.patience), &mut exchange).await {
-            Ok(outcome) => tell(outcome),
-            Err(_) => {
-                tell(Outcome::Silent(format!("{}: no answer to SIP", self.at())));
-                if let Ok(outcome @ Outcome::Alive(_)) = timeout_at(until(self.timeout), exchange).await {
-                    tell(outcome);
-                }
-            }
+    async fn attempt(self: &Arc<Self>, main: SocketAddr) -> io::Result<()> {
+        let at = || Outcome::Silent(format!("main {}:{main}: no answer to SIP", self.sip.transport));
+        self.problem.lock().get_or_insert_with(at);
+        match self.sip.transport {
+            Transport::Udp => self.over_udp(main).await,
+            Transport::Tcp => self.over_tcp(main).await,
         }
     }
 
-    async fn exchange(&self) -> Outcome {
-        let result = match self.sip.transport {
-            Transport::Udp => self.over_udp().await,
-            Transport::Tcp => self.over_tcp().await,
-        };
-        match result {
-            Ok(()) => Outcome::Alive(self.ask.asked.elapsed()),
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                Outcome::Closed(format!("{}: nobody listens there", self.at()))
-            }
-            Err(error) => Outcome::Silent(format!("{}: {error}", self.at())),
-        }
-    }
-
-    fn at(&self) -> String {
-        format!("main {}:{}", self.sip.transport, self.main)
-    }
-
-    fn request(&self, own: SocketAddr) -> Request {
+    fn request(&self, main: SocketAddr, own: SocketAddr) -> Request {
         // Not to be guessed by whoever would answer in the main's place.
         let token = RandomState::new().hash_one(self.ask.asked);
-        Request::new(self.main, own, self.sip.transport, self.ask.user.as_deref(), token)
+        Request::new(main, own, self.sip.transport, self.ask.user.as_deref(), token)
     }
 
-    async fn over_udp(&self) -> io::Result<()> {
-        let any: IpAddr = match self.main {
+    async fn over_udp(&self, main: SocketAddr) -> io::Result<()> {
+        let any: IpAddr = match main {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let socket = UdpSocket::bind((any, 0)).await?;
         // Connected, it is told what ICMP says.
-        socket.connect(self.main).await?;
-        let request = self.request(socket.local_addr()?);
-        let mut pauses = self.pauses();
+        socket.connect(main).await?;
+        let request = self.request(main, socket.local_addr()?);
+        let quick = self.ask.quick.then(after_an_end).into_iter().flatten();
+        let mut pauses = quick.chain(REPEAT.map(Duration::from_millis));
         let mut buffer = vec![0; LONGEST_ANSWER];
         loop {
             socket.send(request.text.as_bytes()).await?;
@@ -213,28 +226,33 @@ impl Probe {
         }
     }
 
-    fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
-        let quick = self.ask.quick.then(after_an_end).into_iter().flatten();
-        quick.chain(REPEAT.map(Duration::from_millis))
-    }
-
-    async fn over_tcp(&self) -> io::Result<()> {
-        let mut pauses = self.pauses();
+    /// Over a connection of its own, and over another one each half second: where packets are lost, one of them is soon
+    /// through, while a single one may wait for seconds (RFC 6298: the first packet is sent again after one second).
+    async fn over_tcp(self: &Arc<Self>, main: SocketAddr) -> io::Result<()> {
+        let mut pauses = self.ask.quick.then(after_an_end).into_iter().flatten();
+        let mut connections = JoinSet::new();
         loop {
-            match self.over_one_connection().await {
-                // As of a process that is ending: the next one is refused.
-                Err(error) if is_end(&error) => match pauses.next() {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => return Err(error),
-                },
-                result => return result,
+            connections.spawn(Arc::clone(self).over_one_connection(main));
+            let again = Instant::now() + pauses.next().unwrap_or(REPEAT_AT_LAST);
+            loop {
+                let ended = tokio::select! {
+                    () = sleep_until(again.into()) => break,
+                    Some(ended) = connections.join_next() => ended.map_err(io::Error::other)?,
+                };
+                match ended {
+                    // As of a process that is ending: the next one is refused.
+                    Err(error) if is_end(&error) && self.ask.quick => {}
+                    Err(error) if error.kind() != ErrorKind::ConnectionRefused && !connections.is_empty() => {
+                    }
+                    result => return result,
+                }
             }
         }
     }
 
-    async fn over_one_connection(&self) -> io::Result<()> {
-        let mut stream = TcpStream::connect(self.main).await?;
-        let request = self.request(stream.local_addr()?);
+    async fn over_one_connection(self: Arc<Self>, main: SocketAddr) -> io::Result<()> {
+        let mut stream = TcpStream::connect(main).await?;
+        let request = self.request(main, stream.local_addr()?);
         stream.write_all(request.text.as_bytes()).await?;
         let mut received = Vec::new();
         let mut buffer = [0; 1024];

@@ -5,11 +5,14 @@ use std::time::Instant;
 use super::Running;
 use crate::{
     engine::{event::News, probing, syncing::Order},
-    host::Level,
+    host::{Host, Level},
     probe::{Kind, Monitor, Outcome, Pace},
-    settings::Settings,
+    settings::{Settings, Sip},
     state::{MonitorState, SyncState},
 };
+
+/// Where the main's SIP answered last.
+const SIP_ANSWERED: &str = "sip_answered";
 
 impl Running {
     /// When the main is asked next.
@@ -26,7 +29,9 @@ impl Running {
                 Kind::Sip => {
                     let patience = self.pace.patience();
                     // Whom the main knows: a stranger is logged there, and may be banned.
-                    let user = self.snapshot.sync.users.first().map(|user| user.name.clone());
+                    let known = self.snapshot.sync.state == SyncState::Synced;
+                    let user =
+                        self.snapshot.sync.users.first().filter(|_| known).map(|user| user.name.clone());
                     self.workers.ask_sip(probing::Ask { asked, user, patience, quick });
                 }
             }
@@ -37,6 +42,13 @@ impl Running {
         let now = Instant::now();
         let before = self.monitor.observe(kind, outcome, asked, now);
         self.pace.ended(kind, outcome, &self.monitor, now);
+        if kind == Kind::Sip && outcome.is_alive() && !self.sip_answered {
+            self.sip_answered = true;
+            let place = sip_place(&self.settings);
+            if let Err(error) = self.start.host.remember(SIP_ANSWERED, Some(&place)) {
+                self.log(Level::Debug, &format!("That {place} answers is not kept for a restart: {error}"));
+            }
+        }
         self.snapshot.monitor.last_probe = self.now();
         self.snapshot.monitor.last_answer_ms = match outcome {
             Outcome::Alive(took) => u64::try_from(took.as_millis()).ok(),
@@ -96,12 +108,25 @@ impl Running {
     }
 }
 
-/// One that knows nothing yet.
-pub(super) fn monitor(settings: &Settings) -> Monitor {
-    Monitor::new(settings.probe, settings.main.sip.given, Instant::now())
+/// One that knows nothing yet. A SIP that has answered once has to, also after a restart of the branch: else an outage of
+/// SIP alone would end with it.
+pub(super) fn monitor(settings: &Settings, sip_answered: bool) -> Monitor {
+    Monitor::new(settings.probe, settings.main.sip.given || sip_answered, Instant::now())
+}
+
+/// Whether the main's SIP has ever answered where these settings have it.
+pub(super) fn has_sip_answered(settings: &Settings, host: &dyn Host) -> bool {
+    host.recall(SIP_ANSWERED).is_some_and(|place| place == sip_place(settings))
+}
+
+/// Where the main's SIP is, as far as the settings tell.
+fn sip_place(settings: &Settings) -> String {
+    let Sip { transport, address, port, .. } = settings.main.sip;
+    let host = address.map_or_else(|| settings.main.host.clone(), |address| address.to_string());
+    format!("{transport}:{host}:{port}")
 }
 
 /// With everything due at once.
 pub(super) fn pace(settings: &Settings) -> Pace {
-    Pace::new(&settings.probe, settings.main.sip.transport, Instant::now())
+    Pace::new(&settings.probe, Instant::now())
 }

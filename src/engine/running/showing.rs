@@ -54,7 +54,7 @@ impl Running {
 
 /// What can be shown before anything has happened.
 pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
-    let monitor = monitor(settings);
+    let monitor = monitor(settings, false);
     let failover = Failover::new(settings.failover.clone(), Mode::Auto, Instant::now());
     Snapshot {
         handled: 0,

@@ -192,6 +192,54 @@ fn sip_is_asked_over_tcp_where_that_is_wanted() {
     assert_eq!(site.control.snapshot().monitor.sip, "answers");
 }
 
+/// A SIP server that answers until it is muted.
+fn sip_server() -> (SocketAddr, Arc<AtomicBool>) {
+    let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (address, mute) = (sip.local_addr().unwrap(), Arc::<AtomicBool>::default());
+    let muted = Arc::clone(&mute);
+    thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = sip.recv_from(&mut buffer) {
+            if !muted.load(Ordering::SeqCst) {
+                sip.send_to(sip_answer(&buffer[..length]).as_bytes(), from).unwrap();
+            }
+        }
+    });
+    (address, mute)
+}
+
+/// Settings that say nothing of SIP, which is at that address all the same.
+fn guessed(ami: &Ami, sip: SocketAddr, penalty: &str) -> Settings {
+    let port = ami.address.port().to_string();
+    let main = [("host", "127.0.0.1"), ("port", &port), ("username", "u"), ("secret", "s")];
+    let probe = [("interval", "1"), ("timeout", "1"), ("alive_threshold", "2"), ("error_penalty", penalty)];
+    let off = |name| ConfSection::new(name, [("enabled", "no")]);
+    let failover = ConfSection::new("failover", [("return_hold", "0")]);
+    let (main, probe) = (ConfSection::new("main", main), ConfSection::new("probe", probe));
+    let mut settings = settings::read(&[main, probe, failover, off("sync"), off("dns")]).unwrap();
+    settings.main.sip.port = sip.port();
+    settings
+}
+
+#[test]
+fn an_outage_of_sip_alone_ends_neither_with_other_settings_nor_with_a_restart() {
+    let (host, ami, (sip, mute)) = (Arc::default(), Ami::start(), sip_server());
+    let site = Site::start(&host, guessed(&ami, sip, "1"));
+    site.until("normal service", |snapshot| snapshot.service.state == ServiceState::Normal);
+    site.until("SIP", |snapshot| snapshot.monitor.sip == "answers");
+    mute.store(true, Ordering::SeqCst);
+    let dead = |snapshot: &Snapshot| {
+        assert_ne!(snapshot.service.state, ServiceState::Normal, "{}", snapshot.service.reason);
+        snapshot.monitor.state == MonitorState::Failed && snapshot.monitor.reason.contains("SIP silent")
+    };
+    site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
+    site.control.send_and_see(Command::Configure(guessed(&ami, sip, "2").into())).unwrap();
+    site.until("the verdict of the new settings", dead);
+    drop(site);
+    let site = Site::start(&host, guessed(&ami, sip, "1"));
+    site.until("the verdict after a restart", dead);
+}
+
 #[test]
 fn a_sip_that_answers_something_else_is_silent() {
     let (ami, sip) = (Ami::start(), UdpSocket::bind("127.0.0.1:0").unwrap());

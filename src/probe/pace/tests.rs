@@ -30,7 +30,7 @@ impl World {
     fn new(settings: Probe) -> Self {
         let now = Instant::now();
         Self {
-            pace: Pace::new(&settings, Transport::Udp, now),
+            pace: Pace::new(&settings, now),
             monitor: Monitor::new(settings, true, now),
             start: now,
             now,
@@ -96,34 +96,35 @@ fn nobody(_: Kind, _: Duration) -> (Duration, Outcome) {
 }
 
 #[test]
-fn in_quiet_times_they_take_turns() {
+fn until_the_first_verdict_both_are_asked_often_and_then_take_turns() {
     let mut world = World::new(settings(5, 5, 1));
-    world.run(14 * SECOND, well);
-    assert_eq!(world.begun(Kind::Ami, Duration::ZERO), [0, 5000, 10_000]);
-    assert_eq!(world.begun(Kind::Sip, Duration::ZERO), [0, 2500, 7500, 12_500]);
+    world.run(20 * SECOND, well);
+    assert_eq!(world.states.last(), Some(&(4 * SECOND + MILLISECOND, Stable)));
+    assert_eq!(world.begun(Kind::Ami, Duration::ZERO), [0, 1000, 2000, 3000, 4000, 9000, 14_000, 19_000]);
+    assert_eq!(world.begun(Kind::Sip, Duration::ZERO), [0, 1000, 2000, 3000, 4000, 6500, 11_500, 16_500]);
 }
 
 #[test]
 fn one_kind_alone_is_asked_each_interval() {
     let mut world = World::new(Probe { sip: false, ..settings(5, 5, 1) });
     world.run(14 * SECOND, well);
-    assert_eq!(world.begun(Kind::Ami, Duration::ZERO), [0, 5000, 10_000]);
+    assert_eq!(world.begun(Kind::Ami, 3 * SECOND), [3000, 4000, 9000]);
     assert_eq!(world.begun(Kind::Sip, Duration::ZERO), [0; 0]);
 }
 
 #[test]
 fn an_answer_that_is_late_has_both_asked_at_once() {
     let mut world = World::new(settings(5, 3, 1));
-    world.run(12 * SECOND, well);
-    // SIP is asked at 12.5 s, and that one question is lost.
+    world.run(13 * SECOND, well);
+    // SIP is asked at 14.5 s, and that one question is lost.
     let once = |kind: Kind, began: Duration| {
-        if kind == Kind::Sip && began.as_millis() == 12_500 { nobody(kind, began) } else { well(kind, began) }
+        if kind == Kind::Sip && began.as_millis() == 14_500 { nobody(kind, began) } else { well(kind, began) }
     };
     world.run(30 * SECOND, once);
-    // Late at 13.5 s. What was asked since is answered, so the silence of 12.5 s is no news in the end.
-    let times = world.begun(Kind::Sip, 12 * SECOND);
-    assert_eq!(times[..2], [12_500, 13_500]);
-    assert_eq!(world.begun(Kind::Ami, 12 * SECOND)[0], 13_500);
+    // Late at 15.5 s. What was asked since is answered, so the silence of 14.5 s is no news in the end.
+    let times = world.begun(Kind::Sip, 13 * SECOND);
+    assert_eq!(times[..2], [14_500, 15_500]);
+    assert_eq!(world.begun(Kind::Ami, 13 * SECOND)[0], 15_500);
     assert_eq!(world.state(), Stable);
     assert!(world.states.iter().all(|(_, state)| *state != Failed));
 }
@@ -146,7 +147,7 @@ fn a_failure_makes_both_hurry_until_the_main_is_stable_again() {
     world.run(13 * SECOND, |_, _| (MILLISECOND, wrong()));
     assert_eq!(world.state(), Unstable);
     world.run(30 * SECOND, well);
-    assert_eq!(world.begun(Kind::Sip, 12 * SECOND), [12_500, 13_500, 14_500, 15_500, 18_001, 23_001, 28_001]);
+    assert_eq!(world.begun(Kind::Sip, 12 * SECOND), [12_001, 13_001, 14_001, 15_001, 17_500, 22_500, 27_500]);
     assert_eq!(world.state(), Stable);
 }
 
@@ -174,11 +175,26 @@ fn a_probe_that_is_never_heard_of_again_does_not_end_the_asking() {
 }
 
 #[test]
-fn a_rush_asks_at_once() {
+fn a_rush_asks_both_at_once_and_they_take_turns_again() {
     let mut world = World::new(settings(5, 3, 1));
-    world.run(12 * SECOND, well);
+    world.run(13 * SECOND, well);
     world.pace.rush(world.now);
-    assert_eq!(world.pace.begin(&world.monitor, world.now), Kind::ALL);
+    world.run(24 * SECOND, well);
+    assert_eq!(world.begun(Kind::Ami, 13 * SECOND), [13_000, 18_000, 23_000]);
+    assert_eq!(world.begun(Kind::Sip, 13 * SECOND), [13_000, 15_500, 20_500]);
+}
+
+#[test]
+fn a_fault_of_the_branch_is_no_silence_of_the_main() {
+    let mut world = World::new(settings(5, 3, 1));
+    world.run(13 * SECOND, well);
+    let unasked = || (MILLISECOND, Outcome::Unasked("Too many open files".to_owned()));
+    world.run(60 * SECOND, |_, _| unasked());
+    assert_eq!(world.state(), Stable);
+    assert_eq!(world.monitor.standing(Kind::Sip), "not asked: Too many open files");
+    // Nor an answer: a main that fell silent meanwhile is found out as ever.
+    world.run(80 * SECOND, nobody);
+    assert_eq!(world.state(), Failed);
 }
 
 /// Numbers that look random, the same in each run.
@@ -203,6 +219,28 @@ impl Dice {
             None => (TIMEOUT, silent()),
         }
     }
+
+    /// One over the connection that is kept. TCP sends again after 200 ms, doubling; a first segment after 1 s, and three
+    /// exchanges follow it.
+    fn ping(&mut self, connected: &mut bool) -> (Duration, Outcome) {
+        let (took, outcome) = self.first(if *connected { &[0, 200, 600, 1400] } else { &[0, 1000] });
+        *connected = outcome.is_alive();
+        (took, outcome)
+    }
+
+    /// One over a new connection each half second, of which the first counts that is through. The SYN is sent again
+    /// after 1 s, the request as above.
+    fn first_of_connections(&mut self) -> (Duration, Outcome) {
+        let through = (0..6).filter_map(|number| {
+            let opened = [0, 1000].into_iter().find(|_| self.both_ways())?;
+            let answered = [0, 200, 600, 1400].into_iter().find(|_| self.both_ways())?;
+            Some(Duration::from_millis(500 * number + opened + answered))
+        });
+        match through.min() {
+            Some(took) if took < TIMEOUT => (took, alive()),
+            _ => (TIMEOUT, silent()),
+        }
+    }
 }
 
 #[test]
@@ -213,12 +251,21 @@ fn twenty_percent_of_the_packets_lost_for_an_hour_are_no_verdict() {
         let mut connected = true;
         world.run(3600 * SECOND, |kind, _| match kind {
             Kind::Sip => dice.first(&[0, 100, 300, 700, 1200, 1700, 2200, 2700]),
-            Kind::Ami => {
-                // TCP sends again after 200 ms, doubling; a first segment after 1 s, and three exchanges follow it.
-                let (took, outcome) = dice.first(if connected { &[0, 200, 600, 1400] } else { &[0, 1000] });
-                connected = outcome.is_alive();
-                (took, outcome)
-            }
+            Kind::Ami => dice.ping(&mut connected),
+        });
+        assert!(world.states.iter().all(|(_, state)| *state != Failed), "{seed}: {:?}", world.states);
+    }
+}
+
+#[test]
+fn nor_are_they_where_sip_is_asked_over_tcp() {
+    for seed in 0..50 {
+        let (mut world, mut dice) = (World::new(settings(5, 5, 1)), Dice(seed));
+        world.run(30 * SECOND, well);
+        let mut connected = true;
+        world.run(3600 * SECOND, |kind, _| match kind {
+            Kind::Sip => dice.first_of_connections(),
+            Kind::Ami => dice.ping(&mut connected),
         });
         assert!(world.states.iter().all(|(_, state)| *state != Failed), "{seed}: {:?}", world.states);
     }
