@@ -36,7 +36,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all headers tools install uninstall demo test test-pure test-lab check bench lab clean help
+.PHONY: all headers tools install uninstall demo test test-pure test-lab check bench fuzz lab clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -88,6 +88,7 @@ test-lab: lab
 
 check: tools ## what needs neither root nor Asterisk: format, lints, pure tests, licences
 	cargo fmt --check --all
+	rustfmt --check --edition 2024 tests/fuzz/fuzz_targets/*.rs
 	cargo clippy --locked --all-targets $(PURE) -- -D warnings
 	cargo clippy --locked --all-targets --package lab -- -D warnings
 	asterisk-headers/unpack 22
@@ -98,6 +99,14 @@ check: tools ## what needs neither root nor Asterisk: format, lints, pure tests,
 
 bench: lab $(LAB_MODULES)/res_synch-before.so ## the move for each death of the main; what a sync costs; our DNS beside four others (half an hour)
 	cargo run --quiet --locked --package lab --bin bench
+
+# cargo-fuzz is built once; it wants a compiler that takes unstable flags, and for libFuzzer one for C++.
+SECONDS = 60
+fuzz: tools ## any octets to the name server, and the short cut against the long way (SECONDS=60)
+	@command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
+	mkdir -p tests/fuzz/target/found
+	cd tests/fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . dns_short_cut target/found corpus/dns_short_cut -- \
+		-max_total_time=$(SECONDS)
 
 # What the lab needs: packages, one module for each Asterisk.
 lab: tools
