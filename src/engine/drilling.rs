@@ -61,7 +61,11 @@ impl Drilling {
                 self.walk_dns(&mut way, dns);
                 self.register(&mut way, dns, stop);
             }
-            None => way.skip("dns", "[dns] enabled = no: something else has to move the phones"),
+            None => {
+                way.skip("dns", "[dns] enabled = no: something else has to move the phones");
+                let hint = "[dns] enabled = no, which says where phones go: register a phone here by hand";
+                way.skip("register", hint);
+            }
         }
         match &self.settings.dialplan {
             Some(dialplan) => self.walk_calls(&mut way, dialplan),

@@ -1,5 +1,6 @@
 //! The engine as a whole, on a stand-in for Asterisk and a main that nobody is.
 
+mod answers;
 mod evidence;
 
 use std::{

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, net::SocketAddr};
 
-use super::response::Response;
+use super::{request::host, response::Response};
 
 /// Who registers where, from where.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Registration {
     pub fn request(&self, one: &Try<'_>) -> String {
         let Self { username, registrar, contact, id } = self;
         let Try { number, expires, authorization } = one;
-        let record = format!("sip:{username}@{}", registrar.ip());
+        let record = format!("sip:{username}@{}", host(*registrar));
         let mut text = format!(
             "REGISTER {} SIP/2.0\r\n\
              Via: SIP/2.0/UDP {contact};rport;branch=z9hG4bK{id}-{number}\r\n\
@@ -102,6 +102,23 @@ mod tests {
             assert!(text.split("\r\n").any(|known| known == line), "{line} in {text}");
         }
         assert!(text.ends_with("Content-Length: 0\r\n\r\n"));
+    }
+
+    #[test]
+    fn an_ipv6_registrar_stands_in_brackets() {
+        let (registrar, contact) =
+            ("[2001:db8::1]:5060".parse().unwrap(), "[2001:db8::7]:40000".parse().unwrap());
+        let registration = Registration { registrar, contact, ..registration() };
+        let text = registration.request(&Try { number: 1, expires: 60, authorization: None });
+        for line in [
+            "REGISTER sip:[2001:db8::1]:5060 SIP/2.0",
+            "Via: SIP/2.0/UDP [2001:db8::7]:40000;rport;branch=z9hG4bKabc-1",
+            "From: <sip:drill@[2001:db8::1]>;tag=abc",
+            "To: <sip:drill@[2001:db8::1]>",
+            "Contact: <sip:drill@[2001:db8::7]:40000>",
+        ] {
+            assert!(text.split("\r\n").any(|known| known == line), "{line} in {text}");
+        }
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Request {
 }
 
 /// An address without its port, as a URI has it (RFC 3261 section 25.1, `IPv6reference`).
-fn host(address: SocketAddr) -> String {
+pub(super) fn host(address: SocketAddr) -> String {
     match address {
         SocketAddr::V4(address) => address.ip().to_string(),
         SocketAddr::V6(address) => format!("[{}]", address.ip()),
