@@ -1,6 +1,6 @@
 //! Whether what came is the answer to what was asked.
 
-use super::Request;
+use super::{Request, response::Response};
 
 /// The status of the answer to `request`, provisional ones included: whoever answers at all, lives. None: it is no
 /// answer, or one to something else.
@@ -9,26 +9,15 @@ use super::Request;
 /// method it has (section 17.1.3).
 #[must_use]
 pub fn answer(bytes: &[u8], request: &Request) -> Option<u16> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let (head, _) = text.split_once("\r\n\r\n")?;
-    let mut lines = head.split("\r\n");
-    let (version, rest) = lines.next()?.split_once(' ')?;
-    let status = rest.get(..3)?.parse().ok().filter(|status| (100..700).contains(status))?;
-    let headers = || lines.clone().filter_map(|line| line.split_once(':'));
-    let header = |name: &str, short: &str| {
-        let mut found = headers()
-            .filter(|(found, _)| [name, short].iter().any(|name| found.trim().eq_ignore_ascii_case(name)));
-        found.next().map(|(_, value)| value.trim())
-    };
-    // The compact forms of section 7.3.3; CSeq has none.
-    let branch = header("Via", "v")?.split(';').find_map(|part| part.trim().strip_prefix("branch="))?;
-    let call_id = header("Call-ID", "i")?;
-    let (number, method) = header("CSeq", "CSeq")?.split_once(' ')?;
-    let ours = version == "SIP/2.0"
-        && branch == request.branch
+    let response = Response::read(bytes)?;
+    let via = response.headers("Via", "v").next()?;
+    let branch = via.split(';').find_map(|part| part.trim().strip_prefix("branch="))?;
+    let call_id = response.headers("Call-ID", "i").next()?;
+    let (number, method) = response.headers("CSeq", "").next()?.split_once(' ')?;
+    let ours = branch == request.branch
         && call_id == request.call_id
         && (number, method.trim()) == ("1", request.method);
-    ours.then_some(status)
+    ours.then_some(response.status)
 }
 
 #[cfg(test)]
@@ -65,6 +54,14 @@ mod tests {
         assert_eq!(answer(compact.as_bytes(), &request()), Some(401));
     }
 
+    /// `useragent=Zürich` of a configuration in Latin-1.
+    #[test]
+    fn an_answer_with_an_octet_that_is_no_utf_8_is_an_answer() {
+        let (head, behind) = UNAUTHORIZED.split_once("main").unwrap();
+        let bytes = [head.as_bytes(), b"Z\xfcrich", behind.as_bytes()].concat();
+        assert_eq!(answer(&bytes, &request()), Some(401));
+    }
+
     #[test]
     fn the_answer_to_something_else_is_none() {
         for (from, to) in [
@@ -75,6 +72,7 @@ mod tests {
             ("SIP/2.0 401", "SIP/3.0 401"),
             ("SIP/2.0 401 Unauthorized", "OPTIONS sip:x SIP/2.0"),
             ("401", "099"),
+            ("401", "+401"),
             ("\r\n\r\n", "\r\n"),
         ] {
             assert_eq!(answer(UNAUTHORIZED.replacen(from, to, 1).as_bytes(), &request()), None, "{to}");

@@ -1,11 +1,12 @@
 //! As much SIP as synch speaks itself (RFC 3261): requests outside of any call.
 //!
+//! - [`response`]: what comes back, read. Pure.
+//!
 //! The question to the main whether it lives; `engine::probing` has the sockets. Pure.
 //! - [`request`]: one request outside of any dialog, as text
 //! - [`mod@answer`]: the answer to it, told from everything else that a socket may bring
 //!
 //! The registration of a drill, over UDP.
-//! - [`response`]: what comes back, read. Pure.
 //! - [`digest`]: the answer to a challenge. Pure.
 //! - [`register`]: the requests of one registration. Pure.
 //! - [`registrar`]: registers and unregisters; has a socket.

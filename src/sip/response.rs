@@ -1,4 +1,4 @@
-//! A SIP response as far as a client of ours needs it. Pure.
+//! A SIP response as far as we need it, out of whatever octets come. Pure.
 
 /// Headers of a response that are looked at; more is none of an honest server's.
 const MAX_HEADERS: usize = 128;
@@ -14,15 +14,20 @@ pub struct Response {
 }
 
 impl Response {
-    /// Reads a datagram. None: it is no response of SIP 2.0.
+    /// Reads a datagram, or what has come of a stream. None: it is no response of SIP 2.0, or not yet its whole head.
     #[must_use]
     pub fn read(octets: &[u8]) -> Option<Self> {
+        // Not of UTF-8 everywhere: the server's name is in the letters of its configuration.
         let text = String::from_utf8_lossy(octets);
-        let mut lines = text.split("\r\n");
-        let (status, reason) = lines.next()?.strip_prefix("SIP/2.0 ")?.split_once(' ')?;
-        let status = status.parse().ok().filter(|status| (100..700).contains(status))?;
-        let headers = lines.take_while(|line| !line.is_empty()).take(MAX_HEADERS);
-        let headers = headers.filter_map(|line| line.split_once(':'));
+        let (head, _) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.split("\r\n");
+        let line = lines.next()?.strip_prefix("SIP/2.0 ")?;
+        // A server that gives no reason may leave out the space before it, too.
+        let (status, reason) = line.split_once(' ').unwrap_or((line, ""));
+        // parse() takes a sign.
+        let digits = status.bytes().all(|byte| byte.is_ascii_digit());
+        let status = status.parse().ok().filter(|status| digits && (100..700).contains(status))?;
+        let headers = lines.take(MAX_HEADERS).filter_map(|line| line.split_once(':'));
         let headers =
             headers.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
         Some(Self { status, reason: printable(reason), headers })
@@ -58,10 +63,24 @@ mod tests {
     }
 
     #[test]
+    fn a_response_without_a_reason_is_one() {
+        for text in ["SIP/2.0 200 \r\n\r\n", "SIP/2.0 200\r\n\r\n"] {
+            let response = Response::read(text.as_bytes()).unwrap();
+            assert_eq!((response.status, response.reason.as_str()), (200, ""));
+        }
+    }
+
+    #[test]
     fn what_is_no_response_is_none() {
-        for text in
-            ["", "OPTIONS sip:x SIP/2.0\r\n\r\n", "SIP/2.0 99 x\r\n\r\n", "SIP/2.0 abc x", "\u{0}\u{ff}"]
-        {
+        for text in [
+            "",
+            "OPTIONS sip:x SIP/2.0\r\n\r\n",
+            "SIP/2.0 99 x\r\n\r\n",
+            "SIP/2.0 +200 x\r\n\r\n",
+            "SIP/2.0 abc x\r\n\r\n",
+            "SIP/2.0 200 x\r\nv: cut off\r\n",
+            "\u{0}\u{ff}",
+        ] {
             assert_eq!(Response::read(text.as_bytes()), None, "{text}");
         }
     }
