@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Seconds that the clocks of main and branch may be apart.
-const CLOCKS_APART: i64 = 30;
+const CLOCKS_APART: u64 = 30;
 
 /// Said of a trunk that is not there, behind its name: here and in a drill.
 pub const TRUNK_IS_AWAY: &str = "can't be reached: is there an endpoint of that name, and does it answer OPTIONS \
@@ -167,7 +167,7 @@ impl Report {
         let host = &settings.main.host;
         self.say(Level::Fine, "main", format!("{host} answers in {} ms and lets us in", main.answer_ms));
         match main.clock {
-            Some(apart) if apart.abs() > CLOCKS_APART => {
+            Some(apart) if apart.unsigned_abs() > CLOCKS_APART => {
                 let text = format!(
                     "{host} is {apart} s ahead: set both by NTP, or times in logs and mails are wrong"
                 );
@@ -363,4 +363,31 @@ impl Report {
 /// Whether the same addresses were found as wanted; the order of an answer means nothing.
 fn same(found: &[IpAddr], wanted: &[IpAddr]) -> bool {
     found.len() == wanted.len() && found.iter().all(|address| wanted.contains(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{self, ConfSection};
+
+    #[test]
+    fn a_clock_may_be_apart_for_so_long_and_no_time_of_the_main_is_too_odd() {
+        let main = [("host", "10.0.0.254"), ("username", "synch"), ("secret", "x")];
+        let off = |name| ConfSection::new(name, [("enabled", "no")]);
+        let settings = settings::read(&[ConfSection::new("main", main), off("sync"), off("dns")]).unwrap();
+        for (apart, level) in [
+            (i64::MIN, Level::Warning),
+            (-31, Level::Warning),
+            (-30, Level::Fine),
+            (30, Level::Fine),
+            (31, Level::Warning),
+            (i64::MAX, Level::Warning),
+        ] {
+            let main = Main { clock: Some(apart), ..Main::default() };
+            let mut report = Report(Vec::new());
+            report.main(&Findings { main: Some(main), ..Findings::default() }, &settings);
+            let found = report.0.iter().find(|check| check.subject == "clock").map(|check| check.level);
+            assert_eq!(found, Some(level), "{apart}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The contacts in what the main answers, and the users whom its events are about.
 
+use std::cmp::Reverse;
+
 use super::{Contact, Refusal};
 use crate::{ami::Frame, settings::Technology};
 
@@ -25,12 +27,13 @@ pub fn of_endpoint(items: &[Frame], now: i64) -> Told {
         .filter(|item| text(item, "Event") == "ContactStatusDetail")
         .map(|item| (text(item, "RegExpire").parse().unwrap_or_default(), item))
         .collect();
-    found.sort_by_key(|(expires, _)| -expires);
+    found.sort_by_key(|(expires, _)| Reverse(*expires));
     let mut told = Told::default();
     for (expires, item) in found {
         // A contact of the configuration has no end.
         let lasts = Some(expires).filter(|expires| *expires > 0);
-        told.lasts = told.lasts.max(lasts.and_then(|expires| u64::try_from(expires - now).ok()));
+        told.lasts =
+            told.lasts.max(lasts.and_then(|expires| u64::try_from(expires.saturating_sub(now)).ok()));
         match Contact::parse(&text(item, "URI")) {
             Ok(contact) if told.contacts.len() < MOST => told.contacts.push(contact),
             Ok(_) => {}
@@ -102,6 +105,14 @@ mod tests {
         assert_eq!(of_endpoint(&items[..1], 0), Told::default());
         let many: Vec<Frame> = (1..9).map(|host| contact(&format!("sip:1001@10.0.0.{host}"), 1)).collect();
         assert_eq!(of_endpoint(&many, 0).contacts.len(), MOST);
+    }
+
+    #[test]
+    fn no_time_of_the_main_is_too_odd() {
+        let lasts = |expires, now| of_endpoint(&[contact("sip:1001@10.0.0.1:5060", expires)], now).lasts;
+        assert_eq!(lasts(i64::MIN, 0), None);
+        assert_eq!(lasts(1, i64::MAX), None);
+        assert_eq!(lasts(i64::MAX, i64::MIN), Some(i64::MAX.unsigned_abs()));
     }
 
     #[test]

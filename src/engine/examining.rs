@@ -94,7 +94,7 @@ impl Examining {
         let mut main = doctor::Main {
             answer_ms: start.elapsed().as_millis(),
             events: link.may_read_events(),
-            clock: clock.map(|theirs| theirs - ours),
+            clock: clock.map(|theirs| theirs.saturating_sub(ours)),
             realm: None,
             files: Vec::new(),
         };
