@@ -2,7 +2,7 @@
 //! the site and not the company. Only while the main serves: what it knew last is what an outage needs.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::HashSet,
     io,
     path::PathBuf,
     sync::Arc,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     ami::{Hangup, Link, LinkError},
-    contacts::{Book, Told, of_endpoint, of_peer},
+    contacts::{Book, Due, Told, of_endpoint, of_peer},
     host::Level,
     phones::NOT_ASKED,
     settings::{Main, Technology},
@@ -83,8 +83,7 @@ struct Body<'a> {
     contacts: Contacts,
     /// Kept open while the main serves: it writes each login into its log.
     link: Option<Link>,
-    /// Users whom the main has to be asked about.
-    due: BTreeSet<String>,
+    due: Due,
     /// Users of the last look.
     users: HashSet<String>,
     all_at: Instant,
@@ -100,7 +99,7 @@ impl<'a> Body<'a> {
             hangup,
             contacts,
             link: None,
-            due: BTreeSet::new(),
+            due: Due::default(),
             users: HashSet::new(),
             all_at: now,
             not_before: now,
@@ -114,7 +113,7 @@ impl<'a> Body<'a> {
             let mut asked = stop.or_receive(&self.asking.asked, Instant::now() + LOOK)?;
             while let Some(ask) = asked {
                 match ask {
-                    Ask::User(name) => drop(self.due.insert(name)),
+                    Ask::User(name) => self.due.add(name),
                     Ask::All => self.all_at = Instant::now(),
                 }
                 asked = self.asking.asked.try_recv().ok();
@@ -137,7 +136,7 @@ impl<'a> Body<'a> {
         if users.is_empty() || users == self.users {
             return;
         }
-        self.due.extend(users.difference(&self.users).cloned());
+        self.due.add_all(users.difference(&self.users).cloned());
         self.users = users;
         let mut book = (*self.contacts.book).clone();
         if book.keep_only(&self.users) {
@@ -148,10 +147,10 @@ impl<'a> Body<'a> {
     fn ask(&mut self, stop: &Stop) -> Result<(), Stopped> {
         let now = Instant::now();
         if now >= self.all_at {
-            self.due.extend(self.users.iter().cloned());
+            self.due.add_all(self.users.iter().cloned());
             self.all_at = now + ALL_AGAIN;
         }
-        self.due.retain(|user| self.users.contains(user));
+        self.due.keep_only(&self.users);
         if self.due.is_empty() {
             return Ok(());
         }
@@ -187,7 +186,7 @@ impl<'a> Body<'a> {
         let (mut lasts, everybody) = (None, self.due.len() >= self.users.len());
         let mut changed = false;
         let read = loop {
-            let Some(user) = self.due.first().cloned() else { break Ok(()) };
+            let Some(user) = self.due.next().map(str::to_owned) else { break Ok(()) };
             if stop.requested() {
                 break Err(Failed::Stopped);
             }
@@ -196,10 +195,13 @@ impl<'a> Body<'a> {
                 break Err(Failed::Problem("the main went while it was asked".to_owned()));
             }
             match self.told(&mut link, &user, now) {
-                Err(error) => break Err(error.into()),
+                Err(error) => {
+                    self.due.failed(&user);
+                    break Err(error.into());
+                }
                 // A user of its own files whom it doesn't have is one that it is just reloading, or could not: that tells
                 // nothing of the phone. Whoever is a user no more goes with the next sync.
-                Ok(None) => drop(self.due.remove(&user)),
+                Ok(None) => self.due.done(&user),
                 Ok(Some(told)) => {
                     if let Some(refusal) = told.refused {
                         let text = format!("A contact of {user} at the main is not dialled: {refusal}");
@@ -208,7 +210,7 @@ impl<'a> Body<'a> {
                     let time = self.asking.start.host.local_time(SystemTime::now());
                     changed |= book.take(&user, told.contacts, &time);
                     lasts = lasts.max(told.lasts);
-                    self.due.remove(&user);
+                    self.due.done(&user);
                 }
             }
         };
