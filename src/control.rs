@@ -60,9 +60,17 @@ impl<T> Reply<T> {
     }
 
     /// Takes it, once it is there.
-    #[must_use]
-    pub fn take(&self) -> Option<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    ///
+    /// # Errors
+    /// Nobody is left who could give it.
+    pub fn take(&mut self) -> Result<Option<T>, ControlError> {
+        match Arc::get_mut(&mut self.0) {
+            Some(last) => {
+                let given = last.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+                given.map(Some).ok_or(ControlError::Abandoned)
+            }
+            None => Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).take()),
+        }
     }
 }
 
@@ -84,6 +92,9 @@ pub enum ControlError {
     /// It waits in the queue; the engine is busy with something else.
     #[error("it was taken, but is not in force yet; see 'synch show status' in a moment")]
     Slow,
+    /// Whoever was to answer has ended.
+    #[error("another one has begun, or synch has been stopped; see Asterisk's log")]
+    Abandoned,
     /// The engine has ended.
     #[error("synch is not running; see Asterisk's log, then 'module reload res_synch.so'")]
     Gone,
@@ -189,7 +200,7 @@ impl Control {
     /// Has everything looked at that this branch needs, and waits for the report.
     ///
     /// # Errors
-    /// As [`Control::send`], or the doctor takes too long.
+    /// As [`Control::send`], or the doctor takes too long, or was ended before.
     pub fn examine(&self) -> Result<String, ControlError> {
         self.ask(Command::Examine)
     }
@@ -197,17 +208,17 @@ impl Control {
     /// Has the way walked that phones and calls take in an outage, and waits for what came of it.
     ///
     /// # Errors
-    /// As [`Control::send`], or it takes too long.
+    /// As [`Control::send`], or it takes too long, or was ended before.
     pub fn drill(&self) -> Result<Report, ControlError> {
         self.ask(Command::Drill)
     }
 
     fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ControlError> {
-        let reply = Reply::default();
+        let mut reply = Reply::default();
         self.send(command(reply.clone()))?;
         let end = Instant::now() + ANSWERED;
         loop {
-            if let Some(answer) = reply.take() {
+            if let Some(answer) = reply.take()? {
                 return Ok(answer);
             }
             if Instant::now() >= end {
@@ -215,5 +226,21 @@ impl Control {
             }
             thread::sleep(LOOK_FOR_REPLY);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_waited_for_as_long_as_somebody_can_give_it() {
+        let mut waiting = Reply::default();
+        let giving = waiting.clone();
+        assert_eq!(waiting.take(), Ok(None));
+        giving.give("fine");
+        drop(giving);
+        assert_eq!(waiting.take(), Ok(Some("fine")));
+        assert_eq!(waiting.take(), Err(ControlError::Abandoned));
     }
 }

@@ -238,15 +238,16 @@ impl Workers {
     /// Has everything looked at that this branch needs.
     ///
     /// # Errors
-    /// The system has no thread to give.
+    /// The system has no thread to give, or had none for the look-up.
     pub(super) fn examine(
         &mut self,
         start: &Start,
         settings: &Arc<Settings>,
         reply: Reply<String>,
     ) -> io::Result<()> {
-        let Some(address) = self.lookup.as_ref().map(Lookup::address) else { return Ok(()) };
-        let address = address.for_another();
+        let address = self.lookup.as_ref().map(Lookup::address);
+        let address =
+            address.ok_or_else(|| io::Error::other("there is none for the look-up of the main either"))?;
         self.slots.end(Place::Doctor);
         let (teller, role) = self.role(Place::Doctor);
         let examining =

@@ -1,19 +1,56 @@
 //! Whoever asks for a drill or for the doctor gets an answer, whatever happens meanwhile.
 
-use super::*;
-use crate::{drill::Stage, state::DrillResult};
+use std::net::UdpSocket;
 
-/// A branch that has nothing but a main that nobody is.
-fn without(sections: &[&'static str]) -> Settings {
+use super::{workers::Workers, *};
+use crate::{
+    control::{ControlError, Reply},
+    drill::Stage,
+    state::DrillResult,
+};
+
+/// A branch of a main that nobody is, with no more than these sections.
+fn only(sections: Vec<ConfSection>) -> Settings {
     let main = [("host", "127.0.0.1"), ("port", "9"), ("username", "u"), ("secret", "s")];
     let mut all = vec![ConfSection::new("main", main)];
-    all.extend(sections.iter().map(|name| ConfSection::new(*name, [("enabled", "no")])));
+    for name in ["sync", "dns"] {
+        if sections.iter().all(|section| section.name != name) {
+            all.push(ConfSection::new(name, [("enabled", "no")]));
+        }
+    }
+    all.extend(sections);
     settings::read(&all).unwrap()
+}
+
+/// A `[dns]` that listens there, and sends phones to these ports of the branch.
+fn dns(port: u16, transports: &str) -> ConfSection {
+    let bind = format!("127.0.0.1:{port}");
+    let keys = [
+        ("bind", bind.as_str()),
+        ("domain", "voice.example.com"),
+        ("target_normal", "10.0.0.254"),
+        ("target_failover", "127.0.0.1"),
+        ("transports_failover", transports),
+    ];
+    ConfSection::new("dns", keys)
+}
+
+/// A socket of somebody who says nothing, and its port.
+fn silent() -> (UdpSocket, u16) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(LONG)).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
+}
+
+/// Waits until somebody asks there.
+fn is_asked(socket: &UdpSocket) {
+    socket.recv_from(&mut [0; 2048]).unwrap();
 }
 
 #[test]
 fn a_drill_without_dns_tells_that_nothing_was_registered() {
-    let site = Site::start(&Arc::default(), without(&["sync", "dns"]));
+    let site = Site::start(&Arc::default(), only(Vec::new()));
     let report = site.control.drill().unwrap();
     let skipped = |Stage { name, outcome, .. }: &Stage| {
         (name.clone(), outcome.result(), outcome.text().contains("[dns] enabled = no"))
@@ -21,4 +58,25 @@ fn a_drill_without_dns_tells_that_nothing_was_registered() {
     let stages: Vec<_> = report.0.iter().take(2).map(skipped).collect();
     let wanted = ["dns", "register"].map(|name| (name.to_owned(), DrillResult::Skipped, true));
     assert_eq!(stages, wanted, "{report:?}");
+}
+
+#[test]
+fn a_drill_that_another_one_ends_tells_whoever_waits_for_it() {
+    let (registrar, port) = silent();
+    let drill = ConfSection::new("drill", [("username", "drill"), ("secret", "s")]);
+    let site = Site::start(&Arc::default(), only(vec![dns(free_port(), &format!("udp:{port}")), drill]));
+    site.until("the name server", |snapshot| snapshot.dns.state.starts_with("listening"));
+    let control = site.control.clone();
+    let first = thread::spawn(move || control.drill());
+    is_asked(&registrar);
+    site.control.send(Command::Drill(Reply::default())).unwrap();
+    assert_eq!(first.join().unwrap(), Err(ControlError::Abandoned));
+}
+
+#[test]
+fn without_a_look_up_the_doctor_says_that_he_has_no_thread() {
+    let settings = Arc::new(only(Vec::new()));
+    let (_, engine) = prepare(Arc::new(StandIn::default()), Arc::clone(&settings), Arc::default());
+    let problem = Workers::new().examine(&engine.start, &settings, Reply::default()).unwrap_err();
+    assert!(problem.to_string().contains("the look-up of the main"), "{problem}");
 }
