@@ -1,5 +1,9 @@
 //! The way from Asterisk's threads to the engine: read the newest snapshot, hand a command over. No more than
-//! that may happen on their small stacks, and nothing here can block them for long.
+//! that may happen on their small stacks.
+//!
+//! Reading and [`Control::send`] never wait: they are all that a call or a reload of the settings does. The thread of a
+//! console or of a manager session waits for what it asked for, and nobody else with it: up to 2 s to see a command taken
+//! in, up to 15 s for the doctor or a drill.
 
 use std::{
     sync::{

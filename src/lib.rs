@@ -45,7 +45,9 @@
 //! # Security rules
 //! 1. Nothing that the main, a phone or a forwarder sends can end or block Asterisk: every entry from C is fenced
 //!    against panics, every buffer and wait of ours is bounded.
-//! 2. Asterisk's threads never wait for the network, a file or a lock that one of our workers holds for long.
+//! 2. Asterisk's threads never wait for the network, a file or a lock that one of our workers holds for long. Two
+//!    exceptions, both bounded: a console or manager session that asks for the doctor or a drill waits for the answer
+//!    itself, and an unload waits for our workers, who end when told to.
 //! 3. The main is believed about values, never about syntax: what it says becomes a section, a directive or a line
 //!    only where `sync::accept` and `sync::render` make it one; an option only where `sync::policy` has it on a list, or
 //!    the administrator; a step of a dialplan only where `dialplan::vet` lets it run.
