@@ -58,7 +58,7 @@ impl Drilling {
         let mut way = Way::default();
         match &self.settings.dns {
             Some(dns) => {
-                self.walk_dns(&mut way, dns);
+                self.walk_dns(&mut way, dns, stop);
                 self.register(&mut way, dns, stop);
             }
             None => {
@@ -74,11 +74,11 @@ impl Drilling {
         way.0
     }
 
-    fn walk_dns(&self, way: &mut Way, settings: &Dns) {
+    fn walk_dns(&self, way: &mut Way, settings: &Dns, stop: &Stop) {
         way.go("dns", || stages::dns(settings));
         way.go("dns server", || {
             let server = settings.bind.first().ok_or("it listens nowhere: see bind in [dns]")?;
-            dns::addresses_of(&settings.record, *server)?;
+            dns::addresses_of(&settings.record, *server, &|| stop.requested())?;
             Ok(format!("{server} answers"))
         });
     }

@@ -1,4 +1,7 @@
 //! The doctor's worker: looks once at everything that a branch needs, and answers whoever asked.
+//!
+//! An unload waits for it, with Asterisk's module list locked: told to end, it looks at nothing more, and no single look
+//! goes on for longer than [`SIP_TIMEOUT`].
 
 use std::{
     io,
@@ -11,7 +14,7 @@ use super::{
     Start,
     event::Teller,
     lookup::{Address, cut},
-    worker::{Role, Worker},
+    worker::{Role, Stop, Stopped, Worker},
 };
 use crate::{
     ami::{Hangup, Link, LinkError, Part, Query},
@@ -51,34 +54,37 @@ impl Examining {
         let hangup = Hangup::new();
         let interrupt = cut(&hangup, &self.address);
         let panicked = self.teller.panicked("doctor");
-        Worker::start(role, interrupt, panicked, move |_| {
-            let findings = self.look(&hangup);
+        Worker::start(role, interrupt, panicked, move |stop| {
+            // Whoever waits for the answer sees that there will be none.
+            let Ok(findings) = self.look(&hangup, stop) else { return };
             let checks = doctor::report(&findings, &self.start.published.read());
             self.reply.give(doctor::text(&checks));
         })
     }
 
-    fn look(&self, hangup: &Hangup) -> Findings {
+    fn look(&self, hangup: &Hangup, stop: &Stop) -> Result<Findings, Stopped> {
         let host = &*self.start.host;
         let mut findings = Findings { asterisk: host.version(), ..Findings::default() };
         match self.look_at_main(hangup) {
             Ok(main) => findings.main = Some(main),
             Err(problem) => findings.main_problem = problem,
         }
+        stop.check()?;
         self.look_at_files(&mut findings);
         if let Some(dns) = &self.settings.dns
             && let Some(server) = dns.bind.first()
         {
-            findings.dns = Some(dns::addresses_of(&dns.record, *server));
+            findings.dns = Some(dns::addresses_of(&dns.record, *server, &|| stop.requested()));
             let deadline = Instant::now() + LISTENERS_TIMEOUT;
-            findings.listeners = listeners(dns, Target::Branch, deadline);
+            findings.listeners = listeners(dns, Target::Branch, deadline, stop)?;
             // A main that is away takes nothing, and that is told already.
             if findings.main.is_some() {
-                findings.listeners.extend(listeners(dns, Target::Main, deadline));
+                findings.listeners.extend(listeners(dns, Target::Main, deadline, stop)?);
             }
         }
+        stop.check()?;
         self.look_at_dialplan(&mut findings);
-        findings
+        Ok(findings)
     }
 
     fn look_at_main(&self, hangup: &Hangup) -> Result<doctor::Main, String> {
@@ -208,13 +214,14 @@ fn realm_of_main(link: &mut Link, technology: Technology, deadline: Instant) -> 
 }
 
 /// Whether a system takes connections wherever the zone sends phones to it, as far as there is time to look.
-fn listeners(dns: &Dns, target: Target, deadline: Instant) -> Vec<Listener> {
+fn listeners(dns: &Dns, target: Target, deadline: Instant, stop: &Stop) -> Result<Vec<Listener>, Stopped> {
     let mut listeners = Vec::new();
     for offer in dns.transports.iter().filter(|offer| offer.transport != SipTransport::Udp) {
         for ip in dns.addresses(target) {
+            stop.check()?;
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return listeners;
+                return Ok(listeners);
             }
             let address = SocketAddr::new(*ip, offer.port(target));
             let problem = TcpStream::connect_timeout(&address, left.min(SIP_TIMEOUT)).err();
@@ -222,5 +229,5 @@ fn listeners(dns: &Dns, target: Target, deadline: Instant) -> Vec<Listener> {
             listeners.push(Listener { target, transport: offer.transport, address, problem });
         }
     }
-    listeners
+    Ok(listeners)
 }

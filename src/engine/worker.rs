@@ -48,6 +48,11 @@ impl Stop {
     pub(super) fn requested(&self) -> bool {
         self.wait_until(Instant::now())
     }
+
+    /// The same, for a body that leaves with `?`.
+    pub(super) fn check(&self) -> Result<(), Stopped> {
+        if self.requested() { Err(Stopped) } else { Ok(()) }
+    }
 }
 
 /// It is time to end.

@@ -1,6 +1,9 @@
 //! Whoever asks for a drill or for the doctor gets an answer, whatever happens meanwhile.
 
-use std::net::UdpSocket;
+use std::{
+    io::ErrorKind,
+    net::{TcpListener, UdpSocket},
+};
 
 use super::{workers::Workers, *};
 use crate::{
@@ -22,15 +25,17 @@ fn only(sections: Vec<ConfSection>) -> Settings {
     settings::read(&all).unwrap()
 }
 
-/// A `[dns]` that listens there, and sends phones to these ports of the branch.
-fn dns(port: u16, transports: &str) -> ConfSection {
+/// A `[dns]` that listens on this port, and sends phones to the branch over that transport.
+fn dns(port: u16, transport: &str, branch_port: u16) -> ConfSection {
     let bind = format!("127.0.0.1:{port}");
+    let at_branch = format!("{transport}:{branch_port}");
     let keys = [
         ("bind", bind.as_str()),
         ("domain", "voice.example.com"),
         ("target_normal", "10.0.0.254"),
         ("target_failover", "127.0.0.1"),
-        ("transports_failover", transports),
+        ("transports", transport),
+        ("transports_failover", &at_branch),
     ];
     ConfSection::new("dns", keys)
 }
@@ -64,7 +69,7 @@ fn a_drill_without_dns_tells_that_nothing_was_registered() {
 fn a_drill_that_another_one_ends_tells_whoever_waits_for_it() {
     let (registrar, port) = silent();
     let drill = ConfSection::new("drill", [("username", "drill"), ("secret", "s")]);
-    let site = Site::start(&Arc::default(), only(vec![dns(free_port(), &format!("udp:{port}")), drill]));
+    let site = Site::start(&Arc::default(), only(vec![dns(free_port(), "udp", port), drill]));
     site.until("the name server", |snapshot| snapshot.dns.state.starts_with("listening"));
     let control = site.control.clone();
     let first = thread::spawn(move || control.drill());
@@ -79,4 +84,20 @@ fn without_a_look_up_the_doctor_says_that_he_has_no_thread() {
     let (_, engine) = prepare(Arc::new(StandIn::default()), Arc::clone(&settings), Arc::default());
     let problem = Workers::new().examine(&engine.start, &settings, Reply::default()).unwrap_err();
     assert!(problem.to_string().contains("the look-up of the main"), "{problem}");
+}
+
+#[test]
+fn a_doctor_who_is_told_to_end_looks_no_further() {
+    // Somebody else has the port of the name server, and where phones go over TCP somebody listens.
+    let (server, port) = silent();
+    let sip = TcpListener::bind("127.0.0.1:0").unwrap();
+    let dns = dns(port, "tcp", sip.local_addr().unwrap().port());
+    let site = Site::start(&Arc::default(), only(vec![dns]));
+    let control = site.control.clone();
+    let waiting = thread::spawn(move || control.examine());
+    is_asked(&server);
+    drop(site);
+    assert_eq!(waiting.join().unwrap(), Err(ControlError::Abandoned));
+    sip.set_nonblocking(true).unwrap();
+    assert_eq!(sip.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
