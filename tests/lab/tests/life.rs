@@ -12,6 +12,7 @@ lab::on_22_and_16!(
     a_module_built_for_another_version_is_declined_with_one_line,
     a_main_that_is_away_at_load_is_a_state,
     an_unload_does_not_wait_for_a_main_that_is_silent,
+    a_firm_unload_ends_the_doctor_and_whoever_waits_for_him_is_told,
     an_unload_during_a_reload_of_ours_is_refused,
     core_stop_now_ends_asterisk_well,
     core_stop_gracefully_ends_asterisk_well,
@@ -161,6 +162,29 @@ fn an_unload_does_not_wait_for_a_main_that_is_silent(version: Version) -> Result
         site.net.restore()?;
     }
     site.main.sigcont()
+}
+
+/// While its command runs, Asterisk counts the module as used and refuses a soft unload by itself.
+fn a_firm_unload_ends_the_doctor_and_whoever_waits_for_him_is_told(version: Version) -> Result {
+    let site = ready(version)?;
+    site.branch.load_module()?;
+    site.wait_status("Service", "Normal")?;
+    site.net.blackhole()?;
+    std::thread::scope(|scope| {
+        let report = scope.spawn(|| site.branch.rx("synch doctor"));
+        until("the doctor to be at work", GENEROUS, || {
+            site.branch
+                .module_threads()
+                .is_ok_and(|threads| threads.iter().any(|thread| thread == "synch/doctor"))
+        })?;
+        let firm = site.branch.rx("module unload -f res_synch.so")?;
+        assert!(firm.contains("Unloaded"), "{firm}");
+        assert_eq!(site.branch.module_threads()?, [""; 0]);
+        let report = report.join().map_err(|_| Error::new("the console panicked"))??;
+        assert!(report.contains("The doctor has not answered: another one has begun, or synch"), "{report}");
+        Ok(())
+    })?;
+    site.net.restore()
 }
 
 /// Asterisk reloads under the lock of its configuration folder when told so, and waits for it up to 25 s before it
