@@ -36,7 +36,7 @@
 //! - [`forwarders`]: one after the other, over UDP and TCP, within bounds of time.
 //! - [`server`]: the DNS thread: binds, serves, retries what could not be bound, stops.
 //! - [`udp`]: requests over UDP, on a thread for each socket.
-//! - [`datagrams`]: a UDP socket that replies from the address that was asked.
+//! - [`datagrams`]: a UDP socket that takes several requests at once and replies from the address that was asked.
 //! - [`tcp`]: connections, limited in number, idle time and life.
 //! - [`frame`]: the two length octets before a message on TCP.
 //! - [`ask`]: one question, as a phone asks it.

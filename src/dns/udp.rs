@@ -1,17 +1,14 @@
 //! Requests over UDP.
 //!
 //! Not hickory's server: that one makes a task of each request, without limit. Here each socket has a thread that answers
-//! plain questions where it receives them, so that one question costs one system call to take and one to answer, and
-//! hands what waits for a forwarder to the runtime.
+//! plain questions where it receives them, so that those that came at once cost one system call to take and one each to
+//! answer, and hands what waits for a forwarder to the runtime.
 
 use std::{
     io,
     net::UdpSocket,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -36,7 +33,6 @@ const MAX_WAITING: usize = 1024;
 /// A socket that is served, until this is dropped.
 pub struct Served {
     socket: Arc<Datagrams>,
-    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -51,20 +47,18 @@ impl Served {
         limit: Arc<Mutex<Limit>>,
         runtime: Handle,
     ) -> io::Result<Self> {
-        let (socket, stop) = (Arc::new(Datagrams::new(socket)?), Arc::<AtomicBool>::default());
+        let socket = Arc::new(Datagrams::new(socket)?);
         let waiting = Arc::new(Semaphore::new(MAX_WAITING));
         let server = Server { socket: Arc::clone(&socket), responder, limit, runtime, waiting };
-        let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new().name("synch/dns-udp".to_owned());
-        let thread = thread.spawn(move || server.run(&stopped))?;
-        Ok(Self { socket, stop, thread: Some(thread) })
+        let thread = thread.spawn(move || server.run())?;
+        Ok(Self { socket, thread: Some(thread) })
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        self.socket.wake();
+        self.socket.close();
         if let Some(thread) = self.thread.take() {
             // It catches its panics; there is nothing to learn from the result.
             let _ = thread.join();
@@ -82,17 +76,15 @@ struct Server {
 
 impl Server {
     /// Receives and answers until it is told to stop.
-    fn run(&self, stop: &AtomicBool) {
-        let (mut buffer, mut reply) = (self.socket.buffer(), Vec::with_capacity(usize::from(UDP_PAYLOAD)));
-        while !stop.load(Ordering::Acquire) {
-            match self.socket.receive(&mut buffer) {
-                Ok(received) => {
-                    let octets = buffer.get(..received.length).unwrap_or_default();
-                    for request in octets.chunks(received.each.max(1)) {
+    fn run(&self) {
+        let (mut batch, mut reply) = (self.socket.batch(), Vec::with_capacity(usize::from(UDP_PAYLOAD)));
+        while !self.socket.is_closed() {
+            match self.socket.receive(&mut batch) {
+                Ok(()) => {
+                    for (request, peer) in batch.requests() {
                         // A request that makes us panic is a bug of ours, which the panic hook tells of: the next one
                         // is answered all the same.
-                        let _ =
-                            catch_unwind(AssertUnwindSafe(|| self.take(request, received.peer, &mut reply)));
+                        let _ = catch_unwind(AssertUnwindSafe(|| self.take(request, peer, &mut reply)));
                     }
                 }
                 Err(error) if is_no_failure(error.kind()) => {}
@@ -154,11 +146,11 @@ impl Server {
     }
 }
 
-/// Whether nothing has come yet, or Linux reports at this call what became of an earlier reply, by an ICMP message: the
-/// next request has nothing to do with that.
+/// Whether a signal came, or Linux reports at this call what became of an earlier reply, by an ICMP message: the next
+/// request has nothing to do with that.
 fn is_no_failure(error: io::ErrorKind) -> bool {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, Interrupted, NetworkUnreachable, WouldBlock};
-    matches!(error, WouldBlock | ConnectionRefused | HostUnreachable | NetworkUnreachable | Interrupted)
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, Interrupted, NetworkUnreachable};
+    matches!(error, ConnectionRefused | HostUnreachable | NetworkUnreachable | Interrupted)
 }
 
 fn send_reply(socket: &Datagrams, request: &Request, reply: Reply, peer: Peer) {
@@ -167,3 +159,6 @@ fn send_reply(socket: &Datagrams, request: &Request, reply: Reply, peer: Peer) {
         socket.send(&octets, peer);
     }
 }
+
+#[cfg(test)]
+mod tests;
