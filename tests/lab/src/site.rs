@@ -113,6 +113,19 @@ impl Site {
         })
     }
 
+    /// How often the phones have been sent somewhere, the first time included.
+    pub fn moves(&self) -> Result<usize> {
+        let history = self.branch.rx("synch show history")?;
+        Ok(history.lines().filter(|line| line.split_whitespace().nth(1) == Some("Service")).count())
+    }
+
+    /// Starts the main first, then the branch: one that once saw the main dead would wait before it calls it well.
+    pub fn start_main_first(&mut self) -> Result {
+        self.main.start()?;
+        self.branch.start()?;
+        self.wait_status("Service", "Normal")
+    }
+
     /// Takes the main away as a crash does.
     pub fn kill_main(&mut self) -> Result {
         self.main.kill_9()

@@ -19,10 +19,7 @@ const LONG: &str = "return_hold = 86400";
 fn in_service(version: Version, failover: &str) -> Result<Site> {
     let mut site = Site::with_module(version)?;
     set(&site, "return_hold = 0", failover)?;
-    // The main first: a branch that once saw it dead would wait before it calls it well.
-    site.main.start()?;
-    site.branch.start()?;
-    site.wait_status("Service", "Normal")?;
+    site.start_main_first()?;
     Ok(site)
 }
 
@@ -72,16 +69,9 @@ fn a_return_waits_for_health_and_then_comes_by_itself(version: Version) -> Resul
     comes_home(&site, "SIP answers; no probe has failed for ")
 }
 
-/// How often the phones were moved.
-fn moves(site: &Site) -> Result<usize> {
-    let history = site.branch.rx("synch show history")?;
-    let services = history.lines().filter(|line| line.split_whitespace().nth(1) == Some("Service"));
-    Ok(services.count())
-}
-
 fn a_flapping_link_moves_the_phones_once(version: Version) -> Result {
     let mut site = in_service(version, LONG)?;
-    let before = moves(&site)?;
+    let before = site.moves()?;
     for _ in 0..3 {
         site.lose_wan()?;
         site.wait_status("Monitor", "Failed")?;
@@ -89,10 +79,10 @@ fn a_flapping_link_moves_the_phones_once(version: Version) -> Result {
         site.wait_status("Monitor", "Stable")?;
         waits_for(&site, "s more of health")?;
     }
-    assert_eq!(moves(&site)?, before + 1);
+    assert_eq!(site.moves()?, before + 1);
     change(&site, LONG, "return_hold = 1")?;
     site.wait_status("Service", "Normal")?;
-    assert_eq!(moves(&site)?, before + 2);
+    assert_eq!(site.moves()?, before + 2);
     Ok(())
 }
 

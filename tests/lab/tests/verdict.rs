@@ -36,10 +36,7 @@ fn site(version: Version, probe: &str) -> Result<Site> {
     let (before, rest) = conf.split_once("[probe]\n").context("no [probe]")?;
     let (_, after) = rest.split_once("\n\n").context("nothing behind [probe]")?;
     site.branch.write_conf("res_synch.conf", &format!("{before}{probe}\n{after}"))?;
-    // The main first: one that boots while it is asked already would be a first outage.
-    site.main.start()?;
-    site.branch.start()?;
-    site.wait_status("Service", "Normal")?;
+    site.start_main_first()?;
     site.wait_status("Sync", "Synced")?;
     for key in ["ProbeAmi", "ProbeSip"] {
         until_value(key, GENEROUS, || site.status(key), |value| value == "answers")?;
@@ -76,12 +73,6 @@ fn failed(standing: &str) -> u32 {
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// How often the phones have been sent somewhere, the first time included.
-fn moves(site: &Site) -> Result<usize> {
-    let history = site.branch.rx("synch show history")?;
-    Ok(history.lines().filter(|line| line.split_whitespace().nth(1) == Some("Service")).count())
-}
-
 /// The reason of the move to the branch.
 fn reason(site: &Site) -> Result<String> {
     site.status("ServiceReason")
@@ -90,7 +81,7 @@ fn reason(site: &Site) -> Result<String> {
 fn assert_reason(site: &Site, parts: &[&str]) -> Result {
     let reason = reason(site)?;
     assert!(parts.iter().all(|part| reason.contains(part)), "{parts:?} in {reason}");
-    assert_eq!(moves(site)?, 2, "{}", site.branch.rx("synch show history")?);
+    assert_eq!(site.moves()?, 2, "{}", site.branch.rx("synch show history")?);
     Ok(())
 }
 
@@ -147,7 +138,7 @@ fn an_ami_that_is_away_does_not_matter_where_any_will_do(version: Version) -> Re
     site.net.reject_packets("tcp dport 5038")?;
     until_value("AMI to fail", GENEROUS, || site.status("ProbeAmi"), |value| failed(value) >= 6)?;
     assert_eq!(site.status("Monitor")?, "Stable");
-    assert_eq!(moves(&site)?, 1);
+    assert_eq!(site.moves()?, 1);
     Ok(())
 }
 
@@ -162,7 +153,7 @@ fn an_ami_that_is_restarted_is_not(version: Version) -> Result {
         site.main.rx("manager reload")?;
     }
     site.wait_status("Monitor", "Stable")?;
-    assert_eq!(moves(&site)?, 1, "{}", site.branch.rx("synch show history")?);
+    assert_eq!(site.moves()?, 1, "{}", site.branch.rx("synch show history")?);
     Ok(())
 }
 
@@ -199,7 +190,7 @@ fn no_verdict_where_packets_are_lost(site: &Site) -> Result {
     let end = Instant::now() + Duration::from_secs(seconds);
     until("the lossy time to pass", Duration::from_secs(seconds) + GENEROUS, || Instant::now() > end)?;
     let history = site.branch.rx("synch show history")?;
-    assert_eq!(moves(site)?, 1, "{history}");
+    assert_eq!(site.moves()?, 1, "{history}");
     eprintln!("20 % loss for {seconds} s:\n{history}");
     Ok(())
 }
