@@ -68,24 +68,71 @@ struct Body {
 
 impl Body {
     fn run(&self, stop: &Stop) {
-        let mut in_force = Arc::default();
+        let (mut in_force, mut problem) = (Arc::default(), None);
+        let mut woken = false;
         loop {
             let wanted = Arc::clone(&self.wanted.lock());
             let host = &*self.start.host;
-            if wanted != in_force || wanted.iter().any(|context| host.shares_context(&context.name)) {
+            let replace =
+                wanted != in_force || wanted.iter().any(|context| host.shares_context(&context.name));
+            if replace {
                 let result = host.replace_dialplan(&wanted).err().map(|error| error.to_string());
                 let shared = wanted.iter().find(|context| host.shares_context(&context.name));
                 let shared = shared.map(|context| {
                     let name = &context.name;
                     format!("extensions.conf has a context {name}, too: give yours another name")
                 });
-                in_force = wanted;
-                let newest = Arc::ptr_eq(&in_force, &self.wanted.lock());
-                self.teller.tell(Event::Dialplan { problem: result.or(shared), newest });
+                problem = result.or(shared);
             }
-            if stop.or_receive(&self.woken, Instant::now() + LOOK_AROUND).is_err() {
-                return;
+            in_force = wanted;
+            // Also where other contexts were wanted for a moment, and what is in force is right again.
+            if replace || woken {
+                let newest = Arc::ptr_eq(&in_force, &self.wanted.lock());
+                self.teller.tell(Event::Dialplan { problem: problem.clone(), newest });
+            }
+            match stop.or_receive(&self.woken, Instant::now() + LOOK_AROUND) {
+                Ok(waker) => woken = waker.is_some(),
+                Err(_) => return,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        control::Published,
+        engine::{running::first_snapshot, stand_in::StandIn, worker::Predecessor},
+        gate::Gate,
+        settings::{self, ConfSection},
+    };
+
+    #[test]
+    fn what_is_wanted_again_before_it_was_replaced_is_in_force() {
+        let main = ConfSection::new("main", [("host", "192.0.2.1"), ("username", "synch"), ("secret", "x")]);
+        let off = |name| ConfSection::new(name, [("enabled", "no")]);
+        let settings = settings::read(&[main, off("sync"), off("dns")]).unwrap().into();
+        let host = Arc::new(StandIn::default());
+        let published = Published::new(first_snapshot(&settings));
+        let start = Start { host: host.clone(), gate: Arc::new(Gate::default()), published };
+        let (events, told) = crossbeam_channel::unbounded();
+        let role = Role { name: "test", id: 1, after: Predecessor::default() };
+        let (dialling, worker) = Dialling::start(start, Teller::new(1, events), role).unwrap();
+        let named = |name: &str| vec![Context { name: name.to_owned(), ..Context::default() }];
+        // Held, so that the worker is still at the first contexts when others are wanted.
+        let busy = host.contexts.lock();
+        dialling.want(named("normal"));
+        dialling.want(named("failover"));
+        dialling.want(named("normal"));
+        drop(busy);
+        loop {
+            let (_, event) = told.recv_timeout(Duration::from_secs(60)).unwrap();
+            if matches!(event, Event::Dialplan { problem: None, newest: true }) {
+                break;
+            }
+        }
+        assert_eq!(*host.contexts.lock(), named("normal"));
+        drop(worker);
     }
 }
