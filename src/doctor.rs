@@ -123,6 +123,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.version(findings);
     checks.main(findings, settings);
     checks.sip(snapshot);
+    checks.mode(snapshot);
     checks.users(findings, snapshot);
     checks.phones(snapshot);
     checks.includes(findings);

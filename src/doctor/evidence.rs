@@ -1,10 +1,11 @@
-//! Whether the main's SIP can be seen, and whether passwords mean the same to both systems.
+//! Whether the main's SIP is seen, whether anything is done about what is seen, and whether passwords mean the same to both
+//! systems.
 
 use super::{Level, Report};
 use crate::{
     probe::{ANSWERS, NOT_YET},
     settings::Technology,
-    state::MonitorState,
+    state::{Mode, MonitorState},
     status::Snapshot,
 };
 
@@ -49,6 +50,19 @@ impl Report {
             );
             self.say(Level::Warning, "sip", text);
         }
+    }
+
+    pub(super) fn mode(&mut self, snapshot: &Snapshot) {
+        let (mode, failed) = (snapshot.service.mode, snapshot.monitor.state == MonitorState::Failed);
+        let level = match (mode, failed) {
+            (Mode::Auto, _) => return,
+            (Mode::Normal, true) => Level::Broken,
+            (Mode::Normal | Mode::Failover, _) => Level::Warning,
+        };
+        let text = format!(
+            "held at {mode}: nobody moves by itself, whatever the main does. 'synch set mode auto' ends that"
+        );
+        self.say(level, "mode", text);
     }
 
     pub(super) fn realm(&mut self, realms: Option<&Realms>, technology: Technology) {
@@ -101,6 +115,21 @@ mod tests {
         assert!(level == Level::Warning && text.contains("in an outage"), "{text}");
         let (level, text) = sip("no", MonitorState::Stable, "off");
         assert!(level == Level::Warning && text.contains("[probe] sip = no"), "{text}");
+    }
+
+    #[test]
+    fn a_mode_that_is_held_is_told_and_bad_while_it_keeps_phones_at_a_dead_main() {
+        let said = |mode, state| {
+            let mut snapshot = snapshot();
+            (snapshot.service.mode, snapshot.monitor.state) = (mode, state);
+            let mut report = Report(Vec::new());
+            report.mode(&snapshot);
+            report.0.pop().map(|check| check.level)
+        };
+        assert_eq!(said(Mode::Auto, MonitorState::Failed), None);
+        assert_eq!(said(Mode::Normal, MonitorState::Stable), Some(Level::Warning));
+        assert_eq!(said(Mode::Normal, MonitorState::Failed), Some(Level::Broken));
+        assert_eq!(said(Mode::Failover, MonitorState::Failed), Some(Level::Warning));
     }
 
     #[test]

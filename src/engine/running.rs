@@ -246,7 +246,7 @@ impl Running {
             self.monitor = monitor(&new, self.sip_answered);
             self.monitor.set_starting(starting);
             // The health of another main, or by other rules, is none.
-            self.failover.probe_failed(Instant::now());
+            self.failover.main_is_unwell(Instant::now());
             self.pace = pace(&new);
             let after = self.monitor.verdict().state;
             self.failover.monitor_changed(after, "");

@@ -105,8 +105,8 @@ impl Failover {
         }
     }
 
-    /// A probe of the main failed, whether or not that changed the monitor state: a hold begins anew.
-    pub fn probe_failed(&mut self, now: Instant) {
+    /// Something speaks against the main, whether or not that changed the monitor state: a hold begins anew.
+    pub fn main_is_unwell(&mut self, now: Instant) {
         self.healthy_since = now;
     }
 

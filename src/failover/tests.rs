@@ -29,7 +29,7 @@ fn at(now: Instant, minute: u16, channels: usize) -> Circumstances {
 fn on_the_branch(settings: settings::Failover) -> (Failover, Instant) {
     let start = Instant::now();
     let mut failover = Failover::new(settings, Mode::Auto, start);
-    failover.probe_failed(start);
+    failover.main_is_unwell(start);
     assert!(failover.monitor_changed(MonitorState::Failed, "no answer").is_some());
     assert_eq!(failover.monitor_changed(MonitorState::Stable, "the main answers"), None);
     (failover, start)
@@ -105,11 +105,11 @@ fn a_return_waits_for_health_and_each_failure_begins_it_anew() {
     assert_eq!(waits_for(&failover, at(start + Duration::from_millis(31_500), 0, 0)), "89 s more of health");
     assert_eq!(failover.come_home(&at(start + Duration::from_millis(119_999), 0, 0)), None);
     // One failure that leaves the monitor Stable, or soon Stable again.
-    failover.probe_failed(start + seconds(119));
+    failover.main_is_unwell(start + seconds(119));
     assert_eq!(failover.come_home(&at(start + seconds(238), 0, 0)), None);
     let change = failover.come_home(&at(start + seconds(239), 0, 7)).unwrap();
     assert_eq!(change.new, ServiceState::Normal);
-    assert_eq!(change.reason, "main is Stable: the main answers; no probe has failed for 120 s");
+    assert_eq!(change.reason, "main is Stable: the main answers; it has been well for 120 s");
     assert_eq!(failover.waits_for(&at(start + seconds(239), 0, 0)), None);
 }
 
@@ -128,7 +128,7 @@ fn an_idle_return_waits_for_the_last_call() {
     assert_eq!(waits_for(&failover, at(later, 0, 2)), "the end of the calls on this branch (2 channels)");
     assert_eq!(failover.come_home(&at(later, 0, 1)), None);
     let reason = failover.come_home(&at(later, 0, 0)).unwrap().reason;
-    assert!(reason.ends_with("; no probe has failed for 10 s; there is no call on this branch"), "{reason}");
+    assert!(reason.ends_with("; it has been well for 10 s; there is no call on this branch"), "{reason}");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn run(settings: &settings::Failover, probes: &[Probe]) -> (Vec<Move>, Vec<u64>)
         now += probe.after;
         if !probe.alive {
             failures.push(now);
-            failover.probe_failed(start + seconds(now));
+            failover.main_is_unwell(start + seconds(now));
         }
         run = if run.0 == probe.alive { (run.0, run.1 + 1) } else { (probe.alive, 1) };
         let state = match run {

@@ -28,7 +28,7 @@ pub enum Wait {
     Main,
     /// An operator holds the mode.
     ModeAuto,
-    /// No probe may fail for so much longer.
+    /// The main has to be well for so much longer.
     Health(Duration),
     /// So many channels are there.
     Calls(usize),
@@ -90,7 +90,7 @@ pub(super) fn why_now(settings: &Failover, healthy_since: Instant, at: &Circumst
     let mut why = String::new();
     if !settings.return_hold.is_zero() {
         let seconds = at.now.saturating_duration_since(healthy_since).as_secs();
-        why += &format!("; no probe has failed for {seconds} s");
+        why += &format!("; it has been well for {seconds} s");
     }
     let hours = || open(settings, at.minute).map(|window| format!("; it is within {window}"));
     let idle = (at.channels == 0).then(|| "; there is no call on this branch".to_owned());

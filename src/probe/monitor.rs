@@ -119,11 +119,12 @@ impl Monitor {
     }
 
     /// Whether nothing speaks just now against phones at the main. They need SIP: an AMI that is restarted every minute
-    /// keeps nobody from coming home.
+    /// keeps nobody from coming home, as long as it is never away for so long that the main is Failed.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         let mut counted = self.counted().map(|(_, tally)| tally.answers());
-        self.shut_down.is_none()
+        self.verdict.state != MonitorState::Failed
+            && self.shut_down.is_none()
             && match self.settings.require {
                 Require::All => self.answers(Kind::Sip) || counted.all(|answers| answers),
                 Require::Any => counted.any(|answers| answers),

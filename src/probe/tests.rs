@@ -305,6 +305,12 @@ mod health {
         assert!(run.monitor.is_healthy());
         run.take(Kind::Sip, &silent());
         assert!(!run.monitor.is_healthy());
+        // Until it has been away for so long that the phones were moved for it: a return waits from its end on.
+        run.take(Kind::Sip, &alive());
+        assert_eq!(run.all(Kind::Ami, &vec![closed(); 4]).pop(), Some(Failed));
+        assert!(!run.monitor.is_healthy());
+        assert_eq!(run.take(Kind::Ami, &alive()), Stable);
+        assert!(run.monitor.is_healthy());
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Running {
     /// The monitor has taken something in; `before` is its state before where that changed.
     fn judged(&mut self, before: Option<MonitorState>) {
         if !self.monitor.is_healthy() {
-            self.failover.probe_failed(Instant::now());
+            self.failover.main_is_unwell(Instant::now());
         }
         let verdict = self.monitor.verdict().clone();
         // The phones first, the telling afterwards.

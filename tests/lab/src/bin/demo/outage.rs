@@ -89,7 +89,7 @@ fn outside(cast: &mut Cast, dialled: &str, arrives: &str) -> Result {
 
 fn home_again(cast: &mut Cast, story: &mut Story) -> Result {
     story.say(
-        "(A site waits until no probe has failed for two minutes, [failover] return_hold; here it does not.)",
+        "(A site waits until the main has been well for two minutes, [failover] return_hold; here it does not.)",
     );
     story.begin("The main comes back.");
     cast.site.main.start()?;
