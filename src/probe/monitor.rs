@@ -83,6 +83,7 @@ impl Monitor {
             (Outcome::Alive(_), _) => self.shut_down = None,
             _ => {}
         }
+        let joins = kind == Kind::Sip && outcome.is_alive() && !self.counts(Kind::Sip);
         match (kind, outcome) {
             // No sign of service, and none of death. Where SIP answers, the main serves phones, whatever it still has
             // to load.
@@ -91,6 +92,10 @@ impl Monitor {
             }
             (Kind::Ami, _) => self.ami.take(outcome, asked, self.ami_points(outcome)),
             (Kind::Sip, _) => self.sip.take(outcome, asked, self.points(outcome)),
+        }
+        if joins && self.verdict.state == MonitorState::Stable {
+            // One more kind that answers is no reason to doubt a main that was trusted without it.
+            self.sip.trust(self.settings.alive_threshold);
         }
         if !self.counts(kind) {
             return None;

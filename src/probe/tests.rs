@@ -201,6 +201,16 @@ mod a_guessed_sip {
     }
 
     #[test]
+    fn takes_nothing_away_by_its_first_answer() {
+        let mut run = Run::new(settings(5, 2, 1), false);
+        assert_eq!(run.all(Kind::Ami, &[alive(), alive()]), [Unstable, Stable]);
+        assert_eq!(run.all(Kind::Sip, &[silent(), alive(), alive()]), [Stable; 3]);
+        assert_eq!(run.take(Kind::Sip, &silent()), Unstable);
+        // From then on it has to be trusted like any other.
+        assert_eq!(run.all(Kind::Sip, &[alive(), alive()]), [Unstable, Stable]);
+    }
+
+    #[test]
     fn counts_from_its_first_answer() {
         let mut run = Run::new(settings(2, 1, 1), false);
         run.take(Kind::Ami, &alive());
