@@ -4,7 +4,7 @@ mod evidence;
 mod listening;
 mod phones;
 
-pub use evidence::{DEFAULT_REALM, Realms, realm_key};
+pub use evidence::{DEFAULT_REALM, realm_key};
 pub use listening::Listener;
 
 use std::{fmt, net::IpAddr};
@@ -34,8 +34,8 @@ pub struct Findings {
     pub includes: Vec<Include>,
     /// Transports in pjsip.conf; none where that doesn't matter.
     pub transports: Option<usize>,
-    /// The names under which main and branch ask for passwords; none where either is not known.
-    pub realms: Option<Realms>,
+    /// Under which name this branch asks for passwords; none where nothing is synced.
+    pub realm: Option<String>,
     /// What a phone is told that asks for the site's name; none where DNS is off.
     pub dns: Option<Result<Vec<IpAddr>, String>>,
     /// Where phones are sent over TCP and TLS.
@@ -127,7 +127,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.users(findings, snapshot);
     checks.phones(snapshot);
     checks.includes(findings);
-    checks.realm(findings.realms.as_ref(), snapshot.technology());
+    checks.realm(findings, snapshot.technology());
     checks.dns(findings, snapshot);
     checks.listening(&findings.listeners);
     if let Some(dialplan) = &settings.dialplan {

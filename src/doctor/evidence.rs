@@ -1,7 +1,7 @@
 //! Whether the main's SIP is seen, whether anything is done about what is seen, and whether passwords mean the same to both
 //! systems.
 
-use super::{Level, Report};
+use super::{Findings, Level, Report};
 use crate::{
     probe::{ANSWERS, NOT_YET},
     settings::Technology,
@@ -11,15 +11,6 @@ use crate::{
 
 /// What passwords are hashed with, where a file does not say (`DEFAULT_REALM` of chan_sip, `default_realm` of res_pjsip).
 pub const DEFAULT_REALM: &str = "asterisk";
-
-/// The name under which each system asks for passwords.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Realms {
-    /// The main's.
-    pub main: String,
-    /// The branch's.
-    pub branch: String,
-}
 
 /// Where a system says its realm: file, section and key.
 #[must_use]
@@ -65,8 +56,9 @@ impl Report {
         self.say(level, "mode", text);
     }
 
-    pub(super) fn realm(&mut self, realms: Option<&Realms>, technology: Technology) {
-        let Some(Realms { main, branch }) = realms else { return };
+    pub(super) fn realm(&mut self, findings: &Findings, technology: Technology) {
+        let main = findings.main.as_ref().and_then(|main| main.realm.as_ref());
+        let (Some(main), Some(branch)) = (main, &findings.realm) else { return };
         let (file, section, key) = realm_key(technology);
         if main == branch {
             self.say(Level::Fine, "realm", format!("main and branch both ask for passwords as {main}"));
@@ -84,6 +76,7 @@ impl Report {
 mod tests {
     use super::*;
     use crate::{
+        doctor::Main,
         settings::{self, ConfSection},
         status::tests::snapshot,
     };
@@ -136,7 +129,9 @@ mod tests {
     fn two_realms_are_a_warning_with_the_line_to_write() {
         let said = |main: &str, branch: &str, technology| {
             let mut report = Report(Vec::new());
-            report.realm(Some(&Realms { main: main.to_owned(), branch: branch.to_owned() }), technology);
+            let main = Main { realm: Some(main.to_owned()), ..Main::default() };
+            let realm = Some(branch.to_owned());
+            report.realm(&Findings { main: Some(main), realm, ..Findings::default() }, technology);
             report.0.pop().unwrap()
         };
         assert_eq!(said("pbx", "pbx", Technology::Sip).level, Level::Fine);

@@ -20,8 +20,8 @@ use crate::{
     ami::{Hangup, Link, LinkError, Part, Query},
     control::Reply,
     dns,
-    doctor::{self, Findings, Include, Listener, Realms},
-    settings::{Dns, Settings, SipTransport, Technology},
+    doctor::{self, Findings, Include, Listener},
+    settings::{ConfSection, ConfVariable, Dns, Settings, SipTransport, Technology},
     state::Target,
 };
 
@@ -129,17 +129,13 @@ impl Examining {
     fn look_at_files(&self, findings: &mut Findings) {
         let Settings { sync, voicemail, .. } = &*self.settings;
         let Some(sync) = sync else { return };
-        let conf = match sync.technology {
-            Technology::Pjsip => "pjsip.conf",
-            Technology::Sip => "sip.conf",
-        };
+        let (conf, ..) = doctor::realm_key(sync.technology);
         findings.includes.push(self.include(conf, &sync.output));
-        let main = findings.main.as_ref().and_then(|main| main.realm.clone());
-        findings.realms = main.map(|main| Realms { main, branch: self.realm(sync.technology) });
+        let host = &self.start.host;
+        let sections = host.load_conf(&host.config_dir().join(conf)).unwrap_or_default();
+        findings.realm = Some(realm_in(&sections, sync.technology));
         if sync.technology == Technology::Pjsip {
-            let host = &self.start.host;
-            let sections = host.load_conf(&host.config_dir().join(conf)).unwrap_or_default();
-            let is_transport = |variable: &crate::settings::ConfVariable| {
+            let is_transport = |variable: &ConfVariable| {
                 variable.key.eq_ignore_ascii_case("type") && variable.value == "transport"
             };
             let transports = sections.iter().filter(|section| section.variables.iter().any(is_transport));
@@ -151,17 +147,6 @@ impl Examining {
         if let Some(voicemail) = voicemail.as_ref().filter(|_| !boxes.is_empty()) {
             findings.includes.push(self.include("voicemail.conf", &voicemail.output));
         }
-    }
-
-    /// Under which name this Asterisk asks for passwords.
-    fn realm(&self, technology: Technology) -> String {
-        let (file, section, key) = doctor::realm_key(technology);
-        let host = &self.start.host;
-        let sections = host.load_conf(&host.config_dir().join(file)).unwrap_or_default();
-        let of_section = sections.iter().filter(|found| found.name.eq_ignore_ascii_case(section));
-        let mut lines = of_section.flat_map(|found| &found.variables);
-        let found = lines.rfind(|line| line.key.eq_ignore_ascii_case(key)).map(|line| line.value.clone());
-        found.unwrap_or_else(|| doctor::DEFAULT_REALM.to_owned())
     }
 
     fn include(&self, conf: &'static str, output: &str) -> Include {
@@ -197,6 +182,15 @@ impl Examining {
             findings.parts.push(("CALLERID()", "func_callerid.so", host.has_function("CALLERID")));
         }
     }
+}
+
+/// Under which name an Asterisk with these sections asks for passwords.
+fn realm_in(sections: &[ConfSection], technology: Technology) -> String {
+    let (_, section, key) = doctor::realm_key(technology);
+    let of_section = sections.iter().filter(|found| found.name.eq_ignore_ascii_case(section));
+    let mut lines = of_section.flat_map(|found| &found.variables);
+    let found = lines.rfind(|line| line.key.eq_ignore_ascii_case(key)).map(|line| line.value.clone());
+    found.unwrap_or_else(|| doctor::DEFAULT_REALM.to_owned())
 }
 
 /// Under which name the main asks for passwords; none where it doesn't let us read that.

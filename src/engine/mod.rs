@@ -32,7 +32,7 @@ mod workers;
 use std::{
     panic::{self, AssertUnwindSafe},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, after, at, bounded, never, select};
@@ -92,16 +92,8 @@ impl Engine {
         running.start_workers();
         running.publish();
         let events = running.events();
-        // Kept over the turns of the loop: probes make many of them.
-        let mut start_again = None;
         loop {
-            let then = *start_again.get_or_insert_with(|| Instant::now() + START_AGAIN);
-            let try_again = if running.complete() {
-                start_again = None;
-                never()
-            } else {
-                at(then)
-            };
+            let try_again = running.start_again().map_or_else(never, at);
             let look_again = running.look_again().map_or_else(never, after);
             let due = running.due().map_or_else(never, at);
             let step = select! {
@@ -113,9 +105,6 @@ impl Engine {
                 recv(due) -> _ => Ok(Step::Probe),
             };
             let Ok(step) = step else { return };
-            if matches!(step, Step::StartWorkers) {
-                start_again = None;
-            }
             // A step that panics is a bug of ours; the workers, and the DNS above all, go on.
             if panic::catch_unwind(AssertUnwindSafe(|| running.take(step))).is_err() {
                 running.event(Event::Panicked("engine"));

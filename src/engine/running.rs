@@ -55,6 +55,7 @@ pub(super) struct Running {
     monitor: Monitor,
     /// Whether the main's SIP has ever answered where it is now.
     sip_answered: bool,
+    start_again: Option<Instant>,
     pace: Pace,
     failover: Failover,
     history: History,
@@ -78,6 +79,7 @@ impl Running {
             workers: Workers::new(),
             monitor: monitor(&settings, sip_answered),
             sip_answered,
+            start_again: None,
             pace: pace(&settings),
             failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
             history: History::default(),
@@ -109,6 +111,7 @@ impl Running {
 
     /// Starts what isn't running and should be.
     pub(super) fn start_workers(&mut self) {
+        self.start_again = None;
         let situation = self.situation();
         if let Err(error) = self.workers.start(&self.start, &self.settings, situation) {
             let again = START_AGAIN.as_secs();
@@ -124,9 +127,14 @@ impl Running {
         }
     }
 
-    /// Whether everything runs that should.
-    pub(super) fn complete(&self) -> bool {
-        self.workers.complete(&self.settings)
+    /// When it is tried again to start what should run and doesn't; none where nothing is missing. Kept over the turns of
+    /// the loop: probes make many of them.
+    pub(super) fn start_again(&mut self) -> Option<Instant> {
+        if self.workers.complete(&self.settings) {
+            self.start_again = None;
+            return None;
+        }
+        Some(*self.start_again.get_or_insert_with(|| Instant::now() + START_AGAIN))
     }
 
     /// What a worker, or the loop, has to say.

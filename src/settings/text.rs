@@ -76,13 +76,18 @@ fn main_section(text: &mut String, main: &Main) {
 
 /// Empty where it is a guess, which counts for less than what is given.
 fn sip_text(sip: Sip, host: &str) -> String {
-    let Sip { transport, address, port, given } = sip;
-    if !given {
-        return String::new();
+    if sip.given { sip.place(host) } else { String::new() }
+}
+
+impl Sip {
+    /// As `sip` would have to be written for the main at `host`: `udp:10.0.0.254:5060`.
+    #[must_use]
+    pub fn place(&self, host: &str) -> String {
+        let Self { transport, address, port, .. } = self;
+        let host = address.map_or_else(|| host.to_owned(), |address| address.to_string());
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        format!("{transport}:{host}:{port}")
     }
-    let host = address.map_or_else(|| host.to_owned(), |address| address.to_string());
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
-    format!("{transport}:{host}:{port}")
 }
 
 fn probe_section(text: &mut String, probe: &Probe) {

@@ -19,6 +19,7 @@ use crate::dialplan::{
 
 /// Asterisk evaluates into buffers of 4096 bytes and cuts off what is longer.
 const MAX_ARGUMENTS: usize = 2000;
+
 impl<'t> Check<'t> {
     /// Looks over all steps for what they put into variables.
     pub fn new(terms: &Terms<'t>, fence: &'t BTreeSet<String>, contexts: &[Context]) -> Self {

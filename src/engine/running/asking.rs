@@ -7,7 +7,7 @@ use crate::{
     engine::{event::News, probing, syncing::Order},
     host::{Host, Level},
     probe::{Kind, Monitor, Outcome, Pace},
-    settings::{Settings, Sip},
+    settings::Settings,
     state::{MonitorState, SyncState},
 };
 
@@ -121,9 +121,7 @@ pub(super) fn has_sip_answered(settings: &Settings, host: &dyn Host) -> bool {
 
 /// Where the main's SIP is, as far as the settings tell.
 fn sip_place(settings: &Settings) -> String {
-    let Sip { transport, address, port, .. } = settings.main.sip;
-    let host = address.map_or_else(|| settings.main.host.clone(), |address| address.to_string());
-    format!("{transport}:{host}:{port}")
+    settings.main.sip.place(&settings.main.host)
 }
 
 /// With everything due at once.
