@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    ami::Crypto,
     dialplan::Context,
     settings::{ConfSection, Technology},
     sync::Kind,
@@ -54,7 +55,7 @@ pub enum Verdict {
 }
 
 /// The Asterisk around us. Every call may come from any of our own threads.
-pub trait Host: Send + Sync + 'static {
+pub trait Host: Crypto + 'static {
     /// Writes one line to Asterisk's log.
     fn log(&self, level: Level, text: &str);
 
@@ -148,8 +149,6 @@ pub trait Host: Send + Sync + 'static {
     /// Whether a device is registered here, or has a fixed address that answers.
     fn is_there(&self, device: &str) -> bool;
 
-    /// MD5 of a text, as lower-case hex.
-    fn md5(&self, text: &str) -> String;
     /// Where a user's phone is registered here: its contact, printable; none where it is not.
     fn contact(&self, technology: Technology, user: &str) -> Option<String>;
 

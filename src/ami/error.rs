@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
-use super::{frame::FrameTooLong, numbering::NumberingError};
+use super::{PasswordError, TlsError, frame::FrameTooLong, numbering::NumberingError};
 
 /// Bytes of the peer's text that a message shows at most.
 const EXCERPT: usize = 200;
@@ -26,6 +26,9 @@ pub enum LinkError {
         /// What broke.
         error: TransportError,
     },
+    /// Something that is needed to log in is wrong on this machine.
+    #[error(transparent)]
+    Unprepared(#[from] Unprepared),
     /// We hung up ourselves, because the module stops.
     #[error("stopped by res_synch itself")]
     Stopped,
@@ -57,6 +60,17 @@ impl LinkError {
     }
 }
 
+/// What is wrong on this machine, before anybody was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Unprepared {
+    /// No password.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// No TLS.
+    #[error(transparent)]
+    Tls(TlsError),
+}
+
 /// An answer that is not the wanted one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -74,6 +88,9 @@ pub enum Refusal {
         /// The main's words.
         message: String,
     },
+    /// It doesn't prove who it is, or speaks no TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// An action failed.
     #[error("{action} refused: {message}")]
     Answer {

@@ -1,6 +1,6 @@
 //! What is asked of the main, over a connection that is made when it is needed.
 //!
-//! Each operation has one deadline for all of it: connecting, logging in, and every read and write.
+//! Each operation has one deadline for all of it: connecting, TLS, logging in, and every read and write.
 //!
 //! - `line`: the open connection: the only sockets of this client, and the only place here that waits
 
@@ -8,16 +8,20 @@ mod line;
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use self::line::{BANNER, Line};
 use super::{
-    Action, Frame, Hangup, LinkError, Part, Query, Refusal, Stamp, TransportError,
+    Action, Crypto, Frame, Hangup, LinkError, Part, PasswordError, Query, Refusal, Stamp, TlsError,
+    TransportError,
+    error::Unprepared,
     frame::{CONFIG_FRAME, SHORT_FRAME},
+    password::password,
     session::FULLY_BOOTED,
 };
-use crate::settings::{Main, Secret};
+use crate::settings::Main;
 
 /// Receive buffer asked for where whole files are read. The main drops what it cannot send for 100 ms, so what the
 /// buffer holds is the pause that we can afford. The system may grant less (`net.core.rmem_max`).
@@ -27,11 +31,10 @@ const CONFIG_BUFFER: usize = 4 * 1024 * 1024;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to the main that is made when it is needed and kept while it works.
-#[derive(Debug)]
 pub struct Link {
     address: SocketAddr,
-    username: String,
-    secret: Secret,
+    main: Main,
+    crypto: Arc<dyn Crypto>,
     frame_limit: usize,
     receive_buffer: Option<usize>,
     events: bool,
@@ -42,34 +45,31 @@ pub struct Link {
 impl Link {
     /// A link for pings. Nothing is connected yet.
     #[must_use]
-    pub fn for_probe(address: SocketAddr, main: &Main, hangup: &Hangup) -> Self {
-        Self::new(address, main, hangup, SHORT_FRAME)
+    pub fn for_probe(address: SocketAddr, main: &Main, hangup: &Hangup, crypto: Arc<dyn Crypto>) -> Self {
+        Self::new(address, main, hangup, crypto, SHORT_FRAME)
     }
 
     /// A link for configuration files. Nothing is connected yet.
     #[must_use]
-    pub fn for_config(address: SocketAddr, main: &Main, hangup: &Hangup) -> Self {
-        Self { receive_buffer: Some(CONFIG_BUFFER), ..Self::new(address, main, hangup, CONFIG_FRAME) }
+    pub fn for_config(address: SocketAddr, main: &Main, hangup: &Hangup, crypto: Arc<dyn Crypto>) -> Self {
+        Self { receive_buffer: Some(CONFIG_BUFFER), ..Self::new(address, main, hangup, crypto, CONFIG_FRAME) }
     }
 
     /// A link for pings and the main's own events. Nothing is connected yet.
     #[must_use]
-    pub fn for_events(address: SocketAddr, main: &Main, hangup: &Hangup) -> Self {
-        Self { events: true, ..Self::new(address, main, hangup, SHORT_FRAME) }
+    pub fn for_events(address: SocketAddr, main: &Main, hangup: &Hangup, crypto: Arc<dyn Crypto>) -> Self {
+        Self { events: true, ..Self::new(address, main, hangup, crypto, SHORT_FRAME) }
     }
 
-    fn new(address: SocketAddr, main: &Main, hangup: &Hangup, frame_limit: usize) -> Self {
-        let (username, secret, hangup) = (main.username.clone(), main.secret.clone(), hangup.clone());
-        Self {
-            address,
-            username,
-            secret,
-            frame_limit,
-            receive_buffer: None,
-            events: false,
-            hangup,
-            line: None,
-        }
+    fn new(
+        address: SocketAddr,
+        main: &Main,
+        hangup: &Hangup,
+        crypto: Arc<dyn Crypto>,
+        frame_limit: usize,
+    ) -> Self {
+        let (main, hangup) = (main.clone(), hangup.clone());
+        Self { address, main, crypto, frame_limit, receive_buffer: None, events: false, hangup, line: None }
     }
 
     /// Whether a connection is kept open, as far as is known: the next exchange may still find it dead.
@@ -211,16 +211,22 @@ impl Link {
             Err(_) if self.hangup.is_stopped() => Err(LinkError::Stopped),
             Err(Fault::Refused(refusal)) => Err(LinkError::Refused { address, refusal }),
             Err(Fault::Transport(error)) => Err(LinkError::Transport { address, error }),
+            Err(Fault::Unprepared(error)) => Err(error.into()),
         }
     }
 
     fn open(&self, deadline: Instant) -> Result<Line, Fault> {
+        let secret = password(&self.main.password)?;
+        let tls = self.main.tls.as_ref().map(|tls| self.crypto.tls(tls)).transpose()?;
         let deadline = deadline.min(Instant::now() + OPEN_TIMEOUT);
         let dialled = self.hangup.dial(self.address, self.receive_buffer).map_err(TransportError::Connect)?;
         let socket = dialled.ok_or(TransportError::Closed { awaited: BANNER })?;
-        let mut line = Line::new(socket, self.frame_limit);
+        let mut line = Line::new(socket, self.frame_limit, tls);
         line.wait_for_banner(deadline)?;
-        let login = Action::Login { username: &self.username, secret: &self.secret, events: self.events };
+        let answer = line.exchange(Action::Challenge, deadline)?;
+        let challenge = answer.get("Challenge").map(String::from_utf8_lossy).unwrap_or_default();
+        let key = self.crypto.md5(&format!("{challenge}{}", secret.expose()));
+        let login = Action::Login { username: &self.main.username, key: &key, events: self.events };
         line.exchange(login, deadline)?;
         if self.events {
             // The greeting comes before this Pong, if it comes at all.
@@ -253,6 +259,22 @@ fn get_config(query: &Query) -> Action<'_> {
 enum Fault {
     Refused(Refusal),
     Transport(TransportError),
+    Unprepared(Unprepared),
+}
+
+impl From<PasswordError> for Fault {
+    fn from(error: PasswordError) -> Self {
+        Self::Unprepared(error.into())
+    }
+}
+
+impl From<TlsError> for Fault {
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::Unusable(_) => Self::Unprepared(Unprepared::Tls(error)),
+            error => Self::Refused(error.into()),
+        }
+    }
 }
 
 impl From<Refusal> for Fault {

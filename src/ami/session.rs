@@ -177,7 +177,7 @@ impl Session {
         let message = excerpt(frame.get("Message").unwrap_or(response));
         match action {
             _ if wanted => None,
-            "Login" => Some(Refusal::Login { message }),
+            "Login" | "Challenge" => Some(Refusal::Login { message }),
             _ => Some(Refusal::Answer { action, message }),
         }
     }
@@ -241,10 +241,8 @@ mod tests {
 
     #[test]
     fn a_refused_login_names_the_reason_without_raw_bytes() {
-        let secret = crate::settings::Secret::new("x");
         let answer = b"Response: Error\r\nActionID: synch-1\r\nMessage: Auth\x1b[31m failed\r\n\r\n";
-        let refusal =
-            session(Action::Login { username: "u", secret: &secret, events: false }, answer).unwrap_err();
+        let refusal = session(Action::Login { username: "u", key: "x", events: false }, answer).unwrap_err();
         assert_eq!(refusal, Refusal::Login { message: "Auth\\x1b[31m failed".to_owned() });
     }
 }

@@ -7,11 +7,12 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{conf, devices, dialplan, log, objects, peers, reload, sys, text, version};
+use super::{conf, devices, dialplan, log, objects, peers, reload, sys, text, tls, version};
 use crate::{
+    ami::{Crypto, TlsError, TlsSession},
     dialplan::Context,
     host::{Host, HostError, Level, ReloadError, Verdict},
-    settings::{ConfSection, Technology},
+    settings::{ConfSection, Technology, Tls},
     sync::Kind,
 };
 
@@ -21,6 +22,24 @@ const FAMILY: &std::ffi::CStr = c"synch";
 /// This Asterisk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asterisk;
+
+impl Crypto for Asterisk {
+    fn md5(&self, text: &str) -> String {
+        /// 32 digits and the NUL.
+        const ROOM: usize = 33;
+        let text = text::to_c(text);
+        let mut hex = [0 as c_char; ROOM];
+        // SAFETY: the text is NUL-terminated; ast_md5_hash() writes 32 digits and a NUL, which is the room there is.
+        unsafe {
+            sys::ast_md5_hash(hex.as_mut_ptr(), text.as_ptr());
+            text::from_c(hex.as_ptr())
+        }
+    }
+
+    fn tls(&self, settings: &Tls) -> Result<Box<dyn TlsSession>, TlsError> {
+        Ok(Box::new(tls::Session::new(settings)?))
+    }
+}
 
 impl Host for Asterisk {
     fn log(&self, level: Level, text: &str) {
@@ -144,18 +163,6 @@ impl Host for Asterisk {
 
     fn is_there(&self, device: &str) -> bool {
         devices::is_there(device)
-    }
-
-    fn md5(&self, text: &str) -> String {
-        /// 32 digits and the NUL.
-        const ROOM: usize = 33;
-        let text = text::to_c(text);
-        let mut hex = [0 as c_char; ROOM];
-        // SAFETY: the text is NUL-terminated; ast_md5_hash() writes 32 digits and a NUL, which is the room there is.
-        unsafe {
-            sys::ast_md5_hash(hex.as_mut_ptr(), text.as_ptr());
-            text::from_c(hex.as_ptr())
-        }
     }
 
     fn contact(&self, technology: Technology, user: &str) -> Option<String> {

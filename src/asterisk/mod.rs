@@ -8,6 +8,7 @@
 //! - `dialplan`, `functions`, `switch`: our contexts, the functions of [`crate::functions`], the directory in the dialplan
 //! - `conf`, `reload`, `objects`, `peers`, `devices`, `log`, `thread`, `version`: one part of the API each
 //! - `documentation`: whether Asterisk has read ours
+//! - `tls`: [`crate::ami::TlsSession`] by Asterisk's own OpenSSL
 //! - `guard`: the fence that keeps a panic out of Asterisk
 //! - `text`: strings to and from C
 //! - `sys`: what bindgen made of Asterisk's headers
@@ -33,6 +34,7 @@ mod reload;
 mod switch;
 mod text;
 mod thread;
+mod tls;
 mod version;
 
 #[allow(

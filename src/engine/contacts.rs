@@ -178,7 +178,7 @@ impl<'a> Body<'a> {
             Some(link) => link,
             None => {
                 let address = self.asking.address.get(Instant::now() + ANSWER).map_err(Failed::Problem)?;
-                Link::for_probe(address, &self.asking.main, self.hangup)
+                Link::for_probe(address, &self.asking.main, self.hangup, self.asking.start.crypto())
             }
         };
         let now = link.clock(Instant::now() + ANSWER)?.unwrap_or_default();

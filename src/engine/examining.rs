@@ -91,7 +91,7 @@ impl Examining {
         let start = Instant::now();
         let deadline = start + MAIN_TIMEOUT;
         let address = self.address.get(deadline)?;
-        let mut link = Link::for_events(address, &self.settings.main, hangup);
+        let mut link = Link::for_events(address, &self.settings.main, hangup, self.start.crypto());
         let told = |error: LinkError| error.to_string();
         let clock = link.clock(deadline).map_err(told)?;
         let seconds =

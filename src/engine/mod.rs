@@ -9,8 +9,10 @@
 //! - `phones`: what comes of the last two
 //! - `examining`, `drilling`: the doctor, who looks once and answers, and the drill, which walks once and answers
 //! - `debounce`: many reloads of the main into one sync
+//! - `cautions`: what an administrator should know of the settings
 //! - `history`: what changed when
 
+mod cautions;
 mod contacts;
 mod debounce;
 mod dialling;
@@ -42,6 +44,7 @@ use self::{
     running::{Running, first_snapshot},
 };
 use crate::{
+    ami::Crypto,
     control::{COMMANDS_WAITING, Control, Numbered, Published},
     gate::Gate,
     host::Host,
@@ -66,6 +69,13 @@ struct Start {
     host: Arc<dyn Host>,
     gate: Arc<Gate>,
     published: Published,
+}
+
+impl Start {
+    /// What a login to the main needs of Asterisk.
+    fn crypto(&self) -> Arc<dyn Crypto> {
+        Arc::clone(&self.host) as Arc<dyn Crypto>
+    }
 }
 
 impl std::fmt::Debug for Start {

@@ -26,7 +26,9 @@ use self::{
     showing::target,
 };
 use super::{
-    START_AGAIN, Start, Step, contacts,
+    START_AGAIN, Start, Step,
+    cautions::cautions,
+    contacts,
     event::{Event, Told},
     history::History,
     phones::Known,
@@ -37,7 +39,7 @@ use crate::{
     control::{Command, Numbered},
     dns::Situation,
     failover::{Failover, ServiceChange},
-    host::Level,
+    host::{Host, Level},
     probe::{Monitor, Pace},
     settings::Settings,
     state::{Mode, MonitorState, SyncState, Target},
@@ -72,6 +74,7 @@ impl Running {
                 format!("Mode is held at {mode} since before this start; 'synch set mode auto' ends that.");
             start.host.log(Level::Warning, &text);
         }
+        warn(&settings, &*start.host);
         let sip_answered = has_sip_answered(&settings, &*start.host);
         let mut snapshot = (*start.published.read()).clone();
         snapshot.drill = drilled::last(&*start.host);
@@ -245,6 +248,7 @@ impl Running {
             self.log(Level::Notice, "The settings are unchanged.");
             return;
         }
+        warn(&new, &*self.start.host);
         self.workers.end_for(&old, &new);
         self.failover.configure(&new.failover);
         if old.main != new.main || old.probe != new.probe {
@@ -308,5 +312,12 @@ impl Running {
 
     fn now(&self) -> String {
         self.start.host.local_time(SystemTime::now())
+    }
+}
+
+/// Of settings that work, and that somebody could make use of.
+fn warn(settings: &Settings, host: &dyn Host) {
+    for caution in cautions(&settings.main, &host.config_dir()) {
+        host.log(Level::Warning, &caution);
     }
 }

@@ -11,9 +11,10 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
+    ami::{Crypto, TlsError, TlsSession},
     dialplan::Context,
     host::{Host, HostError, Level, ReloadError, Verdict},
-    settings::{ConfSection, ConfVariable, Technology},
+    settings::{ConfSection, ConfVariable, Technology, Tls},
     sync::Kind,
 };
 
@@ -36,6 +37,15 @@ impl StandIn {
     /// One with its files there, whose channel driver never takes that user.
     pub(super) fn at(folder: &Path, never: &'static str) -> Self {
         Self { folder: folder.to_owned(), never, ..Self::default() }
+    }
+}
+
+impl Crypto for StandIn {
+    fn md5(&self, text: &str) -> String {
+        text.to_owned()
+    }
+    fn tls(&self, _: &Tls) -> Result<Box<dyn TlsSession>, TlsError> {
+        Err(TlsError::Unusable("no cryptography here".to_owned()))
     }
 }
 
@@ -111,9 +121,6 @@ impl Host for StandIn {
     }
     fn is_there(&self, _: &str) -> bool {
         true
-    }
-    fn md5(&self, text: &str) -> String {
-        text.to_owned()
     }
     fn contact(&self, _: Technology, _: &str) -> Option<String> {
         None

@@ -108,7 +108,7 @@ impl Watching {
 
     /// Over one connection, as long as it lasts and the account may read events.
     fn listen(&self, address: SocketAddr, memory: &mut Memory) -> Result<(), LinkError> {
-        let mut link = Link::for_events(address, &self.main, &self.hangup);
+        let mut link = Link::for_events(address, &self.main, &self.hangup, self.start.crypto());
         link.ping(Instant::now() + ANSWER)?;
         let result = self.hear(&mut link, memory);
         if result.as_ref().is_err_and(LinkError::is_end) {

@@ -111,7 +111,7 @@ impl Workers {
         if !self.slots.works(Place::Ami) && settings.probe.ami {
             let (teller, role) = self.role(Place::Ami);
             let (to_worker, orders) = bounded(1);
-            let probing = AmiProbing::new(settings, address.clone(), teller, orders);
+            let probing = AmiProbing::new(start, settings, address.clone(), teller, orders);
             self.slots.put(Place::Ami, probing.start(role)?);
             self.ami_orders = Some(to_worker);
         }

@@ -5,6 +5,7 @@
 mod dialplan;
 mod drill;
 mod failover;
+mod main;
 mod policy;
 mod read;
 mod relay;
@@ -15,6 +16,7 @@ mod value;
 pub use dialplan::{Contexts, Dialplan, Outside, Trunk, Voicemail};
 pub use drill::{Account, Drill};
 pub use failover::{Failover, ReturnWhen, Window, clock};
+pub use main::{Certificate, Main, Password, Secret, Sip, Tls, Transport};
 pub use policy::{Options, Policy, is_secret};
 pub use read::{ConfSection, ConfVariable, SettingsError, read};
 pub use relay::{Allow, NoPrefix, Prefix, Relay};
@@ -53,92 +55,6 @@ pub struct Settings {
     pub dns: Option<Dns>,
     /// `[drill]`
     pub drill: Drill,
-}
-
-/// `[main]`: where the main system is and how to log in to its AMI.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Main {
-    /// Address or name of the main system.
-    pub host: String,
-    /// TCP port of its AMI.
-    pub port: u16,
-    /// AMI account.
-    pub username: String,
-    /// Password of that account.
-    pub secret: Secret,
-    /// Where its SIP is.
-    pub sip: Sip,
-}
-
-#[cfg(test)]
-impl Main {
-    /// One for tests that connect elsewhere.
-    pub(crate) fn example() -> Self {
-        let sip = Sip { transport: Transport::Udp, address: None, port: 5060, given: false };
-        let (host, username) = ("192.0.2.1".to_owned(), "synch".to_owned());
-        Self { host, port: 5038, username, secret: Secret::new("s"), sip }
-    }
-}
-
-/// `[main] sip`: where the main is asked over SIP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sip {
-    /// How.
-    pub transport: Transport,
-    /// None: the address of `host`.
-    pub address: Option<IpAddr>,
-    /// Its port.
-    pub port: u16,
-    /// Whether the administrator says so; what is guessed counts once it has answered.
-    pub given: bool,
-}
-
-/// What SIP travels in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// Datagrams.
-    Udp,
-    /// A connection.
-    Tcp,
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Udp => "udp",
-            Self::Tcp => "tcp",
-        })
-    }
-}
-
-/// A password. `Debug` and `Display` print `***`, so that no log or answer can show it by accident.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a password.
-    #[must_use]
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
-    }
-
-    /// The password itself: for the login to the main, and nothing else.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
 }
 
 /// `[probe]`: how often the main is asked, and what the answers count.

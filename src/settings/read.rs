@@ -2,12 +2,13 @@
 
 //!
 //! - `reader`: one section, key by key
-//! - `failover`, `dns`, `drill`, `dialplan`, `policy`: the longer sections
+//! - `main`, `failover`, `dns`, `drill`, `dialplan`, `policy`: the longer sections
 
 mod dialplan;
 mod dns;
 mod drill;
 mod failover;
+mod main;
 mod policy;
 mod reader;
 mod relay;
@@ -16,10 +17,8 @@ use regex::bytes::RegexBuilder;
 
 use self::reader::Reader;
 use super::{
-    Filter, FilterKey, Main, Probe, Require, Secret, Settings, Sip, Sync, Technology, Transport,
-    value::{
-        SIP_PORT, file_on_main, filter_key, host_name, list, one_line, output_file, require, sip, technology,
-    },
+    Filter, FilterKey, Probe, Require, Settings, Sync, Technology,
+    value::{file_on_main, filter_key, list, output_file, require, technology},
 };
 
 /// One `[section]` as Asterisk's loader found it.
@@ -101,7 +100,7 @@ pub fn read(sections: &[ConfSection]) -> Result<Settings, Vec<SettingsError>> {
             });
         }
     }
-    let main = read_main(&mut Reader::new("main", sections, &mut errors));
+    let main = main::read_main(&mut Reader::new("main", sections, &mut errors));
     let probe = read_probe(&mut Reader::new("probe", sections, &mut errors));
     let failover = failover::read_failover(&mut Reader::new("failover", sections, &mut errors));
     let sync = read_sync(&mut Reader::new("sync", sections, &mut errors));
@@ -116,23 +115,6 @@ pub fn read(sections: &[ConfSection]) -> Result<Settings, Vec<SettingsError>> {
         Some(Settings { main, probe, failover, sync, policy, dialplan, voicemail, dns, drill })
     };
     settings().filter(|_| errors.is_empty()).ok_or(errors)
-}
-
-fn read_main(section: &mut Reader<'_>) -> Option<Main> {
-    let host = section.required("host", "an address or a host name", host_name);
-    let port = section.number("port", 5038, 1, 65535).and_then(|port| u16::try_from(port).ok());
-    let username = section.required("username", "the AMI account on the main", one_line);
-    let secret = section.required("secret", "the password of that account", one_line).map(Secret::new);
-    let sip = read_sip(section, host.as_deref());
-    section.finish();
-    Some(Main { host: host?, port: port?, username: username?, secret: secret?, sip: sip? })
-}
-
-/// Not given, or empty: the port of SIP on the main's own address.
-fn read_sip(section: &mut Reader<'_>, host: Option<&str>) -> Option<Sip> {
-    let guess = Sip { transport: Transport::Udp, address: None, port: SIP_PORT, given: false };
-    let wanted = "udp or tcp, and an IP address or what host says, such as udp:10.0.0.254:5060";
-    Some(section.perhaps("sip", wanted, |text| sip(text, host))?.unwrap_or(guess))
 }
 
 fn read_probe(section: &mut Reader<'_>) -> Option<Probe> {

@@ -1,10 +1,13 @@
 //! The settings in force, in the form of `res_synch.conf`, without the secret.
 
-use std::fmt::{Display, Write};
+use std::{
+    fmt::{Display, Write},
+    path::PathBuf,
+};
 
 use super::{
-    Contexts, Dialplan, Dns, Drill, Failover, FilterKey, Main, Options, Outside, Policy, Probe, Relay,
-    Settings, Sip, Soa, Sync, Voicemail, is_secret,
+    Certificate, Contexts, Dialplan, Dns, Drill, Failover, FilterKey, Main, Options, Outside, Password,
+    Policy, Probe, Relay, Settings, Sip, Soa, Sync, Tls, Voicemail, is_secret,
 };
 use crate::state::Target;
 
@@ -60,7 +63,11 @@ pub fn text(settings: &Settings) -> String {
 }
 
 fn main_section(text: &mut String, main: &Main) {
-    let Main { host, port, username, secret, sip } = main;
+    let Main { host, port, username, password, tls, sip } = main;
+    let (secret, secret_file) = match password {
+        Password::Given(secret) => (secret.to_string(), String::new()),
+        Password::InFile(file) => (String::new(), file.display().to_string()),
+    };
     section(
         text,
         "main",
@@ -68,10 +75,32 @@ fn main_section(text: &mut String, main: &Main) {
             ("host", host),
             ("port", port),
             ("username", username),
-            ("secret", secret),
-            ("sip", &sip_text(*sip, host)),
+            ("secret", &secret),
+            ("secret_file", &secret_file),
+            ("tls", &yes_or_no(tls.is_some())),
         ],
     );
+    if let Some(Tls { verify, ca_file, name, certificate }) = tls {
+        let (cert_file, key_file) = match certificate {
+            Some(Certificate { cert_file, key_file }) => (Some(cert_file), Some(key_file)),
+            None => (None, None),
+        };
+        lines(
+            text,
+            &[
+                ("tls_verify", &yes_or_no(*verify)),
+                ("tls_ca_file", &file(ca_file.as_ref())),
+                ("tls_name", name),
+                ("tls_cert_file", &file(cert_file)),
+                ("tls_key_file", &file(key_file)),
+            ],
+        );
+    }
+    lines(text, &[("sip", &sip_text(*sip, host))]);
+}
+
+fn file(path: Option<&PathBuf>) -> String {
+    path.map(|path| path.display().to_string()).unwrap_or_default()
 }
 
 /// Empty where it is a guess, which counts for less than what is given.
@@ -287,6 +316,10 @@ fn list(values: &[impl ToString]) -> String {
 
 fn section(text: &mut String, name: &str, variables: &[(&str, &dyn Display)]) {
     let _ = writeln!(text, "[{name}]");
+    lines(text, variables);
+}
+
+fn lines(text: &mut String, variables: &[(&str, &dyn Display)]) {
     for (key, value) in variables {
         let _ = writeln!(text, "{key} = {value}");
     }

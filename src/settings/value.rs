@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     str::FromStr,
 };
 
@@ -21,6 +22,12 @@ pub(super) fn host_name(text: &str) -> Option<String> {
         || (text.len() <= 253
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')));
     (!text.is_empty() && plausible).then(|| text.to_owned())
+}
+
+/// A file of this machine. Whole, since nobody knows from where Asterisk was started.
+pub(super) fn path(text: &str) -> Option<PathBuf> {
+    let plain = text.starts_with('/') && !text.chars().any(char::is_control);
+    plain.then(|| text.into())
 }
 
 pub(super) fn technology(text: &str) -> Option<Technology> {

@@ -10,7 +10,10 @@ use std::{
 use socket2::Socket;
 
 use super::Fault;
-use crate::ami::{Action, Frame, Part, Refusal, Session, Stream, TransportError, frame::FrameTooLong};
+use crate::ami::{
+    Action, Frame, Part, Refusal, Session, Stream, TlsError, TlsSession, TransportError, frame::FrameTooLong,
+    tls,
+};
 
 /// Read at once at most. Asterisk writes each line of a file by itself, so reads are mostly far smaller.
 const CHUNK: usize = 64 * 1024;
@@ -21,25 +24,43 @@ const LIST: usize = 256 * 1024;
 const GATHER: Duration = Duration::from_millis(1);
 /// What is awaited first: connecting and being greeted are one wait.
 pub(super) const BANNER: &str = "the banner of its AMI";
+/// The same where TLS comes between the two.
+const HANDSHAKE: &str = "the TLS handshake";
 
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Line {
     socket: Arc<Socket>,
+    tls: Option<Box<dyn TlsSession>>,
     pub(super) session: Session,
     chunk: Vec<u8>,
+    /// What TLS made of a chunk.
+    plain: Vec<u8>,
 }
 
 impl Line {
     /// A connection that may still be in the making.
-    pub(super) fn new(socket: Arc<Socket>, frame_limit: usize) -> Self {
-        Self { socket, session: Session::new(frame_limit), chunk: vec![0; CHUNK] }
+    pub(super) fn new(socket: Arc<Socket>, frame_limit: usize, tls: Option<Box<dyn TlsSession>>) -> Self {
+        let session = Session::new(frame_limit);
+        Self { socket, tls, session, chunk: vec![0; CHUNK], plain: Vec::new() }
     }
 
-    /// Waits until the main has introduced itself.
+    /// Waits until the main has proved who it is, where that is wanted, and has introduced itself.
     pub(super) fn wait_for_banner(&mut self, deadline: Instant) -> Result<(), Fault> {
+        self.shake_hands(deadline).map_err(|fault| self.before_banner(fault))?;
         while !self.session.greeted()? {
-            self.receive(BANNER, deadline).map_err(|error| self.before_banner(error))?;
+            self.receive(BANNER, deadline).map_err(|fault| self.before_banner(fault))?;
+        }
+        Ok(())
+    }
+
+    fn shake_hands(&mut self, deadline: Instant) -> Result<(), Fault> {
+        let Some(tls) = &mut self.tls else { return Ok(()) };
+        tls.open(&[], &mut self.plain)?;
+        let hello = tls.outgoing();
+        self.send_raw(&hello, HANDSHAKE, deadline)?;
+        while self.tls.as_ref().is_some_and(|tls| !tls.is_established()) {
+            self.receive(HANDSHAKE, deadline)?;
         }
         Ok(())
     }
@@ -47,13 +68,13 @@ impl Line {
     /// Says good-bye, and does not wait for an answer.
     pub(super) fn close(mut self) {
         let bytes = self.session.request(Action::Logoff);
+        let Ok(bytes) = self.sealed(bytes) else { return };
         let _ = self.socket.send_with_flags(&bytes, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT);
     }
 
     /// Sends an action and waits for its answer.
     pub(super) fn exchange(&mut self, action: Action<'_>, deadline: Instant) -> Result<Frame, Fault> {
-        let bytes = self.session.request(action);
-        self.send(&bytes, action.name(), deadline)?;
+        self.send(action, deadline)?;
         loop {
             if let Some(frame) = self.session.answer()? {
                 return Ok(frame);
@@ -90,8 +111,7 @@ impl Line {
         deadline: Instant,
         sink: &mut dyn FnMut(Part<'_>),
     ) -> Result<(), Fault> {
-        let bytes = self.session.request(action);
-        self.send(&bytes, action.name(), deadline)?;
+        self.send(action, deadline)?;
         let mut stream = Stream::default();
         while !self.session.pour(&mut stream, sink)? {
             self.receive(awaited(action), deadline)?;
@@ -119,13 +139,26 @@ impl Line {
             }
             match self.receive("an event", deadline) {
                 Ok(()) => {}
-                Err(TransportError::TimedOut { .. }) => return Ok(None),
-                Err(error) => return Err(error.into()),
+                Err(Fault::Transport(TransportError::TimedOut { .. })) => return Ok(None),
+                Err(fault) => return Err(fault),
             }
         }
     }
 
-    fn send(&self, bytes: &[u8], awaited: &'static str, deadline: Instant) -> Result<(), TransportError> {
+    fn send(&mut self, action: Action<'_>, deadline: Instant) -> Result<(), Fault> {
+        let bytes = self.session.request(action);
+        let bytes = self.sealed(bytes)?;
+        Ok(self.send_raw(&bytes, action.name(), deadline)?)
+    }
+
+    /// As it goes over the wire.
+    fn sealed(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, TlsError> {
+        let Some(tls) = &mut self.tls else { return Ok(bytes) };
+        tls.seal(&bytes)?;
+        Ok(tls.outgoing())
+    }
+
+    fn send_raw(&self, bytes: &[u8], awaited: &'static str, deadline: Instant) -> Result<(), TransportError> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let left = remaining(deadline, awaited)?;
@@ -142,30 +175,48 @@ impl Line {
     }
 
     /// One read into the session.
-    fn receive(&mut self, awaited: &'static str, deadline: Instant) -> Result<(), TransportError> {
+    fn receive(&mut self, awaited: &'static str, deadline: Instant) -> Result<(), Fault> {
         let left = remaining(deadline, awaited)?;
         let read =
             self.socket.set_read_timeout(Some(left)).and_then(|()| (&*self.socket).read(&mut self.chunk));
-        match read {
-            Ok(0) => Err(TransportError::Closed { awaited }),
-            Ok(count) => {
-                self.session.feed(self.chunk.get(..count).unwrap_or_default());
-                Ok(())
-            }
-            Err(error) => pass_over(error, awaited),
+        let count = match read {
+            Ok(0) => return Err(TransportError::Closed { awaited }.into()),
+            Ok(count) => count,
+            Err(error) => return Ok(pass_over(error, awaited)?),
+        };
+        let chunk = self.chunk.get(..count).unwrap_or_default();
+        let Some(tls) = &mut self.tls else {
+            self.session.feed(chunk);
+            return Ok(());
+        };
+        if !tls.is_established() && !tls::is_record(chunk) {
+            return Err(TlsError::NotTls.into());
         }
+        let opened = tls.open(chunk, &mut self.plain);
+        self.session.feed(&self.plain);
+        self.plain.clear();
+        let outgoing = tls.outgoing();
+        // Where it failed, this tells the main why: it may be gone already.
+        let sent = self.send_raw(&outgoing, awaited, deadline);
+        match opened {
+            Err(TlsError::Ended) => return Err(TransportError::Closed { awaited }.into()),
+            opened => opened?,
+        }
+        Ok(sent?)
     }
 
     /// The first read also waits for the connect: says which of the two failed.
-    fn before_banner(&self, error: TransportError) -> TransportError {
-        match error {
-            TransportError::TimedOut { .. } if self.socket.peer_addr().is_err() => {
-                TransportError::TimedOut { awaited: "the TCP connection" }
+    fn before_banner(&self, fault: Fault) -> Fault {
+        match fault {
+            Fault::Transport(TransportError::TimedOut { .. }) if self.socket.peer_addr().is_err() => {
+                TransportError::TimedOut { awaited: "the TCP connection" }.into()
             }
-            TransportError::Lost { error, .. } if error.kind() != ErrorKind::ConnectionReset => {
-                TransportError::Connect(error)
+            Fault::Transport(TransportError::Lost { error, .. })
+                if error.kind() != ErrorKind::ConnectionReset =>
+            {
+                TransportError::Connect(error).into()
             }
-            error => error,
+            fault => fault,
         }
     }
 }
@@ -178,6 +229,7 @@ fn gather(action: Action<'_>) {
 
 const fn awaited(action: Action<'_>) -> &'static str {
     match action {
+        Action::Challenge => "the answer to Challenge",
         Action::Login { .. } => "the answer to Login",
         Action::Ping => "the answer to Ping",
         Action::GetConfig { .. } => "the answer to GetConfig",

@@ -9,17 +9,38 @@ use std::{
 use socket2::{Domain, Socket, Type};
 
 use super::*;
-use crate::ami::NumberingError;
+use crate::{
+    ami::{NumberingError, TlsSession},
+    settings::{Password, Secret, Tls},
+};
 
 mod events;
 mod phones;
+mod sealed;
 mod streams;
 
 /// Far more than any of these exchanges takes: reached only where something hangs.
 const AMPLE: Duration = Duration::from_secs(60);
 
 fn settings() -> Main {
-    Main { secret: Secret::new("s;e=c: r"), ..Main::example() }
+    Main { password: Password::Given(Secret::new("s;e=c: r")), ..Main::example() }
+}
+
+/// Shows what it hashes, and knows no TLS.
+#[derive(Debug)]
+struct Open;
+
+impl Crypto for Open {
+    fn md5(&self, text: &str) -> String {
+        format!("<{text}>")
+    }
+    fn tls(&self, _: &Tls) -> Result<Box<dyn TlsSession>, TlsError> {
+        Err(TlsError::Unusable("none here".to_owned()))
+    }
+}
+
+fn crypto() -> Arc<dyn Crypto> {
+    Arc::new(Open)
 }
 
 /// One action as the played main reads it: its lines, and how to answer.
@@ -49,6 +70,7 @@ impl Request {
             "Action: Ping" => self.answer("Success", "Ping: Pong\r\nTimestamp: 1.5\r\n"),
             "Action: GetConfig" => self.answer("Success", config),
             "Action: Logoff" => self.answer("Goodbye", ""),
+            "Action: Challenge" => self.answer("Success", "Challenge: 42\r\n"),
             _ => self.answer("Success", "Message: Authentication accepted\r\n"),
         }
     }
@@ -96,7 +118,7 @@ fn listener(
 }
 
 fn probe(address: SocketAddr) -> Link {
-    Link::for_probe(address, &settings(), &Hangup::new())
+    Link::for_probe(address, &settings(), &Hangup::new(), crypto())
 }
 
 fn ample() -> Instant {
@@ -124,10 +146,9 @@ fn refusal(result: Result<impl std::fmt::Debug, LinkError>) -> Refusal {
 #[test]
 fn one_login_serves_many_pings() {
     let (address, main) = main_that(1, |mut request| {
-        assert!(
-            !request.is("Login")
-                || request.lines[2..] == ["Username: synch", "Secret: s;e=c: r", "Events: off"]
-        );
+        // The password itself is not sent, only what the challenge makes of it.
+        let login = ["AuthType: MD5", "Username: synch", "Key: <42s;e=c: r>", "Events: off"];
+        assert!(!request.is("Login") || request.lines[2..] == login);
         let _ = request.stream.write_all(b"Event: FullyBooted\r\nStatus: Fully Booted\r\n\r\n");
         request.serve("");
         true
@@ -174,6 +195,16 @@ fn a_wrong_password_is_a_refusal() {
 }
 
 #[test]
+fn a_password_that_is_not_there_is_our_own_fault_and_nobody_is_asked() {
+    let password = Password::InFile("/nonexistent/secret".into());
+    let main = Main { password, ..Main::example() };
+    let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
+    let error = Link::for_probe(nobody, &main, &Hangup::new(), crypto()).ping(ample()).unwrap_err();
+    assert!(matches!(error, LinkError::Unprepared(_)), "{error:?}");
+    assert!(error.to_string().contains("/nonexistent/secret"), "{error}");
+}
+
+#[test]
 fn a_stranger_is_a_refusal() {
     let (address, main) = listener(1, |mut stream| stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").unwrap());
     assert!(
@@ -202,7 +233,7 @@ fn silence_ends_at_the_deadline() {
 #[test]
 fn a_byte_now_and_then_does_not_move_the_deadline() {
     let (address, main) = main_that(1, |mut request| {
-        if request.is("Login") {
+        if !request.is("Ping") {
             request.serve("");
             return true;
         }
@@ -221,13 +252,13 @@ fn a_byte_now_and_then_does_not_move_the_deadline() {
 fn a_close_in_mid_answer_is_a_transport_error() {
     let (address, main) = main_that(1, |mut request| {
         if request.is("GetConfig") {
-            let _ = request.stream.write_all(b"Response: Success\r\nActionID: synch-2\r\nCategory-0000");
+            let _ = request.stream.write_all(b"Response: Success\r\nActionID: synch-3\r\nCategory-0000");
             return false;
         }
         request.serve("");
         true
     });
-    let mut link = Link::for_config(address, &settings(), &Hangup::new());
+    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto());
     let error = transport(link.get_config(&Query::whole("pjsip.conf"), ample()));
     assert!(matches!(error, TransportError::Closed { awaited: "the answer to GetConfig" }), "{error:?}");
     main.join().unwrap();
@@ -239,7 +270,7 @@ fn an_answer_without_a_pong_behind_it_is_void() {
         request.serve("Category-000000: 1001\r\nLine-000000-000000: type=endpoint\r\n");
         !request.is("GetConfig")
     });
-    let mut link = Link::for_config(address, &settings(), &Hangup::new());
+    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto());
     let error = transport(link.get_config(&Query::whole("pjsip.conf"), ample()));
     assert!(matches!(error, TransportError::LinesLost), "{error:?}");
     main.join().unwrap();
@@ -257,7 +288,7 @@ fn a_file_comes_whole() {
         request.serve(&sent);
         true
     });
-    let mut link = Link::for_config(address, &settings(), &Hangup::new());
+    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto());
     let frame = link.get_config(&Query::whole("pjsip.conf"), ample()).unwrap();
     assert_eq!(frame.headers().count(), 5003);
     assert_eq!(frame.get("Line-000000-004999"), Some(&b"key=4999"[..]));
@@ -269,7 +300,7 @@ fn a_file_comes_whole() {
 #[test]
 fn an_endless_answer_is_a_refusal() {
     let (address, main) = main_that(1, |mut request| {
-        if request.is("Login") {
+        if !request.is("Ping") {
             request.serve("");
             return true;
         }
@@ -283,7 +314,7 @@ fn an_endless_answer_is_a_refusal() {
 /// Hangs up on a link that is blocked in `wait`, and returns how it ended.
 fn hang_up_on(address: SocketAddr) -> LinkError {
     let hangup = Hangup::new();
-    let mut link = Link::for_probe(address, &settings(), &hangup);
+    let mut link = Link::for_probe(address, &settings(), &hangup, crypto());
     let blocked = thread::spawn(move || {
         let ended = link.ping(Instant::now() + Duration::from_secs(3600)).unwrap_err();
         assert!(matches!(link.ping(ample()), Err(LinkError::Stopped)), "a later connect must fail");
@@ -321,6 +352,6 @@ fn hanging_up_ends_a_connect() {
 fn after_hanging_up_nothing_is_dialled() {
     let hangup = Hangup::new();
     hangup.clone().hang_up();
-    let mut link = Link::for_probe(SocketAddr::from(([127, 0, 0, 1], 1)), &settings(), &hangup);
+    let mut link = Link::for_probe(SocketAddr::from(([127, 0, 0, 1], 1)), &settings(), &hangup, crypto());
     assert!(matches!(link.ping(ample()), Err(LinkError::Stopped)));
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -9,8 +10,9 @@ use crossbeam_channel::Receiver;
 
 use super::{after_an_end, is_own_fault};
 use crate::{
-    ami::{Hangup, Link, LinkError},
+    ami::{Crypto, Hangup, Link, LinkError},
     engine::{
+        Start,
         event::{Event, Teller},
         lookup::{Address, cut},
         worker::{Role, Stop, Stopped, Worker},
@@ -25,6 +27,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// What the worker needs.
 pub(in crate::engine) struct AmiProbing {
     main: Main,
+    crypto: Arc<dyn Crypto>,
     probe: Probe,
     address: Address,
     teller: Teller,
@@ -35,13 +38,14 @@ pub(in crate::engine) struct AmiProbing {
 impl AmiProbing {
     /// For the main of these settings. Each order is the time that its probe begins at.
     pub(in crate::engine) fn new(
+        start: &Start,
         settings: &Settings,
         address: Address,
         teller: Teller,
         orders: Receiver<Instant>,
     ) -> Self {
         let (main, probe) = (settings.main.clone(), settings.probe);
-        Self { main, probe, address, teller, hangup: Hangup::new(), orders }
+        Self { main, crypto: start.crypto(), probe, address, teller, hangup: Hangup::new(), orders }
     }
 
     /// Starts the worker.
@@ -78,7 +82,12 @@ impl AmiProbing {
             let link = match kept {
                 Some(link) if link.is_open() => link,
                 _ => match self.address.get(deadline) {
-                    Ok(address) => kept.insert(Link::for_probe(address, &self.main, &self.hangup)),
+                    Ok(address) => kept.insert(Link::for_probe(
+                        address,
+                        &self.main,
+                        &self.hangup,
+                        Arc::clone(&self.crypto),
+                    )),
                     Err(problem) => return Ok(Outcome::Silent(problem)),
                 },
             };
@@ -110,6 +119,7 @@ fn outcome(error: &LinkError) -> Outcome {
     let text = error.to_string();
     match error {
         LinkError::Refused { .. } => Outcome::Wrong(text),
+        LinkError::Unprepared(_) => Outcome::Unasked(text),
         LinkError::Transport { .. } if error.nobody_listens() => Outcome::Closed(text),
         LinkError::Transport { .. } if error.connect_error().is_some_and(is_own_fault) => {
             Outcome::Unasked(text)

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Failure, Site, failure::of_file};
 use crate::{
-    ami::{Link, LinkError, Part, Query, Stamp},
+    ami::{Link, LinkError, Part, Query, Refusal, Stamp},
     sync::Answer,
 };
 
@@ -26,7 +26,7 @@ impl Site<'_> {
     pub(super) fn reading(&self) -> Result<Reading, Failure> {
         let deadline = Instant::now() + READ_TIMEOUT;
         let address = self.syncing.address.get(deadline).map_err(Failure::NoAddress)?;
-        let link = Link::for_config(address, &self.syncing.main, self.hangup);
+        let link = Link::for_config(address, &self.syncing.main, self.hangup, self.syncing.start.crypto());
         Ok(Reading { link, deadline, bytes: 0 })
     }
 }
@@ -37,7 +37,7 @@ impl Reading {
         match self.link.core_status(self.deadline) {
             Ok(stamp) => Ok(Some(stamp)),
             // An account that may not ask that can still be synced with.
-            Err(LinkError::Refused { .. }) => Ok(None),
+            Err(LinkError::Refused { refusal: Refusal::Answer { .. }, .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -1,6 +1,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use super::*;
+use crate::settings::{Certificate, Password, Secret, Sip};
 use crate::{
     settings::{Drill, Offer, ReturnWhen, SipTransport, Transport},
     state::Target,
@@ -384,4 +385,50 @@ fn the_evidence_can_be_chosen_but_not_all_of_it_switched_off() {
     let error = &errors(&(LEAST.to_owned() + " [probe] ami=no sip=no"))[0];
     assert!(error.starts_with("[probe] ami, sip: are both off"), "{error}");
     assert!(errors(&(LEAST.to_owned() + " [probe] require=some"))[0].contains("all or any"));
+}
+
+#[test]
+fn tls_is_off_until_it_is_wanted_and_then_believes_nobody() {
+    let main = |given: &str| {
+        let sections = sections(&LEAST.replace("secret=canary", &format!("secret=canary {given}")));
+        read(&sections).map(|settings| settings.main)
+    };
+    let plain = main("").unwrap();
+    assert_eq!((plain.tls, plain.port), (None, 5038));
+    let sealed = main("tls=yes").unwrap();
+    let tls = sealed.tls.unwrap();
+    assert_eq!((sealed.port, tls.verify, tls.name.as_str(), tls.ca_file), (5039, true, "10.0.0.254", None));
+    let all =
+        "tls=yes port=5040 tls_verify=no tls_ca_file=/ca.pem tls_name=pbx.example.com tls_cert_file=/own.pem";
+    let sealed = main(all).unwrap();
+    let tls = sealed.tls.unwrap();
+    assert_eq!((sealed.port, tls.verify, tls.name.as_str()), (5040, false, "pbx.example.com"));
+    assert_eq!(tls.ca_file, Some("/ca.pem".into()));
+    let own = Certificate { cert_file: "/own.pem".into(), key_file: "/own.pem".into() };
+    assert_eq!(tls.certificate, Some(own));
+    let settings = read(&sections(&LEAST.replace("secret=canary", &format!("secret=canary {all}")))).unwrap();
+    let shown = crate::settings::text(&settings);
+    assert!(shown.contains("tls_key_file = /own.pem") && !shown.contains("canary"), "{shown}");
+    for (bad, key) in
+        [("tls=maybe", "tls"), ("tls_ca_file=ca.pem", "tls_ca_file"), ("tls_name=a/b", "tls_name")]
+    {
+        let errors = main(bad).unwrap_err();
+        assert!(errors[0].to_string().starts_with(&format!("[main] {key} = ")), "{errors:?}");
+    }
+    assert!(main("tls_key_file=/own.key").unwrap_err()[0].to_string().contains("tls_cert_file: is missing"));
+}
+
+#[test]
+fn a_password_is_given_or_in_a_file() {
+    let main = |given: &str| {
+        read(&sections(&LEAST.replace("secret=canary", given))).map(|settings| settings.main.password)
+    };
+    assert_eq!(main("secret=x secret_file="), Ok(Password::Given(Secret::new("x"))));
+    assert_eq!(main("secret= secret_file=/etc/synch"), Ok(Password::InFile("/etc/synch".into())));
+    let problem = |given| main(given).unwrap_err()[0].to_string();
+    assert!(problem("secret=").starts_with("[main] secret: is missing; wanted is the password"));
+    assert!(
+        problem("secret=canary secret_file=/x").starts_with("[main] secret, secret_file: are both given")
+    );
+    assert!(problem("secret_file=here").starts_with("[main] secret_file = here: wanted is a file"));
 }

@@ -4,7 +4,7 @@ const GREETING: &str = "Event: FullyBooted\r\nPrivilege: system,all\r\nStatus: F
 const RELOAD: &str = "Event: Reload\r\nPrivilege: system,all\r\nModule: All\r\nStatus: 0\r\n\r\n";
 
 fn link(address: SocketAddr) -> Link {
-    Link::for_events(address, &settings(), &Hangup::new())
+    Link::for_events(address, &settings(), &Hangup::new(), crypto())
 }
 
 /// A main that greets and then tells, around its answers to Ping, what `tell` says of each.
@@ -16,7 +16,7 @@ fn main_that_tells(
     main_that(1, move |mut request| {
         let (mut before, mut behind) = ("", "");
         if request.is("Login") {
-            assert_eq!(request.lines[4], "Events: system");
+            assert_eq!(request.lines[5], "Events: system");
             behind = greeting;
         } else if request.is("Ping") {
             (before, behind) = tell(pings);

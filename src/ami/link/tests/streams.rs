@@ -14,7 +14,7 @@ fn told(part: Part<'_>) -> String {
 
 fn read(address: SocketAddr) -> (Vec<String>, Result<(), LinkError>) {
     let mut parts = Vec::new();
-    let mut link = Link::for_config(address, &settings(), &Hangup::new());
+    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto());
     let query = Query::named("pjsip.conf", "1001").and_filter("type=\"endpoint\"");
     let result = link.stream_config(&query, ample(), &mut |part| parts.push(told(part)));
     (parts, result)
@@ -63,7 +63,7 @@ fn a_stream_without_a_pong_behind_it_is_void() {
 
 #[test]
 fn a_refused_stream_says_why() {
-    for error in ["Message: Config file not found", "ActionID: synch-2\r\nMessage: Config file not found"] {
+    for error in ["Message: Config file not found", "ActionID: synch-3\r\nMessage: Config file not found"] {
         let (address, main) = main_that(1, move |mut request| {
             if request.is("GetConfig") {
                 let text = format!("Response: Error\r\n{error}\r\n\r\n");
@@ -84,7 +84,7 @@ fn a_refused_stream_says_why() {
 fn an_endless_line_ends_it() {
     let (address, main) = main_that(1, |mut request| {
         if request.is("GetConfig") {
-            let _ = request.stream.write_all(b"Response: Success\r\nActionID: synch-2\r\nCategory-000000: ");
+            let _ = request.stream.write_all(b"Response: Success\r\nActionID: synch-3\r\nCategory-000000: ");
             while request.stream.write_all(&[b'x'; 1024]).is_ok() {}
             return false;
         }

@@ -1,0 +1,146 @@
+//! Over TLS, with a session that shows what is sealed: the real one is OpenSSL's, in the lab.
+
+use std::io::Read;
+
+use super::*;
+
+/// How a session ends its handshake.
+#[derive(Clone, Copy, Debug)]
+enum Verdict {
+    Trusted,
+    Untrusted,
+    /// Never comes to an end.
+    Undecided,
+}
+
+/// Seals by swapping the case of letters, behind one record of a handshake.
+#[derive(Debug)]
+struct Swapped {
+    verdict: Verdict,
+    established: bool,
+    outgoing: Vec<u8>,
+}
+
+const HELLO: &[u8] = b"\x16hello";
+const ALERT: &[u8] = b"\x15bad certificate";
+
+impl TlsSession for Swapped {
+    fn is_established(&self) -> bool {
+        self.established
+    }
+    fn open(&mut self, sealed: &[u8], plain: &mut Vec<u8>) -> Result<(), TlsError> {
+        if self.established {
+            plain.extend(sealed.iter().map(swapped));
+        } else if sealed.is_empty() {
+            self.outgoing.extend(HELLO);
+        } else {
+            match self.verdict {
+                Verdict::Undecided => {}
+                Verdict::Trusted => self.established = true,
+                Verdict::Untrusted => {
+                    self.outgoing.extend(ALERT);
+                    return Err(TlsError::untrusted(10, "certificate has expired", "main"));
+                }
+            }
+        }
+        Ok(())
+    }
+    fn seal(&mut self, plain: &[u8]) -> Result<(), TlsError> {
+        assert!(self.established, "nothing is said before the main has proved who it is");
+        self.outgoing.extend(plain.iter().map(swapped));
+        Ok(())
+    }
+    fn outgoing(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.outgoing)
+    }
+}
+
+fn swapped(byte: &u8) -> u8 {
+    if byte.is_ascii_alphabetic() { byte ^ 0x20 } else { *byte }
+}
+
+#[derive(Debug)]
+struct Sealing(Verdict);
+
+impl Crypto for Sealing {
+    fn md5(&self, text: &str) -> String {
+        text.len().to_string()
+    }
+    fn tls(&self, _: &Tls) -> Result<Box<dyn TlsSession>, TlsError> {
+        Ok(Box::new(Swapped { verdict: self.0, established: false, outgoing: Vec::new() }))
+    }
+}
+
+fn link(address: SocketAddr, verdict: Verdict) -> Link {
+    let tls = Tls { verify: true, ca_file: None, name: "main".to_owned(), certificate: None };
+    let main = Main { tls: Some(tls), ..settings() };
+    Link::for_probe(address, &main, &Hangup::new(), Arc::new(Sealing(verdict)))
+}
+
+/// Reads what comes until `end`, or until there is no more.
+fn heard(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+    let (mut heard, mut byte) = (Vec::new(), [0]);
+    while !heard.ends_with(end) && stream.read(&mut byte).unwrap_or(0) == 1 {
+        heard.push(byte[0]);
+    }
+    heard
+}
+
+#[test]
+fn everything_behind_the_handshake_is_sealed() {
+    let (address, main) = listener(1, |mut stream| {
+        assert_eq!(heard(&mut stream, HELLO), HELLO);
+        stream.write_all(HELLO).unwrap();
+        // As its own step: a banner that came with the handshake's last bytes is OpenSSL's business.
+        thread::sleep(Duration::from_millis(50));
+        let say = |text: &str| {
+            let sealed: Vec<u8> = text.bytes().map(|byte| swapped(&byte)).collect();
+            let mut half = stream.try_clone().unwrap();
+            half.write_all(&sealed).unwrap();
+        };
+        say("Asterisk Call Manager/11.0.0\r\n");
+        for (id, answer) in ["Challenge: 1\r\n", "", "Ping: Pong\r\n"].iter().enumerate() {
+            let request = heard(&mut stream.try_clone().unwrap(), b"\r\n\r\n");
+            assert!(request.starts_with(b"aCTION: "), "{:?}", String::from_utf8_lossy(&request));
+            say(&format!("Response: Success\r\nActionID: synch-{}\r\n{answer}\r\n", id + 1));
+        }
+    });
+    link(address, Verdict::Trusted).ping(ample()).unwrap();
+    main.join().unwrap();
+}
+
+#[test]
+fn a_main_that_is_not_believed_is_told_why_and_hears_no_word_of_ours() {
+    let (address, main) = listener(1, |mut stream| {
+        heard(&mut stream, HELLO);
+        stream.write_all(HELLO).unwrap();
+        assert_eq!(heard(&mut stream, b"none"), ALERT);
+    });
+    let refusal = refusal(link(address, Verdict::Untrusted).ping(ample()));
+    assert!(matches!(refusal, Refusal::Tls(TlsError::Untrusted { .. })), "{refusal:?}");
+    assert!(refusal.to_string().contains("certificate has expired; renew it"), "{refusal}");
+    main.join().unwrap();
+}
+
+#[test]
+fn a_main_without_tls_is_refused() {
+    let (address, main) =
+        listener(1, |mut stream| stream.write_all(b"Asterisk Call Manager/11.0.0\r\n").unwrap());
+    let refusal = refusal(link(address, Verdict::Trusted).ping(ample()));
+    assert_eq!(refusal, Refusal::Tls(TlsError::NotTls));
+    main.join().unwrap();
+}
+
+#[test]
+fn a_handshake_that_does_not_end_ends_at_the_deadline() {
+    let (address, main) = listener(1, |mut stream| {
+        heard(&mut stream, HELLO);
+        let _ = stream.write_all(&HELLO[..1]);
+        assert_eq!(heard(&mut stream, b"none"), b"");
+    });
+    let mut link = link(address, Verdict::Undecided);
+    let error = transport(link.ping(soon()));
+    assert!(matches!(error, TransportError::TimedOut { awaited: "the TLS handshake" }), "{error:?}");
+    drop(link);
+    main.join().unwrap();
+}

@@ -1,0 +1,105 @@
+//! TLS as the connection to the main needs it: a session without a socket, and why there is none. Pure; the session
+//! itself is of the Asterisk around us, whose OpenSSL is the only one in the process.
+
+/// One TLS session as a client. Sealed bytes on one side, plain ones on the other: the socket and its deadlines stay
+/// with whoever has them.
+pub trait TlsSession: Send + std::fmt::Debug {
+    /// Whether the main has proved who it is. Nothing can be sealed before that.
+    fn is_established(&self) -> bool;
+
+    /// Takes in what the main sent and puts what that says behind `plain`. Without any, begins the handshake.
+    ///
+    /// # Errors
+    /// The session is of no use any more. What [`Self::outgoing`] still has tells the main why.
+    fn open(&mut self, sealed: &[u8], plain: &mut Vec<u8>) -> Result<(), TlsError>;
+
+    /// Seals what is to be said.
+    ///
+    /// # Errors
+    /// The session is of no use any more.
+    fn seal(&mut self, plain: &[u8]) -> Result<(), TlsError>;
+
+    /// What has to go to the main now.
+    fn outgoing(&mut self) -> Vec<u8>;
+}
+
+/// Why nothing is said over TLS. What is wrong on this machine is told apart from what is wrong with the main.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TlsError {
+    /// Something is wrong here.
+    #[error("TLS can't be used: {0}")]
+    Unusable(String),
+    /// The main speaks no TLS.
+    #[error(
+        "no TLS is spoken on that port; set port in [main] to tlsbindaddr of the main's manager.conf, usually 5039"
+    )]
+    NotTls,
+    /// Its certificate is not accepted.
+    #[error("the main's certificate is not accepted: {problem}{advice}")]
+    Untrusted {
+        /// OpenSSL's words.
+        problem: String,
+        /// What to do, behind a semicolon; empty where nobody knows.
+        advice: String,
+    },
+    /// The main ended the session as it should be ended: there was nothing wrong with it.
+    #[error("the main ended the TLS session")]
+    Ended,
+    /// Anything else, in OpenSSL's words.
+    #[error("TLS failed: {0}")]
+    Failed(String),
+}
+
+impl TlsError {
+    /// A certificate that is not accepted, by OpenSSL's number of the reason (`openssl/x509_vfy.h`).
+    #[must_use]
+    pub fn untrusted(code: i64, problem: &str, wanted: &str) -> Self {
+        let advice = match code {
+            9 => "; are the clocks of main and branch right?".to_owned(),
+            10 => "; renew it on the main".to_owned(),
+            // No issuer, self-signed, self-signed in the chain, no issuer of the first one.
+            18..=21 | 2 => "; set tls_ca_file in [main] to the authority that signed it".to_owned(),
+            62 | 64 => {
+                format!("; it is not for '{wanted}': set tls_name in [main] to the name that it is for")
+            }
+            _ => String::new(),
+        };
+        Self::Untrusted { problem: problem.to_owned(), advice }
+    }
+}
+
+/// Whether this is how TLS begins to answer (RFC 8446 section 5.1: `ContentType`).
+#[must_use]
+pub fn is_record(bytes: &[u8]) -> bool {
+    bytes.first().is_none_or(|kind| (20..=24).contains(kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_banner_is_no_record() {
+        for (bytes, expected) in
+            [(&b"\x16\x03\x03"[..], true), (b"\x15\x03\x01", true), (b"", true), (b"Asterisk Call", false)]
+        {
+            assert_eq!(is_record(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_says_what_to_do() {
+        for (code, advice) in [
+            (10, "renew it"),
+            (18, "tls_ca_file"),
+            (20, "tls_ca_file"),
+            (62, "not for 'main.example.com'"),
+            (64, "tls_name"),
+        ] {
+            let text = TlsError::untrusted(code, "OpenSSL's words", "main.example.com").to_string();
+            assert!(text.contains("OpenSSL's words; ") && text.contains(advice), "{text}");
+        }
+        let text = TlsError::untrusted(23, "certificate revoked", "x").to_string();
+        assert_eq!(text, "the main's certificate is not accepted: certificate revoked");
+    }
+}
