@@ -41,6 +41,7 @@ pub struct FakeMain {
 struct Shared {
     script: Mutex<Box<dyn FnMut() -> Reply + Send>>,
     asked: AtomicUsize,
+    heard: Mutex<String>,
     stop: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
 }
@@ -173,6 +174,7 @@ impl FakeMain {
         let shared = Arc::new(Shared {
             script: Mutex::new(Box::new(move || reply.clone())),
             asked: AtomicUsize::new(0),
+            heard: Mutex::default(),
             stop: AtomicBool::new(false),
             connections: Mutex::default(),
         });
@@ -201,6 +203,11 @@ impl FakeMain {
         *lock(&self.shared.script) = Box::new(script);
     }
 
+    /// Every line that was said to it so far.
+    pub fn heard(&self) -> String {
+        lock(&self.shared.heard).clone()
+    }
+
     /// Waits until it has been asked for its file so many times.
     pub fn wait_asked(&self, times: usize) -> Result {
         let asked = || self.shared.asked.load(Ordering::Relaxed);
@@ -227,9 +234,10 @@ impl Shared {
         stream.write_all(b"Asterisk Call Manager/9.0.0\r\n").ok()?;
         let mut reader = BufReader::new(stream.try_clone().ok()?);
         loop {
-            let (action, id) = request(&mut reader)?;
+            let (action, id) = request(&mut reader, &self.heard)?;
             let ok = |more: &str| format!("Response: Success\r\nActionID: {id}\r\n{more}\r\n").into_bytes();
             let (bytes, closes) = match action.as_str() {
+                "Challenge" => (ok("Challenge: 123456789\r\n"), false),
                 "Login" => (ok("Message: Authentication accepted\r\n"), false),
                 "Ping" => (ok("Ping: Pong\r\nTimestamp: 1.000000\r\n"), false),
                 "GetConfig" => {
@@ -248,13 +256,14 @@ impl Shared {
 }
 
 /// Name and id of the next action.
-fn request(reader: &mut impl BufRead) -> Option<(String, String)> {
+fn request(reader: &mut impl BufRead, heard: &Mutex<String>) -> Option<(String, String)> {
     let (mut action, mut id) = (String::new(), String::new());
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
             return None;
         }
+        lock(heard).push_str(&line);
         match line.trim_end().split_once(": ") {
             Some(("Action", name)) => name.clone_into(&mut action),
             Some(("ActionID", number)) => number.clone_into(&mut id),

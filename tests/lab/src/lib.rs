@@ -27,6 +27,7 @@
 //! | [`crowd`] | a main with as many users as wanted |
 //! | [`dns`] | a DNS question and its answer |
 //! | [`users`] | users in the file, live, and as the main has them |
+//! | [`certificates`] | an authority of the test's own |
 //! | [`fake_main`] | a main of the test's own, which misbehaves at will |
 //! | [`wait`] | waiting for a condition, with a bound |
 //! | [`command`] | running external commands |
@@ -36,6 +37,7 @@ pub mod ami;
 pub mod asterisk;
 pub mod audio;
 pub mod carrier;
+pub mod certificates;
 pub mod command;
 pub mod conf;
 pub mod crowd;

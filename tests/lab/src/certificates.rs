@@ -1,0 +1,78 @@
+//! Certificates: an authority of the test's own, and what it signs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::command::run;
+use crate::error::{Context, Result};
+
+/// An authority in a folder of its own, where everything that it signs is, too.
+pub struct Authority {
+    folder: PathBuf,
+}
+
+impl Authority {
+    /// Makes one; the folder must not be there yet.
+    pub fn new(folder: &Path) -> Result<Self> {
+        fs::create_dir(folder).context(format!("making {}", folder.display()))?;
+        let authority = Self { folder: folder.to_owned() };
+        let [key, certificate] = authority.files("ca");
+        run(request()
+            .args(["-x509", "-days", "2", "-subj", "/CN=Authority of the lab", "-keyout"])
+            .arg(key)
+            .arg("-out")
+            .arg(certificate))?;
+        Ok(authority)
+    }
+
+    /// Signs `name.crt` for these names, such as `IP:10.0.0.1,DNS:pbx.example.com`, with its key in `name.key`. Less than
+    /// no days: it has expired.
+    pub fn sign(&self, name: &str, names: &str, days: i32) -> Result {
+        let [key, certificate] = self.files(name);
+        let [ca_key, ca_certificate] = self.files("ca");
+        let wanted = self.folder.join(format!("{name}.csr"));
+        run(request()
+            .args(["-subj", &format!("/CN={name}"), "-addext", &format!("subjectAltName={names}"), "-keyout"])
+            .arg(key)
+            .arg("-out")
+            .arg(&wanted))?;
+        run(Command::new("openssl")
+            .args([
+                "x509",
+                "-req",
+                "-copy_extensions",
+                "copy",
+                "-CAcreateserial",
+                "-days",
+                &days.to_string(),
+                "-in",
+            ])
+            .arg(wanted)
+            .arg("-CA")
+            .arg(ca_certificate)
+            .arg("-CAkey")
+            .arg(ca_key)
+            .arg("-out")
+            .arg(certificate))?;
+        Ok(())
+    }
+
+    /// Its own certificate.
+    pub fn certificate(&self) -> PathBuf {
+        let [_, certificate] = self.files("ca");
+        certificate
+    }
+
+    /// Key and certificate of that name.
+    pub fn files(&self, name: &str) -> [PathBuf; 2] {
+        ["key", "crt"].map(|end| self.folder.join(format!("{name}.{end}")))
+    }
+}
+
+/// For a new key, which any Asterisk may read.
+fn request() -> Command {
+    let mut command = Command::new("openssl");
+    command.args(["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
+    command
+}
