@@ -9,6 +9,7 @@ pub use process::{Vitals, cpu_time};
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -85,7 +86,10 @@ impl Asterisk {
     /// Writes a configuration file, in the place of any before it.
     pub fn write_conf(&self, name: &str, text: &str) -> Result {
         let path = self.path("etc").join(name);
-        fs::write(&path, text).context(format!("writing {}", path.display()))
+        fs::write(&path, text).context(format!("writing {}", path.display()))?;
+        // As `make install` leaves it: it holds a password.
+        let mode = fs::Permissions::from_mode(0o640);
+        fs::set_permissions(&path, mode).context(format!("the mode of {}", path.display()))
     }
 
     /// A configuration file's text.

@@ -13,6 +13,7 @@ use lab::{Context, Error, Result, Site, Version};
 
 lab::on_22_and_16!(
     a_main_that_proves_who_it_is_is_synced_and_watched_over_tls,
+    a_certificate_as_the_readme_makes_it_is_believed_by_itself,
     a_main_that_does_not_prove_who_it_is_is_failed_with_the_reason,
     a_client_certificate_is_shown_to_a_main_that_wants_one,
     without_tls_the_password_is_proved_and_not_sent_and_each_start_warns,
@@ -55,6 +56,16 @@ fn a_main_that_proves_who_it_is_is_synced_and_watched_over_tls(version: Version)
     assert_eq!(a_record(site.branch.address(), NAME)?, site.branch.address());
     site.main.start()?;
     site.wait_status("Service", "Normal")
+}
+
+fn a_certificate_as_the_readme_makes_it_is_believed_by_itself(version: Version) -> Result {
+    let (mut site, authority) = site(version)?;
+    let names = format!("DNS:pbx.example.com,IP:{}", site.main.address());
+    let [_, certificate] = authority.files("main");
+    authority.sign_itself("main", &names)?;
+    fs::copy(certificate, site.branch.path("etc/ca.crt")).context("the certificate for the branch")?;
+    site.branch.edit_conf("res_synch.conf", "[main]", &format!("[main]\n{}", believing(&site)))?;
+    site.serve()
 }
 
 fn a_main_that_does_not_prove_who_it_is_is_failed_with_the_reason(version: Version) -> Result {
