@@ -25,6 +25,10 @@ const OF_PHONES: [&[u8]; 2] = [b"ContactStatus", b"PeerStatus"];
 /// Events kept at most while nobody asks for them; the oldest go first, for the newest say how it is now.
 const KEPT: usize = 64;
 
+/// Bytes of an event that is kept: the longest, of a phone with a long address and name, has less than 1 KB. A
+/// connection for whole files lets messages of megabytes through, and 64 of those would be all the memory there is.
+const EVENT: usize = 4 * 1024;
+
 /// One connection, seen from the protocol.
 #[derive(Debug)]
 pub struct Session {
@@ -148,6 +152,9 @@ impl Session {
     fn note(&mut self, frame: Frame) {
         let Some(name) = frame.get("Event") else { return };
         self.told = true;
+        if frame.size() > EVENT {
+            return;
+        }
         if WATCHED.contains(&name) {
             if self.events.len() >= KEPT {
                 self.events.pop_front();
@@ -237,6 +244,17 @@ mod tests {
         let frame = session(CONFIG, stream).unwrap().unwrap();
         assert_eq!(frame.get("Category-000000"), Some(&b"a"[..]));
         assert_eq!(session(CONFIG, b"Event: X\r\n\r\n"), Ok(None));
+    }
+
+    #[test]
+    fn an_event_longer_than_any_is_not_kept() {
+        let mut session = Session::new(1024 * 1024);
+        for length in [0, EVENT] {
+            let text = format!("Event: Reload\r\nModule: All\r\nFiller: {}\r\n\r\n", "x".repeat(length));
+            session.feed(text.as_bytes());
+        }
+        assert!(session.event().unwrap().is_some_and(|event| event.size() < EVENT));
+        assert_eq!(session.event(), Ok(None));
     }
 
     #[test]

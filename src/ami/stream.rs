@@ -2,7 +2,7 @@
 
 use super::{
     Frame, Numbering, Part, Refusal,
-    frame::{FrameTooLong, header},
+    frame::{FrameTooLong, SHORT_FRAME, header},
 };
 
 /// Bytes of one streamed answer: about ten times the endpoints of 20,000 users.
@@ -77,6 +77,10 @@ impl Stream {
                 Part::Preamble => {}
                 part => sink(part),
             },
+            // A refusal is kept until it is whole, and none is long.
+            State::Refused(bytes) if bytes.len() + line.len() > SHORT_FRAME => {
+                return Err(FrameTooLong { limit: SHORT_FRAME }.into());
+            }
             State::Refused(bytes) => {
                 bytes.extend_from_slice(line);
                 bytes.extend_from_slice(b"\r\n");

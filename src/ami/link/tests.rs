@@ -230,22 +230,56 @@ fn silence_ends_at_the_deadline() {
     assert!(matches!(error, TransportError::TimedOut { awaited: BANNER }), "{error:?}");
 }
 
+/// Writes without end, an octet now and then, until the link has closed its side.
+fn drip(mut stream: &TcpStream) {
+    while stream.write_all(b"x").is_ok() {
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A main that answers well up to this action, and drips then.
+fn main_that_drips_at(action: &'static str) -> (SocketAddr, JoinHandle<()>) {
+    main_that(1, move |mut request| {
+        let well = !request.is(action);
+        if well {
+            request.serve("");
+        } else {
+            // As an answer begins that goes on without end.
+            let _ = write!(request.stream, "Response: Success\r\n{}\r\nX: ", request.lines[1]);
+            drip(&request.stream);
+        }
+        well
+    })
+}
+
 #[test]
 fn a_byte_now_and_then_does_not_move_the_deadline() {
-    let (address, main) = main_that(1, |mut request| {
-        if !request.is("Ping") {
-            request.serve("");
-            return true;
-        }
-        while request.stream.write_all(b"x").is_ok() {
-            thread::sleep(Duration::from_millis(20));
-        }
-        false
-    });
-    let mut link = probe(address);
-    let error = transport(link.ping(soon()));
-    assert!(matches!(error, TransportError::TimedOut { .. }), "{error:?}");
+    let (address, main) = listener(1, |stream| drip(&stream));
+    let error = transport(probe(address).ping(soon()));
+    assert!(matches!(error, TransportError::TimedOut { awaited: BANNER }), "{error:?}");
     main.join().unwrap(); // ends only because the link has closed its side
+
+    type Operation = fn(&mut Link) -> Result<(), LinkError>;
+    let operations: [(&str, Operation); 8] = [
+        ("Challenge", |link| link.ping(soon())),
+        ("Login", |link| link.ping(soon())),
+        ("Ping", |link| link.ping(soon())),
+        ("CoreStatus", |link| link.core_status(soon()).map(drop)),
+        ("GetConfig", |link| link.get_config(&Query::whole("pjsip.conf"), soon()).map(drop)),
+        ("GetConfig", |link| link.stream_config(&Query::whole("pjsip.conf"), soon(), &mut |_| {})),
+        ("PJSIPShowEndpoint", |link| link.show_endpoint("1001", soon()).map(drop)),
+        ("SIPshowpeer", |link| link.show_peer("1001", soon()).map(drop)),
+    ];
+    for (action, operation) in operations {
+        let (address, main) = main_that_drips_at(action);
+        let error =
+            transport(operation(&mut Link::for_config(address, &settings(), &Hangup::new(), crypto())));
+        assert!(
+            matches!(error, TransportError::TimedOut { awaited } if awaited.ends_with(action)),
+            "{action}: {error:?}"
+        );
+        main.join().unwrap();
+    }
 }
 
 #[test]

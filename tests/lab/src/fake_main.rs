@@ -1,6 +1,10 @@
 //! A main of the test's own, that says just what the test wants: banner, Login, Ping, GetConfig, and every way to do
 //! the last one badly.
 
+mod fault;
+
+pub use fault::{Fault, Moment};
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -40,6 +44,7 @@ pub struct FakeMain {
 
 struct Shared {
     script: Mutex<Box<dyn FnMut() -> Reply + Send>>,
+    faults: Mutex<Vec<(Moment<'static>, Fault)>>,
     asked: AtomicUsize,
     heard: Mutex<String>,
     stop: AtomicBool,
@@ -173,6 +178,7 @@ impl FakeMain {
         let listener = TcpListener::bind(address).context(format!("a main at {address}"))?;
         let shared = Arc::new(Shared {
             script: Mutex::new(Box::new(move || reply.clone())),
+            faults: Mutex::default(),
             asked: AtomicUsize::new(0),
             heard: Mutex::default(),
             stop: AtomicBool::new(false),
@@ -208,6 +214,24 @@ impl FakeMain {
         lock(&self.shared.heard).clone()
     }
 
+    /// From now on goes wrong there, on connections that stand already, too.
+    pub fn fails(&self, moment: Moment<'static>, fault: Fault) {
+        lock(&self.shared.faults).push((moment, fault));
+    }
+
+    /// From now on answers well. What still goes wrong is ended.
+    pub fn heals(&self) {
+        lock(&self.shared.faults).clear();
+        self.hang_up();
+    }
+
+    /// Ends every connection.
+    pub fn hang_up(&self) {
+        for connection in lock(&self.shared.connections).drain(..) {
+            let _ = connection.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
     /// Waits until it has been asked for its file so many times.
     pub fn wait_asked(&self, times: usize) -> Result {
         let asked = || self.shared.asked.load(Ordering::Relaxed);
@@ -223,15 +247,13 @@ impl Drop for FakeMain {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        for connection in lock(&self.shared.connections).drain(..) {
-            let _ = connection.shutdown(std::net::Shutdown::Both);
-        }
+        self.hang_up();
     }
 }
 
 impl Shared {
     fn converse(&self, mut stream: TcpStream) -> Option<()> {
-        stream.write_all(b"Asterisk Call Manager/9.0.0\r\n").ok()?;
+        self.say(&mut stream, Moment::Banner, b"Asterisk Call Manager/9.0.0\r\n", "")?;
         let mut reader = BufReader::new(stream.try_clone().ok()?);
         loop {
             let (action, id) = request(&mut reader, &self.heard)?;
@@ -247,10 +269,19 @@ impl Shared {
                 }
                 _ => (format!("Response: Goodbye\r\nActionID: {id}\r\n\r\n").into_bytes(), true),
             };
-            stream.write_all(&bytes).ok()?;
+            self.say(&mut stream, Moment::Answer(&action), &bytes, &id)?;
             if closes {
                 return stream.shutdown(std::net::Shutdown::Write).ok();
             }
+        }
+    }
+
+    /// Says what is due, unless it is to go wrong there.
+    fn say(&self, stream: &mut TcpStream, moment: Moment<'_>, due: &[u8], id: &str) -> Option<()> {
+        let fault = lock(&self.faults).iter().find(|(at, _)| *at == moment).map(|(_, fault)| *fault);
+        match fault {
+            Some(fault) => fault.act(stream, due, id).ok(),
+            None => stream.write_all(due).ok(),
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ami::frame::FrameTooLong;
 
 const CONFIG: &str = "Category-000000: 1001\r\nTemplates-000000: base\r\nLine-000000-000000: type=endpoint\r\n\
     Category-000001: base\r\nIsTemplate-000001: 1\r\n";
@@ -47,6 +48,22 @@ fn a_gap_ends_it() {
     });
     let refusal = refusal(read(address).1);
     assert!(matches!(refusal, Refusal::Numbering(NumberingError::Gap { .. })), "{refusal:?}");
+    main.join().unwrap();
+}
+
+#[test]
+fn a_refusal_without_end_ends_it() {
+    let (address, main) = main_that(1, |mut request| {
+        if request.is("GetConfig") {
+            request.stream.write_all(b"Response: Error\r\n").unwrap();
+            while request.stream.write_all(&b"Message: no\r\n".repeat(100)).is_ok() {}
+            return false;
+        }
+        request.serve("");
+        true
+    });
+    let refusal = refusal(read(address).1);
+    assert_eq!(refusal, Refusal::TooLong(FrameTooLong { limit: SHORT_FRAME }));
     main.join().unwrap();
 }
 

@@ -100,6 +100,17 @@ impl Asterisk {
         })
     }
 
+    /// The most memory in RAM it has had since the last look, in KiB.
+    pub fn peak_kib(&self) -> Result<u64> {
+        let status = self.proc("status")?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|text| text.split_whitespace().next()).and_then(|number| number.parse().ok());
+        // "5" sets it to what is used now: proc(5).
+        let reset = format!("/proc/{}/clear_refs", self.pid()?);
+        fs::write(&reset, "5").context(reset)?;
+        kib.context("/proc says nothing about VmHWM")
+    }
+
     /// Processor time it has used so far, in all threads, to a hundredth of a second.
     pub fn cpu_time(&self) -> Result<Duration> {
         cpu_time(&self.proc("stat")?)
