@@ -1,6 +1,7 @@
 //! One running Asterisk: its own files in a shared root file system, its own namespace, its life.
 
 mod folder;
+mod launch;
 mod module;
 mod process;
 
@@ -11,7 +12,7 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct Asterisk {
     /// Its folder, as it sees it.
     home: String,
     user: &'static str,
+    /// The words that its command line begins with, as it sees them.
+    launcher: Vec<String>,
     child: Option<Child>,
 }
 
@@ -49,18 +52,13 @@ impl Asterisk {
             Role::Branch => net.branch_host()?,
             Role::Carrier => net.carrier_host()?,
         };
-        let asterisk = Self { version, role, host, root, home, user: "root", child: None };
+        let asterisk =
+            Self { version, role, host, root, home, user: "root", launcher: Vec::new(), child: None };
         folder::make(&asterisk.root, &asterisk.path(""))?;
         for (name, text) in files(role, version, net, &asterisk.home) {
             asterisk.write_conf(name, &text)?;
         }
         Ok(asterisk)
-    }
-
-    /// From the next start on, runs as this user of the root file system (`asterisk` is one) instead of as root.
-    pub fn run_as(&mut self, user: &'static str) -> Result {
-        self.user = user;
-        run(Command::new("chroot").arg(&self.root).args(["chown", "-R", user, &self.home])).map(drop)
     }
 
     /// Its host.
@@ -134,9 +132,9 @@ impl Asterisk {
         let output = File::options().create(true).append(true).open(self.path("log/output"));
         let output = output.context("opening the file for Asterisk's output")?;
         // The namespace of mounts that `ip netns exec` makes is private: /proc goes with the process.
-        let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" /usr/sbin/asterisk -f -C \"$@\"";
+        let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
         let mut command = self.host.command(&["sh", "-c", script]);
-        command.arg(&self.root).arg(self.conf());
+        command.arg(&self.root).args(&self.launcher).args(["/usr/sbin/asterisk", "-f", "-C", &self.conf()]);
         // `-U root` is not the same as no -U: it takes the permission to bind port 53 away from root, too.
         if self.user != "root" {
             command.args(["-U", self.user]);

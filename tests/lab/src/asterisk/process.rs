@@ -116,6 +116,30 @@ impl Asterisk {
         cpu_time(&self.proc("stat")?)
     }
 
+    /// Lets it have no more than that of a resource (`nofile`, `as`, ... of prlimit(1)), or as much as at its start again.
+    pub fn limit(&self, resource: &str, most: Option<u64>) -> Result {
+        let limits = self.proc("limits")?;
+        let name = match resource {
+            "nofile" => "Max open files",
+            "as" => "Max address space",
+            other => return Err(Error::new(format!("no limit '{other}' is known here"))),
+        };
+        let line = limits.lines().find_map(|line| line.strip_prefix(name));
+        let hard = line.and_then(|line| line.split_whitespace().nth(1)).context(name)?;
+        // The hard limit stays: that is how it is lifted again.
+        let soft = most.map_or_else(|| hard.to_owned(), |most| most.to_string());
+        let limit = format!("--{resource}={soft}:{hard}");
+        run(&mut words(&["prlimit", "--pid", &self.pid()?.to_string(), &limit])).map(drop)
+    }
+
+    /// Its address space, in bytes.
+    pub fn address_space(&self) -> Result<u64> {
+        let status = self.proc("status")?;
+        let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+        let kib: Option<u64> = size.and_then(|text| text.split_whitespace().next()?.parse().ok());
+        Ok(kib.context("/proc says nothing about VmSize")? * 1024)
+    }
+
     /// The names of its threads, in order.
     pub fn thread_names(&self) -> Result<Vec<String>> {
         let tasks = self.entries("task")?;
