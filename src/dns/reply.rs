@@ -52,7 +52,7 @@ impl Reply {
     pub fn encode(&self, queries: &Queries, limit: u16) -> Result<Option<Vec<u8>>, ProtoError> {
         let mut octets = Vec::new();
         let mut encoder = BinEncoder::new(&mut octets);
-        encoder.set_max_size(limit);
+        // No limit of the encoder's: it holds each name against it before the name is compressed.
         // Not hickory's MessageResponse: that one spells the name of the question out again in the records.
         let header = emit_message_parts(
             &self.metadata,
@@ -64,7 +64,7 @@ impl Reply {
             None,
             &mut encoder,
         )?;
-        let whole = header.truncation == self.metadata.truncation;
+        let whole = header.truncation == self.metadata.truncation && octets.len() <= usize::from(limit);
         Ok(whole.then_some(octets))
     }
 
@@ -117,7 +117,10 @@ mod tests {
 
     use hickory_server::proto::{
         op::Message,
-        rr::{RData, RecordType, rdata::A},
+        rr::{
+            RData, RecordType,
+            rdata::{A, CNAME},
+        },
     };
 
     use super::*;
@@ -195,6 +198,18 @@ mod tests {
         let mut reply = Reply::new(&request, ResponseCode::NoError, true);
         (reply.answers, reply.additionals) = (addresses(3), addresses(3));
         assert_eq!(reply.clone().cut_to(&request.queries, 512), reply);
+    }
+
+    #[test]
+    fn what_fits_to_the_octet_fits() {
+        let request = request("a.example.", RecordType::CNAME, |_| ());
+        let mut reply = Reply::new(&request, ResponseCode::NoError, true);
+        // The last name takes two octets; written out, it would take eleven.
+        reply.answers =
+            vec![Record::from_rdata(name("b.example."), 1, RData::CNAME(CNAME(name("a.example."))))];
+        let size = u16::try_from(reply.encode(&request.queries, u16::MAX).unwrap().unwrap().len()).unwrap();
+        assert!(reply.encode(&request.queries, size).unwrap().is_some());
+        assert!(reply.encode(&request.queries, size - 1).unwrap().is_none());
     }
 
     #[test]
