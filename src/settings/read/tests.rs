@@ -101,6 +101,9 @@ fn a_section_that_is_off_asks_for_nothing() {
 #[test]
 fn the_secret_is_in_no_error_and_no_debug_output() {
     assert!(!format!("{:?}", read(&sections(LEAST)).unwrap()).contains("canary"));
+    let options = format!("{LEAST} [endpoint] auth_password=canary [peer] secret=canary allow=alaw");
+    let shown = format!("{:?}", read(&sections(&options)).unwrap());
+    assert!(!shown.contains("canary") && shown.contains("alaw"), "{shown}");
     let bad = LEAST.replace("secret=canary", "secret=canary\u{7}");
     assert!(!errors(&bad).join("\n").contains("canary"));
 }
