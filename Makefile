@@ -111,13 +111,17 @@ check: tools ## what needs neither root nor Asterisk: format, lints, pure tests,
 bench: lab $(LAB_MODULES)/res_synch-before.so ## the move for each death of the main; what a sync costs; our DNS beside four others (half an hour)
 	cargo run --quiet --locked --package lab --bin bench
 
-# cargo-fuzz is built once; it wants a compiler that takes unstable flags, and for libFuzzer one for C++.
+# cargo-fuzz is built once; it wants a compiler that takes unstable flags, and for libFuzzer one for C++. What it finds is
+# kept in tests/fuzz/target/found, what ends a target in tests/fuzz/artifacts. `make check` tries the same targets without it.
 SECONDS = 60
-fuzz: tools ## any octets to the name server, and the short cut against the long way (SECONDS=60)
+TARGET = $(notdir $(basename $(wildcard tests/fuzz/fuzz_targets/*.rs)))
+fuzz: tools ## any octets to whatever takes some, for SECONDS=60 or RUNS= inputs a target; TARGET=render for one alone
 	@command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
-	mkdir -p tests/fuzz/target/found
-	cd tests/fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . dns_short_cut target/found corpus/dns_short_cut -- \
-		-max_total_time=$(SECONDS)
+	@cd tests/fuzz && for target in $(TARGET); do \
+		echo "Fuzzing $$target" && mkdir -p target/found/$$target && \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . $$target target/found/$$target corpus/$$target -- \
+			$(if $(RUNS),-runs=$(RUNS),-max_total_time=$(SECONDS)) -timeout=10 -rss_limit_mb=1024 -max_len=4096 || exit 1; \
+	done
 
 # What the lab needs: packages, one module for each Asterisk.
 lab: tools

@@ -2,6 +2,8 @@
 
 #[path = "../tests/attacks/corpus.rs"]
 mod corpus;
+#[path = "../tests/attacks/strict.rs"]
+mod strict;
 
 use std::collections::BTreeSet;
 
@@ -75,12 +77,6 @@ fn there_are_enough_attacks_and_each_has_its_name() {
     }
 }
 
-/// Names of the functions that a text calls, found by eye: whatever stands between `${` and a bracket.
-fn called(text: &str) -> Vec<String> {
-    let call = Regex::new(r"\$\{([^${}()]*)\(").unwrap();
-    call.captures_iter(text).map(|found| found[1].to_owned()).collect()
-}
-
 fn texts(context: &Context) -> Vec<&str> {
     let mut texts = vec![context.name.as_str()];
     texts.extend(context.includes.iter().chain(&context.ignored).map(String::as_str));
@@ -112,7 +108,10 @@ fn no_context_of_the_main_runs_what_is_off_the_list() {
                     !text.contains("${$") && !text.contains("$[$[") && !text.contains('\u{fffd}'),
                     "{name}: {text}"
                 );
-                assert!(called(text).iter().all(|function| allowed.reads(function)), "{name}: {text}");
+                assert!(
+                    strict::called(text).iter().all(|function| allowed.reads(function)),
+                    "{name}: {text}"
+                );
             }
             let included = |include: &String| names.contains(include.split(',').next().unwrap());
             assert!(context.includes.iter().all(included), "{name}");
@@ -187,32 +186,12 @@ fn composed(technology: Technology, honest: &[(&str, &[&str])], attack: &Attack)
     compose(&[answer(honest, attack)], &rules).ok()
 }
 
-/// Sections of a file, read without mercy: whatever is not of our own form fails.
-fn strictly(name: &str, text: &str) -> Vec<(String, Vec<String>)> {
-    let section = Regex::new(r"^\[([A-Za-z0-9_.@+-]{1,79})\]$").unwrap();
-    let variable = Regex::new(r"^[A-Za-z0-9_-]{1,64} =( [^ \x00-\x1f\x7f].*)?$").unwrap();
-    let mut sections: Vec<(String, Vec<String>)> = Vec::new();
-    // A lone `\r` ends no line for Asterisk, but must not be there either.
-    for line in text.split('\n').filter(|line| !line.is_empty() && !line.starts_with("; ")) {
-        assert!(!line.chars().any(char::is_control) && line.len() < 8191, "{name}: {line:?}");
-        if let Some(found) = section.captures(line) {
-            sections.push((found[1].to_owned(), Vec::new()));
-        } else {
-            assert!(variable.is_match(line), "{name}: {line:?}");
-            let bare = line.replace("\\;", "");
-            assert!(!bare.contains(';'), "{name}: {line:?}");
-            sections.last_mut().unwrap().1.push(line.to_owned());
-        }
-    }
-    sections
-}
-
 fn assert_structure(technology: Technology, honest: &[(&str, &[&str])], types: &[&str], attacks: &[Attack]) {
     for attack in attacks {
         // An answer that is void as a whole leaves the file in place as it is.
         let Some(synced) = composed(technology, honest, attack) else { continue };
         let name = attack.name.as_str();
-        let sections = strictly(name, &synced.text);
+        let sections = strict::sections(name, &synced.text);
         for (section, lines) in &sections {
             let typed = lines.iter().filter_map(|line| line.strip_prefix("type = ")).collect::<Vec<_>>();
             assert!(!typed.is_empty() && typed.iter().all(|word| types.contains(word)), "{name}: {section}");
@@ -241,10 +220,6 @@ fn no_user_of_the_main_becomes_anything_else() {
 
 #[test]
 fn no_mailbox_of_the_main_becomes_anything_else() {
-    let value = Regex::new(
-        r"^[A-Za-z0-9*#_.-]+ =( -?[A-Za-z0-9*#]*(,[^,|$`]*){0,3}(,[a-z]+=[A-Za-z0-9_/+.: |=-]*)?)?$",
-    )
-    .unwrap();
     // Wanted is whatever an attack brings, so that its place alone doesn't keep it out.
     for attack in voicemail() {
         let name = attack.name.as_str();
@@ -255,7 +230,7 @@ fn no_mailbox_of_the_main_becomes_anything_else() {
         let wanted = WantedBoxes { named: &named, local: &Default::default(), options: &[] };
         let found = find_boxes(&document, &wanted);
         let text = found.text("10.0.0.254: voicemail.conf");
-        let sections = strictly_boxes(name, &text, &value);
+        let sections = strict::boxes(name, &text);
         assert!(
             sections.iter().all(|section| !["general", "zonemessages"].contains(&&*section.to_lowercase())),
             "{name}"
@@ -263,16 +238,4 @@ fn no_mailbox_of_the_main_becomes_anything_else() {
         assert!(!text.contains("synch-attack") && !text.contains("/bin/"), "{name}: {text}");
         assert!(text.contains("1001 = 4711,Alice,alice@example.com,,attach=yes\n"), "{name}: {text}");
     }
-}
-
-/// Sections of a file of mailboxes, each line of which is a box.
-fn strictly_boxes(name: &str, text: &str, mailbox: &Regex) -> Vec<String> {
-    let mut sections = Vec::new();
-    for line in text.split('\n').filter(|line| !line.is_empty() && !line.starts_with("; ")) {
-        match line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            Some(section) => sections.push(section.to_owned()),
-            None => assert!(mailbox.is_match(line), "{name}: {line:?}"),
-        }
-    }
-    sections
 }

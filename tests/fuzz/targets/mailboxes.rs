@@ -1,0 +1,38 @@
+//! The main's voicemail.conf into ours: nothing but boxes, and what was written once is written again.
+
+use std::collections::HashSet;
+
+use res_synch::{
+    settings::ConfSection,
+    sync::{Document, Mailboxes, WantedBoxes, boxes_in, find_boxes},
+};
+
+use super::{assert_shown, conf, strict};
+
+/// Sections that would set something for all.
+const NOT_OURS: [&str; 3] = ["general", "zonemessages", "aliases"];
+
+/// The main's file; every box in it is wanted.
+pub fn run(text: &[u8]) {
+    let found = found(text);
+    let written = found.text("10.0.0.254: voicemail.conf");
+    let sections = strict::boxes("fuzz", &written);
+    assert!(sections.iter().all(|section| !NOT_OURS.contains(&&*section.to_ascii_lowercase())));
+    assert!(sections.iter().all(|section| !section.contains("..") && !section.contains('/')), "{sections:?}");
+    found.left_out.iter().for_each(|line| assert_shown(line));
+    let meaning: Vec<ConfSection> = found.meaning();
+    assert_eq!(sections.len(), meaning.len());
+    assert!(boxes_in(&meaning).len() <= found.boxes.len());
+    let again = self::found(conf::text(&meaning).as_bytes());
+    assert_eq!(again.meaning(), meaning);
+    assert!(again.left_out.is_empty(), "{:?}", again.left_out);
+}
+
+fn found(text: &[u8]) -> Mailboxes {
+    let answer = conf::answer(text);
+    let document = Document::read_part(&answer).expect("it is whole");
+    let keys = document.sections.iter().flat_map(|section| &section.lines).map(|line| line.key);
+    let named: HashSet<String> = keys.map(|key| String::from_utf8_lossy(key).into_owned()).collect();
+    let wanted = WantedBoxes { named: &named, local: &HashSet::new(), options: &["kept".to_owned()] };
+    find_boxes(&document, &wanted)
+}
