@@ -123,15 +123,25 @@ fuzz: tools ## any octets to whatever takes some, for SECONDS=60 or RUNS= inputs
 			$(if $(RUNS),-runs=$(RUNS),-max_total_time=$(SECONDS)) -timeout=10 -rss_limit_mb=1024 -max_len=4096 || exit 1; \
 	done
 
-# What the lab needs: packages, one module for each Asterisk.
+# What the lab needs: packages, two modules for each Asterisk.
 lab: tools
 	@tests/lab/install
-	@for version in 22 16; do $(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$$version.so || exit 1; done
+	@for module in faults-22 faults-16 22 16; do \
+		$(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$$module.so || exit 1; \
+	done
 
 $(LAB_MODULES)/res_synch-%.so: FORCE
 	@asterisk-headers/unpack $*
 	@mkdir -p $(@D)
 	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --release --locked --package res_synch
+	@cp target/release/libres_synch.so $@
+
+# The same with panics to order (src/faults.rs), for the tests of the lab alone.
+$(LAB_MODULES)/res_synch-faults-%.so: FORCE
+	@asterisk-headers/unpack $*
+	@mkdir -p $(@D)
+	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --release --locked --package res_synch \
+		--features faults
 	@cp target/release/libres_synch.so $@
 
 # The module as it was before it asked the main for no more than its own users: what `make bench` compares with. Built

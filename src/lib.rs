@@ -18,6 +18,7 @@
 //! Pure: values and `Instant`s in, values out; no clock, socket, file or log.
 //! - [`settings`]: `res_synch.conf` as values
 //! - [`state`]: the words: states, modes; [`wording`]: numbers and lists as a person reads them
+//! - [`repeats`]: when the log hears again of a failure that repeats
 //! - [`probe`]: outcomes of probes become the monitor state, and say how soon the next is due
 //! - [`sip`]: what the main is asked over SIP, and what is an answer
 //! - [`failover`]: monitor state and mode become the service state
@@ -41,6 +42,7 @@
 //! - [`gate`]: keeps an unload from waiting for our reload of another module
 //! - [`host`]: what the engine asks of Asterisk
 //! - `asterisk`: that Asterisk, in C; the only `unsafe`; left out without the feature of that name
+//! - `faults`: panics to order for the tests of the lab; nothing at all without the feature of that name
 //!
 //! # Security rules
 //! 1. Nothing that the main, a phone or a forwarder sends can end or block Asterisk: every entry from C is fenced
@@ -73,12 +75,14 @@ pub mod doctor;
 pub mod drill;
 pub mod engine;
 pub mod failover;
+mod faults;
 pub mod functions;
 pub mod gate;
 pub mod host;
 pub mod operate;
 pub mod phones;
 pub mod probe;
+pub mod repeats;
 pub mod settings;
 pub mod sip;
 pub mod state;

@@ -9,7 +9,10 @@ use std::{
 use once_cell::sync::OnceCell;
 
 use super::{current, devices, guard::guard, host, sys, text};
-use crate::cli::{Answer, Asked, COMMANDS, CliCommand};
+use crate::{
+    cli::{Answer, Asked, COMMANDS, CliCommand},
+    faults,
+};
 
 /// Results of a handler (`cli.h`): small numbers in the place of a pointer.
 const SUCCESS: *mut c_char = ptr::null_mut();
@@ -126,6 +129,7 @@ unsafe fn run(command: &CliCommand, args: &sys::ast_cli_args) -> *mut c_char {
     // SAFETY: `argv` holds `argc` NUL-terminated words, by Asterisk's CLI.
     let words: Vec<String> = (0..count).map(|index| unsafe { text::from_c(*args.argv.add(index)) }).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    faults::point("cli");
     let Some(control) = current::control() else { return FAILURE };
     let now = host::local_time(SystemTime::now());
     let asked = Asked { control: &control, words: &words, now, is_there: devices::is_there };

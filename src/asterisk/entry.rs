@@ -5,6 +5,7 @@ use std::{ffi::c_int, path::Path};
 use super::{conf, current, guard, instance, log, version};
 use crate::{
     control::Command,
+    faults,
     host::Level,
     settings::{self, Settings},
 };
@@ -41,6 +42,7 @@ fn load() -> Result<(), Vec<String>> {
 #[unsafe(no_mangle)]
 extern "C" fn synch_reload() -> c_int {
     guard::guard(REFUSED, || {
+        faults::point("reload");
         let result = settings().and_then(|settings| {
             let control = current::control().ok_or_else(|| vec!["synch is not running.".to_owned()])?;
             control.send(Command::Configure(settings.into())).map_err(|error| vec![error.to_string()])
@@ -58,6 +60,7 @@ extern "C" fn synch_reload() -> c_int {
 #[unsafe(no_mangle)]
 extern "C" fn synch_unload() -> c_int {
     guard::guard(REFUSED, || {
+        faults::point("unload");
         if instance::stop() {
             return DONE;
         }

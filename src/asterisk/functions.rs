@@ -9,6 +9,7 @@ use once_cell::sync::OnceCell;
 
 use super::{current, devices, documentation, guard::guard, log, sys, text};
 use crate::{
+    faults,
     functions::{FUNCTIONS, Given, Phone, harmless},
     host::Level,
 };
@@ -74,6 +75,7 @@ extern "C" fn read(
     size: usize,
 ) -> c_int {
     guard(FAILED, || {
+        faults::point("function");
         // SAFETY: Asterisk passes NUL-terminated texts.
         let (name, argument) = unsafe { (text::from_c(name), text::from_c(argument)) };
         let function = FUNCTIONS.iter().find(|function| is(function.name, &name));

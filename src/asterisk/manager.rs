@@ -5,6 +5,7 @@ use std::{ffi::c_int, ptr, time::SystemTime};
 use super::{current, documentation, guard::guard, host, sys, text};
 use crate::{
     actions::{ACTIONS, Action, Class, Reply},
+    faults,
     host::Level,
 };
 
@@ -58,6 +59,7 @@ impl Drop for Registered {
 extern "C" fn handle(session: *mut sys::mansession, message: *const sys::message) -> c_int {
     let request = Request { session, message };
     let answered = guard(false, || {
+        faults::point("ami");
         let name = request.header(c"Action");
         let action = ACTIONS.iter().find(|action| action.name.to_string_lossy().eq_ignore_ascii_case(&name));
         match (action, current::control()) {

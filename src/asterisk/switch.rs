@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int};
 use once_cell::sync::OnceCell;
 
 use super::{current, dialplan::SWITCH, guard::guard, sys, text};
-use crate::{dialplan::ELSEWHERE, directory::Directory, host::Level};
+use crate::{dialplan::ELSEWHERE, directory::Directory, faults, host::Level};
 
 /// Priority of a first step.
 const FIRST: c_int = 1;
@@ -64,6 +64,7 @@ impl Drop for Registered {
 /// `number` is what Asterisk passes to a switch: NUL-terminated.
 unsafe fn ask(number: *const c_char, priority: c_int, question: fn(&Directory, &str) -> bool) -> c_int {
     guard(NO, || {
+        faults::point("switch");
         // SAFETY: the caller's promise.
         let number = unsafe { text::from_c(number) };
         let control = current::control().filter(|_| priority == FIRST);

@@ -1,13 +1,13 @@
-//! The supervisor thread, made by Asterisk so that `core show threads` lists it.
+//! The supervisor thread, made by Asterisk so that `core show threads` lists it; and the name of any thread.
 
 use std::{
-    ffi::c_void,
+    ffi::{c_char, c_void},
     io,
     panic::{self, AssertUnwindSafe},
     ptr,
 };
 
-use super::sys;
+use super::{sys, text};
 
 /// Asterisk's own 496 KiB are too small for what runs below us.
 const STACK_SIZE: usize = 2 << 20;
@@ -53,6 +53,19 @@ impl Supervisor {
     pub(super) fn join(self) {
         // SAFETY: the thread was made joinable by `start` and, as `self` is consumed, is joined only here.
         unsafe { libc::pthread_join(self.0, ptr::null_mut()) };
+    }
+}
+
+/// Name of the calling thread, whoever made it.
+pub(super) fn name() -> String {
+    /// 15 characters and the NUL (pthread_getname_np(3)).
+    const ROOM: usize = 16;
+    let mut name = [0 as c_char; ROOM];
+    // SAFETY: the buffer has the room that it is told of; what is written ends with a NUL, and nothing written is the
+    // empty text that it holds.
+    unsafe {
+        libc::pthread_getname_np(libc::pthread_self(), name.as_mut_ptr(), name.len());
+        text::from_c(name.as_ptr())
     }
 }
 

@@ -72,6 +72,6 @@ pub mod zone;
 
 pub use ask::addresses_of;
 pub use bind::{BindError, Endpoint, Transport};
-pub use server::{Report, ServeError, serve};
+pub use server::{Report, ServeError, Server};
 pub use shared::{Counters, Counts, ZoneCell};
 pub use zone::{Situation, Zone};

@@ -4,10 +4,10 @@ use std::{io, net::SocketAddr, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 use tokio::{
-    runtime::{Builder, Handle},
-    sync::oneshot,
+    runtime::{Builder, Handle, Runtime},
+    sync::{oneshot, watch},
     task::JoinSet,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval, sleep, timeout_at},
 };
 
 use super::{
@@ -19,7 +19,10 @@ use super::{
     shared::{Counters, ZoneCell},
     tcp, udp,
 };
-use crate::settings::{self, Prefix};
+use crate::{
+    faults,
+    settings::{self, Allow, Prefix},
+};
 
 /// What the administrator should hear of the server.
 #[derive(Debug)]
@@ -42,62 +45,93 @@ pub enum ServeError {
     Runtime(#[source] io::Error),
 }
 
-/// Serves until `stop` is sent or dropped. Blocks; leaves no socket, no task and no thread.
+/// The name server. Its sockets and what is under way outlive a panic of [`Server::run`], which may be run again.
 ///
-/// # Errors
-/// The server cannot start at all. A socket that cannot be bound is no error, but reported and tried again.
-pub fn serve(
-    settings: &settings::Dns,
-    zone: &Arc<ZoneCell>,
-    counters: &Arc<Counters>,
-    stop: oneshot::Receiver<()>,
-    report: impl Fn(Report),
-) -> Result<(), ServeError> {
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build();
-    let runtime = runtime.map_err(ServeError::Runtime)?;
-    let relay = Arc::new(Relay::new(settings, Arc::clone(counters)));
-    let own = allow::own_networks(Vec::new());
-    let allowed = Allowed::new(&settings.relay.allow, own.clone());
-    let responder = Responder::new(Arc::clone(zone), Arc::clone(&relay), allowed, Arc::clone(counters));
-    runtime.block_on(run(settings, &relay, responder, own, stop, report));
-    Ok(())
+/// Dropped, it leaves no socket, no task and no thread.
+pub struct Server {
+    keeper: Keeper,
+    /// Behind the sockets: dropped, it ends what they have under way.
+    runtime: Runtime,
 }
 
-async fn run(
-    settings: &settings::Dns,
-    relay: &Relay,
-    responder: Responder,
-    mut own: Vec<Prefix>,
-    mut stop: oneshot::Receiver<()>,
-    report: impl Fn(Report),
-) {
-    let mut missing = Missing::new(&settings.bind);
-    let mut silent = relay.silent();
-    let mut renewal = interval(allow::RENEW);
-    renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let watch = relay.watch();
-    tokio::pin!(watch);
-    let mut sockets = Sockets::new(responder, settings.relay.rate_limit);
-    loop {
-        let bound = missing.bind(&mut sockets, &report);
-        if !bound.is_empty() {
-            report(Report::Listening(bound));
-        }
-        tokio::select! {
-            _ = &mut stop => break,
-            () = sleep(BIND_RETRY), if !missing.0.is_empty() => {}
-            () = &mut watch => {}
-            Ok(()) = silent.changed() => {
-                let now = *silent.borrow_and_update();
-                report(if now { Report::ForwardersSilent } else { Report::ForwardersBack });
+impl Server {
+    /// With nothing bound yet.
+    ///
+    /// # Errors
+    /// The server cannot start at all.
+    pub fn new(
+        settings: &settings::Dns,
+        zone: &Arc<ZoneCell>,
+        counters: &Arc<Counters>,
+    ) -> Result<Self, ServeError> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+        let runtime = runtime.map_err(ServeError::Runtime)?;
+        let relay = Arc::new(Relay::new(settings, Arc::clone(counters)));
+        let own = allow::own_networks(Vec::new());
+        let allowed = Allowed::new(&settings.relay.allow, own.clone());
+        let responder = Responder::new(Arc::clone(zone), Arc::clone(&relay), allowed, Arc::clone(counters));
+        let keeper = Keeper {
+            allow: settings.relay.allow.clone(),
+            own,
+            silent: relay.silent(),
+            relay,
+            missing: Missing::new(&settings.bind),
+            sockets: Sockets::new(responder, settings.relay.rate_limit),
+        };
+        Ok(Self { keeper, runtime })
+    }
+
+    /// Serves until `stop` is sent or dropped. Blocks. A socket that cannot be bound is no error, but reported and tried
+    /// again.
+    pub fn run(&mut self, stop: oneshot::Receiver<()>, report: impl Fn(Report)) {
+        self.runtime.block_on(self.keeper.run(stop, report));
+    }
+
+    /// Serves until then from what is bound already. Blocks. True: `stop` was sent or dropped.
+    pub fn rest(&mut self, stop: oneshot::Receiver<()>, until: Instant) -> bool {
+        self.runtime.block_on(async { timeout_at(until.into(), stop).await.is_ok() })
+    }
+}
+
+/// Binds, and keeps what the answers go by as it should be.
+struct Keeper {
+    allow: Allow,
+    /// The networks of this machine.
+    own: Vec<Prefix>,
+    relay: Arc<Relay>,
+    silent: watch::Receiver<bool>,
+    missing: Missing,
+    sockets: Sockets,
+}
+
+impl Keeper {
+    async fn run(&mut self, mut stop: oneshot::Receiver<()>, report: impl Fn(Report)) {
+        let mut renewal = interval(allow::RENEW);
+        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let relay = Arc::clone(&self.relay);
+        let watch = relay.watch();
+        tokio::pin!(watch);
+        loop {
+            faults::point("dns");
+            let bound = self.missing.bind(&mut self.sockets, &report);
+            if !bound.is_empty() {
+                report(Report::Listening(bound));
             }
-            _ = renewal.tick() => {
-                own = allow::own_networks(own);
-                sockets.responder.allow(Allowed::new(&settings.relay.allow, own.clone()));
+            tokio::select! {
+                _ = &mut stop => break,
+                () = sleep(BIND_RETRY), if !self.missing.0.is_empty() => {}
+                () = &mut watch => {}
+                Ok(()) = self.silent.changed() => {
+                    let now = *self.silent.borrow_and_update();
+                    report(if now { Report::ForwardersSilent } else { Report::ForwardersBack });
+                }
+                _ = renewal.tick() => {
+                    self.own = allow::own_networks(std::mem::take(&mut self.own));
+                    self.sockets.responder.allow(Allowed::new(&self.allow, self.own.clone()));
+                }
             }
         }
     }
-    sockets.close().await;
 }
 
 /// What is being served.
@@ -140,11 +174,6 @@ impl Sockets {
             }
         };
         Ok(Endpoint { address, ..wanted })
-    }
-
-    async fn close(mut self) {
-        self.datagrams.clear();
-        self.tasks.shutdown().await;
     }
 }
 

@@ -4,7 +4,13 @@
 //! for calls; and it answers the requests of a connection one after the other, so that a slow forwarder would hold up
 //! the phone's own domain.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use hickory_server::net::xfer::Protocol;
 use tokio::{
@@ -19,6 +25,7 @@ use super::{
     places::{Places, Ticket},
     responder::{Responder, read},
 };
+use crate::faults;
 
 /// How long a connection may be without a whole request (RFC 7766 section 6.2.3: a few seconds), and how long the
 /// client may take to fetch a reply.
@@ -44,14 +51,19 @@ pub async fn serve(listener: TcpListener, responder: Responder, connections: Con
         match listener.accept().await {
             Ok((stream, peer)) => {
                 while served.try_join_next().is_some() {}
-                let (held, lost) = Held::take(&connections, peer);
-                let responder = responder.clone();
-                served.spawn(async move {
-                    tokio::select! {
-                        () = serve_connection(stream, peer, &responder, &held, Instant::now() + LIFE) => {}
-                        _ = lost => {}
-                    }
-                });
+                let begin = || {
+                    faults::point("dns-tcp");
+                    let (held, lost) = Held::take(&connections, peer);
+                    let responder = responder.clone();
+                    served.spawn(async move {
+                        tokio::select! {
+                            () = serve_connection(stream, peer, &responder, &held, Instant::now() + LIFE) => {}
+                            _ = lost => {}
+                        }
+                    });
+                };
+                // A panic is a bug of ours, which the panic hook tells of: the next connection is taken all the same.
+                let _ = catch_unwind(AssertUnwindSafe(begin));
             }
             Err(_) => sleep(PAUSE).await,
         }

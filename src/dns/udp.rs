@@ -25,6 +25,7 @@ use super::{
     short_cut::Plain,
     tcp::PAUSE,
 };
+use crate::faults;
 
 /// Clients of one socket that wait for forwarders. The next ones get SERVFAIL; the same question asked by many is with
 /// the forwarders once, so that these are more than [`super::relay::MAX_IN_FLIGHT`].
@@ -75,10 +76,18 @@ struct Server {
 }
 
 impl Server {
-    /// Receives and answers until it is told to stop.
+    /// Receives and answers until it is told to stop. The thread outlives whatever panics: without it the socket would
+    /// stay bound, and silent.
     fn run(&self) {
+        while catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn serve(&self) {
         let (mut batch, mut reply) = (self.socket.batch(), Vec::with_capacity(usize::from(UDP_PAYLOAD)));
         while !self.socket.is_closed() {
+            faults::point("dns-udp");
             match self.socket.receive(&mut batch) {
                 Ok(()) => {
                     for (request, peer) in batch.requests() {
@@ -95,6 +104,7 @@ impl Server {
     }
 
     fn take(&self, octets: &[u8], peer: Peer, reply: &mut Vec<u8>) {
+        faults::point("dns-query");
         let client = peer.client;
         // Nobody can be answered there; a forger's trick against servers that try.
         if client.port() == 0 {

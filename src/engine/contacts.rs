@@ -20,6 +20,7 @@ use super::{
 use crate::{
     ami::{Hangup, Link, LinkError},
     contacts::{Book, Due, Told, of_endpoint, of_peer},
+    faults,
     host::Level,
     phones::NOT_ASKED,
     settings::{Main, Technology},
@@ -40,6 +41,9 @@ const AGAIN: Duration = Duration::from_secs(30);
 const GATHER: Duration = Duration::from_secs(3);
 /// Bound of one answer.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// What the log hears where [`FILE`] can't be written.
+const NOT_KEPT: &str = "The contacts are not kept for a restart";
 
 /// Whom the main shall be asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +114,7 @@ impl<'a> Body<'a> {
         self.look_at_disk();
         self.tell();
         loop {
+            faults::point("contacts");
             let mut asked = stop.or_receive(&self.asking.asked, Instant::now() + LOOK)?;
             while let Some(ask) = asked {
                 match ask {
@@ -242,8 +247,10 @@ impl<'a> Body<'a> {
 
     fn took(&mut self, book: Book) {
         if let Err(error) = keep(&self.file(), book.to_text().as_bytes()) {
-            let text = format!("The contacts are not kept for a restart: {error}");
-            self.asking.start.host.log(Level::Warning, &text);
+            let text = format!("{NOT_KEPT}: {error}");
+            self.asking.start.log_failure(Level::Warning, &text);
+        } else {
+            self.asking.start.log_end(NOT_KEPT, "The contacts are kept for a restart again.");
         }
         self.contacts.book = Arc::new(book);
         self.tell();

@@ -15,7 +15,7 @@ use super::{
     event::{Event, Teller},
     worker::{Role, Stop, Worker},
 };
-use crate::dialplan::Context;
+use crate::{dialplan::Context, faults};
 
 /// How often it is looked whether our contexts are still ours alone. Where an administrator has one of the same name, the
 /// next `dialplan reload` puts his extensions before ours: then ours are put back.
@@ -71,6 +71,7 @@ impl Body {
         let (mut in_force, mut problem) = (Arc::default(), None);
         let mut woken = false;
         loop {
+            faults::point("dialplan");
             let wanted = Arc::clone(&self.wanted.lock());
             let host = &*self.start.host;
             let replace =
@@ -115,7 +116,8 @@ mod tests {
         let settings = settings::read(&[main, off("sync"), off("dns")]).unwrap().into();
         let host = Arc::new(StandIn::default());
         let published = Published::new(first_snapshot(&settings));
-        let start = Start { host: host.clone(), gate: Arc::new(Gate::default()), published };
+        let start =
+            Start { host: host.clone(), gate: Arc::new(Gate::default()), published, repeats: Arc::default() };
         let (events, told) = crossbeam_channel::unbounded();
         let role = Role { name: "test", id: 1, after: Predecessor::default() };
         let (dialling, worker) = Dialling::start(start, Teller::new(1, events), role).unwrap();

@@ -19,6 +19,7 @@ use crate::{
         Outcome, Report, Stage,
         stages::{self, Calls},
     },
+    faults,
     settings::{Account, Dialplan, Dns, Settings, SipTransport, Technology},
     sip::registrar::Registrar,
     status::Snapshot,
@@ -55,6 +56,7 @@ impl Drilling {
     }
 
     fn walk(&self, stop: &Stop) -> Report {
+        faults::point("drill");
         let mut way = Way::default();
         match &self.settings.dns {
             Some(dns) => {

@@ -47,6 +47,8 @@ pub(super) enum Event {
         level: Level,
         /// What is new.
         news: String,
+        /// Whether it may come again by the minute.
+        repeats: bool,
         /// What all of it amounts to.
         state: String,
     },

@@ -21,6 +21,7 @@ use crate::{
     control::Reply,
     dns,
     doctor::{self, Findings, Include, Listener},
+    faults,
     settings::{ConfSection, ConfVariable, Dns, Settings, SipTransport, Technology},
     state::Target,
 };
@@ -63,6 +64,7 @@ impl Examining {
     }
 
     fn look(&self, hangup: &Hangup, stop: &Stop) -> Result<Findings, Stopped> {
+        faults::point("doctor");
         let host = &*self.start.host;
         let mut findings = Findings { asterisk: host.version(), ..Findings::default() };
         match self.look_at_main(hangup) {

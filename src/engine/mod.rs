@@ -9,9 +9,11 @@
 //! - `phones`: what comes of the last two
 //! - `examining`, `drilling`: the doctor, who looks once and answers, and the drill, which walks once and answers
 //! - `debounce`: many reloads of the main into one sync
+//! - `backoff`: longer and longer waits between tries that fail
 //! - `cautions`: what an administrator should know of the settings
 //! - `history`: what changed when
 
+mod backoff;
 mod cautions;
 mod contacts;
 mod debounce;
@@ -32,27 +34,35 @@ mod worker;
 mod workers;
 
 use std::{
-    panic::{self, AssertUnwindSafe},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, after, at, bounded, never, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, after, at, bounded, never, select};
+use parking_lot::Mutex;
 
 use self::{
+    backoff::Backoff,
     event::{Event, Told},
     running::{Running, first_snapshot},
+    worker::run_again,
 };
 use crate::{
     ami::Crypto,
     control::{COMMANDS_WAITING, Control, Numbered, Published},
     gate::Gate,
-    host::Host,
+    host::{Host, Level},
+    repeats::Repeats,
     settings::Settings,
 };
 
 /// How soon a worker that could not be started, for want of a thread, is tried again.
 const START_AGAIN: Duration = Duration::from_secs(5);
+
+/// How long the loop rests after a panic. It goes on at once, for it decides where phones go; but what panics at each turn
+/// shall not take a whole processor.
+const FIRST_REST: Duration = Duration::from_millis(20);
+const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// The engine before its loop runs, so that commands can wait and the snapshot can be read from the start.
 #[derive(Debug)]
@@ -69,12 +79,39 @@ struct Start {
     host: Arc<dyn Host>,
     gate: Arc<Gate>,
     published: Published,
+    repeats: Arc<Mutex<Repeats>>,
 }
 
 impl Start {
     /// What a login to the main needs of Asterisk.
     fn crypto(&self) -> Arc<dyn Crypto> {
         Arc::clone(&self.host) as Arc<dyn Crypto>
+    }
+
+    /// Logs a failure that may come again by the minute: at the first time, and then at powers of two.
+    fn log_failure(&self, level: Level, text: &str) {
+        let line = self.repeats.lock().line(text, Instant::now());
+        if let Some(line) = line {
+            self.host.log(level, &line);
+        }
+    }
+
+    /// Takes note of a failure that is logged by other words.
+    fn count_failure(&self, text: &str) {
+        self.repeats.lock().line(text, Instant::now());
+    }
+
+    /// Takes note that all failures are over whose texts begin so.
+    fn forget_failures(&self, beginning: &str) {
+        self.repeats.lock().over(beginning);
+    }
+
+    /// Logs once that all failures are over whose texts begin so.
+    fn log_end(&self, beginning: &str, text: &str) {
+        let were_any = self.repeats.lock().over(beginning);
+        if were_any {
+            self.host.log(Level::Notice, text);
+        }
     }
 }
 
@@ -89,9 +126,12 @@ impl std::fmt::Debug for Start {
 pub fn prepare(host: Arc<dyn Host>, settings: Arc<Settings>, gate: Arc<Gate>) -> (Control, Engine) {
     let (to_engine, commands) = bounded(COMMANDS_WAITING);
     let (to_stop, stop) = bounded(1);
+    #[cfg(feature = "faults")]
+    crate::faults::listen(&host.data_dir());
     let published = Published::new(first_snapshot(&settings));
     let control = Control::new(published.clone(), to_engine, to_stop);
-    (control, Engine { start: Start { host, gate, published }, settings, commands, stop })
+    let start = Start { host, gate, published, repeats: Arc::default() };
+    (control, Engine { start, settings, commands, stop })
 }
 
 impl Engine {
@@ -99,28 +139,39 @@ impl Engine {
     pub fn run(self) {
         let Engine { start, settings, commands, stop } = self;
         let mut running = Running::new(start, settings);
-        running.start_workers();
-        running.publish();
-        let events = running.events();
-        loop {
-            let try_again = running.start_again().map_or_else(never, at);
-            let look_again = running.look_again().map_or_else(never, after);
-            let due = running.due().map_or_else(never, at);
-            let step = select! {
-                recv(stop) -> _ => return,
-                recv(commands) -> command => command.map(Step::Command),
-                recv(events) -> told => told.map(Step::Told),
-                recv(try_again) -> _ => Ok(Step::StartWorkers),
-                recv(look_again) -> _ => Ok(Step::LookAgain),
-                recv(due) -> _ => Ok(Step::Probe),
-            };
-            let Ok(step) = step else { return };
-            // A step that panics is a bug of ours; the workers, and the DNS above all, go on.
-            if panic::catch_unwind(AssertUnwindSafe(|| running.take(step))).is_err() {
+        let mut begun = false;
+        let rest = |until| !matches!(stop.recv_deadline(until), Err(RecvTimeoutError::Timeout));
+        // A turn that panics is a bug of ours; the workers, and the DNS above all, go on meanwhile.
+        run_again(Backoff::new(FIRST_REST, LONGEST_REST), rest, || {
+            if std::mem::replace(&mut begun, true) {
                 running.event(Event::Panicked("engine"));
+            } else {
+                running.start_workers();
             }
             running.publish();
-        }
+            turn(&mut running, &commands, &stop);
+        });
+    }
+}
+
+/// Takes step after step, until it is told to stop.
+fn turn(running: &mut Running, commands: &Receiver<Numbered>, stop: &Receiver<()>) {
+    let events = running.events();
+    loop {
+        let try_again = running.start_again().map_or_else(never, at);
+        let look_again = running.look_again().map_or_else(never, after);
+        let due = running.due().map_or_else(never, at);
+        let step = select! {
+            recv(stop) -> _ => return,
+            recv(commands) -> command => command.map(Step::Command),
+            recv(events) -> told => told.map(Step::Told),
+            recv(try_again) -> _ => Ok(Step::StartWorkers),
+            recv(look_again) -> _ => Ok(Step::LookAgain),
+            recv(due) -> _ => Ok(Step::Probe),
+        };
+        let Ok(step) = step else { return };
+        running.take(step);
+        running.publish();
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     dialplan::device,
+    faults,
     phones::{Here, Registered},
     settings::Technology,
     status::Snapshot,
@@ -53,6 +54,7 @@ impl Presence {
             }
         }
         loop {
+            faults::point("presence");
             let found = self.look(&self.start.published.read(), &here, turn);
             turn = turn.wrapping_add(1);
             if found != *here {

@@ -3,6 +3,7 @@
 //! - `asking`: the main is asked, and judged
 //! - `returning`: the way back to the main
 //! - `moving`: how far the phones are
+//! - `synced`: what came of a sync
 //! - `drilled`: what came of a drill
 //! - `showing`: the snapshot, and the dialplan that is made of it
 
@@ -11,6 +12,7 @@ mod drilled;
 mod moving;
 mod returning;
 mod showing;
+mod synced;
 
 pub(super) use showing::first_snapshot;
 
@@ -39,13 +41,18 @@ use crate::{
     control::{Command, Numbered},
     dns::Situation,
     failover::{Failover, ServiceChange},
+    faults,
     host::{Host, Level},
     probe::{Monitor, Pace},
     settings::Settings,
-    state::{Mode, MonitorState, SyncState, Target},
+    state::{Mode, MonitorState, Target},
     status::{IN_FORCE, Snapshot, SyncStatus},
 };
 
+/// What the log hears where the system has no thread to give.
+const NO_THREAD: &str = "No thread for synch could be made";
+/// What it hears of a dialplan that is not in force.
+const DIALPLAN: &str = "Dialplan";
 /// Where the mode is remembered across restarts.
 const MODE: &str = "mode";
 
@@ -100,6 +107,7 @@ impl Running {
 
     /// Takes one step.
     pub(super) fn take(&mut self, step: Step) {
+        faults::point("engine");
         match step {
             Step::Command(command) => self.command(command),
             Step::Told((from, event)) if self.workers.hold(from) => self.event(event),
@@ -116,10 +124,13 @@ impl Running {
     pub(super) fn start_workers(&mut self) {
         self.start_again = None;
         let situation = self.situation();
-        if let Err(error) = self.workers.start(&self.start, &self.settings, situation) {
-            let again = START_AGAIN.as_secs();
-            let text = format!("No thread for synch could be made: {error}; tried again in {again} s.");
-            self.log(Level::Error, &text);
+        match self.workers.start(&self.start, &self.settings, situation) {
+            Ok(()) => self.start.log_end(NO_THREAD, "All threads of synch run."),
+            Err(error) => {
+                let again = START_AGAIN.as_secs();
+                let text = format!("{NO_THREAD}: {error}; tried again every {again} s.");
+                self.start.log_failure(Level::Error, &text);
+            }
         }
         let contexts = self.contexts();
         self.snapshot.dialplan_waits |= !self.workers.dials(&contexts);
@@ -145,18 +156,14 @@ impl Running {
         match event {
             Event::Probed { kind, asked, outcome } => self.probed(kind, asked, &outcome),
             Event::Main(news) => self.heard(news),
-            Event::Synced(status) => {
-                let old = std::mem::replace(&mut self.snapshot.sync, status);
-                let new = Arc::clone(&self.snapshot.sync);
-                if old.state != new.state {
-                    self.announce("Sync", old.state.word(), new.state.word(), &new.reason);
-                } else if old.reason != new.reason && new.state == SyncState::Unsynced {
-                    self.log(Level::Warning, &format!("Still {}: {}", new.state, new.reason));
+            Event::Synced(status) => self.synced(status),
+            Event::Dns { level, news, repeats, state } => {
+                let text = format!("DNS: {news}");
+                if repeats {
+                    self.start.log_failure(level, &text);
+                } else {
+                    self.log(level, &text);
                 }
-                self.show_phones();
-            }
-            Event::Dns { level, news, state } => {
-                self.log(level, &format!("DNS: {news}"));
                 self.snapshot.dns.state = state;
             }
             Event::MainReloaded => {
@@ -186,15 +193,18 @@ impl Running {
             Event::Dialplan { problem, newest } => {
                 self.snapshot.dialplan_waits = !newest;
                 let state = problem.unwrap_or_else(|| IN_FORCE.to_owned());
-                if state != IN_FORCE && state != self.snapshot.dialplan {
-                    self.log(Level::Error, &format!("Dialplan: {state}"));
+                if state == IN_FORCE {
+                    self.start.log_end(DIALPLAN, "Dialplan: in force again.");
+                } else {
+                    self.start.log_failure(Level::Error, &format!("{DIALPLAN}: {state}"));
                 }
                 self.snapshot.dialplan = state;
             }
             Event::Drilled(report, reply) => self.drilled(report, &reply),
             Event::Panicked(worker) => {
-                self.snapshot.restarts += 1;
-                self.log(Level::Error, &format!("The {worker} worker of synch failed and is started again."));
+                *self.snapshot.restarts.entry(worker).or_default() += 1;
+                let text = format!("The {worker} worker of synch failed and is started again.");
+                self.start.log_failure(Level::Error, &text);
             }
         }
     }

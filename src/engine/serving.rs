@@ -1,7 +1,6 @@
 //! The DNS worker: serves the zone of the present situation.
 
 use std::{
-    cell::RefCell,
     fmt, io,
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -45,17 +44,20 @@ impl Serving {
         let zone = Arc::new(ZoneCell::new(Zone::new(settings, situation, serial)));
         let counters = Arc::<Counters>::default();
         let panicked = teller.panicked("dns");
-        let body = Body {
+        let body = Arc::new(Body {
             settings: settings.clone(),
             zone: Arc::clone(&zone),
             counters: Arc::clone(&counters),
             teller,
             stop: Arc::default(),
-        };
-        let stop = Arc::clone(&body.stop);
+            server: Mutex::default(),
+            sockets: Mutex::default(),
+        });
+        let (stop, resting) = (Arc::clone(&body.stop), Arc::clone(&body));
         // The receiver is gone where the server has ended by itself.
         let interrupt = move || drop(stop.lock().take());
-        let worker = Worker::start(role, interrupt, panicked, move |stop| body.run(stop))?;
+        let rest = move |stop: &Stop, until| resting.rest(stop, until);
+        let worker = Worker::start_with_rest(role, interrupt, panicked, rest, move |stop| body.run(stop))?;
         Ok((Self { settings: settings.clone(), zone, counters, situation, serial }, worker))
     }
 
@@ -113,13 +115,17 @@ struct Body {
     counters: Arc<Counters>,
     teller: Teller,
     stop: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+    /// Kept over a panic: phones that ask meanwhile have their answer.
+    server: Mutex<Option<dns::Server>>,
+    sockets: Mutex<Sockets>,
 }
 
 impl Body {
     fn run(&self, stop: &Stop) {
         while let Err(error) = self.serve(stop) {
             let text = error.to_string();
-            self.teller.tell(Event::Dns { level: Level::Error, news: text.clone(), state: text });
+            let (level, news) = (Level::Error, text.clone());
+            self.teller.tell(Event::Dns { level, news, repeats: true, state: text });
             if stop.wait_until(Instant::now() + START_AGAIN) {
                 return;
             }
@@ -127,27 +133,43 @@ impl Body {
     }
 
     fn serve(&self, stop: &Stop) -> Result<(), dns::ServeError> {
-        let (sender, receiver) = oneshot::channel();
-        *self.stop.lock() = Some(sender);
-        if stop.requested() {
-            return Ok(());
-        }
-        let sockets = RefCell::new(Sockets::default());
-        dns::serve(&self.settings, &self.zone, &self.counters, receiver, |report| {
+        let Some(stopped) = self.stopped(stop) else { return Ok(()) };
+        let mut server = self.server.lock();
+        let running = match server.take() {
+            Some(server) => server,
+            None => dns::Server::new(&self.settings, &self.zone, &self.counters)?,
+        };
+        server.insert(running).run(stopped, |report| {
             let (level, news) = match &report {
                 Report::Listening(endpoints) => (Level::Notice, format!("listening on {}", list(endpoints))),
                 Report::CannotBind(error) => (Level::Error, error.to_string()),
                 Report::ForwardersSilent => (Level::Warning, self.silence()),
                 Report::ForwardersBack => (Level::Notice, "a forwarder answers again".to_owned()),
             };
-            let mut sockets = sockets.borrow_mut();
+            let repeats = !matches!(report, Report::Listening(_));
+            let mut sockets = self.sockets.lock();
             sockets.note(report);
-            self.teller.tell(Event::Dns { level, news, state: sockets.to_string() });
-        })
+            self.teller.tell(Event::Dns { level, news, repeats, state: sockets.to_string() });
+        });
+        Ok(())
     }
-}
 
-impl Body {
+    /// After a panic: what is bound answers. True: it is time to end.
+    fn rest(&self, stop: &Stop, until: Instant) -> bool {
+        let Some(stopped) = self.stopped(stop) else { return true };
+        match &mut *self.server.lock() {
+            Some(server) => server.rest(stopped, until),
+            None => stop.wait_until(until),
+        }
+    }
+
+    /// What tells the server that it is time to end; none where it is already.
+    fn stopped(&self, stop: &Stop) -> Option<oneshot::Receiver<()>> {
+        let (sender, receiver) = oneshot::channel();
+        *self.stop.lock() = Some(sender);
+        (!stop.requested()).then_some(receiver)
+    }
+
     /// What the administrator should know while no forwarder answers.
     fn silence(&self) -> String {
         format!(

@@ -38,6 +38,7 @@ use super::{
 };
 use crate::{
     ami::{Hangup, Stamp},
+    faults,
     host::{Host, Level},
     settings::{self, ConfSection, Main, Settings},
     state::SyncState,
@@ -118,8 +119,6 @@ struct Site<'a> {
     refused: Vec<(Kind, ConfSection)>,
     /// The file that did not come into force, and why: it is not tried again.
     bad: Option<(String, String)>,
-    /// Why the contexts are not those of the main now; empty where they are.
-    contexts_problem: String,
     /// When the main had last reloaded as the last sync began, where it tells.
     stamp: Option<Stamp>,
     /// The same as the boxes were read.
@@ -149,7 +148,6 @@ impl<'a> Site<'a> {
             listed: Vec::new(),
             refused: Vec::new(),
             bad: None,
-            contexts_problem: String::new(),
             stamp: None,
             boxes_of: None,
             boxes_at: None,
@@ -168,6 +166,7 @@ impl<'a> Site<'a> {
         let mut next = Instant::now();
         loop {
             let order = self.stop.or_receive(&self.syncing.orders, next)?.unwrap_or(Order::Due);
+            faults::point("sync");
             if !matches!(order, Order::Rollback(_)) {
                 next = Instant::now() + self.syncing.settings.interval;
             }
@@ -241,7 +240,7 @@ impl<'a> Site<'a> {
         }
         self.status.held = version;
         if let Err(error) = self.host.remember(HELD, version.map(|number| number.to_string()).as_deref()) {
-            self.host.log(Level::Warning, &error.to_string());
+            self.syncing.start.log_failure(Level::Warning, &error.to_string());
         }
     }
 

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     ami::{Frame, Hangup, Link, LinkError},
     contacts::user_of_event,
+    faults,
     settings::{Main, Settings, Technology},
 };
 
@@ -147,6 +148,7 @@ impl Watching {
         loop {
             let deadline = debounce.due().map_or(silent_until, |due| due.min(silent_until));
             if let Some(frame) = link.next_event(deadline)? {
+                faults::point("watch");
                 self.judge(&frame);
                 silent_until = Instant::now() + SILENCE;
                 if matters(&frame) {

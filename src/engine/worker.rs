@@ -12,9 +12,13 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use parking_lot::Mutex;
 
+use super::backoff::{Backoff, random};
+
 /// A worker that panics again and again gets slower, but never gives up: what it does is why we are here.
 const FIRST_RESTART: Duration = Duration::from_secs(1);
 const SLOWEST_RESTART: Duration = Duration::from_secs(60);
+/// What has run for this long is well: a panic after that is a first one again.
+const RUNS_WELL: Duration = Duration::from_secs(600);
 
 /// How a worker learns that it has to end.
 #[derive(Clone, Debug)]
@@ -107,19 +111,31 @@ impl Worker {
         panicked: impl Fn() + Send + 'static,
         body: impl Fn(&Stop) + Send + 'static,
     ) -> io::Result<Self> {
+        Self::start_with_rest(role, interrupt, panicked, Stop::wait_until, body)
+    }
+
+    /// The same for a body that has something to do between a panic and its next run: `rest` does it until then, and says
+    /// whether it is time to end.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn start_with_rest(
+        role: Role<'_>,
+        interrupt: impl Fn() + Send + 'static,
+        panicked: impl Fn() + Send + 'static,
+        rest: impl Fn(&Stop, Instant) -> bool + Send + 'static,
+        body: impl Fn(&Stop) + Send + 'static,
+    ) -> io::Result<Self> {
         let (sender, receiver) = bounded(0);
         let stop = Stop(receiver);
         let Role { name, id, after } = role;
         let thread = thread::Builder::new().name(format!("synch/{name}")).spawn(move || {
             after.wait();
-            let mut pause = FIRST_RESTART;
-            while panic::catch_unwind(AssertUnwindSafe(|| body(&stop))).is_err() {
+            let rest = |until| {
                 panicked();
-                if stop.wait_until(Instant::now() + pause) {
-                    return;
-                }
-                pause = (pause * 2).min(SLOWEST_RESTART);
-            }
+                rest(&stop, until)
+            };
+            run_again(Backoff::new(FIRST_RESTART, SLOWEST_RESTART), rest, || body(&stop));
         })?;
         Ok(Self { id, stop: Some(sender), interrupt: Box::new(interrupt), thread: Some(thread) })
     }
@@ -134,6 +150,35 @@ impl Worker {
         if self.stop.take().is_some() {
             (self.interrupt)();
         }
+    }
+}
+
+/// Runs a body again after each panic, until it ends by itself. Between two runs it rests, which says whether to end.
+pub(super) fn run_again(backoff: Backoff, mut rest: impl FnMut(Instant) -> bool, mut body: impl FnMut()) {
+    let mut restarts = Restarts(backoff);
+    loop {
+        let began = Instant::now();
+        // The panic hook tells what happened.
+        if panic::catch_unwind(AssertUnwindSafe(&mut body)).is_ok() {
+            return;
+        }
+        let pause = restarts.pause(began.elapsed(), random());
+        if rest(Instant::now() + pause) {
+            return;
+        }
+    }
+}
+
+/// When a body that has panicked is run again. Pure.
+struct Restarts(Backoff);
+
+impl Restarts {
+    /// The pause after a run of that length.
+    fn pause(&mut self, ran: Duration, random: u64) -> Duration {
+        if ran >= RUNS_WELL {
+            self.0.reset();
+        }
+        self.0.wait(random)
     }
 }
 
@@ -176,6 +221,26 @@ mod tests {
         is_done.recv_timeout(Duration::from_secs(60)).unwrap();
         drop(worker);
         assert_eq!((panics.load(Ordering::SeqCst), runs.load(Ordering::SeqCst)), (1, 2));
+    }
+
+    #[test]
+    fn what_ran_well_for_long_is_run_again_as_soon_as_at_first() {
+        let mut restarts = Restarts(Backoff::new(FIRST_RESTART, SLOWEST_RESTART));
+        let grown = (0..9).map(|_| restarts.pause(RUNS_WELL / 2, 0)).last().unwrap();
+        assert_eq!(grown, SLOWEST_RESTART / 2);
+        assert!(restarts.pause(RUNS_WELL, u64::MAX) <= FIRST_RESTART);
+        assert!(restarts.pause(Duration::ZERO, 0) >= FIRST_RESTART);
+    }
+
+    #[test]
+    fn a_rest_can_end_it() {
+        let mut rests = 0;
+        let rest = |_| {
+            rests += 1;
+            rests == 2
+        };
+        run_again(Backoff::new(Duration::ZERO, Duration::ZERO), rest, || panic!("always"));
+        assert_eq!(rests, 2);
     }
 
     #[test]

@@ -76,9 +76,17 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
                 drill.map_or_else(String::new, |drill| format!("{}: {}", drill.result, drill.reason)),
             ),
         ),
-        ("Restarts", Value::Number(u64::from(snapshot.restarts))),
+        ("Restarts", Value::Number(snapshot.restarts.values().copied().map(u64::from).sum())),
+        ("RestartsOf", Value::Text(restarted(snapshot))),
         ("Version", text(env!("CARGO_PKG_VERSION"))),
     ]
+}
+
+/// `dns 1, sync 2`: how often each worker was started again.
+fn restarted(snapshot: &Snapshot) -> String {
+    let workers: Vec<String> =
+        snapshot.restarts.iter().map(|(worker, count)| format!("{worker} {count}")).collect();
+    workers.join(", ")
 }
 
 /// `Label : value` lines.

@@ -59,8 +59,8 @@ pub struct Snapshot {
     pub phones: Arc<Phones>,
     /// State changes, newest last.
     pub history: Arc<[HistoryEntry]>,
-    /// How often a worker of ours had to be started again after a panic.
-    pub restarts: u32,
+    /// How often which worker of ours had to be started again after a panic.
+    pub restarts: BTreeMap<&'static str, u32>,
 }
 
 /// What the probe found.

@@ -1,4 +1,6 @@
 use super::*;
+use std::collections::BTreeMap;
+
 use crate::settings::{self, ConfSection};
 
 pub(crate) fn snapshot() -> Snapshot {
@@ -37,7 +39,7 @@ pub(crate) fn snapshot() -> Snapshot {
         drill: None,
         phones: Arc::default(),
         history: Arc::new([]),
-        restarts: 0,
+        restarts: BTreeMap::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::{
     io::Read,
     net::{TcpListener, TcpStream, UdpSocket},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc,
     thread::{self, JoinHandle},
 };
@@ -40,7 +41,10 @@ impl Running {
         let (sender, reports) = mpsc::channel();
         let thread = thread::spawn({
             let (settings, zone, counters) = (settings.clone(), Arc::clone(&zone), Arc::clone(&counters));
-            move || serve(&settings, &zone, &counters, stopped, |report| drop(sender.send(report)))
+            move || {
+                Server::new(&settings, &zone, &counters)
+                    .map(|mut server| server.run(stopped, |report| drop(sender.send(report))))
+            }
         });
         Self { zone, counters, reports, stop: Some(stop), thread: Some(thread) }
     }
@@ -280,7 +284,6 @@ fn a_reason_is_reported_once_however_often_it_is_met() {
         drop(holder);
         assert_eq!(missing.bind(&mut sockets, &report).len(), 1);
         assert!(missing.0.is_empty());
-        sockets.close().await;
     });
 }
 
@@ -332,6 +335,38 @@ fn rfc2181_s4_1_a_reply_comes_from_the_address_that_was_asked() {
         }
         server.stop();
     }
+}
+
+#[test]
+fn the_sockets_outlive_a_panic_and_answer_all_the_while() {
+    let settings = settings();
+    let zone = Arc::new(ZoneCell::new(Zone::new(&settings, Target::Main, 1)));
+    let ((wake, rest), (stop, stopped)) = (oneshot::channel(), oneshot::channel());
+    let (sender, reports) = mpsc::channel();
+    let server = thread::spawn(move || {
+        let mut server = Server::new(&settings, &zone, &Arc::default()).unwrap();
+        let (_first, not_yet) = oneshot::channel();
+        let report = |report| {
+            sender.send(report).unwrap();
+            panic!("in the middle of it");
+        };
+        let run = AssertUnwindSafe(|| server.run(not_yet, report));
+        assert!(catch_unwind(run).is_err());
+        assert!(server.rest(rest, Instant::now() + PATIENCE));
+        server.run(stopped, |report| drop(sender.send(report)));
+    });
+    let Ok(Report::Listening(bound)) = reports.recv_timeout(PATIENCE) else { panic!("nothing is bound") };
+    let question = sip().to_vec().unwrap();
+    let asked = || {
+        assert_eq!(over_udp(bound[0].address, &question).answers.len(), 1);
+        assert_eq!(over_tcp(bound[1].address, &question).answers.len(), 1);
+    };
+    asked();
+    drop(wake);
+    asked();
+    drop(stop);
+    server.join().unwrap();
+    assert!(reports.recv().is_err(), "they were bound anew");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::{
         lookup::{Address, cut},
         worker::{Role, Stop, Stopped, Worker},
     },
+    faults,
     probe::{Kind, Outcome},
     settings::{Main, Probe, Settings},
 };
@@ -68,6 +69,7 @@ impl AmiProbing {
     fn run(&self, stop: &Stop, link: &mut Option<Link>) -> Result<(), Stopped> {
         loop {
             let asked = stop.receive(&self.orders)?;
+            faults::point("probe");
             let outcome = self.ask(stop, link, asked)?;
             self.teller.tell(Event::Probed { kind: Kind::Ami, asked, outcome });
         }

@@ -28,6 +28,7 @@ use crate::{
         lookup::Address,
         worker::{Role, Stop, Worker},
     },
+    faults,
     probe::{Kind, Outcome},
     settings::{Settings, Sip, Transport},
     sip::{Request, answer},
@@ -106,6 +107,7 @@ impl SipProbing {
         let mut orders = self.orders.lock().await;
         let mut probes = JoinSet::new();
         while !stop.requested() {
+            faults::point("sip");
             tokio::select! {
                 () = self.stop.notified() => return,
                 order = orders.recv() => match order {

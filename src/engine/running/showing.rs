@@ -1,11 +1,12 @@
 //! What everybody else sees of the engine: the snapshot, and the dialplan that is made of it.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::{Running, asking::monitor};
 use crate::{
     dialplan::{self, Context},
     failover::Failover,
+    faults,
     probe::Kind,
     settings::Settings,
     state::{Mode, ServiceState, Target},
@@ -29,6 +30,7 @@ impl Running {
 
     /// Lets everybody else see.
     pub(in crate::engine) fn publish(&mut self) {
+        faults::point("engine-publish");
         self.snapshot.settings = Arc::clone(&self.settings);
         let waits = match self.failover.service() {
             ServiceState::Failover => self.failover.waits_for(&self.circumstances()),
@@ -76,7 +78,7 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         drill: None,
         phones: Arc::default(),
         history: Arc::new([]),
-        restarts: 0,
+        restarts: BTreeMap::new(),
     }
 }
 

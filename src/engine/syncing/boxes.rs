@@ -18,6 +18,8 @@ use crate::{
 
 /// The module that has the boxes, and the file that includes ours.
 const MODULE: &str = "app_voicemail.so";
+/// What the log hears where they can't be taken from the main.
+const NOT_READ: &str = "The users have no new mailboxes";
 const CONF: &str = "voicemail.conf";
 
 /// A change that no reload of the main tells of is here after this long: the whole company's boxes are 100 bytes a head.
@@ -49,12 +51,12 @@ impl Site<'_> {
                 String::new()
             }
         };
-        if problem != self.status.boxes_problem {
-            if !problem.is_empty() {
-                self.host.log(Level::Warning, &format!("The users have no new mailboxes: {problem}"));
-            }
-            self.status.boxes_problem = problem;
+        if problem.is_empty() {
+            self.syncing.start.log_end(NOT_READ, "The mailboxes are those of the main again.");
+        } else {
+            self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {problem}"));
         }
+        self.status.boxes_problem = problem;
         Ok(())
     }
 

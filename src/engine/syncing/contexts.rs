@@ -14,6 +14,9 @@ use crate::{
 
 /// What a branch that starts in an outage has of them.
 const FILE: &str = "contexts.kept";
+/// What the log hears where they can't be taken from the main, and where the file can't be written.
+const NOT_READ: &str = "The contexts of the main stay as they were";
+const NOT_KEPT: &str = "The contexts are not kept for a restart";
 
 impl Site<'_> {
     /// Reads and checks them. Nothing else depends on it: where it fails, the old ones stay.
@@ -30,12 +33,10 @@ impl Site<'_> {
                 String::new()
             }
         };
-        if problem != self.contexts_problem {
-            if !problem.is_empty() {
-                self.host
-                    .log(Level::Warning, &format!("The contexts of the main stay as they were: {problem}"));
-            }
-            self.contexts_problem = problem;
+        if problem.is_empty() {
+            self.syncing.start.log_end(NOT_READ, "The contexts are those of the main again.");
+        } else {
+            self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {problem}"));
         }
         Ok(())
     }
@@ -128,8 +129,9 @@ impl Site<'_> {
     fn keep_contexts(&self, contexts: &[Context]) {
         let text = render_sections(&lines::sections(contexts), &self.syncing.main.host);
         let kept = self.store().and_then(|store| store.write_beside(FILE, text.as_bytes()));
-        if let Err(error) = kept {
-            self.host.log(Level::Warning, &format!("The contexts are not kept for a restart: {error}"));
+        match kept {
+            Ok(()) => self.syncing.start.log_end(NOT_KEPT, "The contexts are kept for a restart again."),
+            Err(error) => self.syncing.start.log_failure(Level::Warning, &format!("{NOT_KEPT}: {error}")),
         }
     }
 

@@ -13,6 +13,9 @@ use crate::{
 
 /// What a branch that starts in an outage knows of the other sites.
 const FILE: &str = "directory.txt";
+/// What the log hears where it can't be read on the main, and where the file can't be written.
+const NOT_READ: &str = "The directory stays as it is";
+const NOT_KEPT: &str = "The directory is not kept for a restart";
 
 impl Site<'_> {
     /// Reads it where it is due. Nothing else depends on it: where it fails, the old one stays, and the next time comes
@@ -33,10 +36,11 @@ impl Site<'_> {
         match self.read_directory() {
             Err(Failure::Stopped) => Err(Failure::Stopped),
             Err(failure) => {
-                self.host.log(Level::Warning, &format!("The directory stays as it is: {failure}"));
+                self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
                 Ok(())
             }
             Ok(directory) => {
+                self.syncing.start.log_end(NOT_READ, "The directory is read again.");
                 self.directory_at = Some(Instant::now());
                 self.directory_of.clone_from(&self.stamp);
                 self.keep_directory(directory)
@@ -74,8 +78,9 @@ impl Site<'_> {
             return Ok(());
         }
         let kept = self.store().and_then(|store| store.write_beside(FILE, directory.to_text().as_bytes()));
-        if let Err(error) = kept {
-            self.host.log(Level::Warning, &format!("The directory is not kept for a restart: {error}"));
+        match kept {
+            Ok(()) => self.syncing.start.log_end(NOT_KEPT, "The directory is kept for a restart again."),
+            Err(error) => self.syncing.start.log_failure(Level::Warning, &format!("{NOT_KEPT}: {error}")),
         }
         let count = counted(directory.len(), "number");
         self.log(&format!("The directory has {count} of {}", self.syncing.main.host));

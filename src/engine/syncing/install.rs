@@ -154,7 +154,9 @@ impl Site<'_> {
     pub(super) fn commit(&self, staged: Staged) -> Result<(), Failure> {
         match staged.commit() {
             // It is in place all the same, so the rest has to follow.
-            Err(error @ StoreError::Unflushed { .. }) => self.host.log(Level::Warning, &error.to_string()),
+            Err(error @ StoreError::Unflushed { .. }) => {
+                self.syncing.start.log_failure(Level::Warning, &error.to_string());
+            }
             result => result?,
         }
         Ok(())

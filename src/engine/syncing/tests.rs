@@ -28,7 +28,12 @@ fn with_site(never: &'static str, body: impl Fn(&mut Site<'_>, &Store, &StandIn)
     let published = crate::control::Published::new(crate::engine::running::first_snapshot(&settings));
     let (events, _told) = crossbeam_channel::unbounded();
     let syncing = Syncing {
-        start: Start { host: host.clone(), gate: Arc::new(Gate::default()), published },
+        start: Start {
+            host: host.clone(),
+            gate: Arc::new(Gate::default()),
+            published,
+            repeats: Arc::default(),
+        },
         main: settings.main.clone(),
         settings: settings.sync.clone().unwrap(),
         address: Lookup::start(&settings.main).unwrap().address(),

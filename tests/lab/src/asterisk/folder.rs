@@ -60,7 +60,7 @@ pub fn make(root: &Path, home: &Path) -> Result {
 
 /// Copies the module and its documentation in, each renamed into place: a file that a process has mapped stays whole.
 pub fn install_module(version: Version, home: &Path) -> Result {
-    install_module_from(&module_file(version), home)
+    install_module_from(&module_file(&version.to_string()), home)
 }
 
 /// The same with that file for the module.
@@ -78,11 +78,12 @@ pub fn install_module_from(module: &Path, home: &Path) -> Result {
     Ok(())
 }
 
-/// The module built for `version`: `target/lab/modules/res_synch-22.so`, or what `SYNCH_MODULE_22` names.
-fn module_file(version: Version) -> PathBuf {
-    match std::env::var_os(format!("SYNCH_MODULE_{version}")) {
+/// The module that was built as `22`, `16`, `faults-22`: `target/lab/modules/res_synch-22.so`, or what `SYNCH_MODULE_22`
+/// names.
+pub fn module_file(built: &str) -> PathBuf {
+    match std::env::var_os(format!("SYNCH_MODULE_{built}")) {
         Some(path) => PathBuf::from(path),
-        None => lab_dir().join(format!("modules/res_synch-{version}.so")),
+        None => lab_dir().join(format!("modules/res_synch-{built}.so")),
     }
 }
 

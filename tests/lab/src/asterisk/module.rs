@@ -1,12 +1,16 @@
 //! The module in a running Asterisk, as an administrator handles it.
 
+use std::fs;
 use std::path::Path;
 
 use super::{Asterisk, folder};
 use crate::command::run;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::version::Version;
 use crate::wait::{GENEROUS, until_ok};
+
+/// Where the module looks for orders to panic.
+const ORDERS: &str = "var/synch";
 
 impl Asterisk {
     /// Puts the module that was built for another version in place, as one who forgot to build anew does.
@@ -17,6 +21,28 @@ impl Asterisk {
     /// Puts a module from this file in place.
     pub fn install_module_from(&self, module: &Path) -> Result {
         folder::install_module_from(module, &self.path(""))
+    }
+
+    /// Puts the module that panics to order in place. Orders may be given from now on.
+    pub fn install_module_that_panics(&self) -> Result {
+        let orders = self.path(ORDERS);
+        fs::create_dir_all(&orders).context(format!("making {}", orders.display()))?;
+        folder::install_module_from(&folder::module_file(&format!("faults-{}", self.version)), &self.path(""))
+    }
+
+    /// Has the module panic at each of these points (`faults::point` in its source), once.
+    pub fn order_panics(&self, points: &[&str]) -> Result {
+        points.iter().try_for_each(|point| {
+            let order = self.path(ORDERS).join(format!("panic-{point}"));
+            fs::write(&order, "").context(format!("writing {}", order.display()))
+        })
+    }
+
+    /// The panics that were ordered and have not come yet.
+    pub fn panics_to_come(&self) -> Result<Vec<String>> {
+        let entries = fs::read_dir(self.path(ORDERS)).context("reading the orders")?;
+        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        Ok(names.filter_map(|name| name.strip_prefix("panic-").map(str::to_owned)).collect())
     }
 
     /// Loads the module; an error where Asterisk says no.

@@ -1,0 +1,229 @@
+//! A bug of ours that panics costs no call, no answer of the DNS and no Asterisk: what panicked is run again.
+//!
+//! The panics are real ones, to order, at points of the module's own code (`src/faults.rs`). The module that takes orders
+//! is built for these tests alone.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use lab::dns::{RecordType, Transport, a_record, ask_with, question};
+use lab::site::NAME;
+use lab::wait::{GENEROUS, until_ok};
+use lab::{Asterisk, Error, Result, Site, Version};
+
+lab::on_22_and_16!(
+    every_worker_panics_and_is_run_again_while_the_dns_answers,
+    a_panic_over_one_question_costs_no_other,
+    a_panic_in_what_asterisk_calls_is_an_error_and_no_more,
+    the_module_that_is_shipped_takes_no_orders,
+);
+
+/// Workers whose loops turn by themselves, by the names of their points and as the status has them.
+const TURNING: [(&str, &str); 6] = [
+    ("probe", "probe"),
+    ("sip", "SIP probe"),
+    ("contacts", "contacts"),
+    ("presence", "presence"),
+    ("dns", "dns"),
+    ("engine", "engine"),
+];
+
+/// A site in normal service whose branch panics to order.
+fn site(version: Version) -> Result<Site> {
+    let mut site = Site::new(version)?;
+    site.branch.install_module_that_panics()?;
+    site.branch.load_module_at_start()?;
+    // An address of nobody: what can't be bound is tried again, which is a turn of the name server's own loop.
+    let own = format!("bind = {}", site.branch.address());
+    site.branch.edit_conf("res_synch.conf", &own, &format!("{own}, 192.0.2.53"))?;
+    // This loop turns when something is wanted, and that is at the start.
+    site.branch.order_panics(&["dialplan"])?;
+    site.serve()?;
+    Ok(site)
+}
+
+/// Waits until all that was ordered has come, and gives it a push now and then.
+fn wait_panics(asterisk: &Asterisk, push: impl Fn() -> Result) -> Result {
+    until_ok("the panics", GENEROUS, || {
+        push()?;
+        let left = asterisk.panics_to_come()?;
+        if left.is_empty() { Ok(()) } else { Err(Error::new(format!("to come: {left:?}"))) }
+    })
+}
+
+/// How often a worker was started again, by the status.
+fn restarts(site: &Site, worker: &str) -> Result<usize> {
+    let all = site.status("RestartsOf")?;
+    let mut counts = all.split(", ").filter_map(|text| text.rsplit_once(' '));
+    let count = counts.find(|(name, _)| *name == worker).and_then(|(_, count)| count.parse().ok());
+    Ok(count.unwrap_or(0))
+}
+
+/// Asks for the phones' name again and again, until it is told to stop.
+struct Asking {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<(usize, Vec<String>)>,
+}
+
+impl Asking {
+    fn start(site: &Site) -> Self {
+        let (branch, main) = (site.branch.address(), site.main.address());
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let (mut asked, mut wrong) = (0, Vec::new());
+            while !stopped.load(Ordering::Relaxed) {
+                asked += 1;
+                match a_record(branch, NAME) {
+                    Ok(address) if address == main => {}
+                    Ok(address) => wrong.push(address.to_string()),
+                    Err(error) => wrong.push(error.to_string()),
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            (asked, wrong)
+        });
+        Self { stop, thread }
+    }
+
+    /// Every answer was there, and right.
+    fn assert_answered(self) -> Result {
+        self.stop.store(true, Ordering::Relaxed);
+        let joined = self.thread.join();
+        let (asked, wrong) = joined.map_err(|_| Error::new("who asks the DNS has panicked"))?;
+        assert!(wrong.is_empty() && asked > 100, "{} of {asked}: {wrong:?}", wrong.len());
+        Ok(())
+    }
+}
+
+fn every_worker_panics_and_is_run_again_while_the_dns_answers(version: Version) -> Result {
+    let site = site(version)?;
+    let threads = site.branch.module_threads()?;
+    // A call that goes on all the while.
+    let held = [("Channel", "Local/700@from-internal"), ("Application", "Echo"), ("Async", "true")];
+    site.branch.ami()?.action("Originate", &held)?;
+    until_ok("both ends of the call", GENEROUS, || match site.branch.channels()? {
+        2 => Ok(()),
+        channels => Err(Error::new(format!("{channels} channels"))),
+    })?;
+    let asking = Asking::start(&site);
+
+    // Twice: the second one shows that the loop turns again.
+    for _ in 0..2 {
+        let points: Vec<&str> = TURNING.iter().map(|(point, _)| *point).collect();
+        site.branch.order_panics(&points)?;
+        site.branch.order_panics(&["watch", "sync", "engine-publish", "dns-udp"])?;
+        wait_panics(&site.branch, || {
+            // What the watch hears of, and an order for the sync.
+            site.main.rx("module reload logger")?;
+            site.branch.rx("synch sync").map(drop)
+        })?;
+    }
+    for (point, answer) in [("doctor", "main"), ("drill", "Passed")] {
+        site.branch.order_panics(&[point])?;
+        let said = site.branch.rx(&format!("synch {point}"))?;
+        assert!(said.contains(answer), "{point}: {said}");
+    }
+
+    asking.assert_answered()?;
+    assert_eq!(site.branch.channels()?, 2);
+    for worker in TURNING.iter().map(|(_, name)| *name).chain(["watch", "sync"]) {
+        // The engine's own step and what it publishes.
+        let wanted = if worker == "engine" { 4 } else { 2 };
+        assert_eq!(restarts(&site, worker)?, wanted, "{worker} in {}", site.status("RestartsOf")?);
+    }
+    for worker in ["dialplan", "doctor", "drill"] {
+        assert_eq!(restarts(&site, worker)?, 1, "{worker}");
+    }
+    assert_eq!(site.status("Restarts")?, "23");
+    site.wait_status("Dialplan", "in force")?;
+    site.wait_status("MainEvents", "heard")?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!((site.moves()?, site.status("Service")?), (1, "Normal".to_owned()));
+
+    // Each is told of with its place and its thread, and the second time is another line.
+    let errors = site.branch.module_log("ERROR").join("\n");
+    for (point, thread) in
+        [("probe", "probe"), ("sync", "sync"), ("engine", "engine"), ("dns-udp", "dns-udp")]
+    {
+        let line = format!("in thread synch/{thread}: ordered at {point}. Please report this.");
+        assert!(errors.contains(&line), "{line} not in {errors}");
+    }
+    assert!(
+        errors.contains("The SIP probe worker of synch failed and is started again. (2 times so far)"),
+        "{errors}"
+    );
+
+    until_ok("all threads to run", GENEROUS, || match site.branch.module_threads()? {
+        now if threads.iter().all(|thread| now.contains(thread)) => Ok(()),
+        now => Err(Error::new(format!("{now:?} of {threads:?}"))),
+    })?;
+    site.branch.unload_module()?;
+    assert_eq!(site.branch.module_threads()?, [""; 0]);
+    assert_eq!(site.branch.listeners(53)?, "");
+    site.branch.load_module()?;
+    site.wait_status("Restarts", "0")
+}
+
+fn a_panic_over_one_question_costs_no_other(version: Version) -> Result {
+    let site = site(version)?;
+    let server = SocketAddr::from((site.branch.address(), 53));
+    let ask = |transport| ask_with(server, &question(NAME, RecordType::A)?, transport);
+    for (point, transport) in [("dns-query", Transport::Udp), ("dns-tcp", Transport::Tcp)] {
+        site.branch.order_panics(&[point])?;
+        let lost = ask(transport);
+        assert!(lost.is_err(), "{point}: {lost:?}");
+        assert_eq!(site.branch.panics_to_come()?, [""; 0]);
+        for transport in [Transport::Udp, Transport::Tcp] {
+            assert_eq!(ask(transport)?.answers.len(), 1, "{point}");
+        }
+    }
+    Ok(())
+}
+
+fn a_panic_in_what_asterisk_calls_is_an_error_and_no_more(version: Version) -> Result {
+    let site = site(version)?;
+    let branch = &site.branch;
+    let mut ami = branch.ami()?;
+    branch.order_panics(&["cli"])?;
+    assert!(!branch.rx("synch show status")?.contains("Monitor"));
+    assert!(branch.rx("synch show status")?.contains("Monitor"));
+
+    branch.order_panics(&["ami"])?;
+    let answer = ami.action("SynchStatus", &[])?;
+    assert_eq!(answer.need("Message")?, "synch failed to answer; see Asterisk's log");
+    assert_eq!(ami.action("SynchStatus", &[])?.need("Service")?, "Normal");
+
+    let service = [("Variable", "SYNCH(service)")];
+    branch.order_panics(&["function"])?;
+    let lost = ami.action("Getvar", &service)?;
+    assert!(lost.get("Value").is_none_or(str::is_empty), "{lost:?}");
+    assert_eq!(ami.action("Getvar", &service)?.need("Value")?, "Normal");
+
+    branch.order_panics(&["reload"])?;
+    assert!(branch.reload_module().is_err());
+    branch.reload_module()?;
+
+    branch.order_panics(&["unload"])?;
+    let refused = branch.rx("module unload res_synch.so")?;
+    assert!(refused.contains("Unable to unload"), "{refused}");
+    assert_eq!(site.status("Service")?, "Normal");
+    branch.unload_module()
+}
+
+fn the_module_that_is_shipped_takes_no_orders(version: Version) -> Result {
+    let site = Site::new(version)?;
+    let takes_orders = || -> Result<bool> {
+        let module = std::fs::read(site.branch.path("modules/res_synch.so"))
+            .map_err(|error| Error::new(format!("reading the module: {error}")))?;
+        Ok(module.windows(6).any(|bytes| bytes == b"panic-"))
+    };
+    site.branch.install_module_that_panics()?;
+    assert!(takes_orders()?);
+    site.branch.install_module()?;
+    assert!(!takes_orders()?);
+    Ok(())
+}
