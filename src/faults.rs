@@ -26,6 +26,7 @@ mod ordered {
     }
 
     /// Panics if that is ordered, once.
+    #[track_caller]
     #[expect(clippy::panic, reason = "it is what was ordered")]
     pub fn point(name: &str) {
         let order = FOLDER.get().map(|folder| folder.join(format!("panic-{name}")));

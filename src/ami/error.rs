@@ -50,6 +50,16 @@ impl LinkError {
         }
     }
 
+    /// Whether whoever listens there wants nothing of us, or we of it: our login is refused, it is no Asterisk, or not the
+    /// main. The next try would end the same way.
+    #[must_use]
+    pub const fn is_turned_away(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { refusal: Refusal::Login { .. } | Refusal::NotAmi { .. } | Refusal::Tls(_), .. }
+        )
+    }
+
     /// Whether the other side ended the connection.
     #[must_use]
     pub const fn is_end(&self) -> bool {

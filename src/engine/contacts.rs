@@ -182,11 +182,17 @@ impl<'a> Body<'a> {
         let mut link = match self.link.take() {
             Some(link) => link,
             None => {
-                let address = self.asking.address.get(Instant::now() + ANSWER).map_err(Failed::Problem)?;
+                let address = self.asking.address.to_log_in(Instant::now() + ANSWER);
+                let address = address.map_err(|problem| Failed::Problem(problem.to_string()))?;
                 Link::for_probe(address, &self.asking.main, self.hangup, self.asking.start.crypto())
             }
         };
-        let now = link.clock(Instant::now() + ANSWER)?.unwrap_or_default();
+        let was_open = link.is_open();
+        let clock = link.clock(Instant::now() + ANSWER);
+        if !was_open && let Some(refusal) = self.asking.address.note(&clock) {
+            return Err(Failed::Problem(refusal));
+        }
+        let now = clock?.unwrap_or_default();
         let mut book = (*self.contacts.book).clone();
         let (mut lasts, everybody) = (None, self.due.len() >= self.users.len());
         let mut changed = false;

@@ -95,7 +95,10 @@ impl Examining {
         let address = self.address.get(deadline)?;
         let mut link = Link::for_events(address, &self.settings.main, hangup, self.start.crypto());
         let told = |error: LinkError| error.to_string();
-        let clock = link.clock(deadline).map_err(told)?;
+        let clock = link.clock(deadline);
+        // Asked by a person, he waits for nothing; what he learns is for all.
+        self.address.note(&clock);
+        let clock = clock.map_err(told)?;
         let seconds =
             |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let ours = seconds(SystemTime::now()).cast_signed();

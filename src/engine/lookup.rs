@@ -20,7 +20,11 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
-use crate::{ami::Hangup, settings::Main};
+use super::admission::Admission;
+use crate::{
+    ami::{Hangup, LinkError},
+    settings::Main,
+};
 
 /// An idle thread ends well within this.
 const LINGER: Duration = Duration::from_millis(200);
@@ -39,6 +43,18 @@ struct Shared {
     port: u16,
     known: Mutex<Known>,
     answered: Condvar,
+    admission: Admission,
+}
+
+/// Why no connection can be made now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoWay {
+    /// The address is not known.
+    #[error("{0}")]
+    Unknown(String),
+    /// The main has turned us away, and it is not time yet to try again.
+    #[error("{0}")]
+    TurnedAway(String),
 }
 
 #[derive(Default)]
@@ -69,6 +85,7 @@ impl Lookup {
             port: main.port,
             known: Mutex::new(Known { address: fixed, ..Known::default() }),
             answered: Condvar::new(),
+            admission: Admission::default(),
         });
         let (running, ended) = bounded::<Infallible>(0);
         if fixed.is_some() {
@@ -83,6 +100,11 @@ impl Lookup {
             drop(running);
         })?;
         Ok(Self { shared, ask: Some(ask), ended, thread: Some(thread) })
+    }
+
+    /// Lets everybody try at once who was turned away by the main.
+    pub(super) fn try_now(&self) {
+        self.shared.admission.try_now();
     }
 
     /// For a worker that needs the address.
@@ -136,6 +158,20 @@ impl Address {
                 return Err(format!("no answer to the look-up of {host}"));
             }
         }
+    }
+
+    /// The same for a connection to log in over. What came of it is told to [`Address::note`].
+    ///
+    /// # Errors
+    /// As [`Address::get`], or the main has turned us away a moment ago.
+    pub(super) fn to_log_in(&self, deadline: Instant) -> Result<SocketAddr, NoWay> {
+        let address = self.get(deadline).map_err(NoWay::Unknown)?;
+        self.shared.admission.ask().map(|()| address).map_err(NoWay::TurnedAway)
+    }
+
+    /// Takes note of how a login ended. The text of a refusal, which says when it is tried again.
+    pub(super) fn note<T>(&self, result: &Result<T, LinkError>) -> Option<String> {
+        self.shared.admission.note(result)
     }
 
     /// The same address, for another worker: it is cancelled by itself.
@@ -204,8 +240,13 @@ mod tests {
     fn a_wait_for_an_answer_that_does_not_come_can_be_cancelled() {
         // Nobody answers, as with a resolver that is silent.
         let (ask, _asked) = bounded(1);
-        let shared =
-            Shared { host: "x".to_owned(), port: 1, known: Mutex::default(), answered: Condvar::new() };
+        let shared = Shared {
+            host: "x".to_owned(),
+            port: 1,
+            known: Mutex::default(),
+            answered: Condvar::new(),
+            admission: Admission::default(),
+        };
         let address = Address { shared: Arc::new(shared), ask: Some(ask), cancelled: Arc::default() };
         let waiting = address.clone();
         let waiter = thread::spawn(move || waiting.get(Instant::now() + Duration::from_secs(3600)));

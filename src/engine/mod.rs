@@ -4,7 +4,7 @@
 //! - `event`: what the workers tell
 //! - `running`: what each event and command does
 //! - `workers`, `worker`: the threads that the settings ask for, and one of them
-//! - `lookup`: the address of the main
+//! - `lookup`: the address of the main; `admission`: whether it lets us in
 //! - `probing`, `watching`, `syncing`, `serving`, `dialling`, `contacts`, `presence`: the bodies of the workers
 //! - `phones`: what comes of the last two
 //! - `examining`, `drilling`: the doctor, who looks once and answers, and the drill, which walks once and answers
@@ -13,6 +13,7 @@
 //! - `cautions`: what an administrator should know of the settings
 //! - `history`: what changed when
 
+mod admission;
 mod backoff;
 mod cautions;
 mod contacts;

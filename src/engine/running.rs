@@ -211,7 +211,10 @@ impl Running {
 
     fn command(&mut self, Numbered { number, command }: Numbered) {
         match command {
-            Command::Sync { carry_out_held } => self.order(Order::Sync { carry_out_held }),
+            Command::Sync { carry_out_held } => {
+                self.workers.try_now();
+                self.order(Order::Sync { carry_out_held });
+            }
             Command::Rollback(version) => self.order(Order::Rollback(version)),
             Command::SetMode(mode) => self.set_mode(mode),
             Command::FailBack => self.fail_back(),
@@ -254,6 +257,8 @@ impl Running {
     fn configure(&mut self, settings: Arc<Settings>) {
         let old = std::mem::replace(&mut self.settings, settings);
         let new = Arc::clone(&self.settings);
+        // Who reloads may have mended the account on the main.
+        self.workers.try_now();
         if old == new {
             self.log(Level::Notice, "The settings are unchanged.");
             return;

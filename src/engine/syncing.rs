@@ -218,7 +218,7 @@ impl<'a> Site<'a> {
     /// is not worth as much as they are: where it fails, they are synced all the same.
     fn sync(&mut self, accepted: usize, wish: Wish) -> Result<(), Failure> {
         let mut reading = self.reading()?;
-        self.stamp = reading.stamp()?;
+        self.stamp.clone_from(&reading.stamp);
         self.sync_users(&mut reading, accepted)?;
         self.sync_boxes(&mut reading, wish)?;
         self.sync_contexts(&mut reading)?;

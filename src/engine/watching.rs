@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     Start,
+    backoff::{Backoff, random},
     debounce::Debounce,
     event::{Event, News, Teller},
     lookup::{Address, cut},
@@ -26,7 +27,7 @@ use crate::{
 const SILENCE: Duration = Duration::from_secs(30);
 /// Bound of one such question, and of connecting.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How soon a lost connection is made anew.
+/// How soon a lost connection is made anew, at the latest.
 const AGAIN: Duration = Duration::from_secs(2);
 /// How soon it is looked whether the account may read events now.
 const RIGHTS_AGAIN: Duration = Duration::from_secs(60);
@@ -84,24 +85,22 @@ impl Watching {
 
     fn run(&self, stop: &Stop) -> Result<Infallible, Stopped> {
         let mut memory = Memory { first: true, may_read: false };
+        // Drawn anew each time: all branches of a main that has restarted lost their connections together.
+        let mut again = Backoff::new(AGAIN, AGAIN);
         loop {
-            let pause = match self.address.get(Instant::now() + ANSWER) {
-                Err(problem) => {
-                    self.tell(format!("not heard: {problem}"));
-                    AGAIN
-                }
+            match self.address.to_log_in(Instant::now() + ANSWER) {
+                Err(problem) => self.tell(format!("not heard: {problem}")),
                 Ok(address) => match self.listen(address, &mut memory) {
                     Err(LinkError::Stopped) => return Err(Stopped),
                     // The probe tells of a main that is away.
                     Err(error) => {
                         self.news(News::Started);
                         self.tell(format!("not heard: {error}"));
-                        AGAIN
                     }
-                    Ok(()) => AGAIN,
+                    Ok(()) => {}
                 },
-            };
-            if stop.wait_until(Instant::now() + pause) {
+            }
+            if stop.wait_until(Instant::now() + again.wait(random())) {
                 return Err(Stopped);
             }
         }
@@ -110,7 +109,9 @@ impl Watching {
     /// Over one connection, as long as it lasts and the account may read events.
     fn listen(&self, address: SocketAddr, memory: &mut Memory) -> Result<(), LinkError> {
         let mut link = Link::for_events(address, &self.main, &self.hangup, self.start.crypto());
-        link.ping(Instant::now() + ANSWER)?;
+        let greeted = link.ping(Instant::now() + ANSWER);
+        self.address.note(&greeted);
+        greeted?;
         let result = self.hear(&mut link, memory);
         if result.as_ref().is_err_and(LinkError::is_end) {
             // First of all: every millisecond counts where the main has died.

@@ -278,6 +278,13 @@ impl Workers {
         self.dns.as_ref().map_or_else(Arc::default, |serving| Arc::clone(serving.counters()))
     }
 
+    /// Lets everybody try at once who was turned away by the main.
+    pub(super) fn try_now(&self) {
+        if let Some(lookup) = &self.lookup {
+            lookup.try_now();
+        }
+    }
+
     /// Asks the main for a Pong.
     pub(super) fn ask_ami(&self, asked: Instant) {
         if let Some(orders) = &self.ami_orders {

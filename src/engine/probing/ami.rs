@@ -8,13 +8,13 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
-use super::{after_an_end, is_own_fault};
+use super::{after_an_end, is_own_fault, too_late};
 use crate::{
     ami::{Crypto, Hangup, Link, LinkError},
     engine::{
         Start,
         event::{Event, Teller},
-        lookup::{Address, cut},
+        lookup::{Address, NoWay, cut},
         worker::{Role, Stop, Stopped, Worker},
     },
     faults,
@@ -70,7 +70,10 @@ impl AmiProbing {
         loop {
             let asked = stop.receive(&self.orders)?;
             faults::point("probe");
-            let outcome = self.ask(stop, link, asked)?;
+            let outcome = match too_late(asked, Instant::now()) {
+                Some(outcome) => outcome,
+                None => self.ask(stop, link, asked)?,
+            };
             self.teller.tell(Event::Probed { kind: Kind::Ami, asked, outcome });
         }
     }
@@ -83,18 +86,24 @@ impl AmiProbing {
         loop {
             let link = match kept {
                 Some(link) if link.is_open() => link,
-                _ => match self.address.get(deadline) {
+                _ => match self.address.to_log_in(deadline) {
                     Ok(address) => kept.insert(Link::for_probe(
                         address,
                         &self.main,
                         &self.hangup,
                         Arc::clone(&self.crypto),
                     )),
-                    Err(problem) => return Ok(Outcome::Silent(problem)),
+                    Err(NoWay::Unknown(problem)) => return Ok(Outcome::Silent(problem)),
+                    // It would say so again, and count the tries: until the next one it stands as it was.
+                    Err(NoWay::TurnedAway(refusal)) => return Ok(Outcome::Wrong(refusal)),
                 },
             };
             let was_open = link.is_open();
-            let error = match link.ping(deadline) {
+            let result = link.ping(deadline);
+            if !was_open && let Some(refusal) = self.address.note(&result) {
+                return Ok(Outcome::Wrong(refusal));
+            }
+            let error = match result {
                 Ok(()) => return Ok(Outcome::Alive(asked.elapsed())),
                 Err(LinkError::Stopped) => return Err(Stopped),
                 Err(error) => error,

@@ -20,7 +20,7 @@ use tokio::{
     time::{sleep, sleep_until, timeout_at},
 };
 
-use super::{after_an_end, is_own_fault};
+use super::{after_an_end, is_own_fault, too_late};
 use crate::{
     engine::{
         START_AGAIN,
@@ -111,16 +111,21 @@ impl SipProbing {
             tokio::select! {
                 () = self.stop.notified() => return,
                 order = orders.recv() => match order {
-                    Some(ask) if probes.len() < ON_THEIR_WAY => {
-                        let (sip, timeout, address) = (self.sip, self.timeout, self.address.clone());
-                        let probe = Probe { sip, address, ask, timeout, problem: Mutex::default() };
-                        probes.spawn(Arc::new(probe).run(self.teller.clone()));
-                    }
-                    Some(_) => {}
+                    Some(ask) => self.begin(ask, &mut probes),
                     None => return,
                 },
                 Some(_) = probes.join_next() => {}
             }
+        }
+    }
+
+    fn begin(&self, ask: Ask, probes: &mut JoinSet<()>) {
+        if let Some(outcome) = too_late(ask.asked, Instant::now()) {
+            self.teller.tell(Event::Probed { kind: Kind::Sip, asked: ask.asked, outcome });
+        } else if probes.len() < ON_THEIR_WAY {
+            let (sip, timeout, address) = (self.sip, self.timeout, self.address.clone());
+            let probe = Probe { sip, address, ask, timeout, problem: Mutex::default() };
+            probes.spawn(Arc::new(probe).run(self.teller.clone()));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{
     ami::{LinkError, Refusal},
     directory::TooMany,
-    engine::worker::Stopped,
+    engine::{lookup::NoWay, worker::Stopped},
     host::{HostError, ReloadError},
     sync::{StoreError, SyncError},
 };
@@ -13,8 +13,8 @@ use crate::{
 /// Why a sync did not end in Synced.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    #[error("{0}")]
-    NoAddress(String),
+    #[error(transparent)]
+    NoWay(#[from] NoWay),
     #[error(transparent)]
     Link(LinkError),
     #[error("{file}: {error}")]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Failure, Site, failure::of_file};
 use crate::{
     ami::{Link, LinkError, Part, Query, Refusal, Stamp},
+    engine::lookup::NoWay,
     sync::Answer,
 };
 
@@ -19,29 +20,32 @@ pub(super) struct Reading {
     link: Link,
     deadline: Instant,
     bytes: usize,
+    /// When the main last started and reloaded, where it tells.
+    pub(super) stamp: Option<Stamp>,
 }
 
 impl Site<'_> {
-    /// Nothing is connected yet.
+    /// Logs in.
     pub(super) fn reading(&self) -> Result<Reading, Failure> {
         let deadline = Instant::now() + READ_TIMEOUT;
-        let address = self.syncing.address.get(deadline).map_err(Failure::NoAddress)?;
-        let link = Link::for_config(address, &self.syncing.main, self.hangup, self.syncing.start.crypto());
-        Ok(Reading { link, deadline, bytes: 0 })
+        let address = self.syncing.address.to_log_in(deadline)?;
+        let mut link =
+            Link::for_config(address, &self.syncing.main, self.hangup, self.syncing.start.crypto());
+        let stamp = link.core_status(deadline);
+        if let Some(refusal) = self.syncing.address.note(&stamp) {
+            return Err(NoWay::TurnedAway(refusal).into());
+        }
+        let stamp = match stamp {
+            Ok(stamp) => Some(stamp),
+            // An account that may not ask that can still be synced with.
+            Err(LinkError::Refused { refusal: Refusal::Answer { .. }, .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Reading { link, deadline, bytes: 0, stamp })
     }
 }
 
 impl Reading {
-    /// When the main last started and reloaded, where it tells.
-    pub(super) fn stamp(&mut self) -> Result<Option<Stamp>, Failure> {
-        match self.link.core_status(self.deadline) {
-            Ok(stamp) => Ok(Some(stamp)),
-            // An account that may not ask that can still be synced with.
-            Err(LinkError::Refused { refusal: Refusal::Answer { .. }, .. }) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// The answer to one question.
     pub(super) fn ask(&mut self, query: &Query) -> Result<Answer, Failure> {
         let frame =

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use parking_lot::Mutex;
@@ -26,6 +26,9 @@ struct Shared {
     stop: AtomicBool,
     /// Whether it greets whoever wants events.
     booted: AtomicBool,
+    /// Whether it turns everybody away.
+    refuses: AtomicBool,
+    logins: AtomicUsize,
     connections: Mutex<Vec<TcpStream>>,
 }
 
@@ -72,6 +75,14 @@ impl Shared {
                 continue;
             }
             let id = request.lines().find(|line| line.starts_with("ActionID")).unwrap();
+            if request.starts_with("Action: Login") {
+                self.logins.fetch_add(1, Ordering::SeqCst);
+                if self.refuses.load(Ordering::SeqCst) {
+                    let answer = format!("Response: Error\r\n{id}\r\nMessage: Authentication failed\r\n\r\n");
+                    let _ = stream.write_all(answer.as_bytes());
+                    return;
+                }
+            }
             let mut answer = format!("Response: Success\r\n{id}\r\nPing: Pong\r\n\r\n");
             if request.contains("Events: system") && self.booted.load(Ordering::SeqCst) {
                 answer.push_str(BOOTED);
@@ -253,4 +264,30 @@ fn a_sip_that_answers_something_else_is_silent() {
     });
     let site = site(&ami, &format!("udp:{address}"), "require=any timeout=1");
     site.until("its silence", |snapshot| snapshot.monitor.sip.starts_with("silent"));
+}
+
+#[test]
+fn a_main_that_refuses_the_login_is_failed_in_time_but_not_beset() {
+    let (ami, (sip, _)) = (Ami::start(), sip_server());
+    ami.shared.refuses.store(true, Ordering::SeqCst);
+    let mut settings = guessed(&ami, sip, "1");
+    settings.probe.failure_tolerance = 8;
+    let site = Site::start(&Arc::default(), settings);
+    site.until("the verdict", |snapshot| snapshot.monitor.state == MonitorState::Failed);
+    let snapshot = site.control.snapshot();
+    assert!(snapshot.monitor.ami.contains("for 8 probes") && snapshot.monitor.ami.contains("login refused"));
+    // Probe and watch together, then after one second or two, and three or more.
+    let logins = ami.shared.logins.load(Ordering::SeqCst);
+    assert!((2..=6).contains(&logins), "{logins}");
+    let next_try = |snapshot: &Snapshot, seconds: &str| {
+        snapshot.monitor.ami.contains(&format!("the next try is {seconds} s after that"))
+    };
+    assert!(!next_try(&snapshot, "1") && !next_try(&snapshot, "2"), "{}", snapshot.monitor.ami);
+    assert!(snapshot.watch.contains("the next try is"), "{}", snapshot.watch);
+    // Whoever has mended something has it tried at once.
+    let sync = Command::Sync { carry_out_held: false };
+    site.control.send_and_see(sync).unwrap();
+    site.until("a first try", |snapshot| next_try(snapshot, "1") || next_try(snapshot, "2"));
+    ami.shared.refuses.store(false, Ordering::SeqCst);
+    site.until("a login", |snapshot| snapshot.monitor.state == MonitorState::Stable);
 }

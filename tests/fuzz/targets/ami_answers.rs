@@ -1,10 +1,7 @@
 //! A connection from the banner on: what an action is answered with does not depend on how the octets were cut, and
 //! what is said of a bad answer can be shown.
 
-use res_synch::{
-    ami::{Action, Refusal, Session, Stamp, Stream},
-    settings::Secret,
-};
+use res_synch::ami::{Action, Refusal, Session, Stamp, Stream};
 
 use super::{assert_shown, chunks};
 
@@ -16,14 +13,14 @@ const KEPT: usize = 64;
 pub fn run(octets: &[u8]) {
     let Some((kind, octets)) = octets.split_first() else { return };
     let (sizes, sent) = octets.split_at(octets.len().min(4));
-    let secret = Secret::new("kanarienvogel");
-    let action = match kind % 7 {
-        0 => Action::Login { username: "synch", secret: &secret, events: true },
+    let action = match kind % 8 {
+        0 => Action::Login { username: "synch", key: "0af1", events: true },
         1 => Action::Ping,
         2 => Action::CoreStatus,
         3 => Action::ShowEndpoint("1001"),
         4 => Action::ShowPeer("1001"),
         5 => Action::Logoff,
+        6 => Action::Challenge,
         _ => Action::GetConfig { filename: "users.conf", category: None, filter: None },
     };
     let whole = talk(action, [sent].into_iter());

@@ -1,7 +1,7 @@
 //! `res_synch.conf`: settings or errors that can be shown, no password in either; and what `synch show config` prints
 //! reads back as the same settings.
 
-use res_synch::settings::{self, Options, Secret, Settings, is_secret};
+use res_synch::settings::{self, Options, Password, Secret, Settings, is_secret};
 
 use super::{assert_shown, conf};
 
@@ -13,7 +13,9 @@ pub fn run(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets).replace(CANARY, "");
     let mut sections = conf::loaded(&text);
     let lines = sections.iter_mut().flat_map(|section| &mut section.variables);
-    lines.filter(|line| is_secret(&line.key)).for_each(|line| line.value += CANARY);
+    // Where a password is, is none.
+    let passwords = lines.filter(|line| is_secret(&line.key) && line.key != "secret_file");
+    passwords.for_each(|line| line.value += CANARY);
     let settings = match settings::read(&sections) {
         Ok(settings) => settings,
         Err(errors) => {
@@ -32,7 +34,9 @@ pub fn run(octets: &[u8]) {
 /// With `***` for every password.
 fn masked(mut settings: Settings) -> Settings {
     let masked = || Secret::new("***");
-    settings.main.secret = masked();
+    if let Password::Given(secret) = &mut settings.main.password {
+        *secret = masked();
+    }
     settings.drill.account.iter_mut().for_each(|account| account.secret = masked());
     let mask = |options: &mut Options| {
         let secrets = options.iter_mut().filter(|(key, _)| is_secret(key));
