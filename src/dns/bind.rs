@@ -74,6 +74,10 @@ fn remedy(kind: io::ErrorKind, port: u16) -> &'static str {
         io::ErrorKind::AddrNotAvailable => {
             "no interface of this machine has that address now: see [dns] bind"
         }
+        // A thread of its own answers what comes over UDP.
+        io::ErrorKind::WouldBlock => {
+            "the system has no thread to give: see TasksMax of Asterisk's systemd unit, and ulimit -u of its user"
+        }
         _ => "see [dns] bind",
     }
 }

@@ -152,6 +152,9 @@ impl Engine {
             running.publish();
             turn(&mut running, &commands, &stop);
         });
+        // The queue outlives us, and who waits for the answer to a command in it would wait in vain.
+        while commands.try_recv().is_ok() {}
+        drop(commands);
     }
 }
 

@@ -128,7 +128,10 @@ impl Running {
             Ok(()) => self.start.log_end(NO_THREAD, "All threads of synch run."),
             Err(error) => {
                 let again = START_AGAIN.as_secs();
-                let text = format!("{NO_THREAD}: {error}; tried again every {again} s.");
+                let text = format!(
+                    "{NO_THREAD}: {error}; tried again every {again} s. See TasksMax of Asterisk's systemd unit, and \
+                     ulimit -u of its user."
+                );
                 self.start.log_failure(Level::Error, &text);
             }
         }

@@ -101,3 +101,17 @@ fn a_doctor_who_is_told_to_end_looks_no_further() {
     sip.set_nonblocking(true).unwrap();
     assert_eq!(sip.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
+
+#[test]
+fn whoever_waits_in_the_queue_of_an_engine_that_stops_is_told() {
+    let settings = Arc::new(only(Vec::new()));
+    let (control, engine) = prepare(Arc::new(StandIn::default()), settings, Arc::default());
+    let asked: Vec<Reply<String>> = (0..16).map(|_| Reply::default()).collect();
+    for reply in &asked {
+        control.send(Command::Examine(reply.clone())).unwrap();
+    }
+    control.stop();
+    engine.run();
+    // It may have come to some of them, but hardly to all: it takes its end and its commands in any order.
+    assert!(asked.into_iter().all(|mut reply| reply.take() == Err(ControlError::Abandoned)));
+}
