@@ -36,7 +36,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all headers tools install uninstall demo test test-pure test-lab test-lab-waiting test-lab-working check bench fuzz lab clean help
+.PHONY: all headers tools install uninstall demo test test-pure test-lab test-lab-waiting test-lab-working check bench soak valgrind fuzz lab clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -111,6 +111,14 @@ check: tools ## what needs neither root nor Asterisk: format, lints, pure tests,
 bench: lab $(LAB_MODULES)/res_synch-before.so ## the move for each death of the main; what a sync costs; our DNS beside four others (half an hour)
 	cargo run --quiet --locked --package lab --bin bench
 
+HOURS = 1
+soak: lab ## a branch at work for hours: sync, DNS load, outages, reloads in turn; is it flat? (HOURS=1, ASTERISK_VERSION=22)
+	cargo run --quiet --locked --package lab --bin soak -- $(HOURS) $(or $(ASTERISK_VERSION),22)
+
+CYCLES = 20
+valgrind: lab $(LAB_MODULES)/res_synch-valgrind.so ## load, sync, outage, reload, unload in Asterisk 22 under valgrind: no error, nothing lost (CYCLES=20)
+	cargo run --quiet --locked --package lab --bin valgrind -- $(CYCLES)
+
 # cargo-fuzz is built once; it wants a compiler that takes unstable flags, and for libFuzzer one for C++. What it finds is
 # kept in tests/fuzz/target/found, what ends a target in tests/fuzz/artifacts. `make check` tries the same targets without it.
 SECONDS = 60
@@ -136,12 +144,20 @@ $(LAB_MODULES)/res_synch-%.so: FORCE
 	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --release --locked --package res_synch
 	@cp target/release/libres_synch.so $@
 
-# The same with panics to order (src/faults.rs), for the tests of the lab alone.
+# The same with panics to order (src/faults.rs), for the tests of the lab alone: as the tests are built, which is quick.
 $(LAB_MODULES)/res_synch-faults-%.so: FORCE
 	@asterisk-headers/unpack $*
 	@mkdir -p $(@D)
-	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --release --locked --package res_synch \
+	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --locked --package res_synch \
 		--features faults
+	@cp target/debug/libres_synch.so $@
+
+# The module of a release, with the lines of the source for valgrind's stacks.
+$(LAB_MODULES)/res_synch-valgrind.so: FORCE
+	@asterisk-headers/unpack 22
+	@mkdir -p $(@D)
+	CARGO_PROFILE_RELEASE_DEBUG=line-tables-only ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/22 \
+		cargo build --quiet --release --locked --package res_synch
 	@cp target/release/libres_synch.so $@
 
 # The module as it was before it asked the main for no more than its own users: what `make bench` compares with. Built

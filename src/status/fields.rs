@@ -13,6 +13,12 @@ pub enum Value {
     Number(u64),
 }
 
+impl Value {
+    fn is_empty(&self) -> bool {
+        matches!(self, Value::Text(text) if text.is_empty())
+    }
+}
+
 impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -94,8 +100,8 @@ fn restarted(snapshot: &Snapshot) -> String {
 pub fn text(snapshot: &Snapshot, now: String) -> String {
     let mut text = String::new();
     for (label, value) in fields(snapshot, now) {
-        let value = if value == Value::Text(String::new()) { Value::Text("-".to_owned()) } else { value };
-        text.push_str(&format!("{label:<15}: {value}\n"));
+        let shown = if value.is_empty() { "-".to_owned() } else { value.to_string() };
+        text.push_str(&format!("{label:<15}: {shown}\n"));
     }
     text
 }

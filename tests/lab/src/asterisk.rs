@@ -25,6 +25,9 @@ use crate::rootfs::{lab_dir, rootfs};
 use crate::version::Version;
 use crate::wait::{GENEROUS, until, until_ok};
 
+/// Where the root file systems have it.
+const BINARY: &str = "/usr/sbin/asterisk";
+
 /// An Asterisk with folders of its own. Dropped, it is killed and its folder is kept aside for whoever looks into a
 /// failure (see [`Asterisk::kept`]).
 pub struct Asterisk {
@@ -45,7 +48,11 @@ pub struct Asterisk {
 impl Asterisk {
     /// An Asterisk for `role`, with all its files, not started yet.
     pub fn new(net: &Arc<Net>, role: Role, version: Version) -> Result<Self> {
-        let root = rootfs(version)?;
+        Self::in_root(net, role, version, rootfs(version)?)
+    }
+
+    /// The same in another root file system that holds that version.
+    pub fn in_root(net: &Arc<Net>, role: Role, version: Version, root: PathBuf) -> Result<Self> {
         let home = format!("/lab/{}/{}", net.name(), role.name());
         let host = match role {
             Role::Main => net.main_host()?,
@@ -134,7 +141,7 @@ impl Asterisk {
         // The namespace of mounts that `ip netns exec` makes is private: /proc goes with the process.
         let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
         let mut command = self.host.command(&["sh", "-c", script]);
-        command.arg(&self.root).args(&self.launcher).args(["/usr/sbin/asterisk", "-f", "-C", &self.conf()]);
+        command.arg(&self.root).args(&self.launcher).args([BINARY, "-f", "-C", &self.conf()]);
         // `-U root` is not the same as no -U: it takes the permission to bind port 53 away from root, too.
         if self.user != "root" {
             command.args(["-U", self.user]);
@@ -164,14 +171,14 @@ impl Asterisk {
     pub fn rx(&self, command: &str) -> Result<String> {
         // A stopped Asterisk would never answer.
         let bounded = ["timeout", "--kill-after=1", "30", "chroot"];
-        run(words(&bounded).arg(&self.root).args(["/usr/sbin/asterisk", "-C", &self.conf(), "-rx", command]))
+        run(words(&bounded).arg(&self.root).args([BINARY, "-C", &self.conf(), "-rx", command]))
     }
 
     /// Opens a remote console and holds it open until it is dropped.
     pub fn console(&self) -> Result<Console> {
         // On a terminal of its own, which `script` makes: without one, the console spoils the second line typed.
         let root = self.root.display();
-        let console = format!("exec chroot '{root}' /usr/sbin/asterisk -C {} -r", self.conf());
+        let console = format!("exec chroot '{root}' {BINARY} -C {} -r", self.conf());
         let mut command = words(&["script", "--quiet", "--command", &console, "/dev/null"]);
         command.env("TERM", "vt100");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -25,6 +25,7 @@
 //! | [`audio`] | tones, and whether a recording holds one |
 //! | [`ami`] | a client of Asterisk's manager interface |
 //! | [`crowd`] | a main with as many users as wanted |
+//! | [`death`] | the ways in which a main goes, and its return |
 //! | [`dns`] | a DNS question and its answer |
 //! | [`users`] | users in the file, live, and as the main has them |
 //! | [`certificates`] | an authority of the test's own |
@@ -41,6 +42,7 @@ pub mod certificates;
 pub mod command;
 pub mod conf;
 pub mod crowd;
+pub mod death;
 pub mod dialplan;
 pub mod dns;
 pub mod error;

@@ -46,6 +46,13 @@ pub fn servers_rootfs() -> Result<PathBuf> {
     kept("dns", packages, |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
 }
 
+/// The root file system of version 22 with valgrind, which must be of the same Debian: it replaces functions of the C
+/// library, and finds them by its debugging symbols (libc6-dbg).
+pub fn valgrind_rootfs() -> Result<PathBuf> {
+    let packages = format!("{},valgrind,libc6-dbg", packages(Version::V22));
+    kept("valgrind", &packages, |mirror| vec!["forky".to_owned(), mirror.to_owned()])
+}
+
 /// A root file system of that name with these packages; `suites` are the suite and the sources, for mmdebstrap.
 fn kept(name: &str, packages: &str, suites: impl FnOnce(&str) -> Vec<String>) -> Result<PathBuf> {
     let dir = lab_dir();
@@ -72,7 +79,7 @@ fn kept(name: &str, packages: &str, suites: impl FnOnce(&str) -> Vec<String>) ->
 /// Removes what a killed run left of the lab of that name.
 pub fn forget(lab: &str) {
     let dir = lab_dir();
-    for left in ["phones", "rootfs-22/lab", "rootfs-16/lab"] {
+    for left in ["phones", "rootfs-22/lab", "rootfs-16/lab", "rootfs-valgrind/lab"] {
         let _ = fs::remove_dir_all(dir.join(left).join(lab));
     }
 }

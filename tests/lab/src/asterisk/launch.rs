@@ -1,4 +1,4 @@
-//! How an Asterisk is started: as whom, and with which clock.
+//! How an Asterisk is started: as whom, under what, and with which clock.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,11 @@ impl Asterisk {
         ];
         self.launcher = words.map(str::to_owned).to_vec();
         self.give_to(user)
+    }
+
+    /// From the next start on, runs under that program of the root file system: `["/usr/bin/valgrind", "--quiet"]`.
+    pub fn run_under(&mut self, program: &[String]) {
+        self.launcher = program.to_vec();
     }
 
     /// From the next start on, has a clock of its own, which [`Self::set_clock`] moves. What counts the time since the

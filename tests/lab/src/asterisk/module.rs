@@ -62,6 +62,11 @@ impl Asterisk {
         said(&self.rx("module reload res_synch.so")?, "reloaded successfully")
     }
 
+    /// The same, again while Asterisk says that another reload runs, such as one of ours.
+    pub fn reload_module_when_possible(&self) -> Result {
+        until_ok("the module to be reloaded", GENEROUS, || self.reload_module())
+    }
+
     /// Who listens on `port` in its namespace, a line for each socket.
     pub fn listeners(&self, port: u16) -> Result<String> {
         run(&mut self.host.command(&["ss", "-Hlntu", &format!("sport = :{port}")]))

@@ -20,6 +20,21 @@ pub struct Vitals {
     pub resident_kib: u64,
 }
 
+impl Vitals {
+    /// What the process of that number uses now.
+    pub fn of(pid: u32) -> Result<Self> {
+        let status = proc(pid, "status")?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib =
+            resident.and_then(|text| text.split_whitespace().next()).and_then(|number| number.parse().ok());
+        Ok(Self {
+            threads: entries(pid, "task")?.len(),
+            descriptors: entries(pid, "fd")?.len(),
+            resident_kib: kib.context("/proc says nothing about VmRSS")?,
+        })
+    }
+}
+
 /// User and system time of one line of `/proc/PID/stat`.
 pub fn cpu_time(stat: &str) -> Result<Duration> {
     /// What the kernel counts in there, whatever it counts in inside.
@@ -89,15 +104,7 @@ impl Asterisk {
 
     /// What it uses now.
     pub fn vitals(&self) -> Result<Vitals> {
-        let status = self.proc("status")?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib =
-            resident.and_then(|text| text.split_whitespace().next()).and_then(|number| number.parse().ok());
-        Ok(Vitals {
-            threads: self.entries("task")?.len(),
-            descriptors: self.entries("fd")?.len(),
-            resident_kib: kib.context("/proc says nothing about VmRSS")?,
-        })
+        Vitals::of(self.pid()?)
     }
 
     /// The most memory in RAM it has had since the last look, in KiB.
@@ -142,7 +149,7 @@ impl Asterisk {
 
     /// The names of its threads, in order.
     pub fn thread_names(&self) -> Result<Vec<String>> {
-        let tasks = self.entries("task")?;
+        let tasks = entries(self.pid()?, "task")?;
         // A thread may end while we look.
         let names = tasks.iter().filter_map(|task| self.proc(&format!("task/{task}/comm")).ok());
         let mut names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
@@ -156,13 +163,17 @@ impl Asterisk {
     }
 
     fn proc(&self, file: &str) -> Result<String> {
-        let path = format!("/proc/{}/{file}", self.pid()?);
-        fs::read_to_string(&path).context(format!("reading {path}"))
+        proc(self.pid()?, file)
     }
+}
 
-    fn entries(&self, dir: &str) -> Result<Vec<String>> {
-        let path = format!("/proc/{}/{dir}", self.pid()?);
-        let entries = fs::read_dir(&path).map_err(|error| Error::new(format!("reading {path}: {error}")))?;
-        Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
-    }
+fn proc(pid: u32, file: &str) -> Result<String> {
+    let path = format!("/proc/{pid}/{file}");
+    fs::read_to_string(&path).context(format!("reading {path}"))
+}
+
+fn entries(pid: u32, dir: &str) -> Result<Vec<String>> {
+    let path = format!("/proc/{pid}/{dir}");
+    let entries = fs::read_dir(&path).map_err(|error| Error::new(format!("reading {path}: {error}")))?;
+    Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
 }

@@ -6,12 +6,11 @@
 //! - `sync`: what a sync costs, against the module before it asked for no more than its own users
 //! - `dns`: our DNS, against four name servers and a bare echo
 //! - `run`: the same measurements of one module, whichever it is
-//! - `death`: the ways in which a main goes; `table`: what `switch` prints
+//! - `table`: what `switch` prints
 //! - `meter`: seconds, processor time and bytes, from one moment to the next
 
 #![expect(clippy::print_stdout, reason = "it prints figures")]
 
-mod death;
 mod dns;
 mod meter;
 mod run;

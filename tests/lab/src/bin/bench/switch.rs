@@ -16,8 +16,8 @@ use lab::site::NAME;
 use lab::wait::{GENEROUS, until_ok};
 use lab::{Error, Phone, Result, Site, Version};
 
-use crate::death::Death;
 use crate::table::{self, Round};
+use lab::death::Death;
 
 const ROUNDS: u32 = 3;
 /// How many phones move, of all makes in turn.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::death::Death;
+use lab::death::Death;
 
 /// One death of the main: the time from then to each of these.
 #[derive(Clone, Copy)]

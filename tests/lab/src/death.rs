@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use lab::{Result, Site};
+use crate::error::Result;
+use crate::site::Site;
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,64 @@
+//! What happens to a branch in a year, one thing after the other.
+
+use std::fmt;
+
+use lab::death::Death;
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Somebody's name changes on the main.
+    Change,
+    /// The main dies, stays away for a while, and is back.
+    Outage(Death),
+    /// Operators look at everything, on a console and over AMI, and go.
+    Look,
+    /// The settings change.
+    Settings,
+    /// An operator holds the service, and an old version of the users, and lets go.
+    Hold,
+    /// The module goes, and comes again.
+    Cycle,
+}
+
+impl Act {
+    /// One round: something between any two outages.
+    pub const ROUND: [Self; 12] = [
+        Self::Change,
+        Self::Outage(Death::Kill),
+        Self::Look,
+        Self::Outage(Death::Halt),
+        Self::Settings,
+        Self::Outage(Death::LinkDown),
+        Self::Hold,
+        Self::Outage(Death::Silence),
+        Self::Change,
+        Self::Outage(Death::CleanStop),
+        Self::Look,
+        Self::Cycle,
+    ];
+
+    /// How often the service moves in it.
+    pub fn moves(self) -> usize {
+        match self {
+            Self::Change | Self::Look | Self::Settings => 0,
+            // There, and back.
+            Self::Outage(_) | Self::Hold => 2,
+            // From nothing to normal service.
+            Self::Cycle => 1,
+        }
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Change => f.pad("a user changes"),
+            Self::Outage(death) => f.pad(&format!("outage: {death}")),
+            Self::Look => f.pad("operators look"),
+            Self::Settings => f.pad("settings change"),
+            Self::Hold => f.pad("an operator holds"),
+            Self::Cycle => f.pad("unload and load"),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The branch that is soaked: its main, the load, and how each act is done.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use lab::ami::Ami;
+use lab::asterisk::{Console, Vitals};
+use lab::death::Death;
+use lab::dns::{RecordType, Responder, a_record, records};
+use lab::error::Error;
+use lab::site::NAME;
+use lab::wait::{GENEROUS, until_ok};
+use lab::{Result, Site, Version};
+
+use crate::act::Act;
+use crate::load::{Counts, Load, Right};
+
+/// Users of this site besides the three of the lab's own.
+const USERS: u32 = 1000;
+/// How long the main is away, from when the branch serves.
+const AWAY: Duration = Duration::from_secs(10);
+/// Between two acts.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How long the branch is looked at for what it uses at least. Longer than a thread of Asterisk's pools waits for work
+/// (60 s for PJSIP's) before it ends, so that the fewest threads are those that always are.
+const QUIET: Duration = Duration::from_secs(90);
+const LOOK: Duration = Duration::from_millis(500);
+/// Whose name changes.
+const CHANGED: &str = "1001";
+/// What the forwarder says of every name (RFC 5737).
+const OTHER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+/// Everything an operator can look at.
+const COMMANDS: [&str; 8] = [
+    "synch show status",
+    "synch show status json",
+    "synch show config",
+    "synch show users",
+    "synch show versions",
+    "synch show history",
+    "synch show phones",
+    "synch doctor",
+];
+
+/// What went on besides the load.
+#[derive(Default)]
+pub struct Done {
+    /// Every act, in order.
+    pub acts: Vec<Act>,
+    /// Workers that ended by a panic and were started again.
+    pub restarts: u64,
+}
+
+/// A branch at work.
+pub struct Office {
+    // First, so that it goes first: without the network it would not hear that it is to end.
+    _forwarder: Responder,
+    /// Main, branch and network.
+    pub site: Site,
+    /// How the questions fared so far.
+    pub counts: Counts,
+    /// What was done so far.
+    pub done: Done,
+    right: Right,
+    load: Option<Load>,
+    /// Sessions that are open all the time: threads of Asterisk that outlive each load of the module.
+    held: (Console, Ami),
+    round: u32,
+}
+
+impl Office {
+    /// A branch in normal service, with as many users as an office has, and no load yet.
+    pub fn open(version: Version) -> Result<Self> {
+        let mut site = Site::with_module(version)?;
+        let users: Vec<_> = (10_000..).take(USERS as usize).map(|user: u32| user.to_string()).collect();
+        site.add_users(&users, "HeadOffice")?;
+        let forwarder = SocketAddr::from((site.net.own_address(), 5353));
+        // The cache is full within minutes, so that it does not grow any more when it counts.
+        let dns = format!("[dns]\nforwarder = {forwarder}\ncache_size = 32");
+        site.branch.edit_conf("res_synch.conf", "[dns]", &dns)?;
+        site.branch.edit_conf("res_synch.conf", "interval = 300", "interval = 30")?;
+        let forwarder = Responder::with_address(forwarder, || OTHER)?;
+        site.serve()?;
+        let held = (site.branch.console()?, quiet_session(&site)?);
+        let right = Right { main: site.main.address(), branch: site.branch.address(), other: OTHER };
+        Ok(Self {
+            site,
+            counts: Counts::default(),
+            done: Done::default(),
+            right,
+            load: None,
+            held,
+            _forwarder: forwarder,
+            round: 0,
+        })
+    }
+
+    /// What the branch uses at least while nothing happens: no load, no sessions but those that are held.
+    pub fn quiet(&mut self) -> Result<Vitals> {
+        self.pause_load()?;
+        self.wait_served()?;
+        let (end, mut least) = (Instant::now() + QUIET, self.trimmed()?);
+        while Instant::now() < end {
+            sleep(LOOK);
+            let now = self.site.branch.vitals()?;
+            least.threads = least.threads.min(now.threads);
+            least.descriptors = least.descriptors.min(now.descriptors);
+        }
+        Ok(least)
+    }
+
+    /// What the branch uses when Asterisk has given back to the kernel what it does not use: a reload of a thousand users
+    /// leaves 10 MiB with malloc, or not, as it comes.
+    pub fn trimmed(&self) -> Result<Vitals> {
+        self.site.branch.rx("malloc trim")?;
+        self.site.branch.vitals()
+    }
+
+    /// Does one thing under load, and waits until all is well again.
+    pub fn act(&mut self, act: Act) -> Result {
+        self.resume_load()?;
+        self.round += 1;
+        match act {
+            Act::Change => self.change(),
+            Act::Outage(death) => self.outage(death),
+            Act::Look => self.look(),
+            Act::Settings => self.change_settings(),
+            Act::Hold => self.hold(),
+            Act::Cycle => self.cycle(),
+        }?;
+        self.wait_served()?;
+        self.done.acts.push(act);
+        sleep(PAUSE);
+        Ok(())
+    }
+
+    /// Stops the load and counts how its questions fared.
+    pub fn pause_load(&mut self) -> Result {
+        if let Some(load) = self.load.take() {
+            self.counts += load.finish()?;
+        }
+        Ok(())
+    }
+
+    /// Counts the workers that were started again: an unload forgets them.
+    pub fn count_restarts(&mut self) -> Result {
+        let restarts = self.site.status("Restarts")?;
+        self.done.restarts += restarts.parse::<u64>().map_err(|error| Error::new(error.to_string()))?;
+        Ok(())
+    }
+
+    fn resume_load(&mut self) -> Result {
+        if self.load.is_none() {
+            self.load = Some(Load::start(&self.site, self.right)?);
+        }
+        Ok(())
+    }
+
+    fn wait_served(&self) -> Result {
+        self.site.wait_status("Service", "Normal")?;
+        self.site.wait_status("Sync", "Synced")?;
+        self.wait_name(self.right.main)
+    }
+
+    fn wait_name(&self, wanted: Ipv4Addr) -> Result {
+        until_ok(&format!("{NAME} to be {wanted}"), GENEROUS, || match a_record(self.right.branch, NAME)? {
+            found if found == wanted => Ok(()),
+            found => Err(Error::new(format!("it is {found}"))),
+        })
+    }
+
+    fn change(&mut self) -> Result {
+        let users = self.site.main.read_conf(self.site.main.version.users_file())?;
+        let end = format!("<{CHANGED}>");
+        let line = users.lines().find(|line| line.starts_with("callerid=") && line.ends_with(&end));
+        let line = line.ok_or_else(|| Error::new(format!("the main has no {CHANGED}")))?;
+        let name = format!("Round {}", self.round);
+        self.site.edit_users(line, &format!("callerid={name} <{CHANGED}>"))?;
+        self.site.main.rx(&format!("module reload {}", self.site.main.version.sip_module()))?;
+        self.site.branch.wait_live(CHANGED, &name)
+    }
+
+    fn outage(&mut self, death: Death) -> Result {
+        death.begin(&mut self.site)?;
+        self.site.wait_status("Service", "Failover")?;
+        self.wait_name(self.right.branch)?;
+        sleep(AWAY);
+        death.end(&mut self.site)
+    }
+
+    fn look(&mut self) -> Result {
+        for command in COMMANDS {
+            let answer = self.site.branch.rx(command)?;
+            if answer.contains("No such command") {
+                return Err(Error::new(format!("{command}: {answer}")));
+            }
+        }
+        let (held_console, held_ami) = &mut self.held;
+        held_console.type_line("synch show status")?;
+        let mut console = self.site.branch.console()?;
+        console.type_line("synch show users")?;
+        for ami in [held_ami, &mut self.site.branch.ami()?] {
+            ami.action("SynchStatus", &[])?.need("Service")?;
+            for list in ["SynchUsers", "SynchVersions", "SynchHistory"] {
+                ami.list(list, &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn change_settings(&mut self) -> Result {
+        let (from, to) = if self.site.branch.read_conf("res_synch.conf")?.contains("record_ttl = 5") {
+            (5, 4)
+        } else {
+            (4, 5)
+        };
+        let line = |ttl: u32| format!("record_ttl = {ttl}");
+        self.site.branch.edit_conf("res_synch.conf", &line(from), &line(to))?;
+        self.site.branch.reload_module_when_possible()?;
+        let wanted = format!("{to} A {}", self.right.main);
+        until_ok(&format!("the answer '{wanted}'"), GENEROUS, || {
+            match records(self.right.branch, NAME, RecordType::A)? {
+                found if found == [wanted.as_str()] => Ok(()),
+                found => Err(Error::new(format!("{found:?}"))),
+            }
+        })
+    }
+
+    fn hold(&mut self) -> Result {
+        self.site.branch.rx("synch set mode failover")?;
+        self.wait_name(self.right.branch)?;
+        self.site.branch.rx("synch set mode auto")?;
+        self.wait_name(self.right.main)?;
+        let version = self.site.status("SyncVersion")?;
+        self.site.branch.rx(&format!("synch rollback {version}"))?;
+        self.site.wait_status("HeldVersion", &version)?;
+        self.site.sync()?;
+        self.site.wait_status("HeldVersion", "")
+    }
+
+    fn cycle(&mut self) -> Result {
+        // Nobody answers in between: that is no fault.
+        self.pause_load()?;
+        self.count_restarts()?;
+        self.site.branch.unload_module()?;
+        self.site.branch.load_module()?;
+        self.wait_served()
+    }
+}
+
+/// A session that hears of nothing: what it does not read, Asterisk would wait to write.
+fn quiet_session(site: &Site) -> Result<Ami> {
+    let mut ami = site.branch.ami()?;
+    ami.action("Events", &[("EventMask", "off")])?;
+    Ok(ami)
+}

@@ -1,0 +1,185 @@
+//! What came of it: the table, and whether all is flat.
+
+use std::time::Duration;
+
+use lab::Error;
+use lab::asterisk::Vitals;
+
+use crate::act::Act;
+use crate::load::Counts;
+use crate::office::Done;
+use crate::watch::{Sample, slope_per_hour};
+
+/// Memory may go up by so much in an hour: a day of it is 2.4 MiB, and no leak of anything that is made for each probe,
+/// question, sync or outage is so small.
+const SLOPE_KIB_PER_HOUR: f64 = 100.0;
+/// And by so much besides, however short the time: what the order of malloc's own costs, as the test of load and unload
+/// (tests/cycles.rs) measured it.
+const NOISE_KIB: f64 = 512.0;
+
+/// One of the things that a sample has.
+type Value = fn(&Vitals) -> u64;
+
+/// Everything that was seen.
+pub struct Report {
+    /// How long the acts took after the warm-up.
+    pub time: Duration,
+    /// What was used at least while nothing happened: after the warm-up, and at the end.
+    pub quiet: [Vitals; 2],
+    /// What was used in between.
+    pub samples: Vec<Sample>,
+    /// The same at the start, when a round was over and at the end, with unused memory given back: like beside like.
+    pub rounds: Vec<Sample>,
+    /// How the questions fared, the warm-up's included.
+    pub counts: Counts,
+    /// What was done, in the warm-up, too.
+    pub done: Done,
+    /// Moves of the service, as the branch's log has them.
+    pub moves: usize,
+    /// Lines of level ERROR in the branch's log.
+    pub errors: Vec<String>,
+    /// What ended it before its time, such as a move that was waited for and did not come.
+    pub stopped_by: Option<Error>,
+}
+
+impl Report {
+    /// Prints the table, and what is wrong.
+    pub fn print(&self) {
+        println!("| the branch's | start | end | slope per hour | most |");
+        println!("| --- | --- | --- | --- | --- |");
+        let rows: [(&str, Value); 3] = [
+            ("memory, KiB", |vitals| vitals.resident_kib),
+            ("threads", |vitals| vitals.threads as u64),
+            ("descriptors", |vitals| vitals.descriptors as u64),
+        ];
+        for (name, value) in rows {
+            let most = self.samples.iter().map(|sample| value(&sample.vitals)).max().unwrap_or_default();
+            let [start, end] = self.quiet.each_ref().map(value);
+            println!("| {name} | {start} | {end} | {:+.1} | {most} |", slope_per_hour(&self.rounds, value));
+        }
+        let Counts { asked, main, branch, relayed, lost, wrong, .. } = &self.counts;
+        println!(
+            "\nDNS: {asked} asked; {main} named the main, {branch} the branch, {relayed} relayed; {lost} lost, {wrong} wrong"
+        );
+        let acts = &self.done.acts;
+        let count = |wanted: fn(&Act) -> bool| acts.iter().filter(|act| wanted(act)).count();
+        println!(
+            "{} outages, {} changed users, {} changed settings, {} loads; {} moves of the service, {} were meant",
+            count(|act| matches!(act, Act::Outage(_))),
+            count(|act| *act == Act::Change),
+            count(|act| *act == Act::Settings),
+            count(|act| *act == Act::Cycle),
+            self.moves,
+            self.meant()
+        );
+        println!("{} workers restarted, {} errors in the log", self.done.restarts, self.errors.len());
+        for line in self.counts.examples.iter().chain(&self.errors) {
+            println!("  {line}");
+        }
+    }
+
+    /// Whatever is not as it was, or not as it must be.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults: Vec<String> = self.stopped_by.iter().map(ToString::to_string).collect();
+        let mut check = |right: bool, fault: String| {
+            if !right {
+                faults.push(fault);
+            }
+        };
+        let hours = self.time.as_secs_f64() / 3600.0;
+        let slope = slope_per_hour(&self.rounds, |vitals| vitals.resident_kib);
+        let allowed = SLOPE_KIB_PER_HOUR + NOISE_KIB / hours;
+        check(
+            slope <= allowed,
+            format!("memory grows by {slope:.0} KiB an hour, and {allowed:.0} are allowed"),
+        );
+        let [before, after] = &self.quiet;
+        check(
+            before.threads == after.threads,
+            format!("{} threads became {}", before.threads, after.threads),
+        );
+        check(
+            before.descriptors == after.descriptors,
+            format!("{} descriptors became {}", before.descriptors, after.descriptors),
+        );
+        let Counts { asked, main, branch, relayed, lost, wrong, .. } = self.counts;
+        check(
+            asked > 0 && asked == main + branch + relayed && lost == 0 && wrong == 0,
+            format!("of {asked} questions, {lost} were lost and {wrong} answered wrongly"),
+        );
+        let (moves, meant) = (self.moves, self.meant());
+        check(moves == meant, format!("the service moved {moves} times, and {meant} were meant"));
+        check(self.done.restarts == 0, format!("{} workers panicked", self.done.restarts));
+        check(self.errors.is_empty(), format!("{} errors in the log", self.errors.len()));
+        faults
+    }
+
+    fn meant(&self) -> usize {
+        // The first is that of the start.
+        1 + self.done.acts.iter().map(|act| act.moves()).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Spoil = fn(&mut Report);
+
+    fn report() -> Report {
+        let vitals = Vitals { threads: 40, descriptors: 60, resident_kib: 60_000 };
+        let sample = |minute: u64| Sample { at: Duration::from_secs(minute * 60), vitals };
+        let counts = Counts { asked: 30, main: 10, branch: 10, relayed: 10, ..Counts::default() };
+        Report {
+            time: Duration::from_secs(3600),
+            quiet: [vitals; 2],
+            samples: (0..60).map(sample).collect(),
+            rounds: (0..20).map(|round| sample(3 * round)).collect(),
+            counts,
+            done: Done { acts: vec![Act::Hold, Act::Cycle], restarts: 0 },
+            moves: 4,
+            errors: vec![],
+            stopped_by: None,
+        }
+    }
+
+    #[test]
+    fn a_flat_line_has_no_fault() {
+        assert_eq!(report().faults(), [""; 0]);
+    }
+
+    #[test]
+    fn each_fault_is_found() {
+        let spoil: [(&str, Spoil); 10] = [
+            ("memory grows by 1200 KiB", |report| {
+                for (round, sample) in (0..).zip(&mut report.rounds) {
+                    sample.vitals.resident_kib += 60 * round;
+                }
+            }),
+            ("40 threads became 41", |report| report.quiet[1].threads = 41),
+            ("60 descriptors became 59", |report| report.quiet[1].descriptors = 59),
+            ("1 were lost", |report| report.counts.lost = 1),
+            ("1 answered wrongly", |report| report.counts.wrong = 1),
+            ("of 0 questions", |report| report.counts = Counts::default()),
+            ("moved 5 times, and 4 were meant", |report| report.moves = 5),
+            ("2 workers panicked", |report| report.done.restarts = 2),
+            ("it did not come", |report| report.stopped_by = Some(Error::new("it did not come"))),
+            ("1 errors in the log", |report| report.errors.push("ERROR".to_owned())),
+        ];
+        for (fault, spoil) in spoil {
+            let mut report = report();
+            spoil(&mut report);
+            let faults = report.faults();
+            assert!(faults.len() == 1 && faults[0].contains(fault), "{fault}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn in_a_short_time_noise_is_no_growth() {
+        let mut report = report();
+        report.time = Duration::from_secs(180);
+        report.rounds.truncate(2);
+        report.rounds[1].vitals.resident_kib += 200;
+        assert_eq!(report.faults(), [""; 0]);
+    }
+}

@@ -1,0 +1,173 @@
+//! The branch under valgrind, and what it goes through in each cycle.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lab::asterisk::Asterisk;
+use lab::conf::Role;
+use lab::death::Death;
+use lab::dns::{RecordType, Responder, Transport, a_record, ask_with, question};
+use lab::error::{Context, Error};
+use lab::rootfs::{lab_dir, valgrind_rootfs};
+use lab::site::NAME;
+use lab::wait::{GENEROUS, until_ok};
+use lab::{Net, Result, Site, Version};
+
+/// Asterisk starts in a second; under valgrind that is some twenty, on a machine that does much else.
+const START: Duration = Duration::from_secs(300);
+/// At its end valgrind looks through all memory for what is lost.
+const END: Duration = Duration::from_secs(300);
+/// Under valgrind one thread runs at a time, and each takes twenty times as long: a main that answers is not to be taken
+/// for a dead one.
+const PROBE: &str = "[probe]\ninterval = 2\ntimeout = 8";
+/// Whose name changes.
+const CHANGED: &str = "1001";
+/// Where valgrind writes what it found, in the branch's folder.
+const REPORT: &str = "log/valgrind.xml";
+const SUPPRESSIONS: &str = include_str!("suppressions");
+
+/// Everything an operator can ask for.
+const COMMANDS: [&str; 11] = [
+    "synch show status",
+    "synch show status json",
+    "synch show config",
+    "synch show users like 1",
+    "synch show user 1001",
+    "synch show directory",
+    "synch show versions",
+    "synch show history",
+    "synch show phones",
+    "synch doctor",
+    "synch drill",
+];
+const LISTS: [&str; 3] = ["SynchUsers", "SynchVersions", "SynchHistory"];
+
+/// A main, and a branch under valgrind.
+pub struct Branch {
+    // First, so that it goes first: without the network it would not hear that it is to end.
+    _forwarder: Responder,
+    site: Site,
+}
+
+impl Branch {
+    /// Starts both; the module is in place and not loaded.
+    pub fn start() -> Result<Self> {
+        let (net, version) = (Net::new()?, Version::V22);
+        let main = Asterisk::new(&net, Role::Main, version)?;
+        let branch = Asterisk::in_root(&net, Role::Branch, version, valgrind_rootfs()?)?;
+        let mut site = Site { main, branch, net };
+        site.branch.install_module_from(&lab_dir().join("modules/res_synch-valgrind.so"))?;
+        let suppressions = site.branch.path("etc/valgrind.supp");
+        fs::write(&suppressions, SUPPRESSIONS).context(format!("writing {}", suppressions.display()))?;
+        site.branch.run_under(&[
+            "/usr/bin/valgrind".to_owned(),
+            "--leak-check=full".to_owned(),
+            "--show-leak-kinds=definite,indirect".to_owned(),
+            // From our innermost function to the thread's first one.
+            "--num-callers=50".to_owned(),
+            // Else a thread that only computes keeps all others waiting.
+            "--fair-sched=yes".to_owned(),
+            // Other modules are unloaded, too.
+            "--keep-debuginfo=yes".to_owned(),
+            format!("--suppressions={}", site.branch.inside("etc/valgrind.supp")),
+            "--xml=yes".to_owned(),
+            format!("--xml-file={}", site.branch.inside(REPORT)),
+        ]);
+        let forwarder = SocketAddr::from((site.net.own_address(), 5353));
+        site.branch.edit_conf("res_synch.conf", "[dns]", &format!("[dns]\nforwarder = {forwarder}"))?;
+        site.branch.edit_conf("res_synch.conf", "[probe]\ninterval = 1\ntimeout = 1", PROBE)?;
+        let forwarder = Responder::with_address(forwarder, || Ipv4Addr::new(192, 0, 2, 1))?;
+        site.main.start()?;
+        site.branch.spawn()?;
+        until_ok("the branch to start", START, || site.branch.rx("core waitfullybooted"))?;
+        Ok(Self { site, _forwarder: forwarder })
+    }
+
+    /// Load, sync, outage, reload, unload; and everything that somebody can ask meanwhile.
+    pub fn cycle(&mut self, number: usize) -> Result {
+        let site = &mut self.site;
+        site.branch.load_module()?;
+        site.wait_status("Sync", "Synced")?;
+        site.wait_status("Service", "Normal")?;
+        ask_names(site)?;
+        change_user(site, number)?;
+        // Each kind of death in turn.
+        let death = Death::ALL.into_iter().cycle().nth(number).unwrap_or(Death::Kill);
+        death.begin(site)?;
+        site.wait_status("Service", "Failover")?;
+        wait_name(site, site.branch.address())?;
+        ask_names(site)?;
+        look(site)?;
+        death.end(site)?;
+        site.wait_status("Service", "Normal")?;
+        site.wait_status("Sync", "Synced")?;
+        site.branch.rx("synch rollback 1")?;
+        site.sync()?;
+        site.wait_status("HeldVersion", "")?;
+        let ttl = |number: usize| format!("record_ttl = {}", 5 + number);
+        site.branch.edit_conf("res_synch.conf", &ttl(number), &ttl(number + 1))?;
+        site.branch.reload_module_when_possible()?;
+        wait_name(site, site.main.address())?;
+        site.branch.unload_module()
+    }
+
+    /// Ends the branch; what valgrind wrote.
+    pub fn stop(&mut self) -> Result<String> {
+        let report: PathBuf = self.site.branch.path(REPORT);
+        // It ends while it answers.
+        let _ = self.site.branch.rx("core stop gracefully");
+        until_ok("the branch to end", END, || match self.site.branch.is_running() {
+            true => Err(Error::new("it runs")),
+            false => Ok(()),
+        })?;
+        fs::read_to_string(&report).context(format!("reading {}", report.display()))
+    }
+}
+
+fn wait_name(site: &Site, wanted: Ipv4Addr) -> Result {
+    until_ok(&format!("{NAME} to be {wanted}"), GENEROUS, || match a_record(site.branch.address(), NAME)? {
+        found if found == wanted => Ok(()),
+        found => Err(Error::new(format!("it is {found}"))),
+    })
+}
+
+/// The zone in each way, and a name that is relayed.
+fn ask_names(site: &Site) -> Result {
+    let server = SocketAddr::from((site.branch.address(), 53));
+    for (name, record) in [
+        (NAME, RecordType::A),
+        (NAME, RecordType::AAAA),
+        (NAME, RecordType::NAPTR),
+        ("_sip._udp.sip.voice.example.com", RecordType::SRV),
+        ("nobody.voice.example.com", RecordType::A),
+        ("www.example.com", RecordType::A),
+    ] {
+        for transport in [Transport::Udp, Transport::Tcp] {
+            ask_with(server, &question(name, record)?, transport)?;
+        }
+    }
+    Ok(())
+}
+
+fn change_user(site: &Site, number: usize) -> Result {
+    let name = |number: usize| match number {
+        0 => "Alice".to_owned(),
+        number => format!("Round {number}"),
+    };
+    let line = |number: usize| format!("callerid={} <{CHANGED}>", name(number));
+    site.edit_users(&line(number), &line(number + 1))?;
+    site.main.rx("module reload res_pjsip.so")?;
+    site.sync()?;
+    site.branch.wait_live(CHANGED, &name(number + 1))
+}
+
+fn look(site: &Site) -> Result {
+    for command in COMMANDS {
+        site.branch.rx(command)?;
+    }
+    let mut ami = site.branch.ami()?;
+    ami.action("SynchStatus", &[])?.need("Service")?;
+    LISTS.iter().try_for_each(|list| ami.list(list, &[]).map(drop))
+}
