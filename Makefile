@@ -36,7 +36,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all headers tools install uninstall demo test test-pure test-lab test-lab-waiting test-lab-working check bench soak valgrind fuzz lab clean help
+.PHONY: all headers tools install uninstall demo test test-pure test-lab test-lab-waiting test-lab-working check bench soak valgrind asan asan-runtime fuzz lab clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -117,7 +117,19 @@ soak: lab ## a branch at work for hours: sync, DNS load, outages, reloads in tur
 
 CYCLES = 20
 valgrind: lab $(LAB_MODULES)/res_synch-valgrind.so ## load, sync, outage, reload, unload in Asterisk 22 under valgrind: no error, nothing lost (CYCLES=20)
-	cargo run --quiet --locked --package lab --bin valgrind -- $(CYCLES)
+	cargo run --quiet --locked --package lab --bin memory -- valgrind $(CYCLES)
+
+asan: lab asan-runtime $(LAB_MODULES)/res_synch-asan.so ## the pure tests, and the module in Asterisk 22, with AddressSanitizer (CYCLES=20)
+	$(ASAN) cargo test --locked $(PURE) $(ASAN_TARGET)
+	cargo run --quiet --locked --package lab --bin memory -- asan $(CYCLES)
+
+# An unstable flag of the compiler; what it links comes with every toolchain of rustup's, and with none of Debian's.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+ASAN = RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes"
+ASAN_TARGET = --target $(HOST) --target-dir target/asan
+asan-runtime: tools
+	@ls $$(rustc --print sysroot)/lib/rustlib/$(HOST)/lib/librustc*rt.asan.a >/dev/null 2>&1 || { \
+		echo "make asan: this Rust ($$(rustc --version)) has no AddressSanitizer; one installed by rustup has." >&2; exit 1; }
 
 # cargo-fuzz is built once; it wants a compiler that takes unstable flags, and for libFuzzer one for C++. What it finds is
 # kept in tests/fuzz/target/found, what ends a target in tests/fuzz/artifacts. `make check` tries the same targets without it.
@@ -159,6 +171,13 @@ $(LAB_MODULES)/res_synch-valgrind.so: FORCE
 	CARGO_PROFILE_RELEASE_DEBUG=line-tables-only ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/22 \
 		cargo build --quiet --release --locked --package res_synch
 	@cp target/release/libres_synch.so $@
+
+# With debug assertions, too.
+$(LAB_MODULES)/res_synch-asan.so: FORCE
+	@asterisk-headers/unpack 22
+	@mkdir -p $(@D)
+	$(ASAN) ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/22 cargo build --quiet --locked --package res_synch $(ASAN_TARGET)
+	@cp target/asan/$(HOST)/debug/libres_synch.so $@
 
 # The module as it was before it asked the main for no more than its own users: what `make bench` compares with. Built
 # once, from this repository's history; without that, the bench only has figures of today.
