@@ -103,10 +103,17 @@ impl Branch {
         &self.site.branch
     }
 
+    /// Loads the module once more, so that Asterisk ends with it at work: nobody unloads it then.
+    pub fn load(&self) -> Result {
+        self.site.branch.load_module()?;
+        self.site.wait_status("Sync", "Synced")?;
+        self.site.wait_status("Service", "Normal")
+    }
+
     /// Ends the branch, if it has not ended yet, and waits until it is told what was found.
     pub fn stop(&mut self) -> Result {
         // It ends while it answers.
-        let _ = self.site.branch.rx("core stop gracefully");
+        let _ = self.site.branch.rx("core stop now");
         until("the branch to end", END, || !self.site.branch.is_running())
     }
 }

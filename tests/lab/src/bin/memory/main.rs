@@ -62,6 +62,7 @@ fn run(tool: Tool, cycles: usize) -> Result<Vec<String>> {
         tell(&format!("cycle {} of {cycles}", number + 1));
         Ok(())
     });
+    let all = all.and_then(|()| branch.load());
     branch.stop()?;
     tell("the branch has ended");
     let found = tool.found(branch.asterisk())?;
