@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::command::run;
 use crate::error::{Context, Result};
+use crate::site::Site;
 
 /// An authority in a folder of its own, where everything that it signs is, too.
 pub struct Authority {
@@ -80,6 +81,27 @@ impl Authority {
     pub fn files(&self, name: &str) -> [PathBuf; 2] {
         ["key", "crt"].map(|end| self.folder.join(format!("{name}.{end}")))
     }
+}
+
+/// Lets the main take AMI over TLS alone, with a certificate for its address and for `pbx.example.com`, and has the branch
+/// know the authority. What makes the branch use it is [`believing`].
+pub fn takes_tls(site: &Site) -> Result<Authority> {
+    let authority = Authority::new(&site.main.path("etc/keys"))?;
+    authority.sign("main", &format!("IP:{},DNS:pbx.example.com", site.main.address()), 2)?;
+    let keys = site.main.inside("etc/keys");
+    let tls = format!(
+        "bindaddr = 127.0.0.1\ntlsenable = yes\ntlsbindaddr = 0.0.0.0:5039\ntlscertfile = {keys}/main.crt\n\
+         tlsprivatekey = {keys}/main.key"
+    );
+    site.main.edit_conf("manager.conf", "bindaddr = 0.0.0.0", &tls)?;
+    let known = site.branch.path("etc/ca.crt");
+    fs::copy(authority.certificate(), known).context("the authority for the branch")?;
+    Ok(authority)
+}
+
+/// The lines of `[main]` that make a branch use TLS, and believe the main that [`takes_tls`] has made.
+pub fn believing(site: &Site) -> String {
+    format!("tls = yes\ntls_ca_file = {}", site.branch.inside("etc/ca.crt"))
 }
 
 /// For a new key, which any Asterisk may read.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
 
-use lab::certificates::Authority;
+use lab::certificates::{Authority, believing, takes_tls};
 use lab::dns::a_record;
 use lab::fake_main::FakeMain;
 use lab::site::NAME;
@@ -20,27 +20,11 @@ lab::on_22_and_16!(
     a_password_in_a_file_may_change_without_a_reload,
 );
 
-/// A site whose main takes AMI over TLS alone, with a certificate for its address and for `pbx.example.com`. The branch
-/// knows the authority.
+/// A site whose main takes AMI over TLS alone.
 fn site(version: Version) -> Result<(Site, Authority)> {
     let site = Site::with_module(version)?;
-    let authority = Authority::new(&site.main.path("etc/keys"))?;
-    let address = site.main.address();
-    authority.sign("main", &format!("IP:{address},DNS:pbx.example.com"), 2)?;
-    let keys = site.main.inside("etc/keys");
-    let tls = format!(
-        "bindaddr = 127.0.0.1\ntlsenable = yes\ntlsbindaddr = 0.0.0.0:5039\ntlscertfile = {keys}/main.crt\n\
-         tlsprivatekey = {keys}/main.key"
-    );
-    site.main.edit_conf("manager.conf", "bindaddr = 0.0.0.0", &tls)?;
-    fs::copy(authority.certificate(), site.branch.path("etc/ca.crt"))
-        .context("the authority for the branch")?;
+    let authority = takes_tls(&site)?;
     Ok((site, authority))
-}
-
-/// The lines of `[main]` that make a branch believe the main of [`site`].
-fn believing(site: &Site) -> String {
-    format!("tls = yes\ntls_ca_file = {}", site.branch.inside("etc/ca.crt"))
 }
 
 fn a_main_that_proves_who_it_is_is_synced_and_watched_over_tls(version: Version) -> Result {
