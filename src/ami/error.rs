@@ -2,7 +2,11 @@
 
 use std::{io, net::SocketAddr};
 
-use super::{PasswordError, TlsError, frame::FrameTooLong, numbering::NumberingError};
+use super::{
+    PasswordError, TlsError,
+    frame::{FrameTooLong, NoMemory},
+    numbering::NumberingError,
+};
 
 /// Bytes of the peer's text that a message shows at most.
 const EXCERPT: usize = 200;
@@ -58,6 +62,12 @@ impl LinkError {
             self,
             Self::Refused { refusal: Refusal::Login { .. } | Refusal::NotAmi { .. } | Refusal::Tls(_), .. }
         )
+    }
+
+    /// Whether it is this system that had no memory left.
+    #[must_use]
+    pub const fn is_no_memory(&self) -> bool {
+        matches!(self, Self::Transport { error: TransportError::NoMemory(_), .. })
     }
 
     /// Whether the other side ended the connection.
@@ -143,6 +153,9 @@ pub enum TransportError {
          set writetimeout = 10000 in manager.conf on the main"
     )]
     LinesLost,
+    /// What the main says can't be kept, which is no fault of the main.
+    #[error(transparent)]
+    NoMemory(#[from] NoMemory),
     /// The time for the whole exchange is over.
     #[error("timed out while waiting for {awaited}")]
     TimedOut {

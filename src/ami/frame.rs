@@ -13,6 +13,14 @@ pub struct FrameTooLong {
     pub limit: usize,
 }
 
+/// The system has no memory to keep what the peer sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this system has no memory left for an answer of {bytes} bytes")]
+pub struct NoMemory {
+    /// What is there of the answer so far.
+    pub bytes: usize,
+}
+
 /// One AMI message, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame(Vec<u8>);
@@ -67,14 +75,20 @@ impl FrameReader {
     }
 
     /// Takes in what the peer sent.
-    pub fn feed(&mut self, bytes: &[u8]) {
+    ///
+    /// # Errors
+    /// When there is no memory for it. An allocation that may not fail would end Asterisk then.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), NoMemory> {
         if self.start > 0 {
             self.buffer.drain(..self.start.min(self.buffer.len()));
             self.line -= self.start;
             self.scanned -= self.start;
             self.start = 0;
         }
+        let no_memory = NoMemory { bytes: self.buffer.len() + bytes.len() };
+        self.buffer.try_reserve(bytes.len()).map_err(|_| no_memory)?;
         self.buffer.extend_from_slice(bytes);
+        Ok(())
     }
 
     /// The next whole frame, if there is one. Blank lines before it are skipped.

@@ -30,7 +30,7 @@ pub mod tls;
 pub use action::Action;
 pub use crypto::Crypto;
 pub use error::{LinkError, Refusal, TransportError};
-pub use frame::{Frame, FrameReader};
+pub use frame::{Frame, FrameReader, NoMemory};
 pub use hangup::Hangup;
 pub use link::Link;
 pub use numbering::{Numbering, NumberingError, Part};

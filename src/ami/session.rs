@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::{
     Action, Frame, FrameReader, Part, Stream,
     error::{Refusal, excerpt},
-    frame::SHORT_FRAME,
+    frame::{NoMemory, SHORT_FRAME},
     stream::Progress,
 };
 
@@ -59,8 +59,11 @@ impl Session {
     }
 
     /// Takes in what the main sent.
-    pub fn feed(&mut self, bytes: &[u8]) {
-        self.reader.feed(bytes);
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), NoMemory> {
+        self.reader.feed(bytes)
     }
 
     /// Whether the main has introduced itself.
@@ -200,10 +203,10 @@ mod tests {
 
     fn session(action: Action<'_>, answer: &[u8]) -> Result<Option<Frame>, Refusal> {
         let mut session = Session::new(SHORT_FRAME);
-        session.feed(b"Asterisk Call Manager/11.0.0\r\n");
+        session.feed(b"Asterisk Call Manager/11.0.0\r\n").unwrap();
         assert_eq!(session.greeted(), Ok(true));
         session.request(action);
-        session.feed(answer);
+        session.feed(answer).unwrap();
         session.answer()
     }
 
@@ -213,11 +216,11 @@ mod tests {
     fn a_stranger_is_refused() {
         for line in [&b"SSH-2.0-OpenSSH_9.2\r\n"[..], b"\r\n", b"HTTP/1.1 400 Bad Request\r\n\x1b[2J\r\n"] {
             let mut session = Session::new(SHORT_FRAME);
-            session.feed(line);
+            session.feed(line).unwrap();
             assert!(matches!(session.greeted(), Err(Refusal::NotAmi { .. })), "{line:?}");
         }
         let mut session = Session::new(64);
-        session.feed(&[b'x'; 65]);
+        session.feed(&[b'x'; 65]).unwrap();
         assert!(matches!(session.greeted(), Err(Refusal::TooLong(_))));
     }
 
@@ -251,7 +254,7 @@ mod tests {
         let mut session = Session::new(1024 * 1024);
         for length in [0, EVENT] {
             let text = format!("Event: Reload\r\nModule: All\r\nFiller: {}\r\n\r\n", "x".repeat(length));
-            session.feed(text.as_bytes());
+            session.feed(text.as_bytes()).unwrap();
         }
         assert!(session.event().unwrap().is_some_and(|event| event.size() < EVENT));
         assert_eq!(session.event(), Ok(None));

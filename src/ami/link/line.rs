@@ -186,14 +186,13 @@ impl Line {
         };
         let chunk = self.chunk.get(..count).unwrap_or_default();
         let Some(tls) = &mut self.tls else {
-            self.session.feed(chunk);
-            return Ok(());
+            return Ok(self.session.feed(chunk).map_err(TransportError::from)?);
         };
         if !tls.is_established() && !tls::is_record(chunk) {
             return Err(TlsError::NotTls.into());
         }
         let opened = tls.open(chunk, &mut self.plain);
-        self.session.feed(&self.plain);
+        let fed = self.session.feed(&self.plain).map_err(TransportError::from);
         self.plain.clear();
         let outgoing = tls.outgoing();
         // Where it failed, this tells the main why: it may be gone already.
@@ -202,6 +201,7 @@ impl Line {
             Err(TlsError::Ended) => return Err(TransportError::Closed { awaited }.into()),
             opened => opened?,
         }
+        fed?;
         Ok(sent?)
     }
 

@@ -132,6 +132,7 @@ fn outcome(error: &LinkError) -> Outcome {
         LinkError::Refused { .. } => Outcome::Wrong(text),
         LinkError::Unprepared(_) => Outcome::Unasked(text),
         LinkError::Transport { .. } if error.nobody_listens() => Outcome::Closed(text),
+        LinkError::Transport { .. } if error.is_no_memory() => Outcome::Unasked(text),
         LinkError::Transport { .. } if error.connect_error().is_some_and(is_own_fault) => {
             Outcome::Unasked(text)
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    ami::{LinkError, Refusal},
+    ami::{LinkError, NoMemory, Refusal},
     directory::TooMany,
     engine::{lookup::NoWay, worker::Stopped},
     host::{HostError, ReloadError},
@@ -59,6 +59,10 @@ pub(super) enum Failure {
     NotOurs(PathBuf),
     #[error("the file in place can't be read: {0}; the next sync replaces it")]
     Unreadable(HostError),
+    #[error(
+        "{0}; nothing was replaced. Give Asterisk more memory (ulimit -v, MemoryMax=), or sync fewer users"
+    )]
+    NoMemory(#[from] NoMemory),
     #[error("the main sends more than any company has users; nothing was replaced")]
     TooMuch,
     #[error(transparent)]

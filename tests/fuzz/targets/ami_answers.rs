@@ -33,7 +33,7 @@ fn talk<'a>(action: Action<'_>, chunks: impl Iterator<Item = &'a [u8]>) -> Vec<S
     let mut session = Session::new(LIMIT);
     let (mut stream, mut asked, mut answered, mut told) = (Stream::default(), false, false, Vec::new());
     for chunk in chunks {
-        session.feed(chunk);
+        session.feed(chunk).unwrap();
         if !asked {
             match session.greeted() {
                 Ok(greeted) => asked = greeted,

@@ -31,7 +31,7 @@ fn read<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Outcome {
     let mut reader = FrameReader::new(LIMIT);
     let (mut banner, mut frames) = (None, Vec::new());
     for chunk in chunks {
-        reader.feed(chunk);
+        reader.feed(chunk).unwrap();
         if banner.is_none() {
             match reader.take_line(LIMIT) {
                 Ok(line) => banner = line.map(<[u8]>::to_vec),

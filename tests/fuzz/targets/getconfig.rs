@@ -45,7 +45,7 @@ fn owned(document: &Document<'_>) -> Owned {
 fn streamed(answer: &[u8]) -> Result<Owned, Refusal> {
     let mut session = Session::new(answer.len());
     session.request(Action::GetConfig { filename: "users.conf", category: None, filter: None });
-    session.feed(answer);
+    session.feed(answer).unwrap();
     let (mut sections, mut template) = (Owned::new(), false);
     let whole = session.pour(&mut Stream::default(), &mut |part| match part {
         Part::Section(name) => {
