@@ -39,11 +39,13 @@ const ALL_AGAIN: Duration = Duration::from_secs(600);
 const AGAIN: Duration = Duration::from_secs(30);
 /// What phones do is gathered for this long: they come in crowds.
 const GATHER: Duration = Duration::from_secs(3);
+/// How soon it is tried again to keep what could not be written.
+const KEEP_AGAIN: Duration = Duration::from_secs(10);
 /// Bound of one answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// What the log hears where [`FILE`] can't be written.
-const NOT_KEPT: &str = "The contacts are not kept for a restart";
+const NOT_KEPT: &str = "The contacts are not kept for a restart, which is tried again";
 
 /// Whom the main shall be asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +87,8 @@ struct Body<'a> {
     asking: &'a Asking,
     hangup: &'a Hangup,
     contacts: Contacts,
+    /// When it is tried again to keep them; none where they are kept.
+    keep_at: Option<Instant>,
     /// Kept open while the main serves: it writes each login into its log.
     link: Option<Link>,
     due: Due,
@@ -102,6 +106,7 @@ impl<'a> Body<'a> {
             asking,
             hangup,
             contacts,
+            keep_at: None,
             link: None,
             due: Due::default(),
             users: HashSet::new(),
@@ -122,6 +127,9 @@ impl<'a> Body<'a> {
                     Ask::All => self.all_at = Instant::now(),
                 }
                 asked = self.asking.asked.try_recv().ok();
+            }
+            if self.keep_at.is_some_and(|at| Instant::now() >= at) {
+                self.keep();
             }
             let snapshot = self.asking.start.published.read();
             self.look_at_users(&snapshot);
@@ -252,14 +260,23 @@ impl<'a> Body<'a> {
     }
 
     fn took(&mut self, book: Book) {
-        if let Err(error) = keep(&self.file(), book.to_text().as_bytes()) {
-            let text = format!("{NOT_KEPT}: {error}");
-            self.asking.start.log_failure(Level::Warning, &text);
-        } else {
-            self.asking.start.log_end(NOT_KEPT, "The contacts are kept for a restart again.");
-        }
         self.contacts.book = Arc::new(book);
+        self.keep();
         self.tell();
+    }
+
+    /// For a restart. A disk that is full now may have room soon, and the book may be the same for days.
+    fn keep(&mut self) {
+        match keep(&self.file(), self.contacts.book.to_text().as_bytes()) {
+            Ok(()) => {
+                self.keep_at = None;
+                self.asking.start.log_end(NOT_KEPT, "The contacts are kept for a restart again.");
+            }
+            Err(error) => {
+                self.keep_at = Some(Instant::now() + KEEP_AGAIN);
+                self.asking.start.log_failure(Level::Warning, &format!("{NOT_KEPT}: {error}"));
+            }
+        }
     }
 
     fn file(&self) -> PathBuf {

@@ -119,6 +119,10 @@ struct Site<'a> {
     refused: Vec<(Kind, ConfSection)>,
     /// The file that did not come into force, and why: it is not tried again.
     bad: Option<(String, String)>,
+    /// They could not be written for a restart.
+    contexts_unkept: bool,
+    /// Nor could the directory.
+    directory_unkept: bool,
     /// When the main had last reloaded as the last sync began, where it tells.
     stamp: Option<Stamp>,
     /// The same as the boxes were read.
@@ -148,6 +152,8 @@ impl<'a> Site<'a> {
             listed: Vec::new(),
             refused: Vec::new(),
             bad: None,
+            contexts_unkept: false,
+            directory_unkept: false,
             stamp: None,
             boxes_of: None,
             boxes_at: None,

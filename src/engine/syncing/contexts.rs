@@ -16,7 +16,7 @@ use crate::{
 const FILE: &str = "contexts.kept";
 /// What the log hears where they can't be taken from the main, and where the file can't be written.
 const NOT_READ: &str = "The contexts of the main stay as they were";
-const NOT_KEPT: &str = "The contexts are not kept for a restart";
+const NOT_KEPT: &str = "The contexts are not kept for a restart, which the next sync tries again";
 
 impl Site<'_> {
     /// Reads and checks them. Nothing else depends on it: where it fails, the old ones stay.
@@ -116,6 +116,9 @@ impl Site<'_> {
         }
         let contexts = vetted.into_contexts();
         if *self.status.contexts == *contexts {
+            if self.contexts_unkept {
+                self.keep_contexts(&contexts);
+            }
             return;
         }
         if keep {
@@ -126,9 +129,11 @@ impl Site<'_> {
         self.status.contexts = Arc::from(contexts);
     }
 
-    fn keep_contexts(&self, contexts: &[Context]) {
+    /// For a restart. Where they can't be written, the next sync tries again.
+    fn keep_contexts(&mut self, contexts: &[Context]) {
         let text = render_sections(&lines::sections(contexts), &self.syncing.main.host);
         let kept = self.store().and_then(|store| store.write_beside(FILE, text.as_bytes()));
+        self.contexts_unkept = kept.is_err();
         match kept {
             Ok(()) => self.syncing.start.log_end(NOT_KEPT, "The contexts are kept for a restart again."),
             Err(error) => self.syncing.start.log_failure(Level::Warning, &format!("{NOT_KEPT}: {error}")),

@@ -15,7 +15,7 @@ use crate::{
 const FILE: &str = "directory.txt";
 /// What the log hears where it can't be read on the main, and where the file can't be written.
 const NOT_READ: &str = "The directory stays as it is";
-const NOT_KEPT: &str = "The directory is not kept for a restart";
+const NOT_KEPT: &str = "The directory is not kept for a restart, which the next sync tries again";
 
 impl Site<'_> {
     /// Reads it where it is due. Nothing else depends on it: where it fails, the old one stays, and the next time comes
@@ -27,6 +27,9 @@ impl Site<'_> {
         let interval = self.syncing.settings.directory_interval;
         if interval.is_zero() {
             return Ok(());
+        }
+        if self.directory_unkept {
+            self.write_directory();
         }
         let tells = self.syncing.settings.technology == Technology::Pjsip && self.stamp.is_some();
         let due = self.directory_at.is_none_or(|at| at.elapsed() >= interval);
@@ -43,7 +46,8 @@ impl Site<'_> {
                 self.syncing.start.log_end(NOT_READ, "The directory is read again.");
                 self.directory_at = Some(Instant::now());
                 self.directory_of.clone_from(&self.stamp);
-                self.keep_directory(directory)
+                self.take_directory(directory);
+                Ok(())
             }
         }
     }
@@ -73,18 +77,24 @@ impl Site<'_> {
         Ok(people.finish()?)
     }
 
-    fn keep_directory(&mut self, directory: Directory) -> Result<(), Failure> {
+    fn take_directory(&mut self, directory: Directory) {
         if *self.status.directory == directory {
-            return Ok(());
-        }
-        let kept = self.store().and_then(|store| store.write_beside(FILE, directory.to_text().as_bytes()));
-        match kept {
-            Ok(()) => self.syncing.start.log_end(NOT_KEPT, "The directory is kept for a restart again."),
-            Err(error) => self.syncing.start.log_failure(Level::Warning, &format!("{NOT_KEPT}: {error}")),
+            return;
         }
         let count = counted(directory.len(), "number");
         self.log(&format!("The directory has {count} of {}", self.syncing.main.host));
         self.status.directory = Arc::new(directory);
-        Ok(())
+        self.write_directory();
+    }
+
+    /// For a restart. Where it can't be written, the next sync tries again.
+    fn write_directory(&mut self) {
+        let text = self.status.directory.to_text();
+        let kept = self.store().and_then(|store| store.write_beside(FILE, text.as_bytes()));
+        self.directory_unkept = kept.is_err();
+        match kept {
+            Ok(()) => self.syncing.start.log_end(NOT_KEPT, "The directory is kept for a restart again."),
+            Err(error) => self.syncing.start.log_failure(Level::Warning, &format!("{NOT_KEPT}: {error}")),
+        }
     }
 }

@@ -16,6 +16,8 @@ lab::on_22_and_16!(
     a_full_disk_is_named_and_the_old_file_stays_whole,
     a_read_only_folder_is_named_and_the_old_file_stays_whole,
     a_full_disk_for_versions_is_named_and_the_old_file_stays_whole,
+    a_disk_that_has_room_again_needs_nobody,
+    what_a_disk_had_no_room_for_is_kept_when_it_has,
     what_a_killed_process_left_half_written_goes,
     a_kill_in_mid_write_leaves_a_whole_file,
 );
@@ -120,6 +122,54 @@ fn a_full_disk_for_versions_is_named_and_the_old_file_stays_whole(version: Versi
     unwritable(version, spoil, "No space left on device", "umount \"$1/var/synch\"")
 }
 
+/// Fills the disk of `folder`, as only the branch's process sees it.
+fn fill(site: &Site, folder: &str) -> Result {
+    let script = format!(
+        "cp -a \"$1/{folder}\" \"$1/run/copy\"; mount -t tmpfs -o size=256k tmpfs \"$1/{folder}\"; \
+         cp -a \"$1/run/copy/.\" \"$1/{folder}\"; cat /dev/zero >\"$1/{folder}/filler\" || true"
+    );
+    site.branch.in_its_mounts(&script).map(drop)
+}
+
+fn make_room(site: &Site, folder: &str) -> Result {
+    site.branch.in_its_mounts(&format!("rm \"$1/{folder}/filler\"")).map(drop)
+}
+
+fn a_disk_that_has_room_again_needs_nobody(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    site.branch.edit_conf("res_synch.conf", "interval = 300", "interval = 1")?;
+    site.start()?;
+    site.wait_status("Sync", "Synced")?;
+    fill(&site, "etc")?;
+    site.edit_users("Alice <1001>", "Alicia <1001>")?;
+    site.wait_unsynced("No space left on device")?;
+    make_room(&site, "etc")?;
+    site.branch.wait_live("1001", "Alicia")?;
+    site.wait_status("Sync", "Synced")
+}
+
+/// What a branch that starts in an outage knows: where the phones were, and everybody on the main.
+fn what_a_disk_had_no_room_for_is_kept_when_it_has(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    site.serve()?;
+    site.wait_directory()?;
+    fill(&site, "var/synch")?;
+    let _phone = site.phone_at(&site.main, "1001")?;
+    site.add_user("2009", "DevOps")?;
+    site.sync()?;
+    site.branch.wait_log("The directory is not kept for a restart", GENEROUS)?;
+    site.branch.wait_log("The contacts are not kept for a restart", GENEROUS)?;
+    site.wait_status("Sync", "Synced")?;
+
+    make_room(&site, "var/synch")?;
+    site.sync()?;
+    for (file, wanted) in [("directory.txt", "2009"), ("contacts.txt", "1001")] {
+        let see = || site.branch.in_its_mounts(&format!("cat \"$1/var/synch/{file}\" || true"));
+        until_value(file, GENEROUS, see, |text| text.contains(wanted))?;
+    }
+    Ok(())
+}
+
 fn what_a_killed_process_left_half_written_goes(version: Version) -> Result {
     let mut site = Site::synced(version)?;
     site.branch.kill_9()?;
@@ -140,7 +190,7 @@ fn what_a_killed_process_left_half_written_goes(version: Version) -> Result {
 
 /// Users of the sites in the test below: enough that writing them takes a while.
 const MANY: usize = 400;
-/// How often the branch is killed there.
+/// How often the branch is killed there, unless SYNCH_KILLS says how often.
 const KILLS: u32 = 20;
 
 /// An answer with many users that is not the same each time.
@@ -167,8 +217,10 @@ fn a_kill_in_mid_write_leaves_a_whole_file(version: Version) -> Result {
     let second = site.synced_file()?;
     assert!(first.contains("Ann <4000>") && second.contains("Bob <4399>"));
 
+    let wanted = std::env::var("SYNCH_KILLS").ok().and_then(|count| count.parse().ok());
+    let kills: u32 = wanted.unwrap_or(KILLS);
     let mut in_mid_write = 0;
-    for round in 0..KILLS {
+    for round in 0..kills {
         // A sync that changes the file, and the kill somewhere in it: in every other round as soon as something is
         // half-written, else after a while.
         main.answers(if round % 2 == 0 { one.clone() } else { two.clone() });
@@ -191,7 +243,7 @@ fn a_kill_in_mid_write_leaves_a_whole_file(version: Version) -> Result {
         site.wait_status("Sync", "Synced")?;
         assert_eq!(site.temporary_files().len(), 0, "round {round}");
     }
-    eprintln!("{in_mid_write} of {KILLS} kills hit a file that was being written");
-    assert!(in_mid_write > 0, "not one of {KILLS} kills hit a file that was being written");
+    eprintln!("{in_mid_write} of {kills} kills hit a file that was being written");
+    assert!(in_mid_write > 0, "not one of {kills} kills hit a file that was being written");
     Ok(())
 }
