@@ -36,7 +36,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all headers tools install uninstall demo test test-pure test-lab test-lab-waiting test-lab-working check bench soak valgrind asan asan-runtime fuzz lab clean help
+.PHONY: all headers tools install uninstall demo test test-pure test-lab test-lab-waiting test-lab-working check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -97,7 +97,8 @@ test-lab-waiting:
 test-lab-working:
 	$(LAB_TESTS) --lib --bins $(addprefix --test ,$(WORKING)) -- --test-threads=3
 
-check: tools ## what needs neither root nor Asterisk: format, lints, pure tests, licences
+# A dependency that nothing uses is a lint: `unused_crate_dependencies`, in the roots of the crates.
+check: tools ## what needs neither root nor Asterisk: format, lints, pure tests, a short fuzz, licences, known faults
 	cargo fmt --check --all
 	rustfmt --check --edition 2024 tests/fuzz/fuzz_targets/*.rs
 	cargo clippy --locked --all-targets $(PURE) -- -D warnings
@@ -107,6 +108,7 @@ check: tools ## what needs neither root nor Asterisk: format, lints, pure tests,
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps $(PURE) --quiet
 	cargo test --locked $(PURE)
 	./.ci/licences
+	./.ci/advisories
 
 bench: lab $(LAB_MODULES)/res_synch-before.so ## the move for each death of the main; what a sync costs; our DNS beside four others (half an hour)
 	cargo run --quiet --locked --package lab --bin bench
@@ -142,6 +144,20 @@ fuzz: tools ## any octets to whatever takes some, for SECONDS=60 or RUNS= inputs
 		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . $$target target/found/$$target corpus/$$target -- \
 			$(if $(RUNS),-runs=$(RUNS),-max_total_time=$(SECONDS)) -timeout=10 -rss_limit_mb=1024 -max_len=4096 || exit 1; \
 	done
+
+# The pure modules that decide what is believed and who serves. FILES="src/ami/frame.rs" for some alone, with TESTS="ami::" for
+# the tests that ought to notice.
+FILES = src/ami/frame.rs src/ami/numbering.rs src/ami/stream.rs src/ami/session.rs \
+	src/sync/accept.rs src/sync/policy.rs src/sync/render.rs src/sync/select.rs \
+	src/dns/limit.rs src/dns/places.rs src/dns/zone.rs src/probe/*.rs src/failover/*.rs src/dialplan/vet.rs src/dialplan/vet/*.rs
+TESTS = ami:: attacks:: dialplan:: dns:: failover:: probe:: sync::
+mutants: tools ## changes the pure modules one place at a time, and says which change no test notices (hours; FILES= TESTS=)
+	@command -v cargo-mutants >/dev/null || cargo install --quiet --locked cargo-mutants
+	cargo mutants --jobs 1 --timeout 120 --no-default-features --output target $(addprefix --file ,$(FILES)) -- --lib -- $(TESTS)
+
+coverage: tools ## which lines of each pure file the pure tests and the replayed corpora reach
+	@command -v cargo-llvm-cov >/dev/null || cargo install --quiet --locked cargo-llvm-cov
+	cargo llvm-cov --locked $(PURE) --lib --test fuzz --summary-only
 
 # What the lab needs: packages, two modules for each Asterisk.
 lab: tools

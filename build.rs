@@ -1,5 +1,7 @@
 //! Finds Asterisk's headers, lets bindgen read them, compiles the C shim, and sets how the module is linked.
 
+#![warn(unused_crate_dependencies)]
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "asterisk")]

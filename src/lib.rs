@@ -59,6 +59,8 @@
 //! 7. An emergency number leads to the local trunk, whatever the main or a user is called.
 //! 8. Names outside the zone are only relayed, only for clients on a list, and only where a forwarder is set.
 
+#![warn(unused_crate_dependencies)] // here and not among the lints of the workspace: no test uses all of them
+
 pub mod actions;
 pub mod ami;
 #[cfg(feature = "asterisk")]

@@ -3,7 +3,7 @@
 
 use res_synch::settings::{self, Options, Password, Secret, Settings, is_secret};
 
-use super::{assert_shown, conf};
+use super::conf;
 
 /// Behind every password that is given.
 const CANARY: &str = "kanarienvogel";
@@ -27,7 +27,6 @@ pub fn run(octets: &[u8]) {
     for text in [&shown, &format!("{settings:?}")] {
         assert!(!text.contains(CANARY), "{text}");
     }
-    shown.lines().for_each(assert_shown);
     assert_eq!(settings::read(&conf::loaded(&shown)), Ok(masked(settings)), "{shown}");
 }
 

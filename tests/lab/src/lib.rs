@@ -34,6 +34,8 @@
 //! | [`command`] | running external commands |
 //! | [`harness`] | the same test on 22 and on 16 |
 
+#![warn(unused_crate_dependencies)]
+
 pub mod ami;
 pub mod asterisk;
 pub mod audio;
