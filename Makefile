@@ -156,8 +156,7 @@ mutants: tools ## changes the pure modules one place at a time, and says which c
 	cargo mutants --jobs 1 --timeout 120 --no-default-features --output target $(addprefix --file ,$(FILES)) -- --lib -- $(TESTS)
 
 coverage: tools ## which lines of each pure file the pure tests and the replayed corpora reach
-	@command -v cargo-llvm-cov >/dev/null || cargo install --quiet --locked cargo-llvm-cov
-	cargo llvm-cov --locked $(PURE) --lib --test fuzz --summary-only
+	@./.ci/coverage
 
 # What the lab needs: packages, two modules for each Asterisk.
 lab: tools

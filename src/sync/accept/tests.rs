@@ -118,3 +118,13 @@ fn types_are_the_known_ones_and_agree() {
     let lines = [(&b"type"[..], &b"endpoint"[..]), (b"TYPE", b"transport")];
     assert_eq!(check(b"1001", &lines, Technology::Pjsip), Err(Violation::TwoTypes));
 }
+
+#[test]
+fn a_line_is_measured_as_it_is_written() {
+    for semicolons in [0, 1, 100] {
+        let room = MAX_LINE - "callerid = \n".len() - semicolons;
+        let value = |length: usize| [vec![b';'; semicolons], vec![b'x'; length - semicolons]].concat();
+        assert_eq!(endpoint_with(b"callerid", &value(room)), Ok(()), "{semicolons}");
+        assert!(endpoint_with(b"callerid", &value(room + 1)).is_err(), "{semicolons}");
+    }
+}
