@@ -153,7 +153,7 @@ FILES = src/ami/frame.rs src/ami/numbering.rs src/ami/stream.rs src/ami/session.
 TESTS = ami:: attacks:: dialplan:: dns:: failover:: probe:: sync::
 mutants: tools ## changes the pure modules one place at a time, and says which change no test notices (hours; FILES= TESTS=)
 	@command -v cargo-mutants >/dev/null || cargo install --quiet --locked cargo-mutants
-	cargo mutants --jobs 1 --timeout 120 --no-default-features --output target $(addprefix --file ,$(FILES)) -- --lib -- $(TESTS)
+	cargo mutants --jobs 1 --timeout 120 --no-default-features --output target $(foreach file,$(FILES),--file '$(file)') -- --lib -- $(TESTS)
 
 coverage: tools ## which lines of each pure file the pure tests and the replayed corpora reach
 	@./.ci/coverage
