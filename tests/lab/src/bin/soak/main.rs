@@ -106,7 +106,7 @@ fn measured(office: &mut Office, time: Duration) -> Result<Report> {
         println!("  round {}: {} KiB without what is unused", rounds.len(), sample.vitals.resident_kib);
         rounds.push(sample);
     }
-    let (time, samples) = (start.elapsed(), watch.finish()?);
+    let samples = watch.finish()?;
     office.pause_load()?;
     // Where something has stopped it, that is not over by now: what is used then is told all the same.
     let after = if stopped_by.is_none() { office.quiet()? } else { office.trimmed()? };
@@ -114,7 +114,6 @@ fn measured(office: &mut Office, time: Duration) -> Result<Report> {
     office.count_restarts()?;
     let log = office.site.branch.log();
     Ok(Report {
-        time,
         quiet: [before, after],
         samples,
         rounds,

@@ -49,18 +49,43 @@ impl Watch {
     }
 }
 
-/// The slope of the line that fits `values` over the samples' time best (least squares), per hour.
-#[expect(clippy::cast_precision_loss, reason = "shown with five digits")]
-pub fn slope_per_hour(samples: &[Sample], value: impl Fn(&Vitals) -> u64) -> f64 {
-    let points =
-        || samples.iter().map(|sample| (sample.at.as_secs_f64() / 3600.0, value(&sample.vitals) as f64));
-    let count = samples.len() as f64;
-    let (hours, values) = points().fold((0.0, 0.0), |(hours, values), (x, y)| (hours + x, values + y));
-    let (hours, values) = (hours / count, values / count);
-    let (both, square) = points().fold((0.0, 0.0), |(both, square), (x, y)| {
-        (both + (x - hours) * (y - values), square + (x - hours).powi(2))
-    });
-    if square > 0.0 { both / square } else { 0.0 }
+/// The slope of a line, per hour, and how far from the truth it may well be.
+#[derive(Clone, Copy, Debug)]
+pub struct Slope {
+    /// What is added in an hour.
+    pub per_hour: f64,
+    /// The standard error of that: twice as much is chance in one case of twenty. Infinite where two points or fewer make
+    /// the line.
+    pub error: f64,
+}
+
+impl Slope {
+    /// The line that fits `values` over the samples' time best (least squares).
+    #[expect(clippy::cast_precision_loss, reason = "shown with five digits")]
+    pub fn of(samples: &[Sample], value: impl Fn(&Vitals) -> u64) -> Self {
+        let hours = |sample: &Sample| sample.at.as_secs_f64() / 3600.0;
+        let points: Vec<_> =
+            samples.iter().map(|sample| (hours(sample), value(&sample.vitals) as f64)).collect();
+        let count = points.len() as f64;
+        let mean = |part: fn(&(f64, f64)) -> f64| points.iter().map(part).sum::<f64>() / count;
+        let (x_mean, y_mean) = (mean(|point| point.0), mean(|point| point.1));
+        let square: f64 = points.iter().map(|(x, _)| (x - x_mean).powi(2)).sum();
+        if points.len() < 2 || square <= 0.0 {
+            return Self { per_hour: 0.0, error: f64::INFINITY };
+        }
+        let per_hour = points.iter().map(|(x, y)| (x - x_mean) * (y - y_mean)).sum::<f64>() / square;
+        let left = |(x, y): &(f64, f64)| (y - y_mean - per_hour * (x - x_mean)).powi(2);
+        let error = match points.len() {
+            2 => f64::INFINITY,
+            _ => (points.iter().map(left).sum::<f64>() / (count - 2.0) / square).sqrt(),
+        };
+        Self { per_hour, error }
+    }
+
+    /// What it is at least, as far as can be told.
+    pub fn at_least(self) -> f64 {
+        self.per_hour - 2.0 * self.error
+    }
 }
 
 #[cfg(test)]
@@ -75,21 +100,27 @@ mod tests {
         (0..).zip(kib).map(sample).collect()
     }
 
-    fn slope(kib: &[u64]) -> f64 {
-        slope_per_hour(&samples(kib), |vitals| vitals.resident_kib)
+    fn slope(kib: &[u64]) -> Slope {
+        Slope::of(&samples(kib), |vitals| vitals.resident_kib)
     }
 
     #[test]
     fn the_slope_is_that_of_the_line_through_the_points() {
-        assert!((slope(&[100, 102, 104, 106]) - 120.0).abs() < 1e-6);
-        assert!((slope(&[5000, 5000, 5000])).abs() < 1e-6);
-        // Up and down by the same: no slope.
-        assert!((slope(&[100, 110, 110, 100])).abs() < 1e-6);
+        let straight = slope(&[100, 102, 104, 106]);
+        assert!((straight.per_hour - 120.0).abs() < 1e-6 && straight.error.abs() < 1e-6);
+        assert!((straight.at_least() - 120.0).abs() < 1e-6);
+        // Up and down by the same: no slope, and no line either.
+        let bent = slope(&[100, 110, 110, 100]);
+        assert!(bent.per_hour.abs() < 1e-6 && bent.error > 100.0, "{bent:?}");
+        // sqrt((1 + 1) / 1 / 2) a minute.
+        let three = slope(&[0, 3, 3]);
+        assert!((three.per_hour - 90.0).abs() < 1e-6 && (three.error - 0.75_f64.sqrt() * 60.0).abs() < 1e-6);
     }
 
     #[test]
-    fn too_few_points_have_no_slope() {
-        assert!(slope(&[]).abs() < 1e-6);
-        assert!(slope(&[100]).abs() < 1e-6);
+    fn of_too_few_points_nothing_can_be_told() {
+        for kib in [&[] as &[u64], &[100], &[100, 200]] {
+            assert!(slope(kib).at_least() < 0.0, "{kib:?}");
+        }
     }
 }
