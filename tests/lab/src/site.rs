@@ -1,6 +1,6 @@
 //! One main, one branch and phones, in a network of their own: where most tests start.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use crate::asterisk::Asterisk;
@@ -110,6 +110,16 @@ impl Site {
                 "{key} is {found}; reason: {}",
                 self.status(&format!("{key}Reason"))?
             ))),
+        })
+    }
+
+    /// Waits until the branch answers that address for the phones' name.
+    pub fn wait_name(&self, wanted: Ipv4Addr) -> Result {
+        until_ok(&format!("{NAME} to be {wanted}"), GENEROUS, || {
+            match a_record(self.branch.address(), NAME)? {
+                found if found == wanted => Ok(()),
+                found => Err(Error::new(format!("it is {found}"))),
+            }
         })
     }
 

@@ -1,8 +1,6 @@
 //! The main job: the main goes in each of its ways, the phones' name points to the branch, and back.
 
-use lab::dns::a_record;
-use lab::site::NAME;
-use lab::wait::{GENEROUS, PHONES_RETRY, until};
+use lab::wait::{GENEROUS, PHONES_RETRY};
 use lab::{Result, Site, Version};
 
 lab::on_22_and_16!(
@@ -14,13 +12,6 @@ lab::on_22_and_16!(
     phones_move_and_talk_in_the_outage_and_go_back,
 );
 
-fn until_the_name_is(site: &Site, address: std::net::Ipv4Addr) -> Result {
-    let server = site.branch.address();
-    until(&format!("{NAME} to be {address}"), GENEROUS, || {
-        a_record(server, NAME).is_ok_and(|found| found == address)
-    })
-}
-
 /// Goes through an outage that begins and ends like this.
 fn outage(
     mut site: Site,
@@ -28,11 +19,11 @@ fn outage(
     end: impl FnOnce(&mut Site) -> Result,
 ) -> Result {
     begin(&mut site)?;
-    until_the_name_is(&site, site.branch.address())?;
+    site.wait_name(site.branch.address())?;
     assert_eq!(site.status("Service")?, "Failover");
     assert_eq!(site.status("Monitor")?, "Failed");
     end(&mut site)?;
-    until_the_name_is(&site, site.main.address())?;
+    site.wait_name(site.main.address())?;
     assert_eq!(site.status("Service")?, "Normal");
     Ok(())
 }

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use lab::dialplan::SITE_NUMBER;
-use lab::dns::a_record;
 use lab::error::Error;
 use lab::phone::Settings;
-use lab::site::NAME;
-use lab::wait::{GENEROUS, PHONES_RETRY, until, until_ok};
+use lab::wait::{GENEROUS, PHONES_RETRY, until_ok};
 use lab::{Asterisk, Carrier, Phone, Result, Site, Version};
 
 use crate::story::Story;
@@ -66,7 +64,7 @@ impl Cast {
 
     /// Waits until the phones' name points there.
     pub fn the_name_is(&self, at: &Asterisk) -> Result {
-        the_name_is(&self.site, at)
+        self.site.wait_name(at.address())
     }
 
     /// Waits until the phones that go by the name are registered at the branch.
@@ -114,17 +112,10 @@ fn learned(site: &Site, story: &mut Story) -> Result {
     site.branch.wait_function("SYNCH_USER(2001,site)", "DevOps")?;
     story.step("the directory of everybody on the main");
     site.wait_status("Service", "Normal")?;
-    the_name_is(site, &site.main)?;
+    site.wait_name(site.main.address())?;
     story.step("main alive: DNS names the main");
     story.show("synch show users", &site.branch.rx("synch show users")?);
     Ok(())
-}
-
-fn the_name_is(site: &Site, at: &Asterisk) -> Result {
-    let (server, wanted) = (site.branch.address(), at.address());
-    until(&format!("{NAME} to be {wanted}"), GENEROUS, || {
-        a_record(server, NAME).is_ok_and(|found| found == wanted)
-    })
 }
 
 /// Calls a number, and waits until the caller hears `whom`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lab::asterisk::Asterisk;
 use lab::conf::Role;
 use lab::death::Death;
-use lab::dns::{RecordType, Responder, Transport, a_record, ask_with, question};
+use lab::dns::{RecordType, Responder, Transport, ask_with, question};
 use lab::error::Error;
 use lab::rootfs::lab_dir;
 use lab::site::NAME;
@@ -24,6 +24,7 @@ const END: Duration = Duration::from_secs(300);
 const PROBE: &str = "[probe]\ninterval = 2\ntimeout = 8";
 /// Whose name changes.
 const CHANGED: &str = "1001";
+
 /// Everything an operator can ask for.
 const COMMANDS: [&str; 11] = [
     "synch show status",
@@ -55,7 +56,7 @@ impl Branch {
         let branch = Asterisk::in_root(&net, Role::Branch, version, tool.root()?)?;
         let mut site = Site { main, branch, net };
         site.branch.install_module_from(&lab_dir().join(tool.module()))?;
-        tool.watch(&mut site.branch)?;
+        tool.watch(&mut site.branch);
         let forwarder = SocketAddr::from((site.net.own_address(), 5353));
         site.branch.edit_conf("res_synch.conf", "[dns]", &format!("[dns]\nforwarder = {forwarder}"))?;
         site.branch.edit_conf("res_synch.conf", "[probe]\ninterval = 1\ntimeout = 1", PROBE)?;
@@ -78,7 +79,7 @@ impl Branch {
         let death = Death::ALL.into_iter().cycle().nth(number).unwrap_or(Death::Kill);
         death.begin(site)?;
         site.wait_status("Service", "Failover")?;
-        wait_name(site, site.branch.address())?;
+        site.wait_name(site.branch.address())?;
         ask_names(site)?;
         look(site)?;
         death.end(site)?;
@@ -90,7 +91,7 @@ impl Branch {
         let ttl = |number: usize| format!("record_ttl = {}", 5 + number);
         site.branch.edit_conf("res_synch.conf", &ttl(number), &ttl(number + 1))?;
         site.branch.reload_module_when_possible()?;
-        wait_name(site, site.main.address())?;
+        site.wait_name(site.main.address())?;
         refuse_settings(site)?;
         // A number of the site's own, which nobody answers: through its dialplan and the functions of the module.
         site.branch.rx("channel originate Local/1002@synch-internal application Wait 0.1")?;
@@ -116,13 +117,6 @@ impl Branch {
         let _ = self.site.branch.rx("core stop now");
         until("the branch to end", END, || !self.site.branch.is_running())
     }
-}
-
-fn wait_name(site: &Site, wanted: Ipv4Addr) -> Result {
-    until_ok(&format!("{NAME} to be {wanted}"), GENEROUS, || match a_record(site.branch.address(), NAME)? {
-        found if found == wanted => Ok(()),
-        found => Err(Error::new(format!("it is {found}"))),
-    })
 }
 
 /// The zone in each way, and a name that is relayed.

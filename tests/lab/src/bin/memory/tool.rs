@@ -14,7 +14,6 @@ use crate::memcheck::{self, Found};
 const MEMCHECK_REPORT: &str = "log/memcheck.xml";
 /// What a report of `AddressSanitizer` begins with; the process' number is added.
 const SANITIZER_REPORT: &str = "asan";
-const SUPPRESSIONS: &str = include_str!("suppressions");
 /// The runtime of GCC, which Debian's `asterisk-dev` brings along: it answers what Rust's compiler asks for, too, as both
 /// have it from LLVM.
 const SANITIZER_RUNTIME: &str = "/usr/lib/x86_64-linux-gnu/libasan.so.8";
@@ -46,26 +45,22 @@ impl Tool {
     }
 
     /// Has that branch run under it.
-    pub fn watch(self, branch: &mut Asterisk) -> Result {
+    pub fn watch(self, branch: &mut Asterisk) {
         let own = |option: &str, file: &str| format!("{option}={}", branch.inside(file));
         let command = match self {
-            Self::Memcheck => {
-                branch.write_conf("memcheck.supp", SUPPRESSIONS)?;
-                vec![
-                    "/usr/bin/valgrind".to_owned(),
-                    "--leak-check=full".to_owned(),
-                    "--show-leak-kinds=definite,indirect".to_owned(),
-                    // From our innermost function to the thread's first one.
-                    "--num-callers=50".to_owned(),
-                    // Else a thread that only computes keeps all others waiting.
-                    "--fair-sched=yes".to_owned(),
-                    // Other modules are unloaded, too.
-                    "--keep-debuginfo=yes".to_owned(),
-                    own("--suppressions", "etc/memcheck.supp"),
-                    "--xml=yes".to_owned(),
-                    own("--xml-file", MEMCHECK_REPORT),
-                ]
-            }
+            Self::Memcheck => vec![
+                "/usr/bin/valgrind".to_owned(),
+                "--leak-check=full".to_owned(),
+                "--show-leak-kinds=definite,indirect".to_owned(),
+                // From our innermost function to the thread's first one.
+                "--num-callers=50".to_owned(),
+                // Else a thread that only computes keeps all others waiting.
+                "--fair-sched=yes".to_owned(),
+                // Other modules are unloaded, too.
+                "--keep-debuginfo=yes".to_owned(),
+                "--xml=yes".to_owned(),
+                own("--xml-file", MEMCHECK_REPORT),
+            ],
             // What is lost is memcheck's to find: there, each loss has its stack, and Asterisk's own are told apart.
             Self::Sanitizer => vec![
                 "/usr/bin/env".to_owned(),
@@ -77,7 +72,6 @@ impl Tool {
             ],
         };
         branch.run_under(&command);
-        Ok(())
     }
 
     /// What it found in that branch, which has ended: all that has our module in its stack.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lab::ami::Ami;
 use lab::asterisk::{Console, Vitals};
 use lab::death::Death;
-use lab::dns::{RecordType, Responder, a_record, records};
+use lab::dns::{RecordType, Responder, records};
 use lab::error::Error;
 use lab::site::NAME;
 use lab::wait::{GENEROUS, until_ok};
@@ -163,14 +163,7 @@ impl Office {
     fn wait_served(&self) -> Result {
         self.site.wait_status("Service", "Normal")?;
         self.site.wait_status("Sync", "Synced")?;
-        self.wait_name(self.right.main)
-    }
-
-    fn wait_name(&self, wanted: Ipv4Addr) -> Result {
-        until_ok(&format!("{NAME} to be {wanted}"), GENEROUS, || match a_record(self.right.branch, NAME)? {
-            found if found == wanted => Ok(()),
-            found => Err(Error::new(format!("it is {found}"))),
-        })
+        self.site.wait_name(self.right.main)
     }
 
     fn change(&mut self) -> Result {
@@ -187,7 +180,7 @@ impl Office {
     fn outage(&mut self, death: Death) -> Result {
         death.begin(&mut self.site)?;
         self.site.wait_status("Service", "Failover")?;
-        self.wait_name(self.right.branch)?;
+        self.site.wait_name(self.right.branch)?;
         sleep(AWAY);
         death.end(&mut self.site)
     }
@@ -232,9 +225,9 @@ impl Office {
 
     fn hold(&mut self) -> Result {
         self.site.branch.rx("synch set mode failover")?;
-        self.wait_name(self.right.branch)?;
+        self.site.wait_name(self.right.branch)?;
         self.site.branch.rx("synch set mode auto")?;
-        self.wait_name(self.right.main)?;
+        self.site.wait_name(self.right.main)?;
         let version = self.site.status("SyncVersion")?;
         self.site.branch.rx(&format!("synch rollback {version}"))?;
         self.site.wait_status("HeldVersion", &version)?;
