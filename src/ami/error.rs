@@ -54,13 +54,19 @@ impl LinkError {
         }
     }
 
-    /// Whether whoever listens there wants nothing of us, or we of it: our login is refused, it is no Asterisk, or not the
-    /// main. The next try would end the same way.
+    /// Whether who has just connected need not come back soon: the login is refused, or it is no Asterisk that answers, not
+    /// the main, or one that talks without end. The next try would end the same way.
     #[must_use]
     pub const fn is_turned_away(&self) -> bool {
         matches!(
             self,
-            Self::Refused { refusal: Refusal::Login { .. } | Refusal::NotAmi { .. } | Refusal::Tls(_), .. }
+            Self::Refused {
+                refusal: Refusal::Login { .. }
+                    | Refusal::NotAmi { .. }
+                    | Refusal::Tls(_)
+                    | Refusal::TooLong(_),
+                ..
+            }
         )
     }
 

@@ -112,7 +112,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::ami::{Refusal, TlsError, TransportError};
+    use crate::ami::{FrameReader, Refusal, TlsError, TransportError};
 
     fn refused(refusal: Refusal) -> Result<(), LinkError> {
         Err(LinkError::Refused { address: ([192, 0, 2, 1], 5038).into(), refusal })
@@ -201,6 +201,9 @@ mod tests {
         assert!(is_turned_away(login()));
         assert!(is_turned_away(refused(Refusal::NotAmi { line: "SSH-2.0".to_owned() })));
         assert!(is_turned_away(refused(TlsError::NotTls.into())));
+        let mut reader = FrameReader::new(1);
+        reader.feed(b"no end").unwrap();
+        assert!(is_turned_away(refused(reader.take_line(1).unwrap_err().into())));
         let answer = Refusal::Answer { action: "Ping", message: "Permission denied".to_owned() };
         assert!(!is_turned_away(refused(answer)));
         assert!(!is_turned_away(away()));

@@ -9,6 +9,7 @@ use std::{
     convert::Infallible,
     io,
     net::{SocketAddr, ToSocketAddrs},
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -95,7 +96,8 @@ impl Lookup {
         let own = Arc::clone(&shared);
         let thread = thread::Builder::new().name("synch/lookup".to_owned()).spawn(move || {
             while asked.recv().is_ok() {
-                own.look_up();
+                // The panic hook tells of it, and the next question is looked up all the same.
+                let _ = panic::catch_unwind(AssertUnwindSafe(|| own.look_up()));
             }
             drop(running);
         })?;

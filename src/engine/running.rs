@@ -234,7 +234,8 @@ impl Running {
 
     fn order(&self, order: Order) {
         if !self.workers.order(order) {
-            self.log(Level::Warning, "A sync takes its time and others wait already: this one is dropped.");
+            let text = "A sync takes its time and others wait already: this one is dropped.";
+            self.start.log_failure(Level::Warning, text);
         }
     }
 

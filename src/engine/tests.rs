@@ -2,6 +2,7 @@
 
 mod answers;
 mod evidence;
+mod lines;
 
 use std::{
     thread::{self, JoinHandle},

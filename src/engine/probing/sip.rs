@@ -34,6 +34,9 @@ use crate::{
     sip::{Request, answer},
 };
 
+/// What the status and the log call it.
+const NAME: &str = "SIP probe";
+
 /// Probes on their way at once, at most: at one a second, they are over long before.
 const ON_THEIR_WAY: usize = 64;
 /// A request is sent again after these pauses, in milliseconds, then each half second. RFC 3261 section 17.1.2.1 starts
@@ -89,7 +92,7 @@ impl SipProbing {
     /// # Errors
     /// The system has no thread to give.
     pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
-        let (stop, panicked) = (Arc::clone(&self.stop), self.teller.panicked("SIP probe"));
+        let (stop, panicked) = (Arc::clone(&self.stop), self.teller.panicked(NAME));
         // Kept for a body that doesn't wait yet.
         let interrupt = move || stop.notify_one();
         Worker::start(role, interrupt, panicked, move |stop| {
@@ -114,7 +117,10 @@ impl SipProbing {
                     Some(ask) => self.begin(ask, &mut probes),
                     None => return,
                 },
-                Some(_) = probes.join_next() => {}
+                Some(ended) = probes.join_next() => if ended.is_err() {
+                    // It has told nothing of the main; the next one is asked.
+                    self.teller.tell(Event::Panicked(NAME));
+                },
             }
         }
     }
