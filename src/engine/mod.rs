@@ -9,7 +9,7 @@
 //! - `phones`: what comes of the last two
 //! - `examining`, `drilling`: the doctor, who looks once and answers, and the drill, which walks once and answers
 //! - `debounce`: many reloads of the main into one sync
-//! - `backoff`: longer and longer waits between tries that fail
+//! - `backoff`: longer and longer waits between tries that fail; `restart`: what panicked is run again after them
 //! - `cautions`: what an administrator should know of the settings
 //! - `history`: what changed when
 
@@ -27,6 +27,7 @@ mod lookup;
 mod phones;
 mod presence;
 mod probing;
+mod restart;
 mod running;
 mod serving;
 mod syncing;
@@ -45,8 +46,8 @@ use parking_lot::Mutex;
 use self::{
     backoff::Backoff,
     event::{Event, Told},
+    restart::run_again,
     running::{Running, first_snapshot},
-    worker::run_again,
 };
 use crate::{
     ami::Crypto,

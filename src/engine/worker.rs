@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     io,
-    panic::{self, AssertUnwindSafe},
     sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -12,13 +11,11 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use parking_lot::Mutex;
 
-use super::backoff::{Backoff, random};
+use super::{backoff::Backoff, restart::run_again};
 
 /// A worker that panics again and again gets slower, but never gives up: what it does is why we are here.
 const FIRST_RESTART: Duration = Duration::from_secs(1);
 const SLOWEST_RESTART: Duration = Duration::from_secs(60);
-/// What has run for this long is well: a panic after that is a first one again.
-const RUNS_WELL: Duration = Duration::from_secs(600);
 
 /// How a worker learns that it has to end.
 #[derive(Clone, Debug)]
@@ -153,35 +150,6 @@ impl Worker {
     }
 }
 
-/// Runs a body again after each panic, until it ends by itself. Between two runs it rests, which says whether to end.
-pub(super) fn run_again(backoff: Backoff, mut rest: impl FnMut(Instant) -> bool, mut body: impl FnMut()) {
-    let mut restarts = Restarts(backoff);
-    loop {
-        let began = Instant::now();
-        // The panic hook tells what happened.
-        if panic::catch_unwind(AssertUnwindSafe(&mut body)).is_ok() {
-            return;
-        }
-        let pause = restarts.pause(began.elapsed(), random());
-        if rest(Instant::now() + pause) {
-            return;
-        }
-    }
-}
-
-/// When a body that has panicked is run again. Pure.
-struct Restarts(Backoff);
-
-impl Restarts {
-    /// The pause after a run of that length.
-    fn pause(&mut self, ran: Duration, random: u64) -> Duration {
-        if ran >= RUNS_WELL {
-            self.0.reset();
-        }
-        self.0.wait(random)
-    }
-}
-
 impl Drop for Worker {
     fn drop(&mut self) {
         self.end();
@@ -221,26 +189,6 @@ mod tests {
         is_done.recv_timeout(Duration::from_secs(60)).unwrap();
         drop(worker);
         assert_eq!((panics.load(Ordering::SeqCst), runs.load(Ordering::SeqCst)), (1, 2));
-    }
-
-    #[test]
-    fn what_ran_well_for_long_is_run_again_as_soon_as_at_first() {
-        let mut restarts = Restarts(Backoff::new(FIRST_RESTART, SLOWEST_RESTART));
-        let grown = (0..9).map(|_| restarts.pause(RUNS_WELL / 2, 0)).last().unwrap();
-        assert_eq!(grown, SLOWEST_RESTART / 2);
-        assert!(restarts.pause(RUNS_WELL, u64::MAX) <= FIRST_RESTART);
-        assert!(restarts.pause(Duration::ZERO, 0) >= FIRST_RESTART);
-    }
-
-    #[test]
-    fn a_rest_can_end_it() {
-        let mut rests = 0;
-        let rest = |_| {
-            rests += 1;
-            rests == 2
-        };
-        run_again(Backoff::new(Duration::ZERO, Duration::ZERO), rest, || panic!("always"));
-        assert_eq!(rests, 2);
     }
 
     #[test]
