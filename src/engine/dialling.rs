@@ -48,12 +48,17 @@ impl Dialling {
         **self.wanted.lock() == contexts
     }
 
+    /// Has the worker tell again what is in force.
+    pub(super) fn tell_again(&self) {
+        // Full: it is woken already.
+        let _ = self.wake.try_send(());
+    }
+
     /// Wants these contexts, and no others.
     pub(super) fn want(&self, contexts: Vec<Context>) {
         if !self.wants(&contexts) {
             *self.wanted.lock() = Arc::new(contexts);
-            // Full: it is woken already.
-            let _ = self.wake.try_send(());
+            self.tell_again();
         }
     }
 }

@@ -45,7 +45,7 @@ use parking_lot::Mutex;
 
 use self::{
     backoff::Backoff,
-    event::{Event, Told},
+    event::Told,
     restart::run_again,
     running::{Running, first_snapshot},
 };
@@ -146,7 +146,7 @@ impl Engine {
         // A turn that panics is a bug of ours; the workers, and the DNS above all, go on meanwhile.
         run_again(Backoff::new(FIRST_REST, LONGEST_REST), rest, || {
             if std::mem::replace(&mut begun, true) {
-                running.event(Event::Panicked("engine"));
+                running.recover();
             } else {
                 running.start_workers();
             }

@@ -120,6 +120,12 @@ impl Running {
         self.come_home();
     }
 
+    /// After a panic: the step that it came in is lost, and with it what a worker may have told.
+    pub(super) fn recover(&mut self) {
+        self.event(Event::Panicked("engine"));
+        self.workers.tell_again();
+    }
+
     /// Starts what isn't running and should be.
     pub(super) fn start_workers(&mut self) {
         self.start_again = None;

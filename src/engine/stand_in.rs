@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
     time::SystemTime,
 };
 
@@ -26,6 +27,8 @@ pub(super) struct StandIn {
     never: &'static str,
     pub(super) log: Mutex<Vec<String>>,
     pub(super) events: Mutex<Vec<String>>,
+    /// How many of the next events it panics at.
+    pub(super) panics: AtomicUsize,
     pub(super) contexts: Mutex<Vec<Context>>,
     pub(super) reloads: Mutex<usize>,
     /// Users of its channel driver.
@@ -55,6 +58,11 @@ impl Host for StandIn {
     }
     fn event(&self, name: &str, fields: &[(&str, &str)]) {
         self.events.lock().push(format!("{name} {fields:?}"));
+        let less = |panics: usize| panics.checked_sub(1);
+        assert!(
+            self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_err(),
+            "as it was told to"
+        );
     }
     fn local_time(&self, _: SystemTime) -> String {
         "20260102030405".to_owned()

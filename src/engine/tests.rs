@@ -5,6 +5,7 @@ mod evidence;
 mod lines;
 
 use std::{
+    sync::atomic::Ordering,
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -19,7 +20,7 @@ use crate::{
     control::Command,
     settings::{self, ConfSection},
     state::{Mode, MonitorState, ServiceState, Target},
-    status::Snapshot,
+    status::{IN_FORCE, Snapshot},
 };
 
 /// Nothing here takes that long; a wait ends as soon as it can.
@@ -154,6 +155,22 @@ fn new_settings_of_the_zone_are_served_from_the_same_socket() {
     assert_eq!(address(port), "192.0.2.2");
     let listened = host.log.lock().iter().filter(|line| line.contains("listening")).count();
     assert_eq!(listened, 1, "{:?}", host.log.lock());
+}
+
+#[test]
+fn an_engine_that_panics_goes_on_and_says_so() {
+    let (host, port) = (Arc::new(StandIn::default()), free_port());
+    // In the middle of the verdict, and again at the next change.
+    host.panics.store(2, Ordering::SeqCst);
+    let site = Site::start(&host, settings(port, "192.0.2.1"));
+    site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
+    site.until("the name server", |snapshot| snapshot.dns.state.starts_with("listening"));
+    assert_eq!(address(port), "192.0.2.1");
+    site.control.send(Command::SetMode(Mode::Normal)).unwrap();
+    site.until("both panics", |snapshot| snapshot.restarts.get("engine") == Some(&2));
+    site.control.send_and_see(Command::SetMode(Mode::Auto)).unwrap();
+    assert_eq!(address(port), "192.0.2.1");
+    site.until("what is in the dialplan", |snapshot| snapshot.dialplan_state() == IN_FORCE);
 }
 
 #[test]

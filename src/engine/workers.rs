@@ -235,6 +235,13 @@ impl Workers {
         }
     }
 
+    /// Has what is in the dialplan told again. The other workers tell all they know before long by themselves.
+    pub(super) fn tell_again(&self) {
+        if let Some(dialplan) = &self.dialplan {
+            dialplan.tell_again();
+        }
+    }
+
     /// Has everything looked at that this branch needs.
     ///
     /// # Errors
