@@ -70,7 +70,7 @@ impl AmiProbing {
         loop {
             let asked = stop.receive(&self.orders)?;
             faults::point("probe");
-            let outcome = match too_late(asked, Instant::now()) {
+            let outcome = match too_late(asked, self.probe.timeout, Instant::now()) {
                 Some(outcome) => outcome,
                 None => self.ask(stop, link, asked)?,
             };

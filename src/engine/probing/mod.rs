@@ -16,10 +16,10 @@ use std::{
 
 use crate::probe::Outcome;
 
-/// A question that has waited for its worker for longer is not asked any more: what is left of its time would not be
-/// enough for an answer, and the main would be blamed for that. A worker that runs takes it within a millisecond; one that
-/// is started again after a panic may rest for a minute.
-const TOO_LATE: Duration = Duration::from_millis(250);
+/// A question that has waited for its worker for this part of its time is not asked any more: the rest may be too short
+/// for an answer, and the main would be blamed for that. A worker that runs takes it within a millisecond; one that is
+/// started again after a panic may rest for a minute.
+const TOO_LATE: u32 = 2;
 
 /// Pauses before a dying main is asked again, in milliseconds: a process that ends closes its sockets one by one, so
 /// the first question may still meet an open one that nobody reads.
@@ -31,9 +31,9 @@ fn is_own_fault(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| own.contains(&code))
 }
 
-/// What becomes of a question that comes to be asked only now; none where it is in time.
-fn too_late(asked: Instant, now: Instant) -> Option<Outcome> {
-    let late = now.saturating_duration_since(asked) > TOO_LATE;
+/// What becomes of a question that comes to be asked only now; none where it is in time. `patience` is all its time.
+fn too_late(asked: Instant, patience: Duration, now: Instant) -> Option<Outcome> {
+    let late = now.saturating_duration_since(asked) > patience / TOO_LATE;
     late.then(|| Outcome::Unasked("the probe was busy with itself; it is asked again".to_owned()))
 }
 
@@ -47,10 +47,10 @@ mod tests {
 
     #[test]
     fn a_main_is_not_blamed_for_a_question_that_we_asked_too_late() {
-        let asked = Instant::now();
-        assert_eq!(too_late(asked, asked), None);
-        assert_eq!(too_late(asked, asked + TOO_LATE), None);
-        let late = too_late(asked, asked + TOO_LATE * 2);
+        let (asked, patience) = (Instant::now(), Duration::from_secs(3));
+        assert_eq!(too_late(asked, patience, asked), None);
+        assert_eq!(too_late(asked, patience, asked + patience / TOO_LATE), None);
+        let late = too_late(asked, patience, asked + patience);
         assert!(matches!(late, Some(Outcome::Unasked(_))), "{late:?}");
     }
 }

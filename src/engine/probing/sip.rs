@@ -126,7 +126,7 @@ impl SipProbing {
     }
 
     fn begin(&self, ask: Ask, probes: &mut JoinSet<()>) {
-        if let Some(outcome) = too_late(ask.asked, Instant::now()) {
+        if let Some(outcome) = too_late(ask.asked, ask.patience, Instant::now()) {
             self.teller.tell(Event::Probed { kind: Kind::Sip, asked: ask.asked, outcome });
         } else if probes.len() < ON_THEIR_WAY {
             let (sip, timeout, address) = (self.sip, self.timeout, self.address.clone());
