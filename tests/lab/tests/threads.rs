@@ -10,11 +10,16 @@ use lab::{Asterisk, Context, Error, Result, Site, Version};
 
 lab::on_22_and_16!(without_threads_the_module_is_declined_or_works_as_far_as_it_can_until_there_are_some);
 
-/// A user of every Debian, of whom no other process in the lab is: the limit counts all threads of a user. It does not
+/// A user of every Debian, of whom no other process in the lab is: the limit counts all threads of a user, and does not
 /// bind root.
-const NOBODY_ELSE: &str = "games";
+fn nobody_else(version: Version) -> &'static str {
+    match version {
+        Version::V22 => "games",
+        Version::V16 => "news",
+    }
+}
 
-/// Its user may have so many threads from now on; `hard`: as many as at first.
+/// Its user may have so many threads from now on; with `hard`, as many as at first.
 fn limit_threads(asterisk: &Asterisk, limit: &str) -> Result {
     let pid = asterisk.pid()?.to_string();
     // As the process itself may: another user would need a permission that a container doesn't have.
@@ -35,7 +40,7 @@ fn without_threads_the_module_is_declined_or_works_as_far_as_it_can_until_there_
 ) -> Result {
     let mut site = Site::new(version)?;
     site.branch.install_module()?;
-    site.branch.run_as(NOBODY_ELSE)?;
+    site.branch.run_as(nobody_else(version))?;
     let allow = ["sysctl", "-q", "-w", "net.ipv4.ip_unprivileged_port_start=53"];
     run(&mut site.branch.host().command(&allow))?;
     site.start()?;
