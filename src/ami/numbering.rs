@@ -178,6 +178,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_templates_stands_at_the_beginning_of_its_own_section() {
+        for header in [&b"IsTemplate-000000"[..], b"Templates-000000"] {
+            let mut numbering = Numbering::default();
+            assert!(matches!(numbering.take(header, b"1"), Err(NumberingError::Gap { .. })));
+            numbering.take(b"Category-000000", b"a").unwrap();
+            numbering.take(b"Line-000000-000000", b"a=b").unwrap();
+            assert!(matches!(numbering.take(header, b"1"), Err(NumberingError::Gap { .. })));
+            numbering.take(b"Category-000001", b"a").unwrap();
+            assert!(matches!(numbering.take(header, b"1"), Err(NumberingError::Gap { .. })));
+        }
+    }
+
+    #[test]
     fn nobody_of_that_name_is_no_section() {
         let mut numbering = Numbering::default();
         assert_eq!(numbering.take(b"No categories found", b""), Ok(Part::Preamble));
