@@ -62,6 +62,7 @@ fn vetted(attack: &Attack) -> Vetted {
         also: &[],
         taken: &taken,
         trunks: &["city"],
+        brought: &[],
     };
     vet(&[document], &terms)
 }

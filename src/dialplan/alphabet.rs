@@ -143,10 +143,12 @@ pub const GOSUB_ARGUMENTS: &str = "arg#";
 const MAX_ROUNDS: usize = 64;
 
 impl Knowledge {
-    /// Works out what the variables can hold when these assignments run in any order, any number of times.
-    pub fn from(assignments: &[Assignment<'_>]) -> Self {
-        let names = assignments.iter().map(|assignment| key(&assignment.name));
-        let mut knowledge = Self { variables: names.map(|name| (name, Alphabet::NONE)).collect() };
+    /// Works out what the variables can hold when these assignments run in any order, any number of times. Those that
+    /// were `brought` can be anything.
+    pub fn from(assignments: &[Assignment<'_>], brought: &[&str]) -> Self {
+        let names = assignments.iter().map(|assignment| (key(&assignment.name), Alphabet::NONE));
+        let brought = brought.iter().map(|name| (key(name), Alphabet::ANY));
+        let mut knowledge = Self { variables: names.chain(brought).collect() };
         for _ in 0..MAX_ROUNDS {
             let mut changed = false;
             for Assignment { name, value, exten } in assignments {

@@ -59,6 +59,7 @@ mod tests {
             also: &[],
             taken: &[],
             trunks: &[],
+            brought: &[],
         };
         vet(&[document(sections)], &terms).into_contexts()
     }

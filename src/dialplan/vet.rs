@@ -46,6 +46,8 @@ pub struct Terms<'t> {
     pub taken: &'t [(String, String)],
     /// Endpoints and peers of the branch that they may not dial: its trunks.
     pub trunks: &'t [&'t str],
+    /// Variables that users bring along (`set_var`): they can be anything.
+    pub brought: &'t [&'t str],
 }
 
 /// Contexts that may be installed. Only [`vet()`] makes them.

@@ -12,7 +12,7 @@ fn value(knowledge: &Knowledge, text: &str) -> Alphabet {
 #[test]
 fn a_variable_holds_what_is_put_into_it() {
     let knowledge =
-        Knowledge::from(&[set("A", "x${B}"), set("__b", "y"), set("B", "${EXTEN}"), set("C", "${D}")]);
+        Knowledge::from(&[set("A", "x${B}"), set("__b", "y"), set("B", "${EXTEN}"), set("C", "${D}")], &[]);
     assert_eq!(value(&knowledge, "${A}"), Alphabet::of("xy12"));
     assert_eq!(value(&knowledge, "${b}${B:1}"), Alphabet::of("y12"));
     assert_eq!(value(&knowledge, "${C}"), Alphabet::ANY);
@@ -21,7 +21,7 @@ fn a_variable_holds_what_is_put_into_it() {
 
 #[test]
 fn nothing_is_known_that_asterisk_takes_from_others() {
-    let knowledge = Knowledge::from(&[set("CHANNEL", "x"), set("SIPURI", "x"), set("DIALSTATUS", "(")]);
+    let knowledge = Knowledge::from(&[set("CHANNEL", "x"), set("SIPURI", "x"), set("DIALSTATUS", "(")], &[]);
     for text in [
         "${CHANNEL}",
         "${SIPURI}",
@@ -45,7 +45,7 @@ fn nothing_is_known_that_asterisk_takes_from_others() {
 
 #[test]
 fn plain_results_are_known() {
-    let knowledge = Knowledge::from(&[set("A", "1,2")]);
+    let knowledge = Knowledge::from(&[set("A", "1,2")], &[]);
     for text in [
         "${LEN(${X})}",
         "${FILTER(0-9A-Za-z,${X})}",
@@ -63,7 +63,7 @@ fn plain_results_are_known() {
 
 #[test]
 fn expressions_give_back_their_operands() {
-    let knowledge = Knowledge::from(&[set("Q", "a\"b")]);
+    let knowledge = Knowledge::from(&[set("Q", "a\"b")], &[]);
     assert!(!value(&knowledge, "$[\"a,b\"]").lacks(","));
     assert!(value(&knowledge, "$[\"a\" = \"b\" & (1 | 2)]").lacks("(,&|"));
     assert!(!value(&knowledge, "$[\"${Q}\" & \"b\"]").lacks("&"));
@@ -78,4 +78,12 @@ fn a_pattern_tells_what_was_dialled() {
     for pattern in ["_X.", "_1!", "_[ -~]", "_[9-0]", "_[(]"] {
         assert_eq!(of_pattern(pattern), Alphabet::ANY, "{pattern}");
     }
+}
+
+#[test]
+fn what_a_user_brings_along_can_be_anything() {
+    let steps = [set("A", "1"), set("B", "${A}"), set("C", "1")];
+    let knowledge = Knowledge::from(&steps, &["__a"]);
+    assert_eq!((value(&knowledge, "${A}"), value(&knowledge, "${B}")), (Alphabet::ANY, Alphabet::ANY));
+    assert_eq!(value(&knowledge, "${C}"), Alphabet::of("1"));
 }

@@ -30,7 +30,7 @@ impl<'t> Check<'t> {
                 assignments_in(step, exten, &mut assignments);
             }
         }
-        let knowledge = Knowledge::from(&assignments);
+        let knowledge = Knowledge::from(&assignments, terms.brought);
         Self { allowed: terms.allowed, fence, trunks: terms.trunks, knowledge }
     }
 

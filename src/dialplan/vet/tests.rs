@@ -8,10 +8,16 @@ struct Setting<'s> {
     functions: &'s [&'s str],
     also: &'s [&'s str],
     taken: &'s [(&'s str, &'s str)],
+    brought: &'s [&'s str],
 }
 
-const PLAIN: Setting<'static> =
-    Setting { applications: &[], functions: &[], also: &["branch-numbers"], taken: &[("own", "pbx_config")] };
+const PLAIN: Setting<'static> = Setting {
+    applications: &[],
+    functions: &[],
+    also: &["branch-numbers"],
+    taken: &[("own", "pbx_config")],
+    brought: &[],
+};
 
 /// Vets a file of `[section]` and `key=value` lines.
 fn with(setting: &Setting<'_>, text: &str) -> Vetted {
@@ -32,8 +38,14 @@ fn with(setting: &Setting<'_>, text: &str) -> Vetted {
     let allowed = Allowed::new(setting.applications, setting.functions);
     let taken: Vec<(String, String)> =
         setting.taken.iter().map(|(name, by)| ((*name).to_owned(), (*by).to_owned())).collect();
-    let terms =
-        Terms { choice: &choice, allowed: &allowed, also: setting.also, taken: &taken, trunks: &["city"] };
+    let terms = Terms {
+        choice: &choice,
+        allowed: &allowed,
+        also: setting.also,
+        taken: &taken,
+        trunks: &["city"],
+        brought: setting.brought,
+    };
     vet(&[Document { sections }], &terms)
 }
 
@@ -415,4 +427,11 @@ fn as_asterisk(text: &str, calls: &mut Vec<String>) {
         }
         at = start + 1 + end;
     }
+}
+
+#[test]
+fn a_variable_that_a_user_brings_along_leads_a_call_nowhere() {
+    let text = "[site]\nexten=1,1,Set(B=1)\nexten=1,n,Goto(${B})\nexten=1,n,Hangup()";
+    let left_out = |brought| with(&Setting { brought, ..PLAIN }, text).left_out().len();
+    assert_eq!((left_out(&[]), left_out(&["b"])), (0, 1));
 }

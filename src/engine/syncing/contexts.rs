@@ -8,7 +8,7 @@ use crate::{
     dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, lines, vet},
     host::Level,
     settings::{ConfSection, Dialplan},
-    sync::{Answer, Document, Line, Section, SyncError, render_sections},
+    sync::{Answer, Document, Line, Section, SyncError, Tailored, render_sections},
     wording::counted,
 };
 
@@ -79,12 +79,15 @@ impl Site<'_> {
         let taken: Vec<(String, String)> = names.filter_map(others).collect();
         let fenced = self.fenced(dialplan);
         let fenced: Vec<&str> = fenced.iter().map(String::as_str).collect();
+        let sections = Arc::clone(&self.status.sections);
+        let brought: Vec<&str> = brought(&sections).collect();
         let terms = Terms {
             choice: &choice,
             allowed: &Allowed::new(&applications, &functions),
             also: &[&dialplan.context],
             taken: &taken,
             trunks: &fenced,
+            brought: &brought,
         };
         vet(documents, &terms)
     }
@@ -143,6 +146,14 @@ impl Site<'_> {
     fn kept_contexts(&self) -> PathBuf {
         self.versions_of(FILE)
     }
+}
+
+/// The variables that users have (`set_var`, chan_sip's `setvar`), as far as they are taken.
+fn brought(sections: &[Tailored]) -> impl Iterator<Item = &str> {
+    let written = sections.iter().flat_map(Tailored::written);
+    let sets =
+        written.filter(|(key, _)| ["set_var", "setvar"].iter().any(|known| key.eq_ignore_ascii_case(known)));
+    sets.filter_map(|(_, value)| value.split_once('=')).map(|(name, _)| name.trim())
 }
 
 /// None for what is no choice, which the settings do not let through.

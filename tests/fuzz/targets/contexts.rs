@@ -41,6 +41,7 @@ fn vetted(text: &[u8]) -> Vetted {
         also: &[],
         taken: &taken,
         trunks: &["city"],
+        brought: &[],
     };
     vet(&[document], &terms)
 }

@@ -46,7 +46,10 @@ fn the_user_asterisk_with_one_capability_does_all_of_it(version: Version) -> Res
         let mode = found.permissions().mode() & 0o7777;
         assert_eq!((found.uid(), mode), (owner, wanted), "{}: {mode:o}", path.display());
     }
-    assert_eq!(site.branch.module_log("WARNING"), [""; 0]);
+    // All but that, which is meant.
+    let warnings = site.branch.module_log("WARNING");
+    let warnings: Vec<&String> = warnings.iter().filter(|line| !line.contains("[main] tls = no")).collect();
+    assert_eq!(warnings, [""; 0]);
     assert_eq!(site.branch.module_log("ERROR"), [""; 0]);
     Ok(())
 }
