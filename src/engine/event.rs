@@ -88,6 +88,10 @@ pub(super) enum News {
     Started,
 }
 
+/// Events that wait for the engine, beyond which a worker with many more waits, too: the phones of a company change far
+/// less at a time.
+const CROWD: usize = 1024;
+
 /// An event, and the worker it is from.
 pub(super) type Told = (u64, Event);
 
@@ -109,9 +113,34 @@ impl Teller {
         let _ = self.events.send((self.from, event));
     }
 
+    /// Whether the engine has so much to do that whoever can wait should.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.events.len() >= CROWD
+    }
+
     /// Tells of a panic of this worker.
     pub(super) fn panicked(&self, worker: &'static str) -> impl Fn() + Send + 'static {
         let teller = self.clone();
         move || teller.tell(Event::Panicked(worker))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+
+    #[test]
+    fn there_is_a_crowd_until_the_engine_has_heard_of_some() {
+        let (events, told) = unbounded();
+        let teller = Teller::new(1, events);
+        for _ in 0..CROWD {
+            assert!(!teller.is_crowded());
+            teller.tell(Event::MainReloaded);
+        }
+        assert!(teller.is_crowded());
+        told.recv().unwrap();
+        assert!(!teller.is_crowded());
     }
 }

@@ -5,6 +5,7 @@ use std::{
     convert::Infallible,
     io,
     net::SocketAddr,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -29,6 +30,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 const ANSWER: Duration = Duration::from_secs(10);
 /// How soon a lost connection is made anew, at the latest.
 const AGAIN: Duration = Duration::from_secs(2);
+/// How long the engine is left alone that has too much to do.
+const BREATH: Duration = Duration::from_millis(10);
 /// How soon it is looked whether the account may read events now.
 const RIGHTS_AGAIN: Duration = Duration::from_secs(60);
 
@@ -147,6 +150,10 @@ impl Watching {
         }
         let mut silent_until = Instant::now() + SILENCE;
         loop {
+            // A main that floods us is held back by TCP: what it says is not kept here.
+            while self.teller.is_crowded() && !self.hangup.is_stopped() {
+                thread::sleep(BREATH);
+            }
             let deadline = debounce.due().map_or(silent_until, |due| due.min(silent_until));
             if let Some(frame) = link.next_event(deadline)? {
                 faults::point("watch");
