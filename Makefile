@@ -89,7 +89,7 @@ WORKING = $(filter-out $(WAITING),$(basename $(notdir $(wildcard tests/lab/tests
 LAB_TESTS = cargo test --locked --no-fail-fast --package lab
 test-lab: lab
 	$(LAB_TESTS) --no-run
-	$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=line test-lab-waiting test-lab-working
+	$(MAKE) --no-print-directory --keep-going --jobs=2 test-lab-waiting test-lab-working
 
 test-lab-waiting:
 	$(LAB_TESTS) $(addprefix --test ,$(WAITING)) -- --test-threads=3

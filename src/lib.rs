@@ -45,8 +45,9 @@
 //! - `faults`: panics to order for the tests of the lab; nothing at all without the feature of that name
 //!
 //! # Security rules
+//! `SECURITY.md` has the tests that hold each of them.
 //! 1. Nothing that the main, a phone or a forwarder sends can end or block Asterisk: every entry from C is fenced
-//!    against panics, every buffer and wait of ours is bounded.
+//!    against panics, every worker is run again after one, every buffer and wait of ours is bounded.
 //! 2. Asterisk's threads never wait for the network, a file or a lock that one of our workers holds for long. Two
 //!    exceptions, both bounded: a console or manager session that asks for the doctor or a drill waits for the answer
 //!    itself, and an unload waits for our workers, who end when told to.
@@ -54,12 +55,14 @@
 //!    only where `sync::accept` and `sync::render` make it one; an option only where `sync::policy` has it on a list, or
 //!    the administrator; a step of a dialplan only where `dialplan::vet` lets it run.
 //! 4. A failed, empty, torn or shrunken answer never takes users away.
-//! 5. The file of users is replaced whole or not at all, and is readable by its owner only.
-//! 6. The secret is in no log, error, command, action or event.
+//! 5. A file that we write is the old one or the new one, whole, and is readable by its owner only.
+//! 6. A password is in no log, error, command, action, event or Debug output, and the AMI password not on the wire.
 //! 7. An emergency number leads to the local trunk, whatever the main or a user is called.
-//! 8. Names outside the zone are only relayed, only for clients on a list, and only where a forwarder is set.
-
-#![warn(unused_crate_dependencies)] // here and not among the lints of the workspace: no test uses all of them
+//! 8. Names outside the zone are only relayed, only for clients on a list, and only where a forwarder is set; nobody gets
+//!    more answers than his share.
+//! 9. With `tls = yes`, nothing is said to a main before it has proved who it is.
+//! 10. What is wrong on this machine, such as a full disk, no descriptors, no threads or a clock that jumps, is a state with
+//!     its reason: it moves no phone, ends no call, and goes away with its cause.
 
 pub mod actions;
 pub mod ami;
