@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use lab::asterisk::Asterisk;
+use lab::certificates::{believing, takes_tls};
 use lab::conf::Role;
 use lab::death::Death;
 use lab::dns::{RecordType, Responder, Transport, ask_with, question};
@@ -55,6 +56,8 @@ impl Branch {
         let main = Asterisk::new(&net, Role::Main, version)?;
         let branch = Asterisk::in_root(&net, Role::Branch, version, tool.root()?)?;
         let mut site = Site { main, branch, net };
+        takes_tls(&site)?;
+        site.branch.edit_conf("res_synch.conf", "[main]", &format!("[main]\n{}", believing(&site)))?;
         site.branch.install_module_from(&lab_dir().join(tool.module()))?;
         tool.watch(&mut site.branch);
         let forwarder = SocketAddr::from((site.net.own_address(), 5353));

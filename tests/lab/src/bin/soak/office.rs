@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use lab::ami::Ami;
 use lab::asterisk::{Console, Vitals};
+use lab::certificates::{believing, takes_tls};
 use lab::death::Death;
 use lab::dns::{RecordType, Responder, records};
 use lab::error::Error;
@@ -73,6 +74,8 @@ impl Office {
     /// A branch in normal service, with as many users as an office has, and no load yet.
     pub fn open(version: Version) -> Result<Self> {
         let mut site = Site::with_module(version)?;
+        takes_tls(&site)?;
+        site.branch.edit_conf("res_synch.conf", "[main]", &format!("[main]\n{}", believing(&site)))?;
         let users: Vec<_> = (10_000..).take(USERS as usize).map(|user: u32| user.to_string()).collect();
         site.add_users(&users, "HeadOffice")?;
         let forwarder = SocketAddr::from((site.net.own_address(), 5353));
