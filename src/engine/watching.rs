@@ -113,7 +113,11 @@ impl Watching {
     fn listen(&self, address: SocketAddr, memory: &mut Memory) -> Result<(), LinkError> {
         let mut link = Link::for_events(address, &self.main, &self.hangup, self.start.crypto());
         let greeted = link.ping(Instant::now() + ANSWER);
-        self.address.note(&greeted);
+        if let Some(refusal) = self.address.note(&greeted) {
+            self.news(News::Started);
+            self.tell(format!("not heard: {refusal}"));
+            return Ok(());
+        }
         greeted?;
         let result = self.hear(&mut link, memory);
         if result.as_ref().is_err_and(LinkError::is_end) {
