@@ -36,13 +36,15 @@ pub(super) struct Line {
     chunk: Vec<u8>,
     /// What TLS made of a chunk.
     plain: Vec<u8>,
+    /// Whether the main has said anything.
+    heard: bool,
 }
 
 impl Line {
     /// A connection that may still be in the making.
     pub(super) fn new(socket: Arc<Socket>, frame_limit: usize, tls: Option<Box<dyn TlsSession>>) -> Self {
         let session = Session::new(frame_limit);
-        Self { socket, tls, session, chunk: vec![0; CHUNK], plain: Vec::new() }
+        Self { socket, tls, session, chunk: vec![0; CHUNK], plain: Vec::new(), heard: false }
     }
 
     /// Waits until the main has proved who it is, where that is wanted, and has introduced itself.
@@ -188,7 +190,8 @@ impl Line {
         let Some(tls) = &mut self.tls else {
             return Ok(self.session.feed(chunk).map_err(TransportError::from)?);
         };
-        if !tls.is_established() && !tls::is_record(chunk) {
+        // Only the first bytes are the beginning of a record for sure: a chunk ends where a segment does.
+        if !std::mem::replace(&mut self.heard, true) && !tls::is_record(chunk) {
             return Err(TlsError::NotTls.into());
         }
         let opened = tls.open(chunk, &mut self.plain);
