@@ -38,13 +38,15 @@ pub(super) struct Line {
     plain: Vec<u8>,
     /// Whether the main has said anything.
     heard: bool,
+    /// Whether it has ended the TLS session.
+    ended: bool,
 }
 
 impl Line {
     /// A connection that may still be in the making.
     pub(super) fn new(socket: Arc<Socket>, frame_limit: usize, tls: Option<Box<dyn TlsSession>>) -> Self {
         let session = Session::new(frame_limit);
-        Self { socket, tls, session, chunk: vec![0; CHUNK], plain: Vec::new(), heard: false }
+        Self { socket, tls, session, chunk: vec![0; CHUNK], plain: Vec::new(), heard: false, ended: false }
     }
 
     /// Waits until the main has proved who it is, where that is wanted, and has introduced itself.
@@ -178,6 +180,9 @@ impl Line {
 
     /// One read into the session.
     fn receive(&mut self, awaited: &'static str, deadline: Instant) -> Result<(), Fault> {
+        if self.ended {
+            return Err(TransportError::Closed { awaited }.into());
+        }
         let left = remaining(deadline, awaited)?;
         let read =
             self.socket.set_read_timeout(Some(left)).and_then(|()| (&*self.socket).read(&mut self.chunk));
@@ -200,10 +205,12 @@ impl Line {
         let outgoing = tls.outgoing();
         // Where it failed, this tells the main why: it may be gone already.
         let sent = self.send_raw(&outgoing, awaited, deadline);
-        match opened {
-            Err(TlsError::Ended) => return Err(TransportError::Closed { awaited }.into()),
-            opened => opened?,
+        if opened == Err(TlsError::Ended) {
+            // Heard first: Asterisk refuses a login and ends the session in one breath.
+            self.ended = true;
+            return Ok(fed?);
         }
+        opened?;
         fed?;
         Ok(sent?)
     }

@@ -25,6 +25,8 @@ struct Swapped {
 
 const HELLO: &[u8] = b"\x16hello";
 const ALERT: &[u8] = b"\x15bad certificate";
+/// Behind it, the main says no more.
+const END: u8 = b'\x15';
 
 impl TlsSession for Swapped {
     fn is_established(&self) -> bool {
@@ -32,8 +34,9 @@ impl TlsSession for Swapped {
     }
     fn open(&mut self, sealed: &[u8], plain: &mut Vec<u8>) -> Result<(), TlsError> {
         if self.established {
-            plain.extend(sealed.iter().map(swapped));
-            return Ok(());
+            let said = sealed.strip_suffix(&[END]);
+            plain.extend(said.unwrap_or(sealed).iter().map(swapped));
+            return if said.is_some() { Err(TlsError::Ended) } else { Ok(()) };
         }
         self.begun += sealed.len();
         if sealed.is_empty() {
@@ -129,6 +132,38 @@ fn everything_behind_the_handshake_is_sealed() {
 #[test]
 fn a_handshake_may_come_in_pieces() {
     lets_in(&[b"\x16he", b"l", b"lo"]);
+}
+
+#[test]
+fn what_comes_together_with_the_end_of_the_session_is_heard() {
+    let (address, main) = listener(1, |mut stream| {
+        greet(&mut stream, &[HELLO]);
+        heard(&mut stream, b"\r\n\r\n");
+        // As Asterisk ends a session that it refuses: the last word, and at once the end.
+        let mut last: Vec<u8> = b"Response: Error\r\nActionID: synch-1\r\nMessage: Permission denied\r\n\r\n"
+            .iter()
+            .map(swapped)
+            .collect();
+        last.push(END);
+        stream.write_all(&last).unwrap();
+    });
+    let refusal = refusal(link(address, Verdict::Trusted).ping(ample()));
+    assert_eq!(refusal, Refusal::Login { message: "Permission denied".to_owned() });
+    main.join().unwrap();
+}
+
+#[test]
+fn behind_the_end_of_the_session_nothing_is_waited_for() {
+    let (address, main) = listener(1, |mut stream| {
+        greet(&mut stream, &[HELLO]);
+        heard(&mut stream, b"\r\n\r\n");
+        stream.write_all(&[END]).unwrap();
+        // The connection stays.
+        assert_eq!(heard(&mut stream, b"none"), b"");
+    });
+    let error = transport(link(address, Verdict::Trusted).ping(ample()));
+    assert!(matches!(error, TransportError::Closed { awaited: "the answer to Challenge" }), "{error:?}");
+    main.join().unwrap();
 }
 
 #[test]
