@@ -8,7 +8,7 @@
 //! - [`crypto`], [`tls`]: what the Asterisk around us gives of cryptography. Pure.
 //! - [`stream`]: one long answer, header by header, without keeping it. Pure.
 //! - [`session`]: what to expect next, and how to judge what came. Pure.
-//! - [`password`]: given, or read from its file.
+//! - [`password`]: given, or read from its file; `file`: how such files are opened.
 //! - [`hangup`]: cuts a connection from another thread.
 //! - [`link`]: what is asked of the main; the socket and its deadlines in `link::line`.
 //! - [`error`]: why an exchange failed, told apart as the probe counts it.
@@ -16,6 +16,7 @@
 pub mod action;
 pub mod crypto;
 pub mod error;
+pub(crate) mod file;
 pub mod frame;
 pub mod hangup;
 pub mod link;

@@ -1,12 +1,11 @@
 //! The password of the account: given in the settings, or read from its file.
 
 use std::{
-    fs::OpenOptions,
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
+use super::file;
 use crate::settings::{Password, Secret};
 
 /// Bytes of such a file at most: AMI takes lines of 1024.
@@ -35,11 +34,7 @@ pub fn password(of: &Password) -> Result<Secret, PasswordError> {
 
 fn read(path: &Path) -> Result<Secret, String> {
     let told = |error: io::Error| error.to_string();
-    // A pipe would keep us waiting: it is opened without waiting, and then not read.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(told)?;
-    if !file.metadata().map_err(told)?.is_file() {
-        return Err("it is no regular file".to_owned());
-    }
+    let file = file::open(path)?;
     let mut text = Vec::new();
     file.take(LIMIT + 1).read_to_end(&mut text).map_err(told)?;
     let text = String::from_utf8(text).map_err(|_| "it is no text in UTF-8".to_owned())?;

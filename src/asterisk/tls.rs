@@ -19,7 +19,7 @@ use self::openssl::{
 };
 use super::text;
 use crate::{
-    ami::{TlsError, TlsSession},
+    ami::{TlsError, TlsSession, file},
     settings::{Certificate, Tls},
 };
 
@@ -215,10 +215,10 @@ impl Client {
             let found = unsafe { (openssl.SSL_CTX_set_default_verify_paths)(context) };
             return self.check(found, "the authorities that this machine trusts");
         };
-        let name = file_name(path);
+        let (name, what) = settled(path, "tls_ca_file")?;
         // SAFETY: the context is ours; the name is NUL-terminated; NULL is no folder.
         let read = unsafe { (openssl.SSL_CTX_load_verify_locations)(context, name.as_ptr(), ptr::null()) };
-        self.check(read, &format!("tls_ca_file {}", path.display()))?;
+        self.check(read, &what)?;
         // SAFETY: the context is ours and owns its parameters.
         let parameters = unsafe { (openssl.SSL_CTX_get0_param)(context) };
         // Else a certificate that is named itself would need its authority, too.
@@ -230,13 +230,14 @@ impl Client {
     fn identify(&self, certificate: &Certificate) -> Result<(), String> {
         let (openssl, context) = (&self.openssl, self.context);
         let Certificate { cert_file, key_file } = certificate;
-        let (cert, key) = (file_name(cert_file), file_name(key_file));
+        let (name, what) = settled(cert_file, "tls_cert_file")?;
         // SAFETY: the context is ours; the name is NUL-terminated.
-        let read = unsafe { (openssl.SSL_CTX_use_certificate_chain_file)(context, cert.as_ptr()) };
-        self.check(read, &format!("tls_cert_file {}", cert_file.display()))?;
+        let read = unsafe { (openssl.SSL_CTX_use_certificate_chain_file)(context, name.as_ptr()) };
+        self.check(read, &what)?;
+        let (name, what) = settled(key_file, "tls_key_file")?;
         // SAFETY: as above.
-        let read = unsafe { (openssl.SSL_CTX_use_PrivateKey_file)(context, key.as_ptr(), PEM) };
-        self.check(read, &format!("tls_key_file {}", key_file.display()))
+        let read = unsafe { (openssl.SSL_CTX_use_PrivateKey_file)(context, name.as_ptr(), PEM) };
+        self.check(read, &what)
     }
 
     /// A session of it, for a main of that name or address.
@@ -263,7 +264,8 @@ impl Client {
         let [incoming, outgoing] = [(); 2].map(|()| unsafe { (openssl.BIO_new)((openssl.BIO_s_mem)()) });
         // SAFETY: all three were just made; the session owns both buffers from now on. NULL would be no buffer.
         unsafe { (openssl.SSL_set_bio)(ssl, incoming, outgoing) };
-        let session = Session { openssl, ssl, incoming, outgoing, name: name.to_owned(), established: false };
+        let session =
+            Session { openssl, ssl, incoming, outgoing, name: name.to_owned(), established: false };
         if incoming.is_null() || outgoing.is_null() {
             return Err("OpenSSL gave no buffer".to_owned());
         }
@@ -299,8 +301,12 @@ extern "C" fn no_passphrase(_: *mut c_char, _: c_int, _: c_int, _: *mut c_void) 
     0
 }
 
-fn file_name(path: &Path) -> CString {
-    text::to_c(&path.to_string_lossy())
+/// Name of a file for OpenSSL, and what to call it. OpenSSL 3 has no words for a file that it can't open, and would wait
+/// for a pipe.
+fn settled(path: &Path, option: &str) -> Result<(CString, String), String> {
+    let what = format!("{option} {}", path.display());
+    file::open(path).map_err(|problem| format!("{what}: {problem}"))?;
+    Ok((text::to_c(&path.to_string_lossy()), what))
 }
 
 /// Of our own buffers, all of which are far below the limit of an int.

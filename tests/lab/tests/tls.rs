@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use lab::certificates::{Authority, believing, takes_tls};
 use lab::dns::a_record;
@@ -16,6 +16,7 @@ lab::on_22_and_16!(
     a_certificate_as_the_readme_makes_it_is_believed_by_itself,
     a_main_that_does_not_prove_who_it_is_is_failed_with_the_reason,
     a_client_certificate_is_shown_to_a_main_that_wants_one,
+    a_file_that_is_of_no_use_is_named_with_the_reason,
     without_tls_the_password_is_proved_and_not_sent_and_each_start_warns,
     a_password_in_a_file_may_change_without_a_reload,
 );
@@ -137,6 +138,34 @@ fn a_client_certificate_is_shown_to_a_main_that_wants_one(version: Version) -> R
     site.branch.start()?;
     // It was let in: the login begins.
     assert_eq!(peer.line()?, "Action: Challenge");
+    Ok(())
+}
+
+fn a_file_that_is_of_no_use_is_named_with_the_reason(version: Version) -> Result {
+    let (mut site, _authority) = site(version)?;
+    let good = site.branch.read_conf("res_synch.conf")?;
+    let status = Command::new("mkfifo").arg(site.branch.path("etc/pipe")).status().context("mkfifo")?;
+    assert!(status.success());
+    fs::write(site.branch.path("etc/text"), "no certificate\n").context("a text")?;
+    let cases = [
+        ("missing", "No such file"),
+        ("pipe", "it is no regular file"),
+        ("text", "no certificate or crl found"),
+    ];
+    site.start()?;
+    for (name, reason) in cases {
+        let file = site.branch.inside(&format!("etc/{name}"));
+        let conf = good.replace("[main]", &format!("[main]\ntls = yes\ntls_ca_file = {file}"));
+        site.branch.write_conf("res_synch.conf", &conf)?;
+        site.branch.rx("module reload res_synch.so")?;
+        let reason = format!("tls_ca_file {file}: {reason}");
+        until_ok(name, GENEROUS, || {
+            let why = site.status("MonitorReason")?;
+            if why.contains(&reason) { Ok(()) } else { Err(Error::new(why)) }
+        })?;
+        // It is no fault of the main.
+        assert_ne!(site.status("Monitor")?, "Failed");
+    }
     Ok(())
 }
 
