@@ -36,6 +36,8 @@ pub(super) struct Session {
     outgoing: *mut Bio,
     /// Whom its certificate has to be for.
     name: String,
+    /// Whether its certificate matters.
+    verify: bool,
     established: bool,
 }
 
@@ -58,7 +60,7 @@ impl Session {
         let unusable = TlsError::Unusable;
         let openssl = OpenSsl::load().map_err(unusable)?;
         let client = Client::new(openssl, settings).map_err(unusable)?;
-        client.session(&settings.name).map_err(unusable)
+        client.session(settings).map_err(unusable)
     }
 
     /// What a call came to, where it did not do what it should: nothing where OpenSSL waits for more.
@@ -75,7 +77,7 @@ impl Session {
     fn why(&self, kind: c_int) -> TlsError {
         // SAFETY: the session is ours.
         let verdict = unsafe { (self.openssl.SSL_get_verify_result)(self.ssl) };
-        if !self.established && verdict != 0 {
+        if self.verify && !self.established && verdict != 0 {
             // SAFETY: OpenSSL has a static text for each number.
             let problem = unsafe { text::from_c((self.openssl.X509_verify_cert_error_string)(verdict)) };
             return TlsError::untrusted(verdict, &problem, &self.name);
@@ -240,9 +242,9 @@ impl Client {
         self.check(read, &what)
     }
 
-    /// A session of it, for a main of that name or address.
-    fn session(self, name: &str) -> Result<Session, String> {
-        let openssl = self.openssl;
+    /// A session of it, for the main of these settings.
+    fn session(self, settings: &Tls) -> Result<Session, String> {
+        let (openssl, name, verify) = (self.openssl, &settings.name, settings.verify);
         let wanted = text::to_c(name);
         // SAFETY: the context is ours and owns its parameters.
         let parameters = unsafe { (openssl.SSL_CTX_get0_param)(self.context) };
@@ -265,7 +267,7 @@ impl Client {
         // SAFETY: all three were just made; the session owns both buffers from now on. NULL would be no buffer.
         unsafe { (openssl.SSL_set_bio)(ssl, incoming, outgoing) };
         let session =
-            Session { openssl, ssl, incoming, outgoing, name: name.to_owned(), established: false };
+            Session { openssl, ssl, incoming, outgoing, name: name.clone(), verify, established: false };
         if incoming.is_null() || outgoing.is_null() {
             return Err("OpenSSL gave no buffer".to_owned());
         }

@@ -17,6 +17,7 @@ lab::on_22_and_16!(
     a_main_that_does_not_prove_who_it_is_is_failed_with_the_reason,
     a_client_certificate_is_shown_to_a_main_that_wants_one,
     a_file_that_is_of_no_use_is_named_with_the_reason,
+    a_main_whose_certificate_does_not_matter_is_not_called_untrusted,
     without_tls_the_password_is_proved_and_not_sent_and_each_start_warns,
     a_password_in_a_file_may_change_without_a_reload,
 );
@@ -167,6 +168,19 @@ fn a_file_that_is_of_no_use_is_named_with_the_reason(version: Version) -> Result
         assert_ne!(site.status("Monitor")?, "Failed");
     }
     Ok(())
+}
+
+fn a_main_whose_certificate_does_not_matter_is_not_called_untrusted(version: Version) -> Result {
+    let (mut site, authority) = site(version)?;
+    let wants_ours = ["-tls1_2", "-Verify", "1", "-verify_return_error"];
+    let _peer = Peer::start(&site, 5044, "main", &authority, &wants_ours)?;
+    let lines = "[main]\ntls = yes\ntls_verify = no\nport = 5044";
+    site.branch.edit_conf("res_synch.conf", "[main]", lines)?;
+    site.branch.start()?;
+    until_ok("the main's own reason", GENEROUS, || {
+        let why = site.status("MonitorReason")?;
+        if why.contains("TLS failed: ") { Ok(()) } else { Err(Error::new(why)) }
+    })
 }
 
 fn without_tls_the_password_is_proved_and_not_sent_and_each_start_warns(version: Version) -> Result {
