@@ -1,6 +1,9 @@
 //! Log lines about a failure that repeats: at the first time, and then at powers of two. Pure.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
 
 /// Failures that are counted at the same time: far more than go wrong together. Of more, the one that is longest ago is
 /// forgotten, so that texts of others can't fill the memory.
@@ -28,7 +31,7 @@ impl Repeats {
     }
 
     /// The line about a failure that has happened now; none where it was told often enough. Texts that differ in their
-    /// numbers only are about the same failure.
+    /// numbers only are about the same failure, unless these are of an address.
     pub fn line(&mut self, text: &str, now: Instant) -> Option<String> {
         let times = self.count(key(text), now);
         match times {
@@ -63,10 +66,21 @@ impl Repeats {
     }
 }
 
-/// The text with each number as `#`.
+/// The text with each number as `#`, but for those of an address: another socket or host is another failure.
 fn key(text: &str) -> String {
-    let mut key = String::with_capacity(text.len());
-    for character in text.chars() {
+    let words =
+        text.split(' ').map(|word| if is_address(word) { word.to_owned() } else { without_numbers(word) });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn is_address(word: &str) -> bool {
+    let word = word.trim_start_matches('(').trim_end_matches([')', ',', ';', ':', '.']);
+    word.parse::<IpAddr>().is_ok() || word.parse::<SocketAddr>().is_ok()
+}
+
+fn without_numbers(word: &str) -> String {
+    let mut key = String::with_capacity(word.len());
+    for character in word.chars() {
         let character = if character.is_ascii_digit() { '#' } else { character };
         if character != '#' || !key.ends_with('#') {
             key.push(character);
@@ -100,6 +114,22 @@ mod tests {
         assert!(!repeats.over("The file is not kept"));
         assert!(repeats.line("The file is not kept: disk full", now).is_some());
         assert_eq!(repeats.line("The line is cut", now).as_deref(), Some("The line is cut (4 times so far)"));
+    }
+
+    #[test]
+    fn each_address_is_told_of() {
+        let (mut repeats, now) = (Repeats::new(), Instant::now());
+        for address in
+            ["192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53", "[2001:db8::1]:53", "[2001:db8::2]:53"]
+        {
+            let text = format!("DNS: cannot listen on {address} (UDP): in use");
+            assert_eq!(repeats.line(&text, now), Some(text));
+        }
+        for host in
+            ["main 192.0.2.1: silent", "main 192.0.2.2: silent", "(192.0.2.1), silent", "(192.0.2.2), silent"]
+        {
+            assert_eq!(repeats.line(host, now).as_deref(), Some(host));
+        }
     }
 
     #[test]
