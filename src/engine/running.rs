@@ -278,7 +278,7 @@ impl Running {
         self.failover.configure(&new.failover);
         if old.main != new.main || old.probe != new.probe {
             let before = self.monitor.verdict().state;
-            let starting = old.main == new.main && self.monitor.is_starting();
+            let starting = old.main == new.main && new.probe.events && self.monitor.is_starting();
             self.sip_answered = has_sip_answered(&new, &*self.start.host);
             self.monitor = monitor(&new, self.sip_answered);
             self.monitor.set_starting(starting);

@@ -110,8 +110,8 @@ fn sip_answer(request: &[u8]) -> String {
     format!("SIP/2.0 200 OK\r\n{headers}")
 }
 
-/// A site whose main is asked at once, and every second; `more` is added to [main] and [probe].
-fn site(ami: &Ami, sip: &str, more: &str) -> Site {
+/// A main that is asked at once, and every second; `more` is added to [main] and [probe].
+fn asking(ami: &Ami, sip: &str, more: &str) -> Settings {
     let port = ami.address.port().to_string();
     let mut main = vec![("host", "127.0.0.1"), ("port", &port), ("username", "u"), ("secret", "s")];
     let mut probe = vec![("alive_threshold", "1"), ("failure_tolerance", "1000")];
@@ -125,7 +125,12 @@ fn site(ami: &Ami, sip: &str, more: &str) -> Site {
     let off = |name| ConfSection::new(name, [("enabled", "no")]);
     let (main, probe) = (ConfSection::new("main", main), ConfSection::new("probe", probe));
     let sections = [main, probe, off("sync"), off("dns")];
-    let site = Site::start(&Arc::default(), settings::read(&sections).unwrap());
+    settings::read(&sections).unwrap()
+}
+
+/// A site with such a main.
+fn site(ami: &Ami, sip: &str, more: &str) -> Site {
+    let site = Site::start(&Arc::default(), asking(ami, sip, more));
     site.until("normal service", |snapshot| snapshot.service.state == ServiceState::Normal);
     site.until("events", |snapshot| snapshot.watch == "heard");
     site
@@ -268,6 +273,21 @@ fn a_sip_that_answers_something_else_is_silent() {
     });
     let site = site(&ami, &format!("udp:{address}"), "require=any timeout=1");
     site.until("its silence", |snapshot| snapshot.monitor.sip.starts_with("silent"));
+}
+
+/// As an administrator does whose main says so for ever.
+#[test]
+fn that_it_is_starting_counts_no_more_once_events_are_off() {
+    let ami = Ami::start();
+    let site = site(&ami, "", "sip=no");
+    ami.shared.booted.store(false, Ordering::SeqCst);
+    ami.cut_connections();
+    site.until("a wrong answer", |snapshot| snapshot.monitor.ami.contains("still starting"));
+    let settings = asking(&ami, "", "sip=no events=no");
+    site.control.send_and_see(Command::Configure(settings.into())).unwrap();
+    let is_starting = |snapshot: &Snapshot| snapshot.monitor.ami.contains("still starting");
+    site.until("the first answer", |snapshot| snapshot.monitor.ami == "answers" || is_starting(snapshot));
+    assert!(!is_starting(&site.control.snapshot()));
 }
 
 #[test]
