@@ -126,7 +126,7 @@ impl TlsSession for Session {
                 (self.openssl.BIO_write)(self.incoming, sealed.as_ptr().cast(), length(sealed.len()))
             };
             if taken != length(sealed.len()) {
-                return Err(TlsError::Failed("there is no memory".to_owned()));
+                return Err(TlsError::Unusable("there is no memory".to_owned()));
             }
         }
         if !self.established {

@@ -5,6 +5,7 @@ mod evidence;
 mod lines;
 
 use std::{
+    net::{TcpListener, UdpSocket},
     sync::atomic::Ordering,
     thread::{self, JoinHandle},
     time::Instant,
@@ -57,9 +58,14 @@ impl Drop for Site {
     }
 }
 
-/// A port of the loopback that was free just now.
+/// A port of the loopback that was free just now, for UDP and for TCP.
 fn free_port() -> u16 {
-    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn settings(dns_port: u16, failover: &str) -> Settings {

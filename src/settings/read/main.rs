@@ -48,7 +48,10 @@ fn read_password(section: &mut Reader<'_>) -> Option<Password> {
 fn read_tls(section: &mut Reader<'_>, host: Option<&str>) -> Option<Tls> {
     let verify = section.truth("tls_verify", true);
     let ca_file = section.perhaps("tls_ca_file", FILE, path);
-    let name = section.perhaps("tls_name", "the name or address in the main's certificate", host_name);
+    let wanted = "the name or address in the main's certificate";
+    // OpenSSL takes a dot at the beginning for any name below the rest.
+    let one_name = |text: &str| host_name(text).filter(|name| !name.starts_with('.'));
+    let name = section.perhaps("tls_name", wanted, one_name);
     let cert_file = section.perhaps("tls_cert_file", FILE, path);
     let key_file = section.perhaps("tls_key_file", FILE, path);
     let certificate = match (cert_file?, key_file?) {

@@ -412,9 +412,12 @@ fn tls_is_off_until_it_is_wanted_and_then_believes_nobody() {
     let settings = read(&sections(&LEAST.replace("secret=canary", &format!("secret=canary {all}")))).unwrap();
     let shown = crate::settings::text(&settings);
     assert!(shown.contains("tls_key_file = /own.pem") && !shown.contains("canary"), "{shown}");
-    for (bad, key) in
-        [("tls=maybe", "tls"), ("tls_ca_file=ca.pem", "tls_ca_file"), ("tls_name=a/b", "tls_name")]
-    {
+    for (bad, key) in [
+        ("tls=maybe", "tls"),
+        ("tls_ca_file=ca.pem", "tls_ca_file"),
+        ("tls_name=a/b", "tls_name"),
+        ("tls_name=.example.com", "tls_name"),
+    ] {
         let errors = main(bad).unwrap_err();
         assert!(errors[0].to_string().starts_with(&format!("[main] {key} = ")), "{errors:?}");
     }
