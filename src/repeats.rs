@@ -142,6 +142,22 @@ mod tests {
     }
 
     #[test]
+    fn what_came_back_within_hours_goes_on_being_counted() {
+        let (mut repeats, now) = (Repeats::new(), Instant::now());
+        for hours in [0, 5, 10] {
+            repeats.line("silent", now + Duration::from_secs(hours * 3600));
+        }
+        let later = now + Duration::from_secs(15 * 3600);
+        assert_eq!(repeats.line("silent", later).as_deref(), Some("silent (4 times so far)"));
+    }
+
+    #[test]
+    fn texts_differ_by_where_their_numbers_stand_not_by_which() {
+        assert_eq!(key("port 5038: lost in 12 s"), "port #: lost in # s");
+        assert_ne!(key("disk 2 full"), key("disk full"));
+    }
+
+    #[test]
     fn texts_of_others_do_not_fill_the_memory() {
         let (mut repeats, now) = (Repeats::new(), Instant::now());
         let text = |number: usize| "x".repeat(number);

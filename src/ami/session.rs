@@ -260,6 +260,67 @@ mod tests {
         assert_eq!(session.event(), Ok(None));
     }
 
+    /// The numbers of the events that are kept after these came while an answer was awaited.
+    fn kept(events: &[(&str, usize)]) -> Vec<String> {
+        let mut session = Session::new(SHORT_FRAME);
+        for (name, number) in events {
+            session.feed(format!("Event: {name}\r\nNumber: {number}\r\n\r\n").as_bytes()).unwrap();
+        }
+        assert_eq!(session.answer(), Ok(None));
+        let numbers = std::iter::from_fn(|| session.event().unwrap());
+        numbers.map(|event| String::from_utf8_lossy(event.get("Number").unwrap()).into_owned()).collect()
+    }
+
+    #[test]
+    fn of_too_many_events_the_newest_are_kept() {
+        let events: Vec<_> = (0..KEPT + 3).map(|number| ("Reload", number)).collect();
+        let expected: Vec<_> = (3..KEPT + 3).map(|number| number.to_string()).collect();
+        assert_eq!(kept(&events), expected);
+    }
+
+    #[test]
+    fn phones_push_no_event_out_and_their_number_is_bounded_too() {
+        let phones: Vec<_> = (0..KEPT + 3).map(|number| ("ContactStatus", number)).collect();
+        assert_eq!(kept(&phones), (0..KEPT).map(|number| number.to_string()).collect::<Vec<_>>());
+        let mut events = phones;
+        events.push(("Shutdown", 1000));
+        let expected = (1..KEPT).chain([1000]).map(|number| number.to_string());
+        assert_eq!(kept(&events), expected.collect::<Vec<_>>());
+        assert_eq!(kept(&[("Hangup", 1), ("PeerStatus", 2)]), ["2"]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_of_one_name() {
+        let mut session = Session::new(SHORT_FRAME);
+        session.feed(b"Event: Reload\r\n\r\nEvent: Shutdown\r\n\r\nEvent: Reload\r\n\r\n").unwrap();
+        assert_eq!(session.answer(), Ok(None));
+        session.forget(b"Reload");
+        assert!(session.event().unwrap().is_some_and(|event| event.get("Event") == Some(b"Shutdown")));
+        assert_eq!(session.event(), Ok(None));
+    }
+
+    #[test]
+    fn an_item_is_an_event_of_the_last_action() {
+        let mut session = Session::new(SHORT_FRAME);
+        session.request(Action::Ping);
+        session
+            .feed(
+                b"Event: Item\r\nActionID: other\r\n\r\nResponse: Success\r\nActionID: synch-1\r\n\r\n\
+                Event: Reload\r\n\r\nEvent: Item\r\nActionID: synch-1\r\nNumber: 1\r\n\r\n",
+            )
+            .unwrap();
+        assert!(session.item().unwrap().is_some_and(|item| item.get("Number") == Some(b"1")));
+        assert_eq!(session.item(), Ok(None));
+        assert!(session.event().unwrap().is_some(), "the reload is not lost");
+    }
+
+    #[test]
+    fn a_goodbye_answers_a_logoff() {
+        let goodbye = b"Response: Goodbye\r\nActionID: synch-1\r\n\r\n";
+        assert!(session(Action::Logoff, goodbye).unwrap().is_some());
+        assert!(session(Action::Logoff, b"Response: Success\r\nActionID: synch-1\r\n\r\n").is_err());
+    }
+
     #[test]
     fn a_refused_login_names_the_reason_without_raw_bytes() {
         let answer = b"Response: Error\r\nActionID: synch-1\r\nMessage: Auth\x1b[31m failed\r\n\r\n";

@@ -90,6 +90,8 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_certificate_says_what_to_do() {
         for (code, advice) in [
+            (2, "tls_ca_file"),
+            (9, "are the clocks"),
             (10, "renew it"),
             (18, "tls_ca_file"),
             (20, "tls_ca_file"),

@@ -68,6 +68,8 @@ mod tests {
         assert!(choice.chooses("site-a"));
         assert!(!choice.chooses("site-ab") && !choice.chooses("xsite-a") && !choice.chooses("Site-a"));
         assert!(!choice.chooses(""));
+        assert_eq!(choice.only_names(), Some(&["site-a".to_owned()][..]));
+        assert_eq!(ContextChoice::new(&["site-a", "^ext-"]).unwrap().only_names(), None);
     }
 
     #[test]

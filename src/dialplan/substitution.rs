@@ -219,6 +219,11 @@ mod tests {
         assert_eq!(parse("${IF($[1]?a(b):c)}").unwrap(), [nested]);
         assert_eq!(parse("[a]{b}").unwrap(), [Text("[a]{b}")]);
         assert_eq!(parse("$[[a]]").unwrap(), [Expression(vec![Text("[a]")])]);
+        // Asterisk counts brackets of the kind that it looks for the end of, and no others.
+        assert_eq!(parse("$[{a]").unwrap(), [Expression(vec![Text("{a")])]);
+        assert_eq!(parse("${A:[}").unwrap(), [Variable("A", vec![Text(":[")])]);
+        let nested = "${A:".repeat(MAX_DEPTH) + &"}".repeat(MAX_DEPTH);
+        assert!(parse(&nested).is_ok());
     }
 
     #[test]

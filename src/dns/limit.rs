@@ -157,6 +157,7 @@ mod tests {
         assert_eq!(answered(&mut limit, "2001:db8::1", 20, start), 10);
         assert_eq!(answered(&mut limit, "2001:db8::ffff:1", 20, start), 0);
         assert_eq!(answered(&mut limit, "2001:db8:0:1::1", 20, start), 10);
+        assert_ne!(network(client("0:0:c0:2::1")), network(client("192.0.2.1")), "nor is any one of IPv4");
     }
 
     #[test]

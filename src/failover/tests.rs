@@ -258,6 +258,18 @@ fn a_mode_that_is_in_force_already_ends_no_wait() {
     assert_eq!(waits_for(&failover, at(start, 0, 0)), "'synch failback'");
 }
 
+#[test]
+fn time_alone_brings_the_phones_home_only_from_a_branch_that_serves_beside_a_stable_main() {
+    let (mut failover, _) = on_the_branch(settings(&[]));
+    assert!(failover.wants_home());
+    failover.monitor_changed(MonitorState::Unstable, "silent");
+    assert!(!failover.wants_home());
+    failover.monitor_changed(MonitorState::Stable, "the main answers");
+    failover.set_mode(Mode::Failover);
+    assert!(!failover.wants_home());
+    assert!(!Failover::new(settings(&[]), Mode::Auto, Instant::now()).wants_home());
+}
+
 proptest! {
     #[test]
     fn every_sequence_ends_where_the_rules_say(inputs in prop::collection::vec(prop_oneof![

@@ -112,6 +112,8 @@ mod one_kind {
         assert_eq!(run.reason(), "AMI closed for 1 probe: connection refused (2 of 5 failure points)");
         run.take(Kind::Ami, &alive());
         assert_eq!(run.reason(), "AMI answers: 1 of 5 in a row");
+        run.all(Kind::Ami, &vec![alive(); 4]);
+        assert_eq!(run.reason(), "AMI answers");
     }
 
     #[test]
@@ -157,6 +159,27 @@ mod two_kinds {
     }
 
     #[test]
+    fn the_tolerance_itself_is_enough() {
+        let mut run = Run::stable(settings(5, 5, 0));
+        run.all(Kind::Sip, &vec![silent(); 3]);
+        assert_eq!(run.all(Kind::Ami, &[silent(), silent()]), [Unstable, Failed]);
+        let mut run = Run::stable(settings(5, 5, 0));
+        assert_eq!(run.all(Kind::Sip, &vec![silent(); 5]), [Unstable, Unstable, Unstable, Unstable, Failed]);
+        let mut run = Run::stable(settings::Probe { require: Require::Any, ..settings(5, 5, 0) });
+        assert_eq!(run.all(Kind::Ami, &vec![silent(); 5]), [Stable; 5]);
+        assert_eq!(run.all(Kind::Sip, &vec![silent(); 5]), [Unstable, Unstable, Unstable, Unstable, Failed]);
+    }
+
+    #[test]
+    fn points_of_a_kind_that_could_not_be_asked_any_more_are_not_added_to_the_other() {
+        let mut run = Run::stable(settings(5, 5, 0));
+        run.all(Kind::Ami, &vec![silent(); 4]);
+        run.take(Kind::Ami, &Outcome::Unasked("no descriptors".to_owned()));
+        assert_eq!(run.take(Kind::Sip, &silent()), Unstable);
+        assert_eq!(run.take(Kind::Ami, &silent()), Failed);
+    }
+
+    #[test]
     fn where_any_will_do_one_that_answers_keeps_the_main_alive() {
         for (fails, answers) in [(Kind::Ami, Kind::Sip), (Kind::Sip, Kind::Ami)] {
             let mut run = Run::stable(settings::Probe { require: Require::Any, ..settings(5, 5, 1) });
@@ -177,6 +200,11 @@ mod two_kinds {
             "nobody listens on the main any more: AMI closed for 1 probe, SIP closed for 1 probe"
         );
         assert_eq!(run.take(Kind::Sip, &alive()), Unstable);
+        // Found within one interval of each other, its end included.
+        let mut run = Run::stable(settings(1000, 5, 0));
+        run.take(Kind::Ami, &closed());
+        run.now += 4 * SECOND;
+        assert_eq!(run.take(Kind::Sip, &closed()), Failed);
     }
 
     #[test]
@@ -208,6 +236,21 @@ mod a_guessed_sip {
         assert_eq!(run.take(Kind::Sip, &silent()), Unstable);
         // From then on it has to be trusted like any other.
         assert_eq!(run.all(Kind::Sip, &[alive(), alive()]), [Unstable, Stable]);
+    }
+
+    #[test]
+    fn is_trusted_at_once_only_by_its_own_first_answer_and_beside_a_stable_main() {
+        let mut run = Run::new(settings(5, 2, 1), false);
+        assert_eq!(run.all(Kind::Ami, &[alive(), alive(), alive(), silent()]).pop(), Some(Unstable));
+        assert_eq!(run.take(Kind::Sip, &alive()), Unstable);
+        assert_eq!(run.all(Kind::Ami, &[alive(), alive()]), [Unstable; 2]);
+        assert_eq!(run.take(Kind::Sip, &alive()), Stable);
+        // One that has counted from the start earns it, whatever the other is worth.
+        let any = settings::Probe { require: Require::Any, ..settings(5, 2, 0) };
+        let mut run = Run::new(any, true);
+        assert_eq!(run.all(Kind::Ami, &[alive(), alive()]), [Unstable, Stable]);
+        assert_eq!(run.take(Kind::Sip, &alive()), Stable);
+        assert_eq!(run.take(Kind::Ami, &silent()), Unstable);
     }
 
     #[test]
@@ -246,7 +289,9 @@ mod what_the_main_says_itself {
     #[test]
     fn a_main_that_is_still_starting_is_not_alive() {
         let mut run = Run::new(settings(5, 1, 1), false);
+        assert!(!run.monitor.is_starting());
         run.monitor.set_starting(true);
+        assert!(run.monitor.is_starting());
         assert_eq!(run.all(Kind::Ami, &[alive(), alive()]), [Unstable; 2]);
         assert!(run.reason().contains("still starting"), "{}", run.reason());
         run.monitor.set_starting(false);

@@ -31,8 +31,10 @@ fn nothing_is_known_that_asterisk_takes_from_others() {
         "${MATH(40+0,c)}",
         "${MATH(1+${X})}",
         "${FILTER(\\x28,a)}",
+        "${TOUPPER(\\x28)}",
         "${FILTER(9-0,a)}",
         "${FILTER(${X},a)}",
+        "${FILTER(0-9)}",
         "${CUT(X,\\x28,1-2)}",
         "${REPLACE(X,a,b)}",
         "${IF($[1]?\\x28:b)}",
@@ -41,6 +43,15 @@ fn nothing_is_known_that_asterisk_takes_from_others() {
     }
     assert!(!value(&knowledge, "${DIALSTATUS}").lacks("("));
     assert!(value(&Knowledge::default(), "${DIALSTATUS}").lacks("(,@&/\""));
+}
+
+#[test]
+fn arguments_of_a_subroutine_are_those_with_a_number() {
+    let knowledge = Knowledge::from(&[set(GOSUB_ARGUMENTS, "a")], &[]);
+    assert_eq!(value(&knowledge, "${ARG1}${arg20}"), Alphabet::of("a"));
+    for text in ["${ARG}", "${ARGX}", "${ARG1X}"] {
+        assert_eq!(value(&knowledge, text), Alphabet::ANY, "{text}");
+    }
 }
 
 #[test]
@@ -65,6 +76,8 @@ fn plain_results_are_known() {
 fn expressions_give_back_their_operands() {
     let knowledge = Knowledge::from(&[set("Q", "a\"b")], &[]);
     assert!(!value(&knowledge, "$[\"a,b\"]").lacks(","));
+    assert!(!value(&knowledge, "$[\"(\" = \"a\"]").lacks("("), "an operator in quotes is text");
+    assert!(!value(&knowledge, "$[a,b]").lacks(","), "and what is no operator is text without them");
     assert!(value(&knowledge, "$[\"a\" = \"b\" & (1 | 2)]").lacks("(,&|"));
     assert!(!value(&knowledge, "$[\"${Q}\" & \"b\"]").lacks("&"));
     assert!(!value(&knowledge, "$[\"x\\\" & y\"]").lacks("&"));
@@ -72,10 +85,12 @@ fn expressions_give_back_their_operands() {
 
 #[test]
 fn a_pattern_tells_what_was_dialled() {
-    assert_eq!(of_pattern("100"), Alphabet::of("100"));
+    assert_eq!(of_pattern("100"), Alphabet::of("01"));
+    assert_eq!(of_pattern("_[1-3]4[*]"), Alphabet::of("1234*"));
+    assert!(!of_pattern("((").lacks("("));
     assert!(of_pattern("_0[1-3]XZN").lacks("(,@/&"));
     assert!(of_pattern("_[a-c*#]").lacks("(,@/&"));
-    for pattern in ["_X.", "_1!", "_[ -~]", "_[9-0]", "_[(]"] {
+    for pattern in ["_X.", "_1!", "_[ -~]", "_[9-0]", "_[(]", "_[(-9]", "_[9-_]"] {
         assert_eq!(of_pattern(pattern), Alphabet::ANY, "{pattern}");
     }
 }

@@ -168,6 +168,24 @@ fn the_rest_of_a_context_is_kept_or_reported() {
 }
 
 #[test]
+fn a_context_has_no_more_than_there_is_room_for() {
+    let many =
+        |key: &str, to: usize| (0..to).map(|number| format!("{key} => {number}\n")).collect::<String>();
+    let lines = many("include", MAX_INCLUDES + 2) + &many("ignorepat", MAX_INCLUDES + 1);
+    let extracted = read(&format!("[x]\n{lines}"));
+    let context = &extracted.contexts[0];
+    assert_eq!((context.includes.len(), context.ignored.len()), (MAX_INCLUDES, MAX_INCLUDES));
+    let reason = Refusal::Many { count: MAX_INCLUDES, what: "includes or ignored patterns" };
+    assert!(extracted.left_out.iter().all(|line| line.reason == reason));
+    assert_eq!(extracted.left_out.len(), 3);
+    let steps = "exten => 1,1,NoOp\n".to_owned() + &"same => n,NoOp\n".repeat(MAX_STEPS);
+    let extracted = read(&format!("[x]\n{steps}"));
+    assert_eq!(extracted.contexts[0].extensions[0].steps.len(), MAX_STEPS);
+    let reasons: Vec<_> = extracted.left_out.iter().map(|line| line.reason.clone()).collect();
+    assert_eq!(reasons, [Refusal::Many { count: MAX_STEPS, what: "steps in one extension" }]);
+}
+
+#[test]
 fn only_what_was_chosen_is_read() {
     let text = sections("[a]\nexten=1,1,NoOp\n[b]\nexten=1,1,NoOp");
     let lines = |lines: &'_ [(String, String)]| lines.len();

@@ -81,6 +81,7 @@ fn ordinary_dialplan_is_taken_as_it_is() {
         "Dial(PJSIP/${EXTEN},20,tTkK)",
         "Dial(PJSIP/1001&SIP/1002&PJSIP/${EXTEN}@main,20,L(60000:30000)m(default))",
         "Dial(${PJSIP_DIAL_CONTACTS(${EXTEN})},20)",
+        "Dial(SIP/main/${EXTEN},20)",
         "Dial(Local/${EXTEN}@other/n,20)",
         "GotoIf($[\"${DIALSTATUS}\" = \"BUSY\"]?busy:unavailable)",
         "GotoIf($[${LEN(${CALLERID(num)})} > (2 + 1)]?other,${EXTEN},1)",
@@ -91,6 +92,7 @@ fn ordinary_dialplan_is_taken_as_it_is() {
         "Goto(branch-numbers,1,1)",
         "Gosub(other,s,1(${CALLERID(name)},x))",
         "GosubIf($[${EXTEN} = 1]?other,s,1(a,b))",
+        "GosubIf($[${EXTEN} = 1]?other,s,1(a):other,1,1)",
         "VoiceMail(${EXTEN}@default,u)",
         "VoiceMail(1001@default,s)",
         "VoiceMailMain(1001@default)",
@@ -102,6 +104,7 @@ fn ordinary_dialplan_is_taken_as_it_is() {
         "ConfBridge(${EXTEN})",
         "Set(Y=${IF($[${EXTEN} = 100]?a:b)})",
         "Set(Y=$[ABS(-1) + 2])",
+        "Set(Y=$[${EXTEN} + ABS(-1)])",
         "While($[${LEN(x)} < 3])",
         "Hangup(17)",
     ];
@@ -137,6 +140,7 @@ const HOSTILE: &[&str] = &[
     "NoOp($[${DIALSTATUS}ABS(x)])",
     "NoOp($[\"SHELL\"(x)])",
     "Set(SHELL(x)=1)",
+    "Set(GROUP(a(b))=1)",
     "Set(FILE(/x)=1)",
     "Set(${X}=1)",
     "Set(GLOBAL(X)=1)",
@@ -159,6 +163,10 @@ const HOSTILE: &[&str] = &[
     "Dial(PJSIP/0900@city)",
     "Dial(PJSIP/1@${EXTEN})",
     "Dial(SIP/city/0900)",
+    "Dial(SIP/${EXTEN})",
+    "Dial(PJSIP/main/0900)",
+    "Dial(PJSIP/sip:1@main)",
+    "Dial(PJSIP/@main)",
     "Dial(PJSIP/x/sip:1@example.com)",
     "Dial(SIP/x@example.com)",
     "Dial(DAHDI/g0/1)",
@@ -180,6 +188,9 @@ const HOSTILE: &[&str] = &[
     "Gosub(own,1,1(x))",
     "GosubIf(1?own,1,1(x))",
     "GosubIf(1?1(a:own,1,1))",
+    "GosubIf(1?1(a:1,1))",
+    "GosubIf(1?1(\"a\"))",
+    "GosubIf(1?1:1:1)",
     "VoiceMail(1,d(own))",
     "VoiceMailMain(1001@default,s)",
     "Playback(/var/spool/asterisk/voicemail/default/1001/INBOX/msg0000)",
@@ -221,6 +232,23 @@ fn a_variable_is_followed_to_where_it_is_used() {
     assert_eq!(gosub.left_out().len(), 1);
     let gosub = vetted("[site]\nexten=1,1,Gosub(s,1(a,b))\nexten=s,1,NoOp($[${ARG1}])");
     assert_eq!(gosub.left_out().len(), 0);
+}
+
+#[test]
+fn every_application_that_sets_a_variable_is_looked_at() {
+    let left_out = |set: &str, name: &str| {
+        let text = format!(
+            "[site]\nexten=1,1,Set({name}=x)\nexten=1,n,{set}\nexten=1,n,NoOp($[\"${{{name}}}\" = \"x\"])"
+        );
+        vetted(&text).left_out().len()
+    };
+    for (set, name) in [("Set(A=%)", "A"), ("MSet(B=1,A=%)", "A"), ("Return(%)", "GOSUB_RETVAL")] {
+        assert_eq!(left_out(&set.replace('%', "hello"), name), 0, "{set}");
+        assert_eq!(left_out(&set.replace('%', "SHELL(x)"), name), 1, "{set}");
+    }
+    // What somebody keys in are digits, which begin nothing.
+    let read = "[site]\nexten=1,1,Read(A)\nexten=1,n,NoOp($[\"${A}\" = \"1\"])";
+    assert!(vetted(read).left_out().is_empty());
 }
 
 #[test]
@@ -289,6 +317,15 @@ fn contexts_that_are_not_to_be_had_are_left_out_whole() {
 }
 
 #[test]
+fn an_extension_may_be_for_one_caller_or_for_those_without_a_number() {
+    let vetted = vetted("[site]\nexten=1/2000,1,NoOp()\nexten=1/,1,NoOp()");
+    let callers: Vec<_> =
+        vetted.contexts()[0].extensions.iter().map(|extension| extension.caller.as_deref()).collect();
+    assert_eq!(callers, [Some("2000"), Some("")]);
+    assert_eq!(vetted.clone().into_contexts(), vetted.contexts());
+}
+
+#[test]
 fn includes_stay_within_and_never_go_round() {
     let vetted = vetted(
         "[a]\ninclude=b,9:00-17:00,mon-fri,*,*\ninclude=branch-numbers\ninclude=own\ninclude=a\ninclude=${X}\ninclude=b,$[1]
@@ -326,9 +363,38 @@ fn there_is_an_end_to_everything() {
     assert_eq!(vetted.left_out()[0].to_string(), expected);
     let long = format!("NoOp({})", "x".repeat(3000));
     assert_eq!(reason(&long), Some(Refusal::Long(2000)));
+    assert_eq!(reason(&format!("NoOp({})", "x".repeat(2000))), None);
     let bad: String = (0..MAX_REPORTED + 5).map(|number| format!("exten={number},1,System(x)\n")).collect();
     let vetted = self::vetted(&format!("[a]\n{bad}"));
     assert_eq!((vetted.left_out().len(), vetted.left_out_besides()), (MAX_REPORTED, 5));
+}
+
+#[test]
+fn no_more_contexts_and_steps_are_taken_than_there_is_room_for() {
+    let empty = Context::default();
+    let mut room = Room::default();
+    for _ in 0..MAX_CONTEXTS {
+        assert_eq!(room.takes(&empty), Ok(()));
+    }
+    let many = |count, what| Err((String::new(), Refusal::Many { count, what }));
+    assert_eq!(room.takes(&empty), many(MAX_CONTEXTS, "contexts"));
+    let with_steps = |steps| {
+        let extension = Extension { steps: vec![Step::default(); steps], ..Extension::default() };
+        Context { extensions: vec![extension], ..Context::default() }
+    };
+    let mut room = Room::default();
+    assert_eq!(room.takes(&with_steps(MAX_STEPS - 1)), Ok(()));
+    assert_eq!(room.takes(&with_steps(2)), many(MAX_STEPS, "steps"));
+    assert_eq!(room.takes(&with_steps(1)), Ok(()));
+}
+
+#[test]
+fn the_option_that_is_not_taken_is_named() {
+    for (step, option) in
+        [("Dial(PJSIP/1,,tM(x))", "M"), ("Dial(PJSIP/1,,tX)", "X"), ("Dial(PJSIP/1,,t))", ")")]
+    {
+        assert_eq!(reason(step), Some(Refusal::Option(format!("option {option}"))), "{step}");
+    }
 }
 
 /// Text with much of what Asterisk evaluates.

@@ -105,6 +105,14 @@ fn until_the_first_verdict_both_are_asked_often_and_then_take_turns() {
 }
 
 #[test]
+fn they_take_turns_at_once_where_the_fast_interval_is_no_faster() {
+    let mut world = World::new(Probe { fast_interval: 5 * SECOND, ..settings(5, 2, 1) });
+    world.run(19 * SECOND, well);
+    assert_eq!(world.begun(Kind::Ami, Duration::ZERO), [0, 5000, 10_000, 15_000]);
+    assert_eq!(world.begun(Kind::Sip, Duration::ZERO), [0, 5000, 7500, 12_500, 17_500]);
+}
+
+#[test]
 fn one_kind_alone_is_asked_each_interval() {
     let mut world = World::new(Probe { sip: false, ..settings(5, 5, 1) });
     world.run(14 * SECOND, well);

@@ -126,6 +126,7 @@ fn phones_come_home_soon() {
         expirations(&["maximum_expiration=60", "default_expiration=x"], 30),
         ["maximum_expiration=30", "default_expiration=30", "minimum_expiration=30"]
     );
+    assert!(expirations(&[], 7200).is_empty(), "what Asterisk does anyway needs no word");
 }
 
 #[test]
@@ -139,6 +140,9 @@ fn a_peer_has_to_register() {
     let (written, _) =
         tailor(&settings(), Technology::Sip, &["type=friend", "HOST=Dynamic", "context=synch-internal"]);
     assert_eq!(written, ["type=friend", "HOST=Dynamic", "context=synch-internal"]);
+    let kept = settings::Policy { keep: vec!["host".into()], ..settings() };
+    let (written, _) = tailor(&kept, Technology::Sip, &["type=friend", "host=192.0.2.66"]);
+    assert_eq!(written, ["type=friend", "host=192.0.2.66", "context=synch-internal"]);
 }
 
 #[test]
@@ -151,4 +155,17 @@ fn no_password_is_left_to_be_looked_at() {
     let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
     assert!(tailored.written().any(|option| option == ("password", "canary")));
     assert!(!format!("{:?}", tailored.masked()).contains("canary"));
+}
+
+#[test]
+fn auth_is_a_password_of_a_peer_and_a_name_of_an_endpoint() {
+    let of = |kind, key: &str| {
+        let fate = Fate { key: key.into(), value: "1001-auth".into(), origin: Origin::Main };
+        let section =
+            Tailored { kind, name: "1001".to_owned(), file: "file.conf".into(), options: vec![fate] };
+        section.masked().options[0].value.to_string()
+    };
+    assert_eq!(of(Kind::Peer, "Auth"), "***");
+    assert_eq!(of(Kind::Endpoint, "auth"), "1001-auth");
+    assert_eq!(of(Kind::Peer, "context"), "1001-auth");
 }

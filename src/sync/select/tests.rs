@@ -161,6 +161,11 @@ fn nobody_is_an_error_that_says_what_was_looked_at() {
         "all 2 with filter_key = accountcode, filter_value = Office among 4 sections are left out; \
          the first: 1002 is left out: its aors '1002' is in none of the files"
     );
+    let error = found(Technology::Pjsip, &[], &filter("accountcode", "Office"));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "nobody on the main has filter_key = accountcode, filter_value = Office"
+    );
 }
 
 #[test]
@@ -194,6 +199,22 @@ fn who_needs_no_password_is_left_out_unless_the_administrator_says_so() {
         let closed = select(&documents, technology, &all, &Barred { open: true, ..NOBODY }).unwrap_err();
         assert_eq!(closed.left_out.first().map(|user| user.reason.clone()), Some(Reason::Open), "{file}");
         assert_eq!(select(&documents, technology, &all, &NOBODY).unwrap().users, ["9"]);
+    }
+}
+
+#[test]
+fn one_password_is_enough() {
+    let cases = [
+        (Technology::Pjsip, "[9] type=endpoint aors=9 auth=a\n[9] type=aor\n[a] type=auth"),
+        (Technology::Sip, "[9] type=friend secret=x"),
+        (Technology::Sip, "[9] type=friend md5secret=x"),
+    ];
+    for (technology, file) in cases {
+        let frame = answer(file);
+        let documents = [Document::read(&frame).unwrap()];
+        let all = filter("categoryname", "^9$");
+        let selection = select(&documents, technology, &all, &Barred { open: true, ..NOBODY });
+        assert_eq!(selection.map(|selection| selection.users.len()), Ok(1), "{file}");
     }
 }
 
