@@ -58,7 +58,9 @@ impl TlsError {
             9 => "; are the clocks of main and branch right?".to_owned(),
             10 => "; renew it on the main".to_owned(),
             // No issuer, self-signed, self-signed in the chain, no issuer of the first one.
-            18..=21 | 2 => "; set tls_ca_file in [main] to the authority that signed it".to_owned(),
+            18..=21 | 2 => "; tls_ca_file in [main] has to be the authority that signed it, or this very certificate: has \
+                            the main a new one?"
+                .to_owned(),
             62 | 64 => {
                 format!("; it is not for '{wanted}': set tls_name in [main] to the name that it is for")
             }

@@ -80,8 +80,16 @@ fn a_main_that_does_not_prove_who_it_is_is_failed_with_the_reason(version: Versi
             format!("{believing}\ntls_name = other.example.com"),
             "not for 'other.example.com': set tls_name",
         ),
-        ("another authority", format!("tls = yes\ntls_ca_file = {other_ca}"), "set tls_ca_file in [main]"),
-        ("nobody's authority", "tls = yes".to_owned(), "set tls_ca_file in [main]"),
+        (
+            "another authority",
+            format!("tls = yes\ntls_ca_file = {other_ca}"),
+            "tls_ca_file in [main] has to be the authority that signed it",
+        ),
+        (
+            "nobody's authority",
+            "tls = yes".to_owned(),
+            "tls_ca_file in [main] has to be the authority that signed it",
+        ),
         ("TLS 1.1 alone", format!("{believing}\nport = 5042"), "TLS failed: "),
         ("no TLS", format!("{believing}\nport = 5060\n;"), "no TLS is spoken on that port"),
     ];
