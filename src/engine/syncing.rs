@@ -49,6 +49,10 @@ use crate::{
 /// Where a held version is remembered across restarts.
 const HELD: &str = "held_version";
 
+/// How soon a sync is tried again where the main let nobody in: nobody else may notice that it does again. Whether the main
+/// is really asked then is up to `admission`.
+const LOG_IN_AGAIN: Duration = Duration::from_secs(10);
+
 /// How often it is looked whether something that takes its time has happened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -181,7 +185,12 @@ impl<'a> Site<'a> {
             match synced {
                 Ok(()) => self.succeed(),
                 Err(Failure::Stopped) => return Err(Stopped),
-                Err(failure) => self.fail(&failure),
+                Err(failure) => {
+                    if failure.is_turned_away() {
+                        next = next.min(Instant::now() + LOG_IN_AGAIN);
+                    }
+                    self.fail(&failure);
+                }
             }
             self.status.ended += 1;
             self.tell();

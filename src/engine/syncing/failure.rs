@@ -78,6 +78,11 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Whether the main let us in neither now nor a moment ago.
+    pub(super) const fn is_turned_away(&self) -> bool {
+        matches!(self, Self::NoWay(NoWay::TurnedAway(_)))
+    }
+
     /// Whether the channel driver has other objects than those in the file.
     pub(super) const fn is_about_objects(&self) -> bool {
         matches!(self, Self::NoneLive { .. } | Self::NotLive { .. } | Self::NotAsMeant { .. })

@@ -315,3 +315,22 @@ fn a_main_that_refuses_the_login_is_failed_in_time_but_not_beset() {
     ami.shared.refuses.store(false, Ordering::SeqCst);
     site.until("a login", |snapshot| snapshot.monitor.state == MonitorState::Stable);
 }
+
+#[test]
+fn a_sync_that_was_turned_away_is_tried_again_without_being_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Arc::new(StandIn::at(folder.path(), ""));
+    let (ami, (sip, _)) = (Ami::start(), sip_server());
+    ami.shared.refuses.store(true, Ordering::SeqCst);
+    let mut settings = guessed(&ami, sip, "1");
+    // Nobody else logs in: it is left to the sync to notice.
+    settings.probe.ami = false;
+    let main = ConfSection::new("main", [("host", "127.0.0.1"), ("username", "u"), ("secret", "s")]);
+    let sync = ConfSection::new("sync", [("filter_value", "x")]);
+    let dns = ConfSection::new("dns", [("enabled", "no")]);
+    settings.sync = settings::read(&[main, sync, dns]).unwrap().sync;
+    let site = Site::start(&host, settings);
+    site.until("a refusal", |snapshot| snapshot.sync.reason.contains("login refused"));
+    ami.shared.refuses.store(false, Ordering::SeqCst);
+    site.until("another try", |snapshot| !snapshot.sync.reason.contains("login refused"));
+}
