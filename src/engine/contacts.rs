@@ -267,16 +267,9 @@ impl<'a> Body<'a> {
 
     /// For a restart. A disk that is full now may have room soon, and the book may be the same for days.
     fn keep(&mut self) {
-        match keep(&self.file(), self.contacts.book.to_text().as_bytes()) {
-            Ok(()) => {
-                self.keep_at = None;
-                self.asking.start.log_end(NOT_KEPT, "The contacts are kept for a restart again.");
-            }
-            Err(error) => {
-                self.keep_at = Some(Instant::now() + KEEP_AGAIN);
-                self.asking.start.log_failure(Level::Warning, &format!("{NOT_KEPT}: {error}"));
-            }
-        }
+        let kept = keep(&self.file(), self.contacts.book.to_text().as_bytes());
+        self.keep_at = kept.is_err().then(|| Instant::now() + KEEP_AGAIN);
+        self.asking.start.log_outcome(&kept, NOT_KEPT, "The contacts are kept for a restart again.");
     }
 
     fn file(&self) -> PathBuf {

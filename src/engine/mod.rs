@@ -36,6 +36,7 @@ mod worker;
 mod workers;
 
 use std::{
+    fmt::Display,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -95,6 +96,14 @@ impl Start {
         let line = self.repeats.lock().line(text, Instant::now());
         if let Some(line) = line {
             self.host.log(level, &line);
+        }
+    }
+
+    /// Logs how something ended that is done again and again: a failure behind these words, and once that it is over.
+    fn log_outcome<E: Display>(&self, outcome: &Result<(), E>, failing: &str, over: &str) {
+        match outcome {
+            Ok(()) => self.log_end(failing, over),
+            Err(error) => self.log_failure(Level::Warning, &format!("{failing}: {error}")),
         }
     }
 

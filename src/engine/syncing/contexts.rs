@@ -137,10 +137,7 @@ impl Site<'_> {
         let text = render_sections(&lines::sections(contexts), &self.syncing.main.host);
         let kept = self.store().and_then(|store| store.write_beside(FILE, text.as_bytes()));
         self.contexts_unkept = kept.is_err();
-        match kept {
-            Ok(()) => self.syncing.start.log_end(NOT_KEPT, "The contexts are kept for a restart again."),
-            Err(error) => self.syncing.start.log_failure(Level::Warning, &format!("{NOT_KEPT}: {error}")),
-        }
+        self.syncing.start.log_outcome(&kept, NOT_KEPT, "The contexts are kept for a restart again.");
     }
 
     fn kept_contexts(&self) -> PathBuf {

@@ -92,9 +92,6 @@ impl Site<'_> {
         let text = self.status.directory.to_text();
         let kept = self.store().and_then(|store| store.write_beside(FILE, text.as_bytes()));
         self.directory_unkept = kept.is_err();
-        match kept {
-            Ok(()) => self.syncing.start.log_end(NOT_KEPT, "The directory is kept for a restart again."),
-            Err(error) => self.syncing.start.log_failure(Level::Warning, &format!("{NOT_KEPT}: {error}")),
-        }
+        self.syncing.start.log_outcome(&kept, NOT_KEPT, "The directory is kept for a restart again.");
     }
 }
