@@ -14,13 +14,14 @@ mod asterisk {
 
     /// What of Asterisk the module uses. A name that isn't here can't be called.
     const FUNCTIONS: &str = "ast_(active_channels|md5_hash|cli|cli_unregister|cli_allow_at_shutdown|cli_completion_add|log|free_ptr|get_version|get_version_num|strftime|localtime|db_(put|get_allocated|del)\
-        |context_(find|find_or_create|add_include2|add_ignorepat2|add_switch2)|get_context_registrar\
-        |(rdlock|unlock)_contexts?|walk_context(s|_extensions)|get_extension_registrar|merge_contexts_and_delete|add_extension2_nolock|exists_extension|explicit_goto\
-        |hashtab_(compare_contexts|hash_contexts|resize_java|newsize_java|destroy)|(un)?register_switch\
+        |context_(find|find_or_create|(add|remove)_(include2|ignorepat2|switch2)|remove_extension_callerid2)\
+        |get_(context_registrar|(include|ignorepat)_(name|registrar)|extension_(name|registrar|priority|matchcid|cidmatch))\
+        |(rdlock|wrlock|unlock)_contexts?|walk_context(s|_extensions|_includes|_ignorepats)|walk_extension_priorities\
+        |add_extension2?|(exists|canmatch|matchmore)_extension|explicit_goto|(un)?register_switch\
         |sorcery_(retrieve_by_module_name|retrieve_by_id|alloc|objectset_apply|diff)|variables_destroy\
         |custom_function_(unregister|find)|func_read|device_state\
         |config_load2|config_destroy|category_browse|variable_browse|manager_register2|manager_unregister\
-        |hook_send_action|module_reload|pthread_create_stack)|_ast_hashtab_create|__ast_(cli_register|custom_function_register|module_ref|module_unref\
+        |hook_send_action|module_reload|pthread_create_stack)|__ast_(cli_register|custom_function_register|module_ref|module_unref\
         |manager_event_multichan)|astman_(append|get_header|send_error|send_ack|send_listack\
         |send_list_complete_start|send_list_complete_end)|pbx_findapp|ast_channel_name|synch_(module|fully_booted|debug|strdup|unref|variable|config_state)";
     const TYPES: &str = "ast_cli_(entry|args|command)|ast_variable|ast_switch|ast_custom_function|manager_custom_hook|ast_tm|synch_config_state";

@@ -182,7 +182,7 @@ fn composed(technology: Technology, honest: &[(&str, &[&str])], attack: &Attack)
     let filter = Filter { key: FilterKey::CategoryName, value: bytes::Regex::new("").unwrap() };
     let files = ["users.conf".to_owned()];
     let wanted = Wanted { technology, files: &files, filter: &filter };
-    let policy = Policy { settings: &policy(), context: None };
+    let policy = Policy { settings: &policy(), dialplan: None };
     let rules = Rules { wanted, policy, local: &[], refused: &[], main: "10.0.0.254" };
     compose(&[answer(honest, attack)], &rules).ok()
 }

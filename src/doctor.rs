@@ -1,5 +1,6 @@
 //! `synch doctor`: what was looked at, into a line for each with what to do. Pure; `engine::examining` looks.
 
+mod classes;
 mod evidence;
 mod listening;
 mod phones;
@@ -311,6 +312,7 @@ impl Report {
                 }
             }
         }
+        self.classes(snapshot, dialplan);
         self.emergency(findings, snapshot, dialplan);
         for (key, trunk, found) in &findings.trunks {
             match found {

@@ -2,7 +2,13 @@
 
 use std::ffi::CStr;
 
-use crate::{dialplan::device, directory::caller_id, settings::Technology, state::Target, status::Snapshot};
+use crate::{
+    dialplan::device,
+    directory::{caller_id, is_number},
+    settings::{Dialplan, Technology},
+    state::{MonitorState, ServiceState, Target},
+    status::Snapshot,
+};
 
 /// What a function gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +60,17 @@ pub struct Function {
 }
 
 /// Every function.
-pub const FUNCTIONS: [Function; 2] = [
+pub const FUNCTIONS: [Function; 3] = [
     Function { name: c"SYNCH", synopsis: c"A state of synch, or the number of its users.", read: synch },
     Function { name: c"SYNCH_USER", synopsis: c"What synch knows of a user.", read: synch_user },
+    Function {
+        name: c"SYNCH_TRUNK",
+        synopsis: c"How a number is dialled over a trunk of synch.",
+        read: synch_trunk,
+    },
 ];
 
-/// `SYNCH(monitor|sync|service|mode|users|from_main)`
+/// `SYNCH(monitor|sync|service|mode|users|from_main|over_main|ring_time|caller_id|refusal)`
 fn synch(snapshot: &Snapshot, what: &str) -> Given {
     let text = match what.trim().to_ascii_lowercase().as_str() {
         "monitor" => snapshot.monitor.state.word().to_owned(),
@@ -73,16 +84,49 @@ fn synch(snapshot: &Snapshot, what: &str) -> Given {
             let device = trunk.and_then(|trunk| trunk.device(snapshot.technology()));
             return device.map_or_else(|| Given::Text("0".to_owned()), Given::From);
         }
+        "over_main" => {
+            let dialplan = snapshot.settings.dialplan.as_ref();
+            let trunk = dialplan.is_some_and(|dialplan| dialplan.main_trunk.is_some());
+            u8::from(trunk && snapshot.service.state == ServiceState::Normal).to_string()
+        }
+        "ring_time" => of_dialplan(snapshot, |dialplan| Some(dialplan.ring_time.to_string())),
+        "caller_id" => of_dialplan(snapshot, |dialplan| dialplan.caller_id.clone()),
+        "refusal" => of_dialplan(snapshot, |dialplan| dialplan.refusal.clone()),
         _ => {
             return Given::Unknown(format!(
-                "SYNCH({what}): it knows monitor, sync, service, mode, users and from_main"
+                "SYNCH({what}): it knows monitor, sync, service, mode, users, from_main, over_main, ring_time, \
+                 caller_id and refusal"
             ));
         }
     };
     Given::Text(text)
 }
 
-/// `SYNCH_USER(number,name|site|voicemail|public|device|dial|here|known)`: empty, or 0, for a number that nobody has.
+/// What the settings say of the dialplan; empty where they say nothing.
+fn of_dialplan(snapshot: &Snapshot, value: fn(&Dialplan) -> Option<String>) -> String {
+    snapshot.settings.dialplan.as_ref().and_then(value).unwrap_or_default()
+}
+
+/// `SYNCH_TRUNK(main|local|second,number)`: empty where there is no such trunk, or the number is none; for the main also
+/// while it is Failed.
+fn synch_trunk(snapshot: &Snapshot, argument: &str) -> Given {
+    let (which, number) = argument.split_once(',').unwrap_or((argument, ""));
+    let number = number.trim();
+    let dialplan = snapshot.settings.dialplan.as_ref();
+    let trunk = match which.trim().to_ascii_lowercase().as_str() {
+        "main" => {
+            let serves = snapshot.monitor.state != MonitorState::Failed;
+            dialplan.and_then(|dialplan| dialplan.main_trunk.as_ref()).filter(|_| serves)
+        }
+        "local" => dialplan.and_then(|dialplan| dialplan.local_trunk.as_ref()),
+        "second" => dialplan.and_then(|dialplan| dialplan.emergency_second.as_ref()),
+        _ => return Given::Unknown(format!("SYNCH_TRUNK({which},…): it knows main, local and second")),
+    };
+    let trunk = trunk.filter(|_| is_number(number));
+    Given::Text(trunk.map(|trunk| trunk.dial(snapshot.technology(), number)).unwrap_or_default())
+}
+
+/// `SYNCH_USER(number,name|site|voicemail|public|device|hint|dial|here|known)`: empty, or 0, for a number that nobody has.
 fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
     let (number, what) = argument.split_once(',').unwrap_or((argument, "name"));
     let (number, what) = (number.trim(), what.trim().to_ascii_lowercase());
@@ -95,10 +139,14 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
             None => entry.map(|entry| inert(entry.name)),
         },
         "site" => entry.map(|entry| inert(entry.site)),
-        "public" => entry.and_then(|entry| entry.public).map(str::to_owned),
+        "public" => entry
+            .and_then(|entry| entry.public)
+            .filter(|public| may_dial(snapshot, public))
+            .map(str::to_owned),
         "voicemail" => snapshot.sync.boxes.get(number).cloned(),
         "known" => user.and_then(|user| known(snapshot, &user.name)),
         "device" => user.map(|user| device(technology, &user.name)),
+        "hint" => Some(hint(snapshot, number)),
         "dial" | "here" => {
             let Some(user) = user else {
                 return Given::Text(if what == "dial" { "" } else { "0" }.to_owned());
@@ -111,11 +159,29 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
         }
         _ => {
             return Given::Unknown(format!(
-                "SYNCH_USER(…,{what}): it knows name, site, voicemail, public, device, dial, here and known"
+                "SYNCH_USER(…,{what}): it knows name, site, voicemail, public, device, hint, dial, here and known"
             ));
         }
     };
     Given::Text(text.unwrap_or_default())
+}
+
+/// Whether the administrator lets calls go to this public number.
+fn may_dial(snapshot: &Snapshot, public: &str) -> bool {
+    snapshot.settings.dialplan.as_ref().is_none_or(|dialplan| dialplan.may_dial(public))
+}
+
+/// What the lamp of a number shows: the device of the user, else the hint of a context that was taken from the main. Whoever
+/// subscribes before the user is known gets the device that he most likely will have, since that hint then stays.
+fn hint(snapshot: &Snapshot, number: &str) -> String {
+    let technology = snapshot.technology();
+    if let Some(user) = snapshot.sync.user(number) {
+        return device(technology, &user.name);
+    }
+    let extensions = snapshot.sync.contexts.iter().flat_map(|context| &context.extensions);
+    let hints =
+        extensions.filter(|extension| extension.pattern == number).find_map(|found| found.hint.clone());
+    hints.unwrap_or_else(|| if is_number(number) { device(technology, number) } else { String::new() })
 }
 
 /// How `Dial` reaches a user where the main last knew the phone; none while the main serves, which knows better.
@@ -130,6 +196,10 @@ fn known(snapshot: &Snapshot, user: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        directory::{Directory, Entry},
+        settings::{self, ConfSection},
+    };
 
     #[test]
     fn a_phone_adds_neither_options_nor_functions_by_its_contact() {
@@ -145,6 +215,56 @@ mod tests {
             assert_eq!(harmless(bad), "", "{bad}");
             assert_eq!(harmless(&format!("{bad}&{good}")), good, "{bad}");
         }
+    }
+
+    fn settings(lines: &[(&str, &str)]) -> Snapshot {
+        let mut snapshot = crate::status::tests::snapshot();
+        let main = ConfSection::new("main", [("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);
+        let off = |name| ConfSection::new(name, [("enabled", "no")]);
+        let dialplan = ConfSection::new("dialplan", lines.iter().copied());
+        snapshot.settings = settings::read(&[main, off("sync"), off("dns"), dialplan]).unwrap().into();
+        snapshot
+    }
+
+    #[test]
+    fn a_trunk_dials_numbers_and_nothing_else() {
+        let trunks =
+            [("main_trunk", "main"), ("local_trunk", "gw"), ("emergency_second", "DAHDI/g1/${EXTEN}")];
+        let mut snapshot = settings(&trunks);
+        snapshot.monitor.state = MonitorState::Stable;
+        let trunk = |snapshot: &Snapshot, argument: &str| synch_trunk(snapshot, argument);
+        let text = |text: &str| Given::Text(text.to_owned());
+        assert_eq!(trunk(&snapshot, "main,2001"), text("PJSIP/2001@main"));
+        assert_eq!(trunk(&snapshot, "local,+4930"), text("PJSIP/+4930@gw"));
+        assert_eq!(trunk(&snapshot, "second,112"), text("DAHDI/g1/112"));
+        for bad in ["local,", "local", "local,1&PJSIP/2", "local,1@x", "local,${SHELL(x)}"] {
+            assert_eq!(trunk(&snapshot, bad), text(""), "{bad}");
+        }
+        snapshot.monitor.state = MonitorState::Failed;
+        assert_eq!(trunk(&snapshot, "main,2001"), text(""));
+        assert!(matches!(trunk(&snapshot, "other,1"), Given::Unknown(_)));
+    }
+
+    #[test]
+    fn a_public_number_has_to_be_one_that_may_be_dialled() {
+        let mut snapshot = settings(&[("premium", "+49900,0900")]);
+        let people = [("2001", "+49301"), ("2002", "+499001"), ("2003", "09001"), ("2004", "*21#")];
+        let entry = |(number, public)| Entry { number, name: "", site: "", public: Some(public) };
+        let directory = Directory::new(people.map(entry)).unwrap();
+        std::sync::Arc::make_mut(&mut snapshot.sync).directory = directory.into();
+        for (number, public) in [("2001", "+49301"), ("2002", ""), ("2003", ""), ("2004", "")] {
+            let given = synch_user(&snapshot, &format!("{number},public"));
+            assert_eq!(given, Given::Text(public.to_owned()), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_lamp_shows_the_users_device_or_the_one_that_he_will_most_likely_have() {
+        let snapshot = settings(&[]);
+        let hint = |number: &str| synch_user(&snapshot, &format!("{number},hint"));
+        assert_eq!(hint("1001"), Given::Text("PJSIP/1001".to_owned()));
+        assert_eq!(hint("1099"), Given::Text("PJSIP/1099".to_owned()));
+        assert_eq!(hint("1&x"), Given::Text(String::new()));
     }
 
     #[test]

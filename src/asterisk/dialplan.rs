@@ -1,15 +1,28 @@
-//! Contexts into Asterisk's dialplan, under our own registrar.
+//! Our contexts in Asterisk's dialplan.
+//!
+//! Asterisk's own ways of replacing contexts (`ast_merge_contexts_and_delete`, `ast_context_destroy`) take its lock of
+//! contexts and then that of hints. Whoever adds a hint takes them the other way round: `ast_add_hint` has the lock of hints
+//! and tells the watchers, and the manager's (`manager_state_cb`) asks for the lock of contexts. pbx_config does that for
+//! every hint of extensions.conf while it builds what it will merge. Two threads that meet so never go on, and with them
+//! every call. So:
+//!
+//! - Nothing is merged and no context is destroyed. Contexts are made once, and stay; what is in them is changed in place,
+//!   with the lock of contexts held for one whole change, so that a call sees the old or the new one. Under it only the
+//!   lock of the one context is taken, as Asterisk itself does. pbx_config and pbx_ael walk over contexts without any lock
+//!   when they have merged: none goes away under them.
+//! - What is changed is never a hint. There are two of ours, for all numbers, and they are made by [`prepare`] while
+//!   Asterisk loads us: with its list of modules locked, so that no module loads or reloads beside it.
+//! - Where a number leads is answered by the switch and by functions, so that hardly anything has to change.
 
 use std::{
     ffi::{CStr, CString, c_int},
-    ptr, thread,
-    time::{Duration, Instant},
+    ptr,
 };
 
 use super::{sys, text};
 use crate::{
-    dialplan::{Context, Extension},
-    host::{HostError, Level},
+    dialplan::{Change, Context, Extension, HINT, HINTS, USERS},
+    host::HostError,
 };
 
 /// Under which Asterisk knows what is ours. It keeps the pointer; the image stays mapped (`-z nodelete`).
@@ -17,66 +30,97 @@ const REGISTRAR: &CStr = c"res_synch";
 
 /// Name of our switch: `asterisk::switch`.
 pub(super) const SWITCH: &CStr = c"Synch";
+/// What `dialplan show` prints behind that name: where to look for what the switch knows.
+const SWITCH_DATA: &CStr = c"see 'synch show dialplan'";
 
-/// The first size of the table of contexts; it grows by itself.
-const BUCKETS: c_int = 17;
+/// Makes the hints, where they are not there yet. Called while Asterisk loads or reloads us.
+///
+/// Nothing else of ours adds a hint. When somebody subscribes to a number, Asterisk itself makes an extension with a hint
+/// of the pattern, as it does for every hint of extensions.conf that is a pattern.
+pub(super) fn prepare() {
+    create(USERS);
+    let users = text::to_c(USERS);
+    for pattern in HINTS {
+        if has_hint(USERS, pattern) {
+            continue;
+        }
+        let pattern = text::to_c(pattern);
+        // SAFETY: the texts are NUL-terminated and copied; of the empty data we hand a copy over that Asterisk frees. The
+        // hint has a variable in it and is a pattern, so `ast_add_hint` tells no watcher of it.
+        unsafe {
+            sys::ast_add_extension(
+                users.as_ptr(),
+                0,
+                pattern.as_ptr(),
+                sys::PRIORITY_HINT,
+                ptr::null(),
+                ptr::null(),
+                text::to_c(HINT).as_ptr(),
+                sys::synch_strdup(c"".as_ptr()).cast(),
+                Some(sys::ast_free_ptr),
+                REGISTRAR.as_ptr(),
+            );
+        }
+    }
+}
 
-/// No merge for so long, and whoever did the last one has looked at its includes, even with thousands of contexts.
-const QUIET: Duration = Duration::from_millis(200);
+/// Whether a context has a hint of ours with that pattern.
+fn has_hint(context: &str, pattern: &str) -> bool {
+    let lock = Lock::take();
+    let Some(context) = lock.find(context) else { return false };
+    let ours = context.steps_of_ours().into_iter();
+    ours.filter(|step| step.priority == sys::PRIORITY_HINT)
+        .any(|step| step.pattern.to_bytes() == pattern.as_bytes())
+}
 
-/// Where Asterisk's dialplan never becomes quiet, ours goes in all the same.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Makes a context without anything in it, where there is none of that name.
+fn create(name: &str) -> bool {
+    if has_context(name) {
+        return true;
+    }
+    let name = text::to_c(name);
+    // SAFETY: the name is NUL-terminated and copied, the registrar is kept and lives for ever; NULL stands for the contexts
+    // in force. Asterisk takes its lock of contexts and no other.
+    let made = unsafe {
+        sys::ast_context_find_or_create(ptr::null_mut(), ptr::null_mut(), name.as_ptr(), REGISTRAR.as_ptr())
+    };
+    !made.is_null()
+}
 
-/// Puts these contexts in the place of all that we had, in one step: a call sees the old dialplan or the new one.
+/// Makes what Asterisk has of ours from `old` into `new`, in one step for every call. `old` is what was put last; without it,
+/// all that is ours is taken out first.
 ///
 /// # Errors
-/// Asterisk had no memory, or did not take something; then everything is as it was before.
-pub(super) fn replace(contexts: &[Context]) -> Result<(), HostError> {
-    let mut draft = Draft::new()?;
-    for context in contexts {
-        draft.add(context)?;
-    }
-    wait_for_quiet();
-    draft.merge();
-    Ok(())
-}
-
-/// Waits until nobody else has just merged. pbx_config and pbx_ael walk all contexts after their merge without a lock, to
-/// verify includes, and a merge of ours frees the very contexts they walk: Asterisk then crashes. What is left is the
-/// instant between the last look and the merge.
-///
-/// Not with Asterisk's lock of all contexts held over our own merge: a merge takes another one first, which is Asterisk's
-/// alone, and we would take the two in the other order.
-fn wait_for_quiet() {
-    let until = Instant::now() + PATIENCE;
-    let mut before = first_context();
-    loop {
-        thread::sleep(QUIET);
-        let now = first_context();
-        if now == before || Instant::now() > until {
-            return;
+/// Asterisk had no memory, or did not take something; the rest is in force.
+pub(super) fn replace(old: Option<&[Context]>, new: &[Context]) -> Result<(), HostError> {
+    let missing = new.iter().filter(|context| !create(&context.name)).map(|context| refused(&context.name));
+    let mut problem = missing.last();
+    let nothing = Context::default();
+    let of_name =
+        |contexts: &'_ [Context], name: &str| contexts.iter().position(|context| context.name == name);
+    let lock = Lock::take();
+    match old {
+        None => lock.all().for_each(InForce::clear),
+        Some(old) => {
+            for gone in old.iter().filter(|context| of_name(new, &context.name).is_none()) {
+                lock.find(&gone.name).into_iter().for_each(InForce::clear);
+            }
         }
-        before = now;
     }
+    for context in new {
+        let Some(in_force) = lock.find(&context.name) else { continue };
+        let before = old.and_then(|old| old.get(of_name(old, &context.name)?));
+        let change = Change::between(before.unwrap_or(&nothing), context);
+        if in_force.apply(&change, context).is_none() {
+            problem = Some(refused(&context.name));
+        }
+    }
+    problem.map_or(Ok(()), Err)
 }
 
-/// Address of the first of all contexts: each merge makes all of them anew.
-fn first_context() -> usize {
-    // SAFETY: the lock waits for a merge that is under way; the address is only compared.
-    unsafe {
-        sys::ast_rdlock_contexts();
-        let first = sys::ast_walk_contexts(ptr::null_mut());
-        sys::ast_unlock_contexts();
-        first.addr()
-    }
-}
-
-/// Takes all of ours out: nothing of ours in the place of what we had. Not with ast_context_destroy(), which leaves an
-/// extension broken that somebody else's steps share with ours, and the next merge then crashes.
+/// Takes out all that is ours but empty contexts and hints: those Asterisk could only destroy under both of its locks.
 pub(super) fn remove() {
-    if let Err(error) = replace(&[]) {
-        super::log::write(Level::Error, &error.to_string());
-    }
+    Lock::take().all().for_each(InForce::clear);
 }
 
 /// The registrar of the context of that name, where there is one that isn't ours.
@@ -147,128 +191,280 @@ pub(super) fn leads_on(context: &str, number: &str) -> bool {
     }
 }
 
-/// Contexts that are not in force yet.
-struct Draft {
-    contexts: *mut sys::ast_context,
-    table: *mut sys::ast_hashtab,
-}
+/// Asterisk's lock of all contexts: while it is held, no lookup, merge or change goes on.
+struct Lock;
 
-impl Draft {
-    fn new() -> Result<Self, HostError> {
-        // SAFETY: the functions are those with which Asterisk keeps its own table of contexts (pbx.c); the names are
-        // constants.
-        let table = unsafe {
-            sys::_ast_hashtab_create(
-                BUCKETS,
-                Some(sys::ast_hashtab_compare_contexts),
-                Some(sys::ast_hashtab_resize_java),
-                Some(sys::ast_hashtab_newsize_java),
-                Some(sys::ast_hashtab_hash_contexts),
-                0,
-                c"res_synch".as_ptr(),
-                0,
-                c"dialplan".as_ptr(),
-            )
-        };
-        if table.is_null() {
-            return Err(refused("a dialplan"));
-        }
-        Ok(Self { contexts: ptr::null_mut(), table })
+impl Lock {
+    fn take() -> Self {
+        // SAFETY: a recursive mutex of Asterisk's, given back when this is dropped.
+        unsafe { sys::ast_wrlock_contexts() };
+        Self
     }
 
-    fn add(&mut self, context: &Context) -> Result<(), HostError> {
-        let name = text::to_c(&context.name);
-        // SAFETY: list and table are our own and belong together; the texts are NUL-terminated.
-        let made = unsafe {
-            sys::ast_context_find_or_create(
-                &raw mut self.contexts,
-                self.table,
-                name.as_ptr(),
-                REGISTRAR.as_ptr(),
-            )
-        };
-        if made.is_null() {
-            return Err(refused(&format!("context {}", context.name)));
-        }
-        for extension in &context.extensions {
-            // SAFETY: `made` is a context of this draft, which nobody else knows yet.
-            if unsafe { add_extension(made, extension) }.is_none() {
-                return Err(refused(&format!("{} in context {}", extension.pattern, context.name)));
-            }
-        }
-        // SAFETY: as above; Asterisk copies the texts. What it refuses here is there already.
-        unsafe {
-            for include in &context.includes {
-                sys::ast_context_add_include2(made, text::to_c(include).as_ptr(), REGISTRAR.as_ptr());
-            }
-            for pattern in &context.ignored {
-                sys::ast_context_add_ignorepat2(made, text::to_c(pattern).as_ptr(), REGISTRAR.as_ptr());
-            }
-            if context.asks_directory {
-                sys::ast_context_add_switch2(made, SWITCH.as_ptr(), c"".as_ptr(), 0, REGISTRAR.as_ptr());
-            }
-        }
-        Ok(())
+    fn find(&self, name: &str) -> Option<InForce<'_>> {
+        let name = text::to_c(name);
+        // SAFETY: the name is NUL-terminated; with the lock held, what is found stays.
+        let context = unsafe { sys::ast_context_find(name.as_ptr()) };
+        (!context.is_null()).then_some(InForce { context, _lock: self })
     }
 
-    /// Into force. Asterisk takes list and table over.
-    fn merge(mut self) {
-        // SAFETY: both are whole and ours to give away.
-        unsafe {
-            sys::ast_merge_contexts_and_delete(&raw mut self.contexts, self.table, REGISTRAR.as_ptr());
-        }
-        std::mem::forget(self);
+    fn all(&self) -> impl Iterator<Item = InForce<'_>> {
+        // SAFETY: with the lock held, the list of contexts stays as it is.
+        let next = |context: *mut sys::ast_context| unsafe { sys::ast_walk_contexts(context) };
+        let first = Some(next(ptr::null_mut()));
+        std::iter::successors(first, move |&context| (!context.is_null()).then(|| next(context)))
+            .take_while(|context| !context.is_null())
+            .map(|context| InForce { context, _lock: self })
     }
 }
 
-impl Drop for Draft {
+impl Drop for Lock {
     fn drop(&mut self) {
-        // Only after a refusal, which means that memory has run out. ast_context_destroy() works on the contexts in
-        // force, and nothing of Asterisk's frees a list that was never merged (pbx_config leaves it behind, too).
-        // SAFETY: the table is ours; it does not own the contexts in it.
-        unsafe { sys::ast_hashtab_destroy(self.table, None) };
+        // SAFETY: taken by this thread in `take`.
+        unsafe { sys::ast_unlock_contexts() };
     }
 }
 
-/// # Safety
-/// `context` is one that nobody else uses.
-unsafe fn add_extension(context: *mut sys::ast_context, extension: &Extension) -> Option<()> {
-    let caller = extension.caller.as_deref().map(text::to_c);
-    let pattern = text::to_c(&extension.pattern);
-    let add = |priority: c_int, label: Option<&str>, application: &str, arguments: &str| {
-        let (label, application) = (label.map(text::to_c), text::to_c(application));
-        let optional = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
-        // SAFETY: the texts are NUL-terminated and copied; of the arguments we hand a copy over that Asterisk frees. Without
-        // the lock of the context, which nobody else knows yet: adding a hint takes locks that come before it.
-        let result = unsafe {
-            let data = sys::synch_strdup(text::to_c(arguments).as_ptr());
-            sys::ast_add_extension2_nolock(
-                context,
-                0,
-                pattern.as_ptr(),
-                priority,
-                optional(&label),
-                optional(&caller),
-                application.as_ptr(),
-                data.cast(),
-                Some(sys::ast_free_ptr),
+/// A context in force, which nobody else looks at while the lock is held.
+struct InForce<'a> {
+    context: *mut sys::ast_context,
+    _lock: &'a Lock,
+}
+
+/// One step of ours, by what Asterisk finds it with.
+#[derive(Debug)]
+struct Placed {
+    pattern: CString,
+    caller: Option<CString>,
+    priority: c_int,
+    /// Whether the extension has steps of somebody else, too. Asterisk breaks such an extension when its first step is taken
+    /// out (`ast_context_remove_extension_callerid2`), and crashes at the next merge.
+    shared: bool,
+}
+
+impl InForce<'_> {
+    /// Takes everything of ours out of it, but hints.
+    fn clear(self) {
+        for step in self.steps_of_ours() {
+            self.take_out(&step);
+        }
+        self.clear_surroundings();
+    }
+
+    /// Carries a change out, which makes it this context; `None` where Asterisk refused a part.
+    fn apply(&self, change: &Change<'_>, wanted: &Context) -> Option<()> {
+        if !change.out.is_empty() {
+            let is_out = |step: &&Placed| {
+                change.out.iter().any(|(pattern, caller)| {
+                    step.pattern.to_bytes() == pattern.as_bytes()
+                        && step.caller.as_deref().map(CStr::to_bytes) == caller.map(str::as_bytes)
+                })
+            };
+            for step in self.steps_of_ours().iter().filter(is_out) {
+                self.take_out(step);
+            }
+        }
+        let put = change.put.iter().map(|extension| self.put(extension)).fold(Some(()), Option::and);
+        if change.surroundings {
+            self.clear_surroundings();
+            // SAFETY: the texts are NUL-terminated, and Asterisk copies them. What it refuses here is there already.
+            unsafe {
+                for include in &wanted.includes {
+                    sys::ast_context_add_include2(
+                        self.context,
+                        text::to_c(include).as_ptr(),
+                        REGISTRAR.as_ptr(),
+                    );
+                }
+                for pattern in &wanted.ignored {
+                    sys::ast_context_add_ignorepat2(
+                        self.context,
+                        text::to_c(pattern).as_ptr(),
+                        REGISTRAR.as_ptr(),
+                    );
+                }
+                if wanted.asks_synch {
+                    let (switch, data) = (SWITCH.as_ptr(), SWITCH_DATA.as_ptr());
+                    sys::ast_context_add_switch2(self.context, switch, data, 0, REGISTRAR.as_ptr());
+                }
+            }
+        }
+        put
+    }
+
+    /// Every step and hint of ours, the last of each extension first: so the first one, by which the others hang, goes last.
+    fn steps_of_ours(&self) -> Vec<Placed> {
+        let mut steps = Vec::new();
+        // SAFETY: with the lock held, extensions and their priorities stay as they are; the texts are NUL-terminated.
+        unsafe {
+            let mut extension = sys::ast_walk_context_extensions(self.context, ptr::null_mut());
+            while !extension.is_null() {
+                let (first, mut shared) = (steps.len(), false);
+                let mut step = sys::ast_walk_extension_priorities(extension, ptr::null_mut());
+                while !step.is_null() {
+                    if CStr::from_ptr(sys::ast_get_extension_registrar(step)) == REGISTRAR {
+                        let pattern = CStr::from_ptr(sys::ast_get_extension_name(step)).to_owned();
+                        let has_caller = sys::ast_get_extension_matchcid(step) != 0;
+                        let caller = has_caller
+                            .then(|| CStr::from_ptr(sys::ast_get_extension_cidmatch(step)).to_owned());
+                        let priority = sys::ast_get_extension_priority(step);
+                        steps.push(Placed { pattern, caller, priority, shared: false });
+                    } else {
+                        shared = true;
+                    }
+                    step = sys::ast_walk_extension_priorities(extension, step);
+                }
+                if let Some(of_this) = steps.get_mut(first..) {
+                    of_this.reverse();
+                    of_this.iter_mut().for_each(|step| step.shared = shared);
+                }
+                extension = sys::ast_walk_context_extensions(self.context, extension);
+            }
+        }
+        steps
+    }
+
+    /// Takes a step out; never a hint, for that takes Asterisk's lock of hints, and nothing of a shared extension.
+    fn take_out(&self, step: &Placed) {
+        if step.shared || step.priority == sys::PRIORITY_HINT {
+            return;
+        }
+        let caller = step.caller.as_ref().map_or(ptr::null(), |caller| caller.as_ptr());
+        // SAFETY: the texts are NUL-terminated. The context's own lock is taken below that of all contexts, as everywhere
+        // in Asterisk; a step that runs in a call was copied before it did.
+        unsafe {
+            sys::ast_context_remove_extension_callerid2(
+                self.context,
+                step.pattern.as_ptr(),
+                step.priority,
+                caller,
+                c_int::from(step.caller.is_some()),
                 REGISTRAR.as_ptr(),
-                ptr::null(),
                 0,
-            )
-        };
-        (result == 0).then_some(())
-    };
-    if let Some(hint) = &extension.hint {
-        add(sys::PRIORITY_HINT, None, hint, "")?;
+            );
+        }
     }
-    for step in &extension.steps {
-        let priority = c_int::try_from(step.priority).ok()?;
-        add(priority, step.label.as_deref(), &step.application, &step.arguments)?;
+
+    fn clear_surroundings(&self) {
+        // SAFETY: as in `steps_of_ours`; each is looked for anew after one has gone.
+        unsafe {
+            while let Some(include) = self.first_include_of_ours() {
+                if sys::ast_context_remove_include2(self.context, include.as_ptr(), REGISTRAR.as_ptr()) != 0 {
+                    break;
+                }
+            }
+            while let Some(pattern) = self.first_ignored_of_ours() {
+                if sys::ast_context_remove_ignorepat2(self.context, pattern.as_ptr(), REGISTRAR.as_ptr()) != 0
+                {
+                    break;
+                }
+            }
+            // Where there is none, Asterisk says so, and that is all.
+            let (switch, data) = (SWITCH.as_ptr(), SWITCH_DATA.as_ptr());
+            sys::ast_context_remove_switch2(self.context, switch, data, REGISTRAR.as_ptr());
+        }
     }
-    Some(())
+
+    /// # Safety
+    /// With the lock held, as it is wherever there is an `InForce`.
+    unsafe fn first_include_of_ours(&self) -> Option<CString> {
+        // SAFETY: the list stays as it is; its texts are NUL-terminated.
+        unsafe {
+            let mut include = sys::ast_walk_context_includes(self.context, ptr::null());
+            while !include.is_null() {
+                if CStr::from_ptr(sys::ast_get_include_registrar(include)) == REGISTRAR {
+                    return Some(CStr::from_ptr(sys::ast_get_include_name(include)).to_owned());
+                }
+                include = sys::ast_walk_context_includes(self.context, include);
+            }
+        }
+        None
+    }
+
+    /// # Safety
+    /// As above.
+    unsafe fn first_ignored_of_ours(&self) -> Option<CString> {
+        // SAFETY: as above.
+        unsafe {
+            let mut pattern = sys::ast_walk_context_ignorepats(self.context, ptr::null());
+            while !pattern.is_null() {
+                if CStr::from_ptr(sys::ast_get_ignorepat_registrar(pattern)) == REGISTRAR {
+                    return Some(CStr::from_ptr(sys::ast_get_ignorepat_name(pattern)).to_owned());
+                }
+                pattern = sys::ast_walk_context_ignorepats(self.context, pattern);
+            }
+        }
+        None
+    }
+
+    /// Whether somebody else has steps in the extension of this pattern and caller.
+    fn is_taken(&self, extension: &Extension) -> bool {
+        let (pattern, caller) = (extension.pattern.as_bytes(), extension.caller.as_deref());
+        // SAFETY: as in `steps_of_ours`.
+        unsafe {
+            let mut found = sys::ast_walk_context_extensions(self.context, ptr::null_mut());
+            while !found.is_null() {
+                let has_caller = sys::ast_get_extension_matchcid(found) != 0;
+                let of =
+                    has_caller.then(|| CStr::from_ptr(sys::ast_get_extension_cidmatch(found)).to_bytes());
+                if CStr::from_ptr(sys::ast_get_extension_name(found)).to_bytes() == pattern
+                    && of == caller.map(str::as_bytes)
+                {
+                    let mut step = sys::ast_walk_extension_priorities(found, ptr::null_mut());
+                    while !step.is_null() {
+                        if CStr::from_ptr(sys::ast_get_extension_registrar(step)) != REGISTRAR {
+                            return true;
+                        }
+                        step = sys::ast_walk_extension_priorities(found, step);
+                    }
+                }
+                found = sys::ast_walk_context_extensions(self.context, found);
+            }
+        }
+        false
+    }
+
+    /// Puts the steps of an extension in; `None` where somebody else has one, which then stays: Asterisk can replace no step
+    /// without harm (`add_priority` with `replace`).
+    fn put(&self, extension: &Extension) -> Option<()> {
+        if self.is_taken(extension) {
+            return None;
+        }
+        let pattern = text::to_c(&extension.pattern);
+        let caller = extension.caller.as_deref().map(text::to_c);
+        let optional = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
+        for step in &extension.steps {
+            let priority = c_int::try_from(step.priority).ok()?;
+            let (label, application) = (step.label.as_deref().map(text::to_c), text::to_c(&step.application));
+            // SAFETY: the texts are NUL-terminated and copied; of the arguments we hand a copy over that Asterisk frees. No
+            // hint is added, so that no lock is taken but the context's own.
+            let result = unsafe {
+                let data = sys::synch_strdup(text::to_c(&step.arguments).as_ptr());
+                sys::ast_add_extension2(
+                    self.context,
+                    0,
+                    pattern.as_ptr(),
+                    priority,
+                    optional(&label),
+                    optional(&caller),
+                    application.as_ptr(),
+                    data.cast(),
+                    Some(sys::ast_free_ptr),
+                    REGISTRAR.as_ptr(),
+                    ptr::null(),
+                    0,
+                )
+            };
+            if result != 0 {
+                return None;
+            }
+        }
+        Some(())
+    }
 }
 
-fn refused(what: &str) -> HostError {
-    HostError(format!("Asterisk does not take {what}: the dialplan stays as it is; see its log"))
+fn refused(context: &str) -> HostError {
+    HostError(format!(
+        "Asterisk does not take all of context {context}: is there something of yours in it? See its log"
+    ))
 }

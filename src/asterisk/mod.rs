@@ -5,7 +5,7 @@
 //! - `current`: how CLI and AMI calls find the engine
 //! - `host`: [`crate::host::Host`] on this Asterisk
 //! - `cli`, `manager`: registration of the commands and actions of [`crate::cli`] and [`crate::actions`]
-//! - `dialplan`, `functions`, `switch`: our contexts, the functions of [`crate::functions`], the directory in the dialplan
+//! - `dialplan`, `functions`, `switch`: our contexts, the functions of [`crate::functions`], where a number leads
 //! - `conf`, `reload`, `objects`, `peers`, `devices`, `log`, `thread`, `version`: one part of the API each
 //! - `documentation`: whether Asterisk has read ours
 //! - `tls`: [`crate::ami::TlsSession`] by Asterisk's own OpenSSL
@@ -31,6 +31,7 @@ mod manager;
 mod objects;
 mod peers;
 mod reload;
+mod roomy;
 mod switch;
 mod text;
 mod thread;

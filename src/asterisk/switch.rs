@@ -1,19 +1,41 @@
-//! The switch that asks the directory of the other sites: twenty thousand numbers without as many extensions.
+//! The switch of our contexts: where a number leads is decided by [`crate::dialplan::door`] at each call, so that Asterisk's
+//! dialplan need not change for it.
+//!
+//! Asterisk asks with its lock of contexts held, and asks for hints even in the middle of a merge, with the lock of hints
+//! held besides. So only the snapshot is looked at, and other contexts of the administrator's: that lock may be taken again
+//! by the thread that has it (`conlock` is a recursive mutex), and pbx_loopback does the same.
 
-use std::ffi::{c_char, c_int};
+use std::{
+    cell::Cell,
+    ffi::{c_char, c_int},
+};
 
 use once_cell::sync::OnceCell;
 
-use super::{current, dialplan::SWITCH, guard::guard, sys, text};
-use crate::{dialplan::ELSEWHERE, directory::Directory, faults, host::Level};
+use super::{current, dialplan::SWITCH, guard::guard, roomy::Roomy, sys, text};
+use crate::{
+    dialplan::{Door, Question, Way},
+    faults,
+    host::Level,
+};
 
-/// Priority of a first step.
+/// Priority of a first step; a number has no other here, for it goes on elsewhere.
 const FIRST: c_int = 1;
 const NO: c_int = 0;
 const FAILED: c_int = -1;
 
+/// What Asterisk calls with the contexts of the administrator's: whether one has a number.
+type Lookup =
+    unsafe extern "C" fn(*mut sys::ast_channel, *const c_char, *const c_char, c_int, *const c_char) -> c_int;
+
+thread_local! {
+    /// Whether this thread is asking the administrator's contexts for us. One of them may include one of ours, which asks
+    /// them again. Without a destructor, for the threads are Asterisk's.
+    static BEYOND: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Address of what Asterisk keeps in its list.
-struct Registration(*mut sys::ast_switch);
+struct Registration(*mut Roomy<sys::ast_switch>);
 
 // SAFETY: the structure is written by Asterisk under its own lock; we only hand its address over.
 unsafe impl Send for Registration {}
@@ -25,17 +47,17 @@ static REGISTRATION: OnceCell<Registration> = OnceCell::new();
 
 fn registration() -> *mut sys::ast_switch {
     let make = || {
-        Registration(Box::into_raw(Box::new(sys::ast_switch {
+        Registration(Box::into_raw(Box::new(Roomy::new(sys::ast_switch {
             name: SWITCH.as_ptr(),
-            description: c"Users of other sites, as synch knows them".as_ptr(),
+            description: c"Who can be dialled at this branch, as synch knows".as_ptr(),
             exists: Some(exists),
             canmatch: Some(can_match),
             exec: Some(run),
             matchmore: Some(match_more),
             ..Default::default()
-        })))
+        }))))
     };
-    REGISTRATION.get_or_init(make).0
+    REGISTRATION.get_or_init(make).0.cast()
 }
 
 /// The registered switch; unregistered when dropped.
@@ -45,7 +67,7 @@ pub(super) struct Registered;
 pub(super) fn register() -> Registered {
     // SAFETY: the structure lives as long as the process.
     if unsafe { sys::ast_register_switch(registration()) } != 0 {
-        let text = "The switch of synch could not be registered: users of other sites can't be dialled.";
+        let text = "The switch of synch could not be registered: only emergency numbers can be dialled.";
         super::log::write(Level::Warning, text);
     }
     Registered
@@ -58,54 +80,92 @@ impl Drop for Registered {
     }
 }
 
-/// Asks the directory about a number that somebody dials; it has nothing but first steps.
-///
-/// # Safety
-/// `number` is what Asterisk passes to a switch: NUL-terminated.
-unsafe fn ask(number: *const c_char, priority: c_int, question: fn(&Directory, &str) -> bool) -> c_int {
-    guard(NO, || {
-        faults::point("switch");
-        // SAFETY: the caller's promise.
-        let number = unsafe { text::from_c(number) };
-        let control = current::control().filter(|_| priority == FIRST);
-        let found = control.is_some_and(|control| question(&control.snapshot().sync.directory, &number));
-        c_int::from(found)
-    })
+/// A number that is dialled, as Asterisk passes it to a switch.
+#[derive(Clone, Copy)]
+struct Dialled {
+    channel: *mut sys::ast_channel,
+    context: *const c_char,
+    number: *const c_char,
+    caller: *const c_char,
+}
+
+impl Dialled {
+    /// Whether one of these contexts of the administrator's answers; the first that does.
+    fn first_of<'a>(&self, contexts: &[&'a str], lookup: Lookup) -> Option<&'a str> {
+        if BEYOND.replace(true) {
+            return None;
+        }
+        let has = |context: &&&str| {
+            let context = text::to_c(context);
+            // SAFETY: the texts are NUL-terminated, ours and Asterisk's own; the channel is that of this call, or NULL.
+            unsafe { lookup(self.channel, context.as_ptr(), self.number, FIRST, self.caller) != 0 }
+        };
+        let found = contexts.iter().find(has).copied();
+        BEYOND.set(false);
+        found
+    }
+
+    /// Answers a question about it.
+    fn answers(&self, question: Question, lookup: Lookup) -> bool {
+        // SAFETY: Asterisk passes NUL-terminated texts to a switch.
+        let (context, number) = unsafe { (text::from_c(self.context), text::from_c(self.number)) };
+        let Some(control) = current::control() else { return false };
+        let snapshot = control.snapshot();
+        let Some(door) = Door::of(&snapshot, &context) else { return false };
+        door.people(question, &number) || self.first_of(&door.beyond(), lookup).is_some()
+    }
+
+    /// Sends the call on.
+    fn go(&self) -> c_int {
+        // SAFETY: as above.
+        let (context, number) = unsafe { (text::from_c(self.context), text::from_c(self.number)) };
+        let Some(control) = current::control() else { return FAILED };
+        let snapshot = control.snapshot();
+        let Some(door) = Door::of(&snapshot, &context) else { return FAILED };
+        let target = match door.way(&number) {
+            Way::To(context) => Some(context.to_owned()),
+            Way::FirstOf(contexts) => self.first_of(&contexts, sys::ast_exists_extension).map(str::to_owned),
+        };
+        // What was there a moment ago is gone.
+        let Some(target) = target else { return FAILED };
+        let target = text::to_c(&target);
+        // SAFETY: the channel is that of this call, on its own thread; Asterisk copies the texts.
+        unsafe { sys::ast_explicit_goto(self.channel, target.as_ptr(), self.number, FIRST) }
+    }
 }
 
 /// Makes of a question what Asterisk asks a switch.
 macro_rules! question {
-    ($name:ident, $question:expr) => {
+    ($name:ident, $question:expr, $lookup:expr) => {
         extern "C" fn $name(
-            _channel: *mut sys::ast_channel,
-            _context: *const c_char,
+            channel: *mut sys::ast_channel,
+            context: *const c_char,
             number: *const c_char,
             priority: c_int,
-            _caller: *const c_char,
+            caller: *const c_char,
             _data: *const c_char,
         ) -> c_int {
-            // SAFETY: Asterisk passes a NUL-terminated number.
-            unsafe { ask(number, priority, $question) }
+            guard(NO, || {
+                faults::point("switch");
+                let dialled = Dialled { channel, context, number, caller };
+                c_int::from(priority == FIRST && dialled.answers($question, $lookup))
+            })
         }
     };
 }
 
-question!(exists, |directory, number| directory.get(number).is_some());
-question!(can_match, Directory::begins_with);
-question!(match_more, Directory::is_longer_than);
+question!(exists, Question::Is, sys::ast_exists_extension);
+question!(can_match, Question::CanBe, sys::ast_canmatch_extension);
+question!(match_more, Question::CanBeMore, sys::ast_matchmore_extension);
 
-/// Sends the call on to the extension that knows the ways to other sites.
+/// Sends the call on to where its number leads.
 extern "C" fn run(
     channel: *mut sys::ast_channel,
-    _context: *const c_char,
+    context: *const c_char,
     number: *const c_char,
     _priority: c_int,
-    _caller: *const c_char,
+    caller: *const c_char,
     _data: *const c_char,
 ) -> c_int {
-    guard(FAILED, || {
-        let context = text::to_c(ELSEWHERE);
-        // SAFETY: the channel is that of this call, on its own thread; Asterisk copies the texts.
-        unsafe { sys::ast_explicit_goto(channel, context.as_ptr(), number, FIRST) }
-    })
+    guard(FAILED, || Dialled { channel, context, number, caller }.go())
 }

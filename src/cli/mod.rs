@@ -50,13 +50,14 @@ pub struct CliCommand {
 }
 
 /// Every command.
-pub const COMMANDS: [CliCommand; 16] = [
+pub const COMMANDS: [CliCommand; 17] = [
     show::STATUS,
     show::CONFIG,
     show::USERS,
     show::USER,
     show::PHONES,
     show::DIRECTORY,
+    show::DIALPLAN,
     show::CONTEXTS,
     show::VERSIONS,
     show::DIFF,

@@ -123,6 +123,20 @@ pub const CONTEXTS: CliCommand = CliCommand {
     complete: nothing,
 };
 
+/// `synch show dialplan`
+pub const DIALPLAN: CliCommand = CliCommand {
+    words: c"synch show dialplan",
+    summary: c"Show who can dial what at this branch",
+    usage: c"Usage: synch show dialplan
+       Shows each context in which synced users dial, for which of them it
+       is, and what can be dialled in it now: emergency numbers, people of
+       this and of other sites, and which contexts of your own besides.
+",
+    at_shutdown: false,
+    run: |asked| plain(asked, status::dialplan),
+    complete: nothing,
+};
+
 /// `synch show versions`
 pub const VERSIONS: CliCommand = CliCommand {
     words: c"synch show versions",

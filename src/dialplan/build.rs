@@ -1,34 +1,46 @@
-//! The branch's own contexts, made of its users and of what the administrator says. Pure.
+//! The branch's own contexts. Pure.
 //!
 //! ```text
-//! synch-internal   emergency numbers; then, as includes:
-//!   synch-users      the users of this site, each with a hint  ──▶ synch-ring       their phones, their box
-//!   synch-others     asks the directory of the other sites     ──▶ synch-elsewhere  over the main, or outside
-//!   the administrator's own contexts
+//! synch-internal, synch-people, synch-class-…   one for each set of rights: where phones dial
+//!   emergency numbers                            ──▶ synch-emergency  the local trunk, then the second
+//!   the switch: `door` says where a number leads
+//!     users of this site                         ──▶ synch-ring       their phones, their mailbox
+//!     people of other sites                      ──▶ synch-elsewhere  over the main, or outside
+//!     contexts that the class may reach          ──▶ the administrator's
+//!   include synch-users                          the users once more, for Goto and include, and all hints
+//! synch-others                                   the people of other sites, for include
 //! ```
 //!
-//! `$[…]` calls functions that are in a value, too: so only values of ours come into one.
+//! What these steps say is the same for ever: who has which phone, which system serves and what the settings say, they ask
+//! the functions of [`crate::functions`]. So a move, a change of the settings or of a user's phone changes nothing here.
 //!
-//! Asterisk looks at the extensions of a context before its includes, whatever matches best: so an emergency number
-//! is always first. No text of the main becomes an argument here but numbers and names of a narrow alphabet.
+//! `$[…]` calls functions that are in a value, too: so only values of ours come into one. Asterisk looks at the extensions
+//! of a context before its switches and includes, whatever matches best: so an emergency number is always first.
 
 use std::collections::HashSet;
 
 use super::{Context, Extension};
 use crate::{
-    settings::{Dialplan, Technology, Trunk},
-    state::Target,
+    settings::{Dialplan, Technology},
     sync::User,
 };
 
-/// The users of this site.
+/// The users of this site, and the hints.
 pub const USERS: &str = "synch-users";
 /// What happens when one of them is called.
 pub const RING: &str = "synch-ring";
-/// The users of other sites.
+/// The people of other sites.
 pub const OTHERS: &str = "synch-others";
 /// What happens when one of those is called.
 pub const ELSEWHERE: &str = "synch-elsewhere";
+/// What happens when an emergency number is called.
+pub const EMERGENCY: &str = "synch-emergency";
+
+/// The hints of all numbers: one of a number becomes an extension of its own when somebody subscribes to it. Not `!`, which
+/// would end the collecting of digits.
+pub const HINTS: [&str; 2] = ["_[0-9*#+].", "_[0-9*#+]"];
+/// The device that a hint shows.
+pub const HINT: &str = "${SYNCH_USER(${EXTEN},hint)}";
 
 /// Any number that can be in the directory.
 const ANY_NUMBER: &str = "_[0-9*#+]!";
@@ -38,73 +50,12 @@ const BUSY: &str = "17";
 const ABSENT: &str = "20";
 const CONGESTION: &str = "34";
 
-/// What the contexts are made of.
-#[derive(Clone, Copy, Debug)]
-pub struct Site<'a> {
-    /// What the administrator says.
-    pub settings: &'a Dialplan,
-    /// Channel driver of the users.
-    pub technology: Technology,
-    /// The users of this site.
-    pub users: &'a [User],
-    /// The system that serves.
-    pub target: Target,
-}
-
-/// Makes the contexts.
+/// Makes the contexts. Only doors and users follow the settings and the sync.
 #[must_use]
-pub fn build(site: &Site<'_>) -> Vec<Context> {
-    vec![internal(site), users(site), ring(site), others(), elsewhere(site)]
-}
-
-fn internal(site: &Site<'_>) -> Context {
-    let Site { settings, target, .. } = site;
-    let mut context = context(&settings.context);
-    if let Some(trunk) = &settings.local_trunk {
-        let numbers = settings.emergency.iter();
-        context.extensions = numbers.map(|number| emergency(number, trunk, site)).collect();
-    }
-    let outside = &settings.outside;
-    let now = match target {
-        Target::Main => &outside.normal,
-        Target::Branch => &outside.failover,
-    };
-    context.includes = [USERS, OTHERS].map(str::to_owned).to_vec();
-    context.includes.extend(outside.always.iter().chain(now).cloned());
-    context
-}
-
-fn emergency(number: &str, trunk: &Trunk, site: &Site<'_>) -> Extension {
-    let mut extension = extension(number);
-    dial_out(&mut extension, trunk, number, site);
-    extension.labelled("refused", "Hangup", CONGESTION);
-    extension
-}
-
-/// Over the local trunk, with the site's own number; on to the step `refused` where it can't be reached.
-fn dial_out(extension: &mut Extension, trunk: &Trunk, number: &str, site: &Site<'_>) {
-    if let Some(caller_id) = &site.settings.caller_id {
-        // Whatever the user hides: help has to be able to call back.
-        extension.then("Set", format!("CALLERID(num)={caller_id}"));
-        extension.then("Set", "CALLERID(name)=");
-        extension.then("Set", "CALLERID(pres)=allowed_passed_screen");
-    }
-    extension.then("Dial", trunk.dial(site.technology, number));
-    extension.then("GotoIf", "$[\"${DIALSTATUS}\" = \"CHANUNAVAIL\"]?refused");
-    extension.then("Hangup", "${HANGUPCAUSE}");
-}
-
-fn users(site: &Site<'_>) -> Context {
-    let mut context = context(USERS);
-    let mut known = HashSet::new();
-    for user in site.users {
-        let Some(number) = user.number.as_deref().filter(|number| known.insert(*number)) else { continue };
-        let mut extension = extension(number);
-        extension.hint = Some(device(site.technology, &user.name));
-        extension.then("Goto", format!("{RING},${{EXTEN}},1"));
-        context.extensions.push(extension);
-    }
-    context
+pub fn build(settings: &Dialplan, users: &[User]) -> Vec<Context> {
+    let mut contexts = vec![ring(), elsewhere(), emergency(), others(), listed(users)];
+    contexts.extend(settings.doors().into_iter().map(|door| self::door(&door.name, settings)));
+    contexts
 }
 
 /// The device of a user, as hints and states name it.
@@ -116,28 +67,68 @@ pub fn device(technology: Technology, user: &str) -> String {
     }
 }
 
-fn ring(site: &Site<'_>) -> Context {
-    let Dialplan { ring_time, main_trunk, .. } = site.settings;
+fn door(name: &str, settings: &Dialplan) -> Context {
+    let mut context = Context { asks_synch: true, ..context(name) };
+    if settings.local_trunk.is_some() {
+        let lead_on = |number: &String| goto(number, EMERGENCY);
+        context.extensions = settings.emergency.iter().map(lead_on).collect();
+    }
+    context.includes = vec![USERS.to_owned()];
+    context
+}
+
+fn listed(users: &[User]) -> Context {
+    let mut known = HashSet::new();
+    let numbers = users.iter().filter_map(|user| user.number.as_deref());
+    let extensions =
+        numbers.filter(|number| known.insert(*number)).map(|number| goto(number, RING)).collect();
+    Context { extensions, ..context(USERS) }
+}
+
+fn others() -> Context {
+    Context { asks_synch: true, ..context(OTHERS) }
+}
+
+fn emergency() -> Context {
+    let mut called = extension(ANY_NUMBER);
+    own_caller_id(&mut called, "dial");
+    called.labelled("dial", "Dial", "${SYNCH_TRUNK(local,${EXTEN})}");
+    // Whoever calls for help is tried again wherever a trunk did not take the call.
+    for dead in ["CHANUNAVAIL", "CONGESTION"] {
+        called.then("GotoIf", format!("$[\"${{DIALSTATUS}}\" = \"{dead}\"]?second"));
+    }
+    called.then("Hangup", "${HANGUPCAUSE}");
+    called.labelled("second", "GotoIf", "$[\"${SYNCH_TRUNK(second,${EXTEN})}\" = \"\"]?refused");
+    called.then("Dial", "${SYNCH_TRUNK(second,${EXTEN})}");
+    called.then("GotoIf", "$[\"${DIALSTATUS}\" = \"CHANUNAVAIL\"]?refused");
+    called.then("Hangup", "${HANGUPCAUSE}");
+    called.labelled("refused", "Hangup", CONGESTION);
+    Context { extensions: vec![called], ..context(EMERGENCY) }
+}
+
+/// The site's own number, whatever the user hides: who is called has to be able to call back. On to that step where the
+/// site has none.
+fn own_caller_id(extension: &mut Extension, behind: &str) {
+    extension.then("GotoIf", format!("$[\"${{SYNCH(caller_id)}}\" = \"\"]?{behind}"));
+    extension.then("Set", "CALLERID(num)=${SYNCH(caller_id)}");
+    extension.then("Set", "CALLERID(name)=");
+    extension.then("Set", "CALLERID(pres)=allowed_passed_screen");
+}
+
+fn ring() -> Context {
     let mut called = extension(ANY_NUMBER);
     called.then("GotoIf", "${SYNCH_USER(${EXTEN},here)}?here:away");
-    called.labelled("here", "Dial", format!("${{SYNCH_USER(${{EXTEN}},dial)}},{ring_time}"));
+    called.labelled("here", "Dial", "${SYNCH_USER(${EXTEN},dial)},${SYNCH(ring_time)}");
     called.then("GotoIf", "$[\"${DIALSTATUS}\" = \"BUSY\"]?busy:unavailable");
     // A dead address costs the time of a phone that nobody answers: where that is long, SIP gives up after 32 s
     // (RFC 3261, timer B). The caller hears it ring, since nobody knows whether a phone will say so.
     called.labelled("away", "Set", "SYNCH_KNOWN=${SYNCH_USER(${EXTEN},known)}");
     called.then("GotoIf", "$[\"${SYNCH_KNOWN}\" = \"\"]?unknown");
-    called.then("Dial", format!("${{SYNCH_KNOWN}},{ring_time},r"));
+    called.then("Dial", "${SYNCH_KNOWN},${SYNCH(ring_time)},r");
     called.then("GotoIf", "$[\"${DIALSTATUS}\" = \"BUSY\"]?busy:unavailable");
-    // A phone that isn't here while the main serves is there.
-    let normal = format!("$[\"${{SYNCH(service)}}\" = \"Normal\"]?{ELSEWHERE},${{EXTEN}},1");
-    match main_trunk {
-        // A call that came from there would go round in a circle.
-        Some(_) => {
-            called.labelled("unknown", "GotoIf", "${SYNCH(from_main)}?unavailable");
-            called.then("GotoIf", normal);
-        }
-        None => called.labelled("unknown", "NoOp", ""),
-    }
+    // A phone that isn't here while the main serves is there. A call that came from there would go round in a circle.
+    called.labelled("unknown", "GotoIf", "${SYNCH(from_main)}?unavailable");
+    called.then("GotoIf", format!("${{SYNCH(over_main)}}?{ELSEWHERE},${{EXTEN}},1"));
     voicemail(&mut called, "unavailable", "u", ABSENT);
     voicemail(&mut called, "busy", "b", BUSY);
     Context { extensions: vec![called], ..context(RING) }
@@ -152,35 +143,33 @@ fn voicemail(called: &mut Extension, label: &str, greeting: &str, cause: &str) {
     called.labelled(&format!("no_box_{label}"), "Hangup", cause);
 }
 
-fn others() -> Context {
-    Context { asks_directory: true, ..context(OTHERS) }
-}
-
-fn elsewhere(site: &Site<'_>) -> Context {
-    let Dialplan { main_trunk, local_trunk, refusal, .. } = site.settings;
+fn elsewhere() -> Context {
     let mut called = extension(ANY_NUMBER);
-    if let Some(trunk) = main_trunk {
-        called.then("GotoIf", "${SYNCH(from_main)}?refused");
-        called.then("GotoIf", "$[\"${SYNCH(monitor)}\" = \"Failed\"]?public");
-        called.then("Dial", trunk.dial(site.technology, "${EXTEN}"));
-        // The main has taken the call, and said no: that is the answer. Only where nobody took it is there another way.
-        called.then("GotoIf", "$[\"${DIALSTATUS}\" = \"CHANUNAVAIL\"]?public");
-        called.then("Hangup", "${HANGUPCAUSE}");
-    }
+    called.then("GotoIf", "${SYNCH(from_main)}?refused");
+    // Empty as well while the main is known to be gone.
+    called.then("GotoIf", "$[\"${SYNCH_TRUNK(main,${EXTEN})}\" = \"\"]?public");
+    called.then("Dial", "${SYNCH_TRUNK(main,${EXTEN})}");
+    // The main has taken the call, and said no: that is the answer. Only where nobody took it is there another way.
+    called.then("GotoIf", "$[\"${DIALSTATUS}\" = \"CHANUNAVAIL\"]?public");
+    called.then("Hangup", "${HANGUPCAUSE}");
     called.labelled("public", "Set", "SYNCH_PUBLIC=${SYNCH_USER(${EXTEN},public)}");
     called.then("GotoIf", "$[\"${SYNCH_PUBLIC}\" = \"\"]?refused");
-    if let Some(trunk) = local_trunk {
-        dial_out(&mut called, trunk, "${SYNCH_PUBLIC}", site);
-    }
-    match refusal {
-        Some(sound) => {
-            called.labelled("refused", "Progress", "");
-            called.then("Playback", format!("{sound},noanswer"));
-            called.then("Hangup", CONGESTION);
-        }
-        None => called.labelled("refused", "Hangup", CONGESTION),
-    }
+    called.then("GotoIf", "$[\"${SYNCH_TRUNK(local,${SYNCH_PUBLIC})}\" = \"\"]?refused");
+    own_caller_id(&mut called, "dial");
+    called.labelled("dial", "Dial", "${SYNCH_TRUNK(local,${SYNCH_PUBLIC})}");
+    called.then("GotoIf", "$[\"${DIALSTATUS}\" = \"CHANUNAVAIL\"]?refused");
+    called.then("Hangup", "${HANGUPCAUSE}");
+    called.labelled("refused", "GotoIf", "$[\"${SYNCH(refusal)}\" = \"\"]?signalled");
+    called.then("Progress", "");
+    called.then("Playback", "${SYNCH(refusal)},noanswer");
+    called.labelled("signalled", "Hangup", CONGESTION);
     Context { extensions: vec![called], ..context(ELSEWHERE) }
+}
+
+fn goto(number: &str, context: &str) -> Extension {
+    let mut extension = extension(number);
+    extension.then("Goto", format!("{context},${{EXTEN}},1"));
+    extension
 }
 
 fn context(name: &str) -> Context {

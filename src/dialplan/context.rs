@@ -9,14 +9,14 @@ pub struct Context {
     pub extensions: Vec<Extension>,
     /// Contexts that are looked into behind its own extensions, in order.
     pub includes: Vec<String>,
-    /// Whether the directory of the other sites is asked, behind the extensions and before the includes.
-    pub asks_directory: bool,
+    /// Whether our switch is asked, behind the extensions and before the includes.
+    pub asks_synch: bool,
     /// Digits after which dial tone goes on.
     pub ignored: Vec<String>,
 }
 
 /// One extension: what happens when its number is dialled.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Extension {
     /// A number, or a pattern that begins with `_`.
     pub pattern: String,
@@ -29,7 +29,7 @@ pub struct Extension {
 }
 
 /// One priority of an extension.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Step {
     /// From 1.
     pub priority: u32,

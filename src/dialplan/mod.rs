@@ -1,7 +1,9 @@
-//! The branch's dialplan, as values that the host puts into force in one step.
+//! The branch's dialplan, as values.
 //!
 //! - [`context`]: contexts, extensions, steps. Pure.
-//! - [`build`](mod@build): the contexts made of the site's users. Pure.
+//! - [`build`](mod@build): the branch's own contexts. Pure.
+//! - [`door`]: where a number leads that is dialled in one of them. Pure.
+//! - [`change`]: what has to be done to one context to make it another. Pure.
 //!
 //! Contexts of the main, which are code of somebody else:
 //!
@@ -22,8 +24,10 @@
 pub mod allow;
 mod alphabet;
 pub mod build;
+pub mod change;
 pub mod choice;
 pub mod context;
+pub mod door;
 mod extract;
 pub mod left_out;
 pub mod lines;
@@ -31,8 +35,10 @@ mod substitution;
 pub mod vet;
 
 pub use allow::Allowed;
-pub use build::{ELSEWHERE, Site, build, device};
+pub use build::{HINT, HINTS, USERS, build, device};
+pub use change::Change;
 pub use choice::{ChoiceError, ContextChoice};
 pub use context::{Context, Extension, Step};
+pub use door::{Door, Question, Way};
 pub use left_out::{LeftOutLine, Refusal};
 pub use vet::{Terms, Vetted, vet};

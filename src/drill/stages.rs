@@ -6,7 +6,7 @@ use hickory_server::proto::rr::RecordType;
 
 use super::{Outcome, walk};
 use crate::{
-    dialplan::{self, Site, device},
+    dialplan::{self, device},
     dns::Zone,
     functions::{FUNCTIONS, Given, Phone},
     settings::{Dialplan, Dns},
@@ -50,12 +50,10 @@ impl<'a> Calls<'a> {
         outage.monitor.state = MonitorState::Failed;
         outage.service.state = ServiceState::Failover;
         outage.service.target = Target::Branch;
-        let contexts = dialplan::build(&Site {
-            settings,
-            technology: outage.technology(),
-            users: &outage.sync.users,
-            target: Target::Branch,
-        });
+        let mut all = (*outage.settings).clone();
+        all.dialplan = Some(settings.clone());
+        outage.settings = all.into();
+        let contexts = dialplan::build(settings, &outage.sync.users);
         Self { settings, outage, contexts }
     }
 

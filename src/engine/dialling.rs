@@ -1,5 +1,5 @@
-//! The dialplan worker: puts the newest contexts into force. Asterisk locks its whole dialplan meanwhile, and may be
-//! doing the same for somebody else, so the engine doesn't wait for it.
+//! The dialplan worker: puts the newest contexts into force. Asterisk may have its dialplan locked for somebody else, so the
+//! engine doesn't wait for it.
 
 use std::{
     io,
@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{dialplan::Context, faults};
 
-/// How often it is looked whether our contexts are still ours alone. Where an administrator has one of the same name, the
-/// next `dialplan reload` puts his extensions before ours: then ours are put back.
+/// How often it is looked whether our contexts are there, and ours alone. Where an administrator has one of the same name, the
+/// next `dialplan reload` takes ours out of it: then they are put back.
 const LOOK_AROUND: Duration = Duration::from_secs(60);
 
 /// What is wanted in the dialplan, and the way to tell the worker.
@@ -73,27 +73,35 @@ struct Body {
 
 impl Body {
     fn run(&self, stop: &Stop) {
-        let (mut in_force, mut problem) = (Arc::default(), None);
+        // Whether what Asterisk has of ours is what this worker put there: not before it has put something.
+        let mut known = false;
+        let (mut in_force, mut problem): (Arc<Vec<Context>>, _) = (Arc::default(), None);
         let mut woken = false;
         loop {
             faults::point("dialplan");
             let wanted = Arc::clone(&self.wanted.lock());
             let host = &*self.start.host;
-            let replace =
-                wanted != in_force || wanted.iter().any(|context| host.shares_context(&context.name));
+            let is_lost = |name: &str| !host.has_context(name) || host.shares_context(name);
+            let lost = wanted.iter().any(|context| is_lost(&context.name));
+            let replace = lost || wanted != in_force;
             if replace {
-                let result = host.replace_dialplan(&wanted).err().map(|error| error.to_string());
+                let old = (known && !lost).then_some(in_force.as_slice());
+                let result = host.replace_dialplan(old, &wanted).err().map(|error| error.to_string());
                 let shared = wanted.iter().find(|context| host.shares_context(&context.name));
                 let shared = shared.map(|context| {
                     let name = &context.name;
-                    format!("extensions.conf has a context {name}, too: give yours another name")
+                    format!(
+                        "extensions.conf has a context {name}, too, and what is in it comes first, 112 as well: give yours \
+                         another name"
+                    )
                 });
-                problem = result.or(shared);
+                problem = shared.or(result);
+                known = true;
             }
+            let newest = Arc::ptr_eq(&wanted, &self.wanted.lock());
             in_force = wanted;
             // Also where other contexts were wanted for a moment, and what is in force is right again.
             if replace || woken {
-                let newest = Arc::ptr_eq(&in_force, &self.wanted.lock());
                 self.teller.tell(Event::Dialplan { problem: problem.clone(), newest });
             }
             match stop.or_receive(&self.woken, Instant::now() + LOOK_AROUND) {

@@ -168,7 +168,11 @@ impl Examining {
         let host = &*self.start.host;
         let snapshot = self.start.published.read();
         let technology = snapshot.technology();
-        for (key, trunk) in [("main_trunk", &dialplan.main_trunk), ("local_trunk", &dialplan.local_trunk)] {
+        for (key, trunk) in [
+            ("main_trunk", &dialplan.main_trunk),
+            ("local_trunk", &dialplan.local_trunk),
+            ("emergency_second", &dialplan.emergency_second),
+        ] {
             let Some(trunk) = trunk else { continue };
             let there = trunk.device(technology).map(|device| host.is_there(&device));
             findings.trunks.push((key, trunk.to_string(), there));
@@ -176,7 +180,8 @@ impl Examining {
         let reached = |number: &String| (number.clone(), host.leads_on(&dialplan.context, number));
         findings.emergency = dialplan.emergency.iter().map(reached).collect();
         let outside = &dialplan.outside;
-        let all = outside.always.iter().chain(&outside.normal).chain(&outside.failover);
+        let granted = dialplan.classes.lines().iter().flat_map(|class| &class.grants.contexts);
+        let all = outside.always.iter().chain(&outside.normal).chain(&outside.failover).chain(granted);
         findings.outside = all.map(|name| (name.clone(), host.has_context(name))).collect();
         let boxes = !snapshot.sync.boxes.is_empty();
         let parts = [("Dial", "app_dial.so", true), ("VoiceMail", "app_voicemail.so", boxes)];

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::Technology;
+use super::{Classes, Door, Expression, Technology};
 
 /// `[dialplan]`: what is made of the users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialplan {
-    /// Where the synced users dial.
+    /// Where those synced users dial who may call outside.
     pub context: String,
     /// Seconds that a phone rings.
     pub ring_time: u32,
@@ -19,17 +19,58 @@ pub struct Dialplan {
     pub caller_id: Option<String>,
     /// Numbers that go out over the local trunk before anything else is looked at.
     pub emergency: Vec<String>,
+    /// To the public network for emergency numbers, where the local trunk is dead.
+    pub emergency_second: Option<Trunk>,
+    /// What users may reach, by their context on the main.
+    pub classes: Classes,
     /// Contexts of the administrator's own that the users reach besides.
     pub outside: Outside,
     /// Sound played where nobody can be reached; none: the refusal is signalled.
     pub refusal: Option<String>,
     /// Variable of a user on the main that holds the public number.
     pub public_key: String,
+    /// Which of those numbers may be dialled over the local trunk: the main says them, and a call to one costs.
+    pub public_numbers: Expression,
+    /// What none of them may begin with.
+    pub premium: Vec<String>,
     /// Contexts that are taken from the main.
     pub contexts: Contexts,
 }
 
 impl Dialplan {
+    /// Digits, with or without a `+` before them.
+    pub const PUBLIC_NUMBERS: &'static str = r"\+?[0-9]+";
+
+    /// One for tests: nothing set.
+    #[cfg(test)]
+    #[must_use]
+    pub fn example() -> Self {
+        use super::{ConfSection, read};
+        let main = ConfSection::new("main", [("host", "192.0.2.1"), ("username", "u"), ("secret", "s")]);
+        let off = |name| ConfSection::new(name, [("enabled", "no")]);
+        let settings = read(&[main, off("sync"), off("dns")]).unwrap();
+        settings.dialplan.unwrap()
+    }
+
+    /// The context in which a user dials who has this one on the main.
+    #[must_use]
+    pub fn door_of(&self, context_on_main: &str) -> String {
+        self.classes.door_of(context_on_main, &self.context)
+    }
+
+    /// Every context in which users dial.
+    #[must_use]
+    pub fn doors(&self) -> Vec<Door> {
+        self.classes.doors(&self.context)
+    }
+
+    /// Whether a public number that the main says may be dialled from here.
+    #[must_use]
+    pub fn may_dial(&self, public: &str) -> bool {
+        let premium = self.premium.iter().any(|prefix| public.starts_with(prefix));
+        !premium && self.public_numbers.is_match(public)
+    }
+
     /// The usual name of that variable.
     pub const PUBLIC_KEY: &'static str = "PUBLIC_NUMBER";
 }

@@ -2,8 +2,10 @@
 //!
 //! [`read`] turns the sections that Asterisk's loader found into [`Settings`], or into every error at once.
 
+mod classes;
 mod dialplan;
 mod drill;
+mod expression;
 mod failover;
 mod main;
 mod policy;
@@ -13,8 +15,10 @@ mod text;
 mod transport;
 mod value;
 
+pub use classes::{Class, Classes, Door, Grants, PEOPLE};
 pub use dialplan::{Contexts, Dialplan, Outside, Trunk, Voicemail};
 pub use drill::{Account, Drill};
+pub use expression::Expression;
 pub use failover::{Failover, ReturnWhen, Window, clock};
 pub use main::{Certificate, Main, Password, Secret, Sip, Tls, Transport};
 pub use policy::{Options, Policy, is_secret};

@@ -2,8 +2,9 @@
 
 //!
 //! - `reader`: one section, key by key
-//! - `main`, `failover`, `dns`, `drill`, `dialplan`, `policy`: the longer sections
+//! - `main`, `failover`, `dns`, `drill`, `dialplan`, `classes`, `policy`: the longer sections
 
+mod classes;
 mod dialplan;
 mod dns;
 mod drill;
@@ -63,7 +64,7 @@ pub struct SettingsError {
     pub problem: String,
 }
 
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "main",
     "probe",
     "failover",
@@ -73,6 +74,7 @@ const SECTIONS: [&str; 12] = [
     "aor",
     "peer",
     "dialplan",
+    "classes",
     "voicemail",
     "dns",
     "drill",
@@ -105,7 +107,8 @@ pub fn read(sections: &[ConfSection]) -> Result<Settings, Vec<SettingsError>> {
     let failover = failover::read_failover(&mut Reader::new("failover", sections, &mut errors));
     let sync = read_sync(&mut Reader::new("sync", sections, &mut errors));
     let policy = policy::read_policy(sections, &mut errors);
-    let dialplan = dialplan::read_dialplan(&mut Reader::new("dialplan", sections, &mut errors));
+    let classes = classes::read_classes(&mut Reader::new("classes", sections, &mut errors));
+    let dialplan = dialplan::read_dialplan(&mut Reader::new("dialplan", sections, &mut errors), classes);
     let voicemail = dialplan::read_voicemail(&mut Reader::new("voicemail", sections, &mut errors));
     let dns = dns::read_dns(&mut Reader::new("dns", sections, &mut errors));
     let drill = drill::read_drill(&mut Reader::new("drill", sections, &mut errors));

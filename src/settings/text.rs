@@ -211,9 +211,13 @@ fn dialplan_section(text: &mut String, dialplan: &Dialplan) {
         local_trunk,
         caller_id,
         emergency,
+        emergency_second,
+        classes,
         outside: Outside { always, normal, failover },
         refusal,
         public_key,
+        public_numbers,
+        premium,
         contexts: Contexts { chosen, file, applications, functions },
     } = dialplan;
     section(
@@ -227,17 +231,25 @@ fn dialplan_section(text: &mut String, dialplan: &Dialplan) {
             ("local_trunk", &given(local_trunk.as_ref().map(|trunk| trunk as _))),
             ("caller_id", &given(caller_id.as_ref().map(|number| number as _))),
             ("emergency", &emergency.join(",")),
+            ("emergency_second", &given(emergency_second.as_ref().map(|trunk| trunk as _))),
             ("outside", &always.join(",")),
             ("outside_normal", &normal.join(",")),
             ("outside_failover", &failover.join(",")),
             ("refusal", &given(refusal.as_ref().map(|sound| sound as _))),
             ("public_key", public_key),
+            ("public_numbers", public_numbers),
+            ("premium", &premium.join(",")),
             ("contexts", &chosen.join(",")),
             ("contexts_file", file),
             ("allow_applications", &applications.join(",")),
             ("allow_functions", &functions.join(",")),
         ],
     );
+    let lines = classes.lines().iter().map(|class| (class.of.to_string(), class.grants.to_string()));
+    let lines: Vec<(String, String)> = lines.collect();
+    let lines: Vec<(&str, &dyn Display)> =
+        lines.iter().map(|(of, grants)| (of.as_str(), grants as _)).collect();
+    section(text, "classes", &lines);
 }
 
 fn yes_or_no(value: bool) -> &'static str {

@@ -4,14 +4,17 @@
 //!
 //! - `fields`: the state as flat keys
 //! - `lists`: users, versions, history, directory, contexts
+//! - `dialplan`: who can dial what
 //! - `diff`: what differs between two versions
 //! - `user`: all that is known of one user
 
+mod dialplan;
 mod diff;
 mod fields;
 mod lists;
 mod user;
 
+pub use dialplan::dialplan;
 pub use diff::diff;
 pub use fields::{Value, fields, json, text};
 pub use lists::{contexts, directory, history, people, users, versions};

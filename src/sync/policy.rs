@@ -97,11 +97,14 @@ impl Tailored {
 pub struct Policy<'a> {
     /// What the administrator says about options.
     pub settings: &'a settings::Policy,
-    /// The context that replaces the main's; none: the main's stays.
-    pub context: Option<&'a str>,
+    /// Whose contexts replace the main's; `None`: the main's stays.
+    pub dialplan: Option<&'a settings::Dialplan>,
 }
 
 const CONTEXT_WHY: &str = "[dialplan] context";
+const CLASS_WHY: &str = "[classes]: what that context of the main may reach here";
+/// The context of an endpoint or peer that names none (res_pjsip's config_endpoint, chan_sip's `default_context`).
+const UNNAMED: &str = "default";
 const SET_WHY: &str = "set in res_synch.conf";
 const EXPIRATION_WHY: &str = "phones come home within [policy] max_expiration";
 const HOST_WHY: &str = "a fixed address could send calls elsewhere; the phone has to register";
@@ -156,15 +159,18 @@ impl Policy<'_> {
         }
         let taken = named(&self.settings.keep)
             || options::is_usual(kind, key)
-            || matches!((kind, key), (Kind::Endpoint | Kind::Peer, "context"));
+            || matches!(kind, Kind::Endpoint | Kind::Peer) && key.eq_ignore_ascii_case("context");
         (!taken).then(|| options::why_not(key))
     }
 
     fn rewrite(&self, kind: Kind, options: &mut Vec<Fate>, texts: &mut Texts) {
         match kind {
             Kind::Endpoint | Kind::Peer => {
-                if let Some(context) = self.context {
-                    replace(options, "context", CONTEXT_WHY, texts, |_| Some(context.to_owned()));
+                if let Some(dialplan) = self.dialplan {
+                    let on_main = written(options, "context").unwrap_or_else(|| Arc::from(UNNAMED));
+                    let door = dialplan.door_of(&on_main);
+                    let why = if door == dialplan.context { CONTEXT_WHY } else { CLASS_WHY };
+                    replace(options, "context", why, texts, |_| Some(door));
                 }
                 let kept = self.settings.keep.iter().any(|key| key.eq_ignore_ascii_case("host"));
                 if kind == Kind::Peer && !kept {
@@ -191,7 +197,7 @@ impl Policy<'_> {
 const EXPIRATIONS: [(&str, u32); 3] =
     [("maximum_expiration", 7200), ("default_expiration", 3600), ("minimum_expiration", 60)];
 
-/// Writes one option anew where `wanted` says so; of one that comes twice, Asterisk takes the last.
+/// Writes one option anew where `wanted` says so.
 fn replace(
     options: &mut Vec<Fate>,
     key: &str,
@@ -200,7 +206,7 @@ fn replace(
     wanted: impl FnOnce(Option<&str>) -> Option<String>,
 ) {
     let same = |fate: &Fate| fate.is_written() && fate.key.eq_ignore_ascii_case(key);
-    let was = options.iter().rev().find(|fate| same(fate)).map(|fate| Arc::clone(&fate.value));
+    let was = written(options, key);
     let Some(value) = wanted(was.as_deref()) else { return };
     if was.as_deref() == Some(&value) {
         return;
@@ -211,6 +217,12 @@ fn replace(
         value: texts.share(&value),
         origin: Origin::Rewritten { was, why },
     });
+}
+
+/// What is written for an option so far; of one that comes twice, Asterisk takes the last.
+fn written(options: &[Fate], key: &str) -> Option<Arc<str>> {
+    let same = |fate: &&Fate| fate.is_written() && fate.key.eq_ignore_ascii_case(key);
+    options.iter().rev().find(same).map(|fate| Arc::clone(&fate.value))
 }
 
 /// `NAME=value`: Asterisk would call `NAME(…)` as a function that writes, and other modules run what is in some names.

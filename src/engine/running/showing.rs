@@ -14,16 +14,11 @@ use crate::{
 };
 
 impl Running {
-    /// What the users, the settings and the system that serves make of the dialplan.
+    /// What the users and the settings make of the dialplan.
     pub(super) fn contexts(&self) -> Vec<Context> {
         let Some(dialplan) = &self.settings.dialplan else { return Vec::new() };
         let sync = &self.snapshot.sync;
-        let mut contexts = dialplan::build(&dialplan::Site {
-            settings: dialplan,
-            technology: self.snapshot.technology(),
-            users: &sync.users,
-            target: self.target(),
-        });
+        let mut contexts = dialplan::build(dialplan, &sync.users);
         contexts.extend(sync.contexts.iter().cloned());
         contexts
     }
@@ -40,8 +35,7 @@ impl Running {
         self.snapshot.service = ServiceStatus { waits_for, ..service_status(&self.failover, &self.settings) };
         self.snapshot.history = self.history.entries();
         let before = self.start.published.read();
-        let same = before.service.target == self.snapshot.service.target
-            && Arc::ptr_eq(&before.sync, &self.snapshot.sync)
+        let same = Arc::ptr_eq(&before.sync, &self.snapshot.sync)
             && Arc::ptr_eq(&before.settings, &self.snapshot.settings);
         let contexts = if same { None } else { Some(self.contexts()) };
         self.snapshot.dialplan_waits |=

@@ -138,7 +138,7 @@ impl Site<'_> {
     /// What is done to each user.
     fn policy(&self) -> Policy<'_> {
         let Settings { policy, dialplan, .. } = &*self.syncing.all;
-        Policy { settings: policy, context: dialplan.as_ref().map(|dialplan| dialplan.context.as_str()) }
+        Policy { settings: policy, dialplan: dialplan.as_ref() }
     }
 
     /// Lets everybody see what became of each option.

@@ -4,7 +4,7 @@ use regex::RegexBuilder;
 
 use super::{MAX_FILTER_SIZE, reader::Reader};
 use crate::settings::{
-    Contexts, Dialplan, Outside, Trunk, Voicemail,
+    Classes, Contexts, Dialplan, Expression, Outside, Trunk, Voicemail,
     value::{context, file_on_main, list, number, option, output_file, sound},
 };
 
@@ -15,8 +15,8 @@ const OWN_PREFIX: &str = "synch-";
 /// A phone that rings for an hour is never answered.
 const HOUR: u32 = 3600;
 
-/// `Some(None)` is a section that says `enabled = no`.
-pub(super) fn read_dialplan(section: &mut Reader<'_>) -> Option<Option<Dialplan>> {
+/// `Some(None)` is a section that says `enabled = no`. `classes`: those of the section of that name.
+pub(super) fn read_dialplan(section: &mut Reader<'_>, classes: Option<Classes>) -> Option<Option<Dialplan>> {
     if !section.enabled()? {
         return Some(None);
     }
@@ -34,10 +34,19 @@ pub(super) fn read_dialplan(section: &mut Reader<'_>) -> Option<Option<Dialplan>
     if emergency.as_ref().is_some_and(|numbers| !numbers.is_empty()) && local_trunk == Some(None) {
         section.error("emergency", "needs a local_trunk, over which these numbers go out");
     }
+    let emergency_second = section.perhaps("emergency_second", trunk, Trunk::new);
     let outside = read_outside(section);
     let refusal = section.perhaps("refusal", "the name of a sound without its ending", sound);
     let public_key =
         section.optional("public_key", Dialplan::PUBLIC_KEY.to_owned(), "the name of a variable", option);
+    let usual = Expression::new(Dialplan::PUBLIC_NUMBERS);
+    let wanted = "a regular expression that a whole number has to match";
+    let public_numbers =
+        section.optional("public_numbers", usual, wanted, |text| Expression::new(text).map(Some));
+    let premium =
+        section.optional("premium", Vec::new(), "beginnings of numbers, separated by commas", |text| {
+            list(text, number)
+        });
     let contexts = read_contexts(section);
     section.finish();
     Some(Some(Dialplan {
@@ -47,9 +56,13 @@ pub(super) fn read_dialplan(section: &mut Reader<'_>) -> Option<Option<Dialplan>
         local_trunk: local_trunk?,
         caller_id: caller_id?,
         emergency: emergency?,
+        emergency_second: emergency_second?,
+        classes: classes?,
         outside: outside?,
         refusal: refusal?,
         public_key: public_key?,
+        public_numbers: public_numbers??,
+        premium: premium?,
         contexts: contexts?,
     }))
 }

@@ -76,7 +76,7 @@ fn every_error_is_told_at_once_with_section_key_value_and_wish() {
         "[main] prot=1 secret=x [probe] interval=soon timeout=0 [sync] filter_value=( [dns] enabled=maybe [extra]",
     );
     for expected in [
-        "[extra] -: unknown section; known are main, probe, failover, sync, policy, endpoint, aor, peer, dialplan, voicemail, dns, drill",
+        "[extra] -: unknown section; known are main, probe, failover, sync, policy, endpoint, aor, peer, dialplan, classes, voicemail, dns, drill",
         "[main] host: is missing; wanted is an address or a host name",
         "[main] username: is missing",
         "[main] prot: is no key of this section",
@@ -258,7 +258,7 @@ fn the_sample_is_valid_and_shows_every_default_as_it_is() {
     assert_eq!(spelled_out, as_shipped);
     let keys =
         |sections: &[ConfSection]| sections.iter().map(|section| section.variables.len()).sum::<usize>();
-    assert_eq!(keys(&sample(true)), 84, "a key is missing in the sample");
+    assert_eq!(keys(&sample(true)), 88, "a key is missing in the sample");
 }
 
 #[test]

@@ -21,7 +21,8 @@ fn all() -> Filter {
 /// With the default policy, but that nobody needs a password.
 fn composed(answers: &[Answer]) -> Result<Synced, SyncError> {
     let settings = crate::settings::Policy { open_users: true, ..policy::tests::settings() };
-    let policy = Policy { settings: &settings, context: Some("synch-internal") };
+    let dialplan = crate::settings::Dialplan::example();
+    let policy = Policy { settings: &settings, dialplan: Some(&dialplan) };
     let files: Vec<String> = answers.iter().map(|answer| answer.query.file.clone()).collect();
     let wanted = Wanted { technology: Technology::Pjsip, files: &files, filter: &all() };
     compose(answers, &Rules { wanted, policy, local: &[], refused: &[], main: "10.0.0.254" })
@@ -48,7 +49,7 @@ fn answers_become_a_file() {
 type = endpoint
 aors = 1001
 callerid = A=b\\;c
-context = synch-internal
+context = synch-people
 
 [1001]
 type = aor

@@ -41,7 +41,8 @@ fn tailor<'a>(
     let lines = lines.iter().map(line).collect();
     let section = Section { name: b"1001", lines };
     let accepted = Accepted::check(&section, technology).unwrap();
-    let policy = Policy { settings: policy, context: Some("synch-internal") };
+    let dialplan = crate::settings::Dialplan::example();
+    let policy = Policy { settings: policy, dialplan: Some(&dialplan) };
     let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
     let written = tailored.written().map(|(key, value)| format!("{key}={value}")).collect();
     let others = tailored.options.iter().filter_map(|fate| match fate.origin {
@@ -85,10 +86,7 @@ fn the_administrator_keeps_drops_and_sets() {
         Technology::Pjsip,
         &["type=endpoint", "transport=x", "language=de", "allow=ulaw", "set_var=FLOOR=3"],
     );
-    assert_eq!(
-        written,
-        ["type=endpoint", "set_var=FLOOR=3", "context=synch-internal", "transport=local-udp"]
-    );
+    assert_eq!(written, ["type=endpoint", "set_var=FLOOR=3", "context=synch-people", "transport=local-udp"]);
     assert_eq!(
         dropped,
         ["transport: res_synch.conf sets it", "language: res_synch.conf sets it", "allow: [policy] drop"]
@@ -136,13 +134,27 @@ fn a_peer_has_to_register() {
         Technology::Sip,
         &["type=friend", "secret=x", "host=192.0.2.66", "insecure=invite"],
     );
-    assert_eq!(written, ["type=friend", "secret=x", "context=synch-internal", "host=dynamic"]);
+    assert_eq!(written, ["type=friend", "secret=x", "context=synch-people", "host=dynamic"]);
     let (written, _) =
-        tailor(&settings(), Technology::Sip, &["type=friend", "HOST=Dynamic", "context=synch-internal"]);
-    assert_eq!(written, ["type=friend", "HOST=Dynamic", "context=synch-internal"]);
+        tailor(&settings(), Technology::Sip, &["type=friend", "HOST=Dynamic", "context=synch-people"]);
+    assert_eq!(written, ["type=friend", "HOST=Dynamic", "context=synch-people"]);
     let kept = settings::Policy { keep: vec!["host".into()], ..settings() };
     let (written, _) = tailor(&kept, Technology::Sip, &["type=friend", "host=192.0.2.66"]);
-    assert_eq!(written, ["type=friend", "host=192.0.2.66", "context=synch-internal"]);
+    assert_eq!(written, ["type=friend", "host=192.0.2.66", "context=synch-people"]);
+}
+
+#[test]
+fn rights_follow_the_context_on_the_main_and_its_last_line_counts() {
+    for (lines, context) in [
+        (&["type=endpoint", "context=from-internal"][..], "synch-internal"),
+        (&["type=endpoint", "context=no-outside-lines"], "synch-people"),
+        (&["type=endpoint", "context=from-internal", "context=no-outside-lines"], "synch-people"),
+        (&["type=endpoint", "context=no-outside-lines", "CONTEXT=from-internal"], "synch-internal"),
+        (&["type=endpoint"], "synch-people"),
+    ] {
+        let (written, _) = tailor(&settings(), Technology::Pjsip, lines);
+        assert_eq!(written, ["type=endpoint".to_owned(), format!("context={context}")], "{lines:?}");
+    }
 }
 
 #[test]
@@ -151,7 +163,7 @@ fn no_password_is_left_to_be_looked_at() {
     let section = Section { name: b"1001", lines };
     let accepted = Accepted::check(&section, Technology::Pjsip).unwrap();
     let settings = settings();
-    let policy = Policy { settings: &settings, context: None };
+    let policy = Policy { settings: &settings, dialplan: None };
     let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
     assert!(tailored.written().any(|option| option == ("password", "canary")));
     assert!(!format!("{:?}", tailored.masked()).contains("canary"));

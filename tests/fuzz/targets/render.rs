@@ -14,9 +14,10 @@ use super::{assert_shown, conf, strict};
 pub fn run(octets: &[u8]) {
     let Some((kind, text)) = octets.split_first() else { return };
     let technology = if kind & 1 == 0 { Technology::Pjsip } else { Technology::Sip };
-    let context = (kind & 2 != 0).then_some("synch-internal");
+    let dialplan = (kind & 2 != 0).then(dialplan);
     let policy = policy(kind & 4 == 0, kind & 8 != 0);
-    let composed = |text: &[u8]| composed(technology, Policy { settings: &policy, context }, text);
+    let composed =
+        |text: &[u8]| composed(technology, Policy { settings: &policy, dialplan: dialplan.as_ref() }, text);
     let synced = match composed(text) {
         Ok(synced) => synced,
         Err(error) => return assert_shown(&error),
@@ -34,6 +35,14 @@ pub fn run(octets: &[u8]) {
     synced.left_out.iter().for_each(|one| assert_shown(&one.to_string()));
     // What was written once is written again: the file is a fixed point.
     assert_eq!(composed(conf::text(&meant).as_bytes()).map(|again| again.text), Ok(synced.text));
+}
+
+/// The default one.
+fn dialplan() -> settings::Dialplan {
+    let main = ConfSection::new("main", [("host", "192.0.2.1"), ("username", "u"), ("secret", "s")]);
+    let off = |name| ConfSection::new(name, [("enabled", "no")]);
+    let settings = settings::read(&[main, off("sync"), off("dns")]).expect("they are right");
+    settings.dialplan.expect("it is on")
 }
 
 fn policy(open_users: bool, sets: bool) -> settings::Policy {

@@ -90,6 +90,14 @@ impl Site {
         Ok(phone)
     }
 
+    /// Waits until `synch show dialplan` has this text, or has it no more.
+    pub fn wait_dialplan(&self, text: &str, wanted: bool) -> Result {
+        until_ok(&format!("{text} to be dialled: {wanted}"), GENEROUS, || {
+            let shown = self.branch.rx("synch show dialplan")?;
+            if shown.contains(text) == wanted { Ok(()) } else { Err(Error::new(shown)) }
+        })
+    }
+
     /// One value of `synch show status json` on the branch.
     pub fn status(&self, key: &str) -> Result<String> {
         let text = self.branch.rx("synch show status json")?;

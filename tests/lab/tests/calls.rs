@@ -160,12 +160,12 @@ fn a_context_for_the_outage_is_there_only_then(version: Version) -> Result {
     alice.wait_refused("404", GENEROUS)?;
 
     site.begin_outage()?;
-    site.branch.wait_context("synch-internal", "only-in-an-outage", true)?;
+    site.wait_dialplan("only-in-an-outage", true)?;
     assert_outside(&mut alice, &carrier, "8555", "555")?;
 
     site.heal()?;
     site.wait_status("Service", "Normal")?;
-    site.branch.wait_context("synch-internal", "only-in-an-outage", false)?;
+    site.wait_dialplan("only-in-an-outage", false)?;
     alice.dial("8777")?;
     alice.wait_refused("404", GENEROUS)?;
     assert_eq!(carrier.taken().len(), 1);
