@@ -27,6 +27,8 @@ use crate::wait::{GENEROUS, until, until_ok};
 
 /// Where the root file systems have it.
 const BINARY: &str = "/usr/sbin/asterisk";
+/// How long a CLI command may take, if nothing else is said.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// An Asterisk with folders of its own. Dropped, it is killed and its folder is kept aside for whoever looks into a
 /// failure (see [`Asterisk::kept`]).
@@ -169,8 +171,13 @@ impl Asterisk {
 
     /// What a CLI command says.
     pub fn rx(&self, command: &str) -> Result<String> {
+        self.rx_within(ANSWER, command)
+    }
+
+    /// What a CLI command says within such a time.
+    pub fn rx_within(&self, bound: Duration, command: &str) -> Result<String> {
         // A stopped Asterisk would never answer.
-        let bounded = ["timeout", "--kill-after=1", "30", "chroot"];
+        let bounded = ["timeout", "--kill-after=1", &bound.as_secs().to_string(), "chroot"];
         run(words(&bounded).arg(&self.root).args([BINARY, "-C", &self.conf(), "-rx", command]))
     }
 

@@ -19,6 +19,7 @@
 //! | [`conf`] | the configuration files of main, branch and carrier, as a test finds them |
 //! | [`carrier`] | the public network, at the branch's own line |
 //! | [`dialplan`] | a branch that dials by itself, and what it has for that |
+//! | [`hints`] | hints of an administrator's own |
 //! | [`voicemail`] | the messages in a mailbox |
 //! | [`phone`] | one baresip: registering, calling, and what it heard; phones of other makes, and hundreds at once |
 //! | [`registered`] | who is registered at an Asterisk |
@@ -30,6 +31,7 @@
 //! | [`users`] | users in the file, live, and as the main has them |
 //! | [`certificates`] | an authority of the test's own |
 //! | [`fake_main`] | a main of the test's own, which misbehaves at will |
+//! | [`together`] | many things at once, and whether an Asterisk stands still of it |
 //! | [`wait`] | waiting for a condition, with a bound |
 //! | [`command`] | running external commands |
 //! | [`harness`] | the same test on 22 and on 16 |
@@ -50,11 +52,13 @@ pub mod dns;
 pub mod error;
 pub mod fake_main;
 pub mod harness;
+pub mod hints;
 pub mod net;
 pub mod phone;
 pub mod registered;
 pub mod rootfs;
 pub mod site;
+pub mod together;
 pub mod users;
 pub mod version;
 pub mod voicemail;

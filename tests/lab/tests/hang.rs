@@ -1,0 +1,166 @@
+//! Thousands of hints of the branch's own, and reloads of the dialplan beside all that synch does: a reload takes the locks
+//! of hints and of contexts in an order of its own, and whoever takes them in the other one stops the whole Asterisk.
+//!
+//! `SYNCH_HANG_SECONDS` is how long each of the loops runs; without it, a time that fits into every run of the tests.
+
+use std::time::Duration;
+
+use lab::together::Together;
+use lab::wait::{GENEROUS, until_ok};
+use lab::{Context, Error, Result, Site, Version};
+
+lab::on_22_and_16!(
+    reloads_of_the_dialplan_stand_beside_moves_syncs_and_reloads_of_ours,
+    reloads_of_everything_after_a_change_of_ours_end,
+    ten_boots_with_every_module_end,
+    without_the_module_the_same_reloads_end,
+    without_the_module_boots_and_reloads_of_everything_end,
+);
+
+/// What an office of some hundred phones has, with its lamps for parking places, night switches and doors.
+const HINTS: usize = 1_500;
+/// What a big one has.
+const MANY_HINTS: usize = 5_000;
+/// Hung at the first or second reload, where it hung at all.
+const SECONDS: u64 = 30;
+const RELOADS_OF_EVERYTHING: usize = 3;
+const BOOTS: usize = 10;
+const BOOTS_WITHOUT: usize = 2;
+/// As Debian and FreePBX have it.
+const EVERY_MODULE: &str = "[modules]\nautoload = yes\n";
+
+/// What hangs has no answer by then, and what is slow has: Asterisk's own work for hints grows with the square of their
+/// number, and one reload of [`MANY_HINTS`] takes seven seconds of a processor.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The first is in the lab's own file.
+const CALLER_IDS: [&str; 2] = ["+49301234567", "+49307654321"];
+const SECOND: Duration = Duration::from_secs(1);
+/// As a person does it who changes users, or settings.
+const SOMETIMES: Duration = Duration::from_secs(4);
+
+/// How long a loop runs.
+fn time() -> Result<Duration> {
+    match std::env::var("SYNCH_HANG_SECONDS") {
+        Ok(seconds) => seconds.parse().map(Duration::from_secs).context(format!("'{seconds}' seconds")),
+        Err(_) => Ok(Duration::from_secs(SECONDS)),
+    }
+}
+
+/// One of two, in turn.
+fn turn<'a>(before: usize, [even, odd]: [&'a str; 2]) -> &'a str {
+    if before.is_multiple_of(2) { even } else { odd }
+}
+
+/// Has it done, whatever it says: that another reload runs already is none of our concern.
+fn does(site: &Site, command: &str) -> Result {
+    site.branch.rx_within(PATIENCE, command).map(drop)
+}
+
+/// Changes the caller id of the site, which its dialplan shows.
+fn change_settings(site: &Site, before: usize) -> Result {
+    site.branch.edit_conf("res_synch.conf", turn(before, CALLER_IDS), turn(before + 1, CALLER_IDS))
+}
+
+/// Changes the name of a user on the main, and has the branch sync it.
+fn change_user(site: &Site, before: usize) -> Result {
+    let names = ["callerid=Alice <1001>", "callerid=Alicia <1001>"];
+    site.edit_users(turn(before, names), turn(before + 1, names))?;
+    site.main.rx(&format!("module reload {}", site.main.version.sip_module()))?;
+    site.sync()
+}
+
+fn reloads_of_the_dialplan_stand_beside_moves_syncs_and_reloads_of_ours(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    site.branch.add_hints(HINTS)?;
+    site.serve()?;
+    let done = Together::default()
+        .with("dialplan reload", Duration::ZERO, |_| does(&site, "dialplan reload"))
+        .with("a move", SECOND, |before| {
+            does(&site, &format!("synch set mode {}", turn(before, ["failover", "normal"])))
+        })
+        .with("a change of users", SOMETIMES, |before| change_user(&site, before))
+        .with("module reload", SOMETIMES, |before| {
+            change_settings(&site, before)?;
+            does(&site, "module reload res_synch.so")
+        })
+        .with("an operator", SECOND / 2, |_| {
+            site.branch.answers(PATIENCE)?;
+            ["synch show status", "synch show users"].iter().try_for_each(|command| does(&site, command))
+        })
+        .run_for(time()?)?;
+    eprintln!("Asterisk {version}: reloads, moves, changes of users, reloads of ours, looks: {done:?}");
+    assert!(done.iter().all(|times| *times > 1), "{done:?}");
+    does(&site, "synch set mode auto")?;
+    site.wait_status("Service", "Normal")?;
+    site.sync()?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.status("Restarts")?, "0");
+    // Each change of mode is there, and back again.
+    assert!(site.moves()? > 2, "{}", site.branch.rx("synch show history")?);
+    site.branch.has_hints(HINTS)
+}
+
+fn reloads_of_everything_after_a_change_of_ours_end(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    site.branch.add_hints(MANY_HINTS)?;
+    site.serve()?;
+    for before in 0..RELOADS_OF_EVERYTHING {
+        change_settings(&site, before)?;
+        let reload = does(&site, "core reload").and_then(|()| site.branch.answers(PATIENCE));
+        reload.map_err(|error| Error::new(format!("core reload {}: {error}", before + 1)))?;
+        let new = turn(before + 1, CALLER_IDS);
+        until_ok("the change to be in force", GENEROUS, || match site.branch.rx("synch show config")? {
+            config if config.contains(new) => Ok(()),
+            config => Err(Error::new(config)),
+        })?;
+    }
+    site.wait_status("Service", "Normal")?;
+    site.branch.has_hints(MANY_HINTS)
+}
+
+/// Our module comes up beside pbx_config, pbx_ael and some two hundred others.
+fn ten_boots_with_every_module_end(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    site.branch.add_hints(MANY_HINTS)?;
+    site.branch.write_conf("modules.conf", EVERY_MODULE)?;
+    site.main.start()?;
+    for boot in 1..=BOOTS {
+        let booted = site.branch.start().and_then(|()| site.branch.answers(PATIENCE));
+        booted.map_err(|error| Error::new(format!("boot {boot}: {error}")))?;
+        // From the second one on, it has users from the first moment.
+        site.wait_status("Sync", "Synced")?;
+        site.wait_status("Service", "Normal")?;
+        site.branch.has_hints(MANY_HINTS)?;
+        site.branch.answers(PATIENCE).and_then(|()| site.branch.stop())?;
+    }
+    Ok(())
+}
+
+/// What the first is held against: where this hangs, Asterisk does by itself.
+fn without_the_module_the_same_reloads_end(version: Version) -> Result {
+    let mut site = Site::new(version)?;
+    site.branch.add_hints(HINTS)?;
+    site.branch.start()?;
+    let done = Together::default()
+        .with("dialplan reload", Duration::ZERO, |_| does(&site, "dialplan reload"))
+        .with("module reload", SOMETIMES, |_| does(&site, &format!("module reload {}", version.sip_module())))
+        .with("an operator", SECOND / 2, |_| site.branch.answers(PATIENCE))
+        .run_for(time()? / 2)?;
+    eprintln!("Asterisk {version} without the module: reloads, reloads of users, looks: {done:?}");
+    assert!(done.iter().all(|times| *times > 1), "{done:?}");
+    site.branch.has_hints(HINTS)
+}
+
+/// The same for those with many hints.
+fn without_the_module_boots_and_reloads_of_everything_end(version: Version) -> Result {
+    let mut site = Site::new(version)?;
+    site.branch.add_hints(MANY_HINTS)?;
+    site.branch.write_conf("modules.conf", EVERY_MODULE)?;
+    for _ in 0..BOOTS_WITHOUT {
+        site.branch.start()?;
+        does(&site, "core reload").and_then(|()| site.branch.answers(PATIENCE))?;
+        site.branch.has_hints(MANY_HINTS)?;
+        site.branch.stop()?;
+    }
+    Ok(())
+}
