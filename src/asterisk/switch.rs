@@ -34,6 +34,22 @@ thread_local! {
     static BEYOND: Cell<bool> = const { Cell::new(false) };
 }
 
+/// While the administrator's contexts are asked.
+struct Asking;
+
+impl Asking {
+    /// Begins to ask; `None` where this thread does already.
+    fn begin() -> Option<Self> {
+        (!BEYOND.replace(true)).then_some(Self)
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        BEYOND.set(false);
+    }
+}
+
 /// Address of what Asterisk keeps in its list.
 struct Registration(*mut Roomy<sys::ast_switch>);
 
@@ -92,17 +108,13 @@ struct Dialled {
 impl Dialled {
     /// Whether one of these contexts of the administrator's answers; the first that does.
     fn first_of<'a>(&self, contexts: &[&'a str], lookup: Lookup) -> Option<&'a str> {
-        if BEYOND.replace(true) {
-            return None;
-        }
+        let _asking = Asking::begin()?;
         let has = |context: &&&str| {
             let context = text::to_c(context);
             // SAFETY: the texts are NUL-terminated, ours and Asterisk's own; the channel is that of this call, or NULL.
             unsafe { lookup(self.channel, context.as_ptr(), self.number, FIRST, self.caller) != 0 }
         };
-        let found = contexts.iter().find(has).copied();
-        BEYOND.set(false);
-        found
+        contexts.iter().find(has).copied()
     }
 
     /// Answers a question about it.

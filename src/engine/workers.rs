@@ -336,7 +336,9 @@ fn is_watched(settings: &Settings) -> bool {
 /// All settings that the sync worker goes by, besides the main.
 fn what_is_synced(settings: &Settings) -> impl PartialEq {
     let dialplan = settings.dialplan.as_ref();
-    let dialled = dialplan
-        .map(|dialplan| (dialplan.context.clone(), dialplan.public_key.clone(), dialplan.contexts.clone()));
+    let dialled = dialplan.map(|dialplan| {
+        let (context, classes) = (dialplan.context.clone(), dialplan.classes.clone());
+        (context, classes, dialplan.public_key.clone(), dialplan.contexts.clone())
+    });
     (settings.sync.clone(), settings.policy.clone(), settings.voicemail.clone(), dialled)
 }

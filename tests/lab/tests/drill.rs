@@ -92,7 +92,7 @@ fn what_would_not_work_is_told_with_what_to_do(version: Version) -> Result {
     let site = ready(version, &format!("username = {DRILL}\nsecret = canary\nnumber = 1999\n"))?;
     site.branch.edit_conf("res_synch.conf", "local_trunk = local-trunk", "local_trunk = no-such-trunk")?;
     site.branch.reload_module()?;
-    site.branch.wait_context("synch-internal", "no-such-trunk", true)?;
+    site.wait_dialplan("no-such-trunk", true)?;
     let report = site.branch.rx("synch drill")?;
     assert_stages(
         &report,

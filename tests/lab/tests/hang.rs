@@ -12,6 +12,7 @@ use lab::{Context, Error, Result, Site, Version};
 lab::on_22_and_16!(
     reloads_of_the_dialplan_stand_beside_moves_syncs_and_reloads_of_ours,
     reloads_of_everything_after_a_change_of_ours_end,
+    lamps_that_are_first_watched_stand_beside_reloads,
     ten_boots_with_every_module_end,
     without_the_module_the_same_reloads_end,
     without_the_module_boots_and_reloads_of_everything_end,
@@ -116,6 +117,26 @@ fn reloads_of_everything_after_a_change_of_ours_end(version: Version) -> Result 
     }
     site.wait_status("Service", "Normal")?;
     site.branch.has_hints(MANY_HINTS)
+}
+
+/// Asterisk makes a hint of its own out of a pattern when somebody first looks at a number: here twenty times a second.
+fn lamps_that_are_first_watched_stand_beside_reloads(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    site.branch.add_hints(HINTS)?;
+    site.serve()?;
+    let watch = |before: usize| {
+        let number = (20_000 + before).to_string();
+        let asked = [("Exten", number.as_str()), ("Context", "synch-internal")];
+        site.branch.ami()?.action("ExtensionState", &asked).map(drop)
+    };
+    let done = Together::default()
+        .with("dialplan reload", Duration::ZERO, |_| does(&site, "dialplan reload"))
+        .with("a lamp", SECOND / 20, watch)
+        .with("an operator", SECOND / 2, |_| site.branch.answers(PATIENCE))
+        .run_for(time()? / 2)?;
+    eprintln!("Asterisk {version}: reloads, lamps, looks: {done:?}");
+    assert!(done.iter().all(|times| *times > 1), "{done:?}");
+    site.branch.has_hints(HINTS)
 }
 
 /// Our module comes up beside pbx_config, pbx_ael and some two hundred others.
