@@ -50,14 +50,16 @@
 //!    against panics, every worker is run again after one, every buffer and wait of ours is bounded.
 //! 2. Asterisk's threads never wait for the network, a file or a lock that one of our workers holds for long. Two
 //!    exceptions, both bounded: a console or manager session that asks for the doctor or a drill waits for the answer
-//!    itself, and an unload waits for our workers, who end when told to.
+//!    itself, and an unload waits for our workers, who end when told to. Of Asterisk's own locks only those are held that
+//!    `asterisk::dialplan` has proved: nothing is merged into its dialplan.
 //! 3. The main is believed about values, never about syntax: what it says becomes a section, a directive or a line
 //!    only where `sync::accept` and `sync::render` make it one; an option only where `sync::policy` has it on a list, or
 //!    the administrator; a step of a dialplan only where `dialplan::vet` lets it run.
 //! 4. A failed, empty, torn or shrunken answer never takes users away.
 //! 5. A file that we write is the old one or the new one, whole, and is readable by its owner only.
 //! 6. A password is in no log, error, command, action, event or Debug output, and the AMI password not on the wire.
-//! 7. An emergency number leads to the local trunk, whatever the main or a user is called.
+//! 7. An emergency number leads to the local trunk, whatever the main or a user is called. Who may call outside is said by
+//!    the administrator of the branch, by the context that a user has on the main.
 //! 8. Names outside the zone are only relayed, only for clients on a list, and only where a forwarder is set; nobody gets
 //!    more answers than his share.
 //! 9. With `tls = yes`, nothing is said to a main before it has proved who it is.

@@ -93,8 +93,12 @@ fn create(name: &str) -> bool {
 /// # Errors
 /// Asterisk had no memory, or did not take something; the rest is in force.
 pub(super) fn replace(old: Option<&[Context]>, new: &[Context]) -> Result<(), HostError> {
-    let missing = new.iter().filter(|context| !create(&context.name)).map(|context| refused(&context.name));
-    let mut problem = missing.last();
+    let mut problem = None;
+    for context in new {
+        if !create(&context.name) {
+            problem = Some(refused(&context.name));
+        }
+    }
     let nothing = Context::default();
     let of_name =
         |contexts: &'_ [Context], name: &str| contexts.iter().position(|context| context.name == name);
