@@ -88,7 +88,7 @@ pub fn compose(answers: &[Answer], rules: &Rules<'_>) -> Result<Synced, SyncErro
         &documents,
         wanted.technology,
         wanted.filter,
-        &Barred { local, refused, open: !policy.settings.open_users },
+        &Barred { local, refused, open: (!policy.settings.open_users).then_some(policy) },
     )?;
     let mut texts = Texts::default();
     let files: Vec<Arc<str>> = files.iter().map(|file| texts.share(file)).collect();

@@ -12,6 +12,7 @@
 //! - [`document`]: a GetConfig answer into sections and lines, or the reason why it is void. Pure.
 //! - [`select`](mod@select): the users that the filter chooses, complete or left out with a reason. Pure.
 //! - [`accept`]: which of the main's words can be written at all. Pure.
+//! - [`open`]: who would need no password. Pure.
 //! - [`policy`]: which options of a user are taken, and what is written instead. Pure.
 //! - [`render`](mod@render): the only writer of configuration syntax. Pure.
 //! - [`narrow`](mod@narrow), [`cover`](mod@cover): filters that the main itself applies. Pure.
@@ -30,6 +31,7 @@ pub mod cover;
 pub mod diff;
 pub mod document;
 pub mod narrow;
+pub mod open;
 pub mod parts;
 pub mod plan;
 pub mod policy;
@@ -45,6 +47,7 @@ pub use cover::{can_cover, cover};
 pub use diff::{Change, Diff, OptionDiff};
 pub use document::{Document, DocumentError, Line, Section};
 pub use narrow::narrow;
+pub use open::Open;
 pub use parts::{Told, Wanted};
 pub use plan::{Content, Plan};
 pub use policy::{Fate, Origin, Policy, Tailored};

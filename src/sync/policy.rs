@@ -7,7 +7,7 @@ mod options;
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{Accepted, Kind};
+use super::{Accepted, Kind, open::Written};
 use crate::settings::{self, ConfSection, is_secret};
 
 pub use options::is_usual;
@@ -136,6 +136,12 @@ impl Policy<'_> {
         Tailored { kind, name: section.name().to_owned(), file: Arc::clone(file), options }
     }
 
+    /// What will be written of a section, without writing it.
+    #[must_use]
+    pub fn written<'a>(&'a self, section: &'a Accepted<'a>) -> impl Written + 'a {
+        WrittenOf { policy: self, section }
+    }
+
     fn set(&self, kind: Kind) -> &[(String, String)] {
         match kind {
             Kind::Endpoint => &self.settings.endpoint,
@@ -190,6 +196,26 @@ impl Policy<'_> {
             }
             Kind::Auth => {}
         }
+    }
+}
+
+/// The options of a section that are written, as far as [`Policy::rewrite`] leaves them alone.
+struct WrittenOf<'a> {
+    policy: &'a Policy<'a>,
+    section: &'a Accepted<'a>,
+}
+
+impl Written for WrittenOf<'_> {
+    fn values(&self, key: &str) -> Vec<&str> {
+        let kind = self.section.kind();
+        let set = self.policy.set(kind).iter().filter(|(known, _)| known.eq_ignore_ascii_case(key));
+        let mut set = set.map(|(_, value)| value.as_str()).peekable();
+        if set.peek().is_some() {
+            return set.filter(|value| !value.is_empty()).collect();
+        }
+        let same = self.section.lines().iter().filter(|(known, _)| known.eq_ignore_ascii_case(key));
+        let taken = same.filter(|(known, value)| self.policy.why_dropped(kind, known, value).is_none());
+        taken.map(|(_, value)| *value).collect()
     }
 }
 

@@ -8,7 +8,9 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet, btree_map::Entry},
 };
 
-use super::{Accepted, Document, Kind, Section, Violation, accept::kind_of};
+use super::{
+    Accepted, Document, Kind, Open, Policy, Section, Violation, accept::kind_of, open, open::Written,
+};
 use crate::settings::{Filter, FilterKey, Technology};
 
 /// What a sync writes.
@@ -42,8 +44,8 @@ pub enum Reason {
     #[error("it names no aor")]
     NoAor,
     /// Nothing to prove who it is.
-    #[error("it has no password, so anybody could be it; [policy] open_users = yes takes it")]
-    Open,
+    #[error("{0}: give it a password on the main, or take it all the same with [policy] open_users = yes")]
+    Open(#[from] Open),
     /// A section it names is not there.
     #[error("its {key} '{name}' is in none of the files")]
     Missing {
@@ -139,8 +141,8 @@ pub struct Barred<'a> {
     pub local: &'a [(Kind, String)],
     /// Sections that the channel driver would not take.
     pub refused: &'a [(Kind, String)],
-    /// Whether users are barred who need no password.
-    pub open: bool,
+    /// What is written of a user, where users are barred who would need no password; none: they are taken.
+    pub open: Option<Policy<'a>>,
 }
 
 /// Keys of an endpoint that name other sections, and what those are.
@@ -160,7 +162,7 @@ pub fn select<'a>(
     let sections: Vec<(usize, &Section<'a>)> = numbered
         .flat_map(|(number, document)| document.sections.iter().map(move |section| (number, section)))
         .collect();
-    let mut index = Index::new(&sections, technology, barred.open);
+    let mut index = Index::new(&sections, technology, barred.open.as_ref());
     index.mark(barred.local, Place::Local);
     index.mark(barred.refused, Place::Refused);
     let mut users = Vec::new();
@@ -200,7 +202,7 @@ type Chosen<'a> = BTreeMap<usize, Accepted<'a>>;
 /// Where the section of a kind and name is.
 struct Index<'s, 'a> {
     technology: Technology,
-    closed: bool,
+    closed: Option<&'s Policy<'s>>,
     sections: &'s [(usize, &'s Section<'a>)],
     places: HashMap<(Kind, Cow<'a, [u8]>), Place>,
 }
@@ -214,7 +216,11 @@ enum Place {
 }
 
 impl<'s, 'a> Index<'s, 'a> {
-    fn new(sections: &'s [(usize, &'s Section<'a>)], technology: Technology, closed: bool) -> Self {
+    fn new(
+        sections: &'s [(usize, &'s Section<'a>)],
+        technology: Technology,
+        closed: Option<&'s Policy<'s>>,
+    ) -> Self {
         let mut places = HashMap::with_capacity(sections.len());
         for (place, (_, section)) in sections.iter().enumerate() {
             if let Ok(kind) = kind_of(section, technology) {
@@ -249,9 +255,7 @@ impl<'s, 'a> Index<'s, 'a> {
             Some(Place::Twice) | None => return Err(Reason::Twice),
         }
         let user = Accepted::check(section, self.technology)?;
-        if self.closed && is_open(kind, section) {
-            return Err(Reason::Open);
-        }
+        self.closes(&user)?;
         let mut parts = Chosen::new();
         if kind == Kind::Endpoint {
             if names(section, "aors").next().is_none() {
@@ -271,12 +275,23 @@ impl<'s, 'a> Index<'s, 'a> {
         Ok((user, parts))
     }
 
-    fn part(
-        &self,
-        key: &'static str,
-        kind: Kind,
-        name: &'a [u8],
-    ) -> Result<(usize, &'s Section<'a>), Reason> {
+    /// Whether nobody can be this user who has no password: by its own section, or by any of its auths.
+    fn closes(&self, user: &Accepted<'a>) -> Result<(), Open> {
+        let Some(policy) = self.closed else { return Ok(()) };
+        let written = policy.written(user);
+        let own = open::user(user.kind(), &written);
+        let auths = written.last("auth").unwrap_or_default();
+        let auths = open::names(auths).filter(|_| user.kind() == Kind::Endpoint);
+        // One that is not here is missing, or the branch's own that `[endpoint]` sets.
+        let auths = auths.filter_map(|name| {
+            let (_, section) = self.part("auth", Kind::Auth, name.as_bytes()).ok()?;
+            let section = Accepted::check(section, self.technology).ok()?;
+            open::auth(name, &policy.written(&section))
+        });
+        own.into_iter().chain(auths).next().map_or(Ok(()), Err)
+    }
+
+    fn part(&self, key: &'static str, kind: Kind, name: &[u8]) -> Result<(usize, &'s Section<'a>), Reason> {
         match self.places.get(&(kind, Cow::Borrowed(name))) {
             Some(Place::Twice) => Err(Reason::PartTwice { key, name: shown(name) }),
             Some(Place::Refused) => Err(Reason::PartRefused { key, name: shown(name) }),
@@ -287,16 +302,6 @@ impl<'s, 'a> Index<'s, 'a> {
             }
             None => Err(Reason::Missing { key, name: shown(name) }),
         }
-    }
-}
-
-/// Whether anybody may call as this user.
-fn is_open(kind: Kind, section: &Section<'_>) -> bool {
-    let given = |key| section.values(key).next_back().is_some_and(|value| !value.is_empty());
-    match kind {
-        Kind::Endpoint => names(section, "auth").next().is_none(),
-        Kind::Peer => !given("secret") && !given("md5secret"),
-        Kind::Aor | Kind::Auth => false,
     }
 }
 

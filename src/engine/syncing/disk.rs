@@ -4,9 +4,11 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{Failure, Site};
 use crate::{
+    host::Level,
     settings::ConfSection,
     status::Version,
-    sync::{Diff, Kind, Store, StoreError, is_ours, kind_in, users_in},
+    sync::{Diff, Kind, Store, StoreError, is_ours, kind_in, open, users_in},
+    wording::counted,
 };
 
 /// Folder of the versions, in Asterisk's variable data.
@@ -52,7 +54,21 @@ impl Site<'_> {
             }
         }
         self.status.version = self.version_of(&store, &text);
+        self.warn_of_open_users();
         Ok(())
+    }
+
+    /// An earlier version of the module took users who need no password. The next sync leaves them out.
+    fn warn_of_open_users(&self) {
+        let sections = self.sections_in_place();
+        let open = open::users_in(&sections);
+        let Some((name, why)) = open.first().filter(|_| !self.syncing.all.policy.open_users) else { return };
+        let (users, output) = (counted(open.len(), "user"), &self.syncing.settings.output);
+        let text = format!(
+            "{users} in {output} can be anybody, {name} the first: {why}. The next sync leaves them out; until then, the \
+             firewall has to keep strangers from this machine's SIP."
+        );
+        self.host.log(Level::Warning, &text);
     }
 
     /// The newest version that has this text.

@@ -7,7 +7,7 @@ use crate::{
     directory::TooMany,
     engine::{lookup::NoWay, worker::Stopped},
     host::{HostError, ReloadError},
-    sync::{StoreError, SyncError},
+    sync::{Open, StoreError, SyncError},
 };
 
 /// Why a sync did not end in Synced.
@@ -69,6 +69,11 @@ pub(super) enum Failure {
     Directory(#[from] TooMany),
     #[error("version {0} holds no user and was not put back")]
     NoUsers(u64),
+    #[error(
+        "version {version} was not put back: of its user {name}, {why}; [policy] open_users = yes puts it back all the \
+         same"
+    )]
+    OpenUser { version: u64, name: String, why: Open },
     #[error("version {version} was not put back: the branch's own configuration has a section [{name}], too")]
     Collides { version: u64, name: String },
     #[error("version {0} is held since a rollback; 'synch sync' ends that")]

@@ -10,7 +10,7 @@ use crate::{
     gate::Inside,
     host::{Level, ReloadError, Verdict},
     settings::{ConfSection, Technology},
-    sync::{Kind, Staged, Store, StoreError, changed_in, difference, kinds_in, listed_in, users_in},
+    sync::{Kind, Staged, Store, StoreError, changed_in, difference, kinds_in, listed_in, open, users_in},
 };
 
 /// chan_sip reloads in a thread of its own after it said that it is done; 1.5 s were seen.
@@ -111,6 +111,12 @@ impl Site<'_> {
         let technology = self.syncing.settings.technology;
         if users_in(&read, technology).is_empty() {
             return Err(Failure::NoUsers(version));
+        }
+        let kinds = self.with_kinds(&read);
+        if !self.syncing.all.policy.open_users
+            && let Some((name, why)) = open::users_in(&kinds).first()
+        {
+            return Err(Failure::OpenUser { version, name: (*name).to_owned(), why: why.clone() });
         }
         let local = self.local_sections();
         if let Some((_, name)) =

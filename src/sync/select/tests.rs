@@ -25,7 +25,7 @@ fn filter(key: &str, value: &str) -> Filter {
     Filter { key, value: Regex::new(value).unwrap() }
 }
 
-const NOBODY: Barred<'_> = Barred { local: &[], refused: &[], open: false };
+const NOBODY: Barred<'_> = Barred { local: &[], refused: &[], open: None };
 
 /// Users, names of the sections in order, and who is left out why.
 type Found = (Vec<String>, Vec<String>, Vec<String>);
@@ -186,36 +186,101 @@ fn who_would_take_the_branchs_own_sections_away_is_left_out() {
     assert_eq!(left_out(&[(Kind::Aor, "shared".to_owned())]), [("1003".to_owned(), reason)]);
 }
 
+/// Who is left out of these sections because anybody could be it.
+fn open(technology: Technology, file: &str, settings: &crate::settings::Policy) -> Vec<String> {
+    let frame = answer(file);
+    let documents = [Document::read(&frame).unwrap()];
+    let all = filter("categoryname", "^[0-9]");
+    let policy = Policy { settings, context: None };
+    let left_out = match select(&documents, technology, &all, &Barred { open: Some(policy), ..NOBODY }) {
+        Ok(selection) => selection.left_out,
+        Err(error) => error.left_out,
+    };
+    let open = left_out.iter().filter(|left_out| matches!(left_out.reason, Reason::Open(_)));
+    open.map(|left_out| left_out.name.clone()).collect()
+}
+
 #[test]
 fn who_needs_no_password_is_left_out_unless_the_administrator_says_so() {
-    let cases = [
-        (Technology::Pjsip, "[9] type=endpoint aors=9 auth=\n[9] type=aor"),
+    let settings = super::super::policy::tests::settings();
+    let aor = "[9] type=aor";
+    for (technology, file) in [
+        (Technology::Pjsip, "[9] type=endpoint aors=9 auth="),
+        (Technology::Pjsip, "[9] type=endpoint aors=9 auth=a\n[a] type=auth username=9"),
+        (Technology::Pjsip, "[9] type=endpoint aors=9 auth=a\n[a] type=auth username=9 password="),
+        (
+            Technology::Pjsip,
+            "[9] type=endpoint aors=9 auth=a\n[a] type=auth password=x auth_type=md5 password= md5_cred=",
+        ),
+        (
+            Technology::Pjsip,
+            "[9] type=endpoint aors=9 auth=a,b\n[a] type=auth password=x\n[b] type=auth password=",
+        ),
+        (Technology::Pjsip, "[9] type=endpoint aors=9 auth=a\n[a] type=auth auth_type=google_oauth"),
         (Technology::Sip, "[9] type=friend secret= host=dynamic"),
-    ];
-    for (technology, file) in cases {
-        let frame = answer(file);
+    ] {
+        let file = format!("{file}\n{aor}");
+        assert_eq!(open(technology, &file, &settings), ["9"], "{file}");
+        let frame = answer(&file);
         let documents = [Document::read(&frame).unwrap()];
-        let all = filter("categoryname", "");
-        let closed = select(&documents, technology, &all, &Barred { open: true, ..NOBODY }).unwrap_err();
-        assert_eq!(closed.left_out.first().map(|user| user.reason.clone()), Some(Reason::Open), "{file}");
-        assert_eq!(select(&documents, technology, &all, &NOBODY).unwrap().users, ["9"]);
+        let taken = select(&documents, technology, &filter("categoryname", "^9$"), &NOBODY).unwrap();
+        assert_eq!(taken.users, ["9"]);
     }
 }
 
 #[test]
+fn the_reason_names_the_auth_and_the_remedy() {
+    let frame = answer("[9] type=endpoint aors=9 auth=nine\n[9] type=aor\n[nine] type=auth username=9");
+    let documents = [Document::read(&frame).unwrap()];
+    let settings = super::super::policy::tests::settings();
+    let policy = Policy { settings: &settings, context: None };
+    let barred = Barred { open: Some(policy), ..NOBODY };
+    let error = select(&documents, Technology::Pjsip, &filter("categoryname", "^9$"), &barred).unwrap_err();
+    assert_eq!(
+        error.left_out[0].to_string(),
+        "9 is left out: its auth 'nine' has no password, so anybody could be it: give it a password on the main, or \
+         take it all the same with [policy] open_users = yes"
+    );
+}
+
+#[test]
 fn one_password_is_enough() {
-    let cases = [
-        (Technology::Pjsip, "[9] type=endpoint aors=9 auth=a\n[9] type=aor\n[a] type=auth"),
+    let settings = super::super::policy::tests::settings();
+    for (technology, file) in [
+        (Technology::Pjsip, "[9] type=endpoint aors=9 auth=a\n[9] type=aor\n[a] type=auth password=x"),
+        (
+            Technology::Pjsip,
+            "[9] type=endpoint aors=9 auth=a,a\n[9] type=aor\n[a] type=auth auth_type=md5 md5_cred=x",
+        ),
         (Technology::Sip, "[9] type=friend secret=x"),
         (Technology::Sip, "[9] type=friend md5secret=x"),
-    ];
-    for (technology, file) in cases {
-        let frame = answer(file);
-        let documents = [Document::read(&frame).unwrap()];
-        let all = filter("categoryname", "^9$");
-        let selection = select(&documents, technology, &all, &Barred { open: true, ..NOBODY });
-        assert_eq!(selection.map(|selection| selection.users.len()), Ok(1), "{file}");
+    ] {
+        assert!(open(technology, file, &settings).is_empty(), "{file}");
     }
+}
+
+#[test]
+fn what_the_branch_drops_and_sets_counts_and_not_what_the_main_has() {
+    let pjsip = "[9] type=endpoint aors=9 auth=a\n[9] type=aor\n[a] type=auth password=x\n\
+                 [8] type=endpoint aors=9 auth=b\n[b] type=auth username=8";
+    let sip = "[9] type=friend secret=x insecure=invite\n[8] type=friend";
+    let pair = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
+    let plain = super::super::policy::tests::settings;
+    let drop = |key: &str| crate::settings::Policy { drop: vec![key.to_owned()], ..plain() };
+    assert_eq!(open(Technology::Pjsip, pjsip, &plain()), ["8"]);
+    assert_eq!(open(Technology::Pjsip, pjsip, &drop("password")), ["9", "8"]);
+    assert_eq!(open(Technology::Pjsip, pjsip, &drop("auth")), ["9", "8"]);
+    let set = |auth: &str| crate::settings::Policy { endpoint: pair("auth", auth), ..plain() };
+    assert_eq!(open(Technology::Pjsip, pjsip, &set("")), ["9", "8"]);
+    // The branch's own auth, whatever the main has.
+    assert!(open(Technology::Pjsip, pjsip, &set("own")).is_empty());
+
+    assert_eq!(open(Technology::Sip, sip, &plain()), ["8"]);
+    assert_eq!(open(Technology::Sip, sip, &drop("secret")), ["9", "8"]);
+    let keep = crate::settings::Policy { keep: vec!["insecure".to_owned()], ..plain() };
+    assert_eq!(open(Technology::Sip, sip, &keep), ["9", "8"]);
+    let secret = crate::settings::Policy { peer: pair("secret", "x"), ..plain() };
+    assert!(open(Technology::Sip, sip, &secret).is_empty());
 }
 
 #[test]
