@@ -16,15 +16,15 @@ use std::{
 
 use crossbeam_channel::{Sender, TrySendError};
 
-use crate::{drill::Report, settings::Settings, state::Mode, status::Snapshot};
+use crate::{drill::Report, settings::Settings, state::Mode, status::Snapshot, sync::Removals};
 
 /// What an operator, or Asterisk, can ask of the engine.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Sync now. A sync that is held, because it would take away too many users, is carried out only if said so.
     Sync {
-        /// Said by a person who has seen what is held.
-        carry_out_held: bool,
+        /// What may go because a person has seen that it is held.
+        accepted: Arc<Removals>,
     },
     /// Put an older version back and hold it.
     Rollback(u64),

@@ -225,6 +225,14 @@ impl Report {
                 format!("{left_out} of this site left out: synch show users says why"),
             );
         }
+        for (guarded, names) in &*sync.held_removals {
+            let text = format!(
+                "{} missing on the main and kept here: {} names them; 'synch sync' takes away what it names",
+                guarded.counted(names.len()),
+                guarded.shown_by()
+            );
+            self.say(Level::Warning, "held", text);
+        }
         if !sync.boxes_problem.is_empty() {
             self.say(Level::Warning, "mailboxes", sync.boxes_problem.clone());
         }

@@ -1,5 +1,7 @@
 //! What an operator can say, at the CLI or over AMI: checked against the snapshot, then handed to the engine.
 
+use std::sync::Arc;
+
 use regex::Regex;
 
 use crate::{
@@ -20,13 +22,13 @@ pub fn sync(control: &Control, carry_out_held: bool) -> Result<String, String> {
     if snapshot.settings.sync.is_none() {
         return Err(SYNC_IS_OFF.to_owned());
     }
-    control
-        .send(Command::Sync { carry_out_held })
-        .map_err(|error| format!("No sync was started: {error}."))?;
-    let held = snapshot.sync.held_removal;
-    if carry_out_held && held > 0 {
+    let accepted = if carry_out_held { Arc::clone(&snapshot.sync.held_removals) } else { Arc::default() };
+    let held: Vec<String> = accepted.iter().map(|(guarded, names)| guarded.counted(names.len())).collect();
+    control.send(Command::Sync { accepted }).map_err(|error| format!("No sync was started: {error}."))?;
+    if !held.is_empty() {
         return Ok(format!(
-            "Sync started; it carries out the one that was held and takes {held} users away."
+            "Sync started; it may take away what was held and shown: {}. Whatever else is missing is held again.",
+            held.join(", ")
         ));
     }
     Ok("Sync started; 'synch show status' shows how it ends.".to_owned())

@@ -8,8 +8,9 @@ pub const SYNC: CliCommand = CliCommand {
     words: c"synch sync",
     summary: c"Sync the users with the main system now",
     usage: c"Usage: synch sync
-       Starts a sync. Ends the hold of a rollback, and carries out a sync
-       that was held because it would take away too many users.
+       Starts a sync. Ends the hold of a rollback, and takes away what was
+       held because too much would go: just what 'synch show users',
+       'synch show directory' and 'synch show contexts' name.
        See 'synch show status' for the result.
 ",
     at_shutdown: false,

@@ -6,6 +6,7 @@ use super::{Answer, Asked, CliCommand, answer, nothing, users, versions};
 use crate::{
     operate, phones, settings,
     status::{self, Snapshot},
+    sync::Guarded,
 };
 
 /// `synch show status`
@@ -104,7 +105,12 @@ pub const DIRECTORY: CliCommand = CliCommand {
        the regular expression PATTERN.
 ",
     at_shutdown: false,
-    run: |asked| like(asked, |snapshot, like| status::directory(&snapshot.sync.directory, like)),
+    run: |asked| {
+        like(asked, |snapshot, like| {
+            let held = status::held(&snapshot.sync, &[Guarded::Directory]);
+            status::directory(&snapshot.sync.directory, like) + &held
+        })
+    },
     complete: |_, position| if position == 3 { vec!["like".to_owned()] } else { Vec::new() },
 };
 

@@ -220,9 +220,9 @@ impl Running {
 
     fn command(&mut self, Numbered { number, command }: Numbered) {
         match command {
-            Command::Sync { carry_out_held } => {
+            Command::Sync { accepted } => {
                 self.workers.try_now();
-                self.order(Order::Sync { carry_out_held });
+                self.order(Order::Sync { accepted });
             }
             Command::Rollback(version) => self.order(Order::Rollback(version)),
             Command::SetMode(mode) => self.set_mode(mode),

@@ -6,6 +6,7 @@
 //! - `boxes`: the users' mailboxes
 //! - `contexts`: the main's own contexts
 //! - `directory`: everybody on the main
+//! - `shrink`: what the main has lost, held until a person has seen it
 //! - `disk`: what is in place, and the versions
 //! - `failure`: everything that can go wrong on the way
 
@@ -16,10 +17,11 @@ mod disk;
 mod failure;
 mod install;
 mod reading;
+mod shrink;
 mod users;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     convert::Infallible,
     hash::RandomState,
     io,
@@ -43,7 +45,7 @@ use crate::{
     settings::{self, ConfSection, Main, Settings},
     state::SyncState,
     status::SyncStatus,
-    sync::Kind,
+    sync::{Guarded, Kind, Losses, Removals},
 };
 
 /// Where a held version is remembered across restarts.
@@ -57,12 +59,12 @@ const LOG_IN_AGAIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// What the engine asks of the worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     /// Sync now.
     Sync {
-        /// Even what is held because it would take away too many users.
-        carry_out_held: bool,
+        /// What may go because a person has seen that it is held.
+        accepted: Arc<Removals>,
     },
     /// Sync as if it were due, which a held version forbids.
     Due,
@@ -77,8 +79,6 @@ enum Wish {
     Due,
     /// Somebody asked: all is read.
     Asked,
-    /// A person asked, who means what the main has lost, too.
-    Insisted,
 }
 
 /// What the worker needs.
@@ -123,6 +123,10 @@ struct Site<'a> {
     refused: Vec<(Kind, ConfSection)>,
     /// The file that did not come into force, and why: it is not tried again.
     bad: Option<(String, String)>,
+    /// What has gone within a day.
+    losses: BTreeMap<Guarded, Losses>,
+    /// What may go by the order that is carried out.
+    accepted: Arc<Removals>,
     /// They could not be written for a restart.
     contexts_unkept: bool,
     /// Nor could the directory.
@@ -156,6 +160,8 @@ impl<'a> Site<'a> {
             listed: Vec::new(),
             refused: Vec::new(),
             bad: None,
+            losses: BTreeMap::new(),
+            accepted: Arc::default(),
             contexts_unkept: false,
             directory_unkept: false,
             stamp: None,
@@ -180,6 +186,7 @@ impl<'a> Site<'a> {
             if !matches!(order, Order::Rollback(_)) {
                 next = Instant::now() + self.syncing.settings.interval;
             }
+            let asked = matches!(order, Order::Sync { .. });
             let synced = self.carry_out(order);
             let in_sync = synced.is_ok();
             match synced {
@@ -195,7 +202,6 @@ impl<'a> Site<'a> {
             self.status.ended += 1;
             self.tell();
             // The users first: this may take its time.
-            let asked = matches!(order, Order::Sync { .. });
             if in_sync && self.sync_directory(asked).is_err() {
                 return Err(Stopped);
             }
@@ -212,29 +218,27 @@ impl<'a> Site<'a> {
     }
 
     fn carry_out(&mut self, order: Order) -> Result<(), Failure> {
+        self.accepted = Arc::default();
         match order {
             Order::Rollback(version) => self.roll_back(version),
-            Order::Sync { carry_out_held } => {
+            Order::Sync { accepted } => {
+                self.accepted = accepted;
                 self.hold(None);
                 self.bad = None;
-                match carry_out_held {
-                    true => self.sync(self.status.held_removal, Wish::Insisted),
-                    false => self.sync(0, Wish::Asked),
-                }
+                self.sync(Wish::Asked)
             }
             Order::Due => match self.status.held {
                 Some(version) => Err(Failure::Held(version)),
-                None => self.sync(0, Wish::Due),
+                None => self.sync(Wish::Due),
             },
         }
     }
 
-    /// One sync. It may take away as many users as were `accepted`, whatever max_shrink says. What comes with the users
-    /// is not worth as much as they are: where it fails, they are synced all the same.
-    fn sync(&mut self, accepted: usize, wish: Wish) -> Result<(), Failure> {
+    /// One sync. What comes with the users is not worth as much as they are: where it fails, they are synced all the same.
+    fn sync(&mut self, wish: Wish) -> Result<(), Failure> {
         let mut reading = self.reading()?;
         self.stamp.clone_from(&reading.stamp);
-        self.sync_users(&mut reading, accepted)?;
+        self.sync_users(&mut reading)?;
         self.sync_boxes(&mut reading, wish)?;
         self.sync_contexts(&mut reading)?;
         reading.close();

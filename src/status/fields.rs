@@ -1,6 +1,6 @@
 //! The state as flat keys: for the CLI, for scripts and for AMI.
 
-use super::Snapshot;
+use super::{Snapshot, SyncStatus};
 use crate::phones::Place;
 use crate::wording::listed;
 
@@ -58,6 +58,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("Directory", count(sync.directory.len())),
         ("SyncVersion", number(sync.version)),
         ("HeldVersion", number(sync.held)),
+        ("HeldRemoval", Value::Text(held_removal(sync))),
         ("LastSync", text(&sync.last_sync)),
         ("Syncs", Value::Number(sync.ended)),
         ("MainEvents", text(&snapshot.watch)),
@@ -86,6 +87,12 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("RestartsOf", Value::Text(restarted(snapshot))),
         ("Version", text(env!("CARGO_PKG_VERSION"))),
     ]
+}
+
+/// `3 users, 1 mailbox`: what waits for a person's word.
+fn held_removal(sync: &SyncStatus) -> String {
+    let held = sync.held_removals.iter().map(|(guarded, names)| guarded.counted(names.len()));
+    held.collect::<Vec<_>>().join(", ")
 }
 
 /// `dns 1, sync 2`: how often each worker was started again.

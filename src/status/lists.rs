@@ -2,6 +2,7 @@
 
 use super::{HistoryEntry, LeftOut, SyncStatus};
 use crate::directory::{Directory, Entry};
+use crate::sync::Guarded;
 use crate::wording::counted;
 
 /// The synced users, those whose name or caller id matches `like`, and who was left out.
@@ -18,6 +19,19 @@ pub fn users(sync: &SyncStatus, like: Option<&regex::Regex>) -> String {
     text.push_str(&format!("{count} of {}\n", counted(sync.users.len(), "user")));
     for LeftOut { name, reason } in &sync.left_out {
         text.push_str(&format!("left out: {name}: {reason}\n"));
+    }
+    text + &held(sync, &[Guarded::Users, Guarded::Mailboxes])
+}
+
+/// What is missing on the main and is kept here until a person says so: a line each.
+#[must_use]
+pub fn held(sync: &SyncStatus, guarded: &[Guarded]) -> String {
+    let mut text = String::new();
+    for one in guarded {
+        let Some(names) = sync.held_removals.get(one) else { continue };
+        let lines = names.iter().map(|name| format!("held: {} {name} is missing on the main\n", one.noun()));
+        text.extend(lines);
+        text.push_str(&format!("'synch sync' takes away {}.\n", one.these(names.len())));
     }
     text
 }
@@ -83,7 +97,7 @@ pub fn contexts(sync: &SyncStatus) -> String {
     for left_out in &sync.contexts_left_out {
         text.push_str(&format!("left out: {left_out}\n"));
     }
-    text
+    text + &held(sync, &[Guarded::Contexts])
 }
 
 #[cfg(test)]

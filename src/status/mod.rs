@@ -17,7 +17,7 @@ mod user;
 pub use dialplan::dialplan;
 pub use diff::diff;
 pub use fields::{Value, fields, json, text};
-pub use lists::{contexts, directory, history, people, users, versions};
+pub use lists::{contexts, directory, held, history, people, users, versions};
 pub use user::{device_of, user};
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
@@ -29,7 +29,7 @@ use crate::{
     phones::Phones,
     settings::{Settings, Technology},
     state::{DrillResult, Mode, MonitorState, ServiceState, SyncState, Target},
-    sync::{Diff, Tailored, User},
+    sync::{Diff, Removals, Tailored, User},
 };
 
 /// What `Dialplan` says where all is well.
@@ -116,8 +116,8 @@ pub struct SyncStatus {
     pub last_sync: String,
     /// Syncs that have ended, well or not.
     pub ended: u64,
-    /// How many users the sync that is held would take away; 0 where none is held.
-    pub held_removal: usize,
+    /// What a sync would take away and what waits for a person's word.
+    pub held_removals: Arc<Removals>,
 }
 
 impl SyncStatus {
@@ -141,7 +141,7 @@ impl SyncStatus {
             held: None,
             last_sync: String::new(),
             ended: 0,
-            held_removal: 0,
+            held_removals: Arc::default(),
         }
     }
 

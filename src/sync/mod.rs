@@ -22,6 +22,7 @@
 //! - [`readback`]: what Asterisk's loader read, against what was meant. Pure.
 //! - [`diff`]: what differs between two versions. Pure.
 //! - [`plan`]: whether a new text is written, held or needless. Pure.
+//! - [`shrink`]: how much a day may take away. Pure.
 //! - [`store`]: the file, its versions, and all file I/O of this folder.
 
 pub mod accept;
@@ -38,6 +39,7 @@ pub mod policy;
 pub mod readback;
 pub mod render;
 pub mod select;
+pub mod shrink;
 pub mod store;
 
 pub use accept::{Accepted, Kind, Violation};
@@ -49,9 +51,10 @@ pub use document::{Document, DocumentError, Line, Section};
 pub use narrow::narrow;
 pub use open::Open;
 pub use parts::{Told, Wanted};
-pub use plan::{Content, Plan};
+pub use plan::{Bounds, Content, Plan};
 pub use policy::{Fate, Origin, Policy, Tailored};
 pub use readback::{User, changed_in, difference, kind_in, kinds_in, listed_in, users_in};
 pub use render::{is_ours, render, render_sections};
 pub use select::{Barred, LeftOut, Reason, SelectError, Selection, select};
+pub use shrink::{Guarded, Held, Losses, Names, Removals};
 pub use store::{Staged, Store, StoreError, Version, keep, read_kept};

@@ -12,7 +12,10 @@ use crate::{
     ami::Query,
     host::Level,
     settings::{ConfSection, Voicemail},
-    sync::{Document, Mailboxes, Store, SyncError, WantedBoxes, boxes_in, difference, find_boxes, is_ours},
+    sync::{
+        Document, Guarded, Mailboxes, Names, Store, SyncError, WantedBoxes, boxes_in, difference, find_boxes,
+        is_ours,
+    },
     wording::counted,
 };
 
@@ -41,7 +44,7 @@ impl Site<'_> {
         if wish == Wish::Due && !old && same_users && self.stamp.is_some() && self.boxes_of == self.stamp {
             return Ok(());
         }
-        let problem = match self.read_boxes(reading, voicemail, wish) {
+        let problem = match self.read_boxes(reading, voicemail) {
             Err(Failure::Stopped) => return Err(Failure::Stopped),
             Err(failure) => failure.to_string(),
             Ok(()) => {
@@ -68,12 +71,7 @@ impl Site<'_> {
         }
     }
 
-    fn read_boxes(
-        &mut self,
-        reading: &mut Reading,
-        voicemail: &Voicemail,
-        wish: Wish,
-    ) -> Result<(), Failure> {
+    fn read_boxes(&mut self, reading: &mut Reading, voicemail: &Voicemail) -> Result<(), Failure> {
         let answer = reading.ask(&Query::whole(&voicemail.file))?;
         let document = Document::read(&answer.frame)
             .map_err(|error| SyncError::Document { file: voicemail.file.clone(), error })?;
@@ -83,12 +81,10 @@ impl Site<'_> {
         for left_out in &found.left_out {
             self.host.log(Level::Debug, &format!("mailbox {left_out}"));
         }
-        let lost = self.lost_boxes(&found, &named);
-        let (of, max_shrink) = (self.status.boxes.len(), self.syncing.settings.max_shrink);
         // As with users: what a main has lost stays until a person says so.
-        if wish != Wish::Insisted && lost * 100 > usize::from(max_shrink) * of {
-            return Err(Failure::BoxesShrink { lost, of, max_shrink });
-        }
+        let new: Names = found.boxes.iter().map(ToString::to_string).collect();
+        let old = self.boxes_of_users(&named);
+        self.may_become(Guarded::Mailboxes, &old, &new)?;
         let text = found.text(&format!("{}: {}", self.syncing.main.host, voicemail.file));
         let store = self.boxes_store(voicemail)?;
         match store.read_current()? {
@@ -123,12 +119,11 @@ impl Site<'_> {
         found.boxes.first().is_none_or(|mailbox| self.host.has_mailbox(&mailbox.to_string()))
     }
 
-    /// How many boxes of users who are still there would be gone.
-    fn lost_boxes(&self, found: &Mailboxes, named: &HashSet<String>) -> usize {
-        let staying: HashSet<String> = found.boxes.iter().map(ToString::to_string).collect();
+    /// The boxes in place of users who are still there.
+    fn boxes_of_users(&self, named: &HashSet<String>) -> Names {
         let boxes = self.status.boxes.iter();
         let wanted = boxes.filter(|(number, name)| named.contains(*number) || named.contains(*name));
-        wanted.filter(|(_, name)| !staying.contains(*name)).count()
+        wanted.map(|(_, name)| name.clone()).collect()
     }
 
     /// The boxes that the users name, and their own numbers.

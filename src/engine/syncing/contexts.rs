@@ -8,7 +8,7 @@ use crate::{
     dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, lines, vet},
     host::Level,
     settings::{ConfSection, Dialplan},
-    sync::{Answer, Document, Line, Section, SyncError, Tailored, render_sections},
+    sync::{Answer, Document, Guarded, Line, Names, Section, SyncError, Tailored, render_sections},
     wording::counted,
 };
 
@@ -25,13 +25,16 @@ impl Site<'_> {
         let Some(dialplan) = all.dialplan.as_ref().filter(|own| !own.contexts.chosen.is_empty()) else {
             return Ok(());
         };
-        let problem = match self.read_contexts(reading, dialplan) {
+        let taken = self.read_contexts(reading, dialplan).and_then(|vetted| {
+            let (old, new) = (extensions(&self.status.contexts), extensions(vetted.contexts()));
+            self.may_become(Guarded::Contexts, &old, &new)?;
+            self.take_contexts(vetted, true);
+            Ok(())
+        });
+        let problem = match taken {
             Err(Failure::Stopped) => return Err(Failure::Stopped),
             Err(failure) => failure.to_string(),
-            Ok(vetted) => {
-                self.take_contexts(vetted, true);
-                String::new()
-            }
+            Ok(()) => String::new(),
         };
         if problem.is_empty() {
             self.syncing.start.log_end(NOT_READ, "The contexts are those of the main again.");
@@ -143,6 +146,15 @@ impl Site<'_> {
     fn kept_contexts(&self) -> PathBuf {
         self.versions_of(FILE)
     }
+}
+
+/// Each extension, as `100@site-features`.
+fn extensions(contexts: &[Context]) -> Names {
+    let names = |context: &Context| -> Vec<String> {
+        let of = |pattern: &str| format!("{pattern}@{}", context.name);
+        context.extensions.iter().map(|extension| of(&extension.pattern)).collect()
+    };
+    contexts.iter().flat_map(names).collect()
 }
 
 /// The variables that users have (`set_var`, chan_sip's `setvar`), as far as they are taken.

@@ -8,6 +8,7 @@ use crate::{
     directory::{self, Directory},
     host::Level,
     settings::{Dialplan, Technology},
+    sync::{Guarded, Names},
     wording::counted,
 };
 
@@ -78,6 +79,11 @@ impl Site<'_> {
     }
 
     fn take_directory(&mut self, directory: Directory) {
+        let (old, new) = (numbers(&self.status.directory), numbers(&directory));
+        if let Err(failure) = self.may_become(Guarded::Directory, &old, &new) {
+            self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
+            return;
+        }
         if *self.status.directory == directory {
             return;
         }
@@ -94,4 +100,9 @@ impl Site<'_> {
         self.directory_unkept = kept.is_err();
         self.syncing.start.log_outcome(&kept, NOT_KEPT, "The directory is kept for a restart again.");
     }
+}
+
+/// The number of each.
+fn numbers(directory: &Directory) -> Names {
+    directory.iter().map(|person| person.number.to_owned()).collect()
 }

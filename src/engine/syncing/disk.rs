@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Failure, Site};
+use super::{Failure, Site, shrink};
 use crate::{
     host::Level,
     settings::ConfSection,
@@ -39,6 +39,7 @@ impl Site<'_> {
         self.look_at_directory();
         self.look_at_contexts();
         let store = self.store()?;
+        self.losses = shrink::kept(|name| store.read_beside(name).ok().flatten());
         self.list_versions(&store)?;
         let Some(text) = self.in_place(&store)? else { return Ok(()) };
         match self.host.load_conf(&self.output()) {

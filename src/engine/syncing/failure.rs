@@ -7,7 +7,7 @@ use crate::{
     directory::TooMany,
     engine::{lookup::NoWay, worker::Stopped},
     host::{HostError, ReloadError},
-    sync::{Open, StoreError, SyncError},
+    sync::{Guarded, Open, StoreError, SyncError},
 };
 
 /// Why a sync did not end in Synced.
@@ -23,16 +23,8 @@ pub(super) enum Failure {
     Answer(#[from] SyncError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(
-        "held: it would take away {removed} of {of} users, more than max_shrink = {max_shrink} percent; \
-         'synch sync' carries it out"
-    )]
-    Shrink { removed: usize, of: usize, max_shrink: u8 },
-    #[error(
-        "{lost} of {of} mailboxes are gone on the main, more than max_shrink = {max_shrink} percent: they stay; \
-         'synch sync' takes them away"
-    )]
-    BoxesShrink { lost: usize, of: usize, max_shrink: u8 },
+    #[error("{}", shrink(*guarded, *removed, *earlier, *of, *max_shrink))]
+    Shrink { guarded: Guarded, removed: usize, earlier: usize, of: usize, max_shrink: u8 },
     #[error("Asterisk does not read the new file as it is meant ({0}); it was not put in place")]
     Misread(String),
     #[error("the file is in place, but {0}")]
@@ -80,6 +72,19 @@ pub(super) enum Failure {
     Held(u64),
     #[error("the module stops")]
     Stopped,
+}
+
+fn shrink(guarded: Guarded, removed: usize, earlier: usize, of: usize, max_shrink: u8) -> String {
+    let of = guarded.counted(of);
+    let after = match earlier {
+        0 => String::new(),
+        _ => format!(" after the {earlier} that have gone within 24 hours"),
+    };
+    format!(
+        "held: it would take away {removed} of {of}{after}, more than max_shrink = {max_shrink} percent; '{}' names \
+         what would go, and 'synch sync' takes just that away",
+        guarded.shown_by()
+    )
 }
 
 impl Failure {

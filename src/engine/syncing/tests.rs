@@ -95,3 +95,46 @@ fn a_first_file_stays_because_there_is_none_to_go_back_to() {
         assert_eq!(store.read_current().unwrap().as_deref(), Some(BAD.as_bytes()));
     });
 }
+
+fn names(range: std::ops::Range<u32>) -> crate::sync::Names {
+    range.map(|number| format!("{number:02}")).collect()
+}
+
+#[test]
+fn what_a_day_loses_is_held_over_restarts_and_accepted_by_the_names_shown() {
+    with_site("", |site, _, host| {
+        // Small steps, each within what one sync may take away.
+        site.may_become(Guarded::Directory, &names(0..20), &names(0..10)).unwrap();
+        let held = |site: &mut Site<'_>| {
+            let failure = site.may_become(Guarded::Directory, &names(0..10), &names(0..9)).unwrap_err();
+            assert_eq!(
+                failure.to_string(),
+                "held: it would take away 1 of 20 numbers of the directory after the 10 that have gone within 24 hours, \
+                 more than max_shrink = 50 percent; 'synch show directory' names what would go, and 'synch sync' takes \
+                 just that away"
+            );
+            Arc::clone(&site.status.held_removals)
+        };
+        held(site);
+        // A new life of the module.
+        (site.losses, site.status) = (BTreeMap::new(), SyncStatus::before_the_first(true));
+        site.look_at_disk().unwrap();
+        let shown = held(site);
+        assert_eq!(shown.get(&Guarded::Directory), Some(&names(9..10)));
+        held(site);
+        let told = host.log.lock().iter().filter(|line| line.contains("Held: 1 number")).count();
+        assert_eq!(told, 2, "each life once");
+
+        // Somebody else is missing as well by now: nobody goes, and all are shown.
+        site.accepted = shown;
+        assert!(site.may_become(Guarded::Directory, &names(0..10), &names(0..8)).is_err());
+        let shown = Arc::clone(&site.status.held_removals);
+        assert_eq!(shown.get(&Guarded::Directory), Some(&names(8..10)));
+        site.accepted = shown;
+        site.may_become(Guarded::Directory, &names(0..10), &names(0..8)).unwrap();
+        assert!(site.status.held_removals.is_empty());
+        // The others have a memory of their own.
+        site.accepted = Arc::default();
+        site.may_become(Guarded::Mailboxes, &names(0..10), &names(0..5)).unwrap();
+    });
+}

@@ -2,24 +2,21 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Failure, Site, reading::Reading};
+use super::{Failure, Site, reading::Reading, shrink::now};
 use crate::{
     host::{Level, Verdict},
     settings::{self, ConfSection, Settings},
     status::LeftOut,
     sync::{
-        Answer, Content, Kind, Plan, Policy, Rules, Synced, Tailored, User, Wanted, changed_in, compose,
-        users_in,
+        Answer, Bounds, Content, Guarded, Kind, Names, Plan, Policy, Rules, Synced, Tailored, User, Wanted,
+        changed_in, compose, users_in,
     },
     wording::counted,
 };
 
-/// Users that a log line names at most.
-const NAMED: usize = 20;
-
 impl Site<'_> {
-    /// From the main to live users. They may become fewer by as many as were `accepted`, whatever max_shrink says.
-    pub(super) fn sync_users(&mut self, reading: &mut Reading, accepted: usize) -> Result<(), Failure> {
+    /// From the main to live users.
+    pub(super) fn sync_users(&mut self, reading: &mut Reading) -> Result<(), Failure> {
         let start = Instant::now();
         let answers = self.read_users(reading)?;
         let store = self.store()?;
@@ -28,26 +25,16 @@ impl Site<'_> {
         drop(answers);
         let meant: Vec<ConfSection> = synced.sections.iter().map(Tailored::meaning).collect();
         self.note_left_out(&synced);
-        let users = users_in(&meant, self.syncing.settings.technology);
-        let plan = {
-            let in_place = in_place.as_deref().map(|text| Content { text, users: &self.status.users });
-            let new = Content { text: synced.text.as_bytes(), users: &users };
-            Plan::decide(in_place, new, self.syncing.settings.max_shrink, accepted)
-        };
-        let held_before = std::mem::take(&mut self.status.held_removal);
-        match plan {
+        let old = names(&self.status.users);
+        let new = names(&users_in(&meant, self.syncing.settings.technology));
+        match self.plan(in_place.as_deref(), &old, &synced.text, &new) {
             // Also where it is in place and not in force: a reload that came to nothing, a file that could not be
             // read. Asterisk reads a file anew only when it is another one.
             Plan::Unchanged if !self.is_live(&meant)? => self.install(&store, &synced.text, &meant)?,
-            Plan::Unchanged => {}
-            Plan::Hold { removed, of } => {
-                self.status.held_removal = removed;
-                if removed != held_before {
-                    self.note_held(&users);
-                }
-                return Err(Failure::Shrink { removed, of, max_shrink: self.syncing.settings.max_shrink });
-            }
+            Plan::Unchanged => self.nothing_held(Guarded::Users),
+            Plan::Hold(held) => return Err(self.hold_removal(Guarded::Users, held)),
             Plan::Write => {
+                self.note_change(Guarded::Users, &old, &new);
                 self.install(&store, &synced.text, &meant)?;
                 let (users, version) = (self.status.users.len(), self.status.version.unwrap_or_default());
                 let (users, took) = (counted(users, "user"), start.elapsed().as_secs_f32());
@@ -57,6 +44,18 @@ impl Site<'_> {
         }
         self.show(synced.sections);
         Ok(())
+    }
+
+    /// Whether the new text is written.
+    fn plan(&self, in_place: Option<&[u8]>, old: &Names, text: &str, new: &Names) -> Plan {
+        let bounds = Bounds {
+            losses: &self.losses_of(Guarded::Users),
+            now: now(),
+            max_shrink: self.syncing.settings.max_shrink,
+            accepted: &self.accepted_of(Guarded::Users),
+        };
+        let in_place = in_place.map(|text| Content { text, users: old });
+        Plan::decide(in_place, Content { text: text.as_bytes(), users: new }, &bounds)
     }
 
     /// As little of the main's files as there is for this site.
@@ -165,14 +164,9 @@ impl Site<'_> {
             self.host.log(Level::Warning, &text);
         }
     }
+}
 
-    /// Tells who would go, before somebody carries it out.
-    fn note_held(&self, staying: &[User]) {
-        let goes = |user: &&User| !staying.iter().any(|other| other.name == user.name);
-        let going = self.status.users.iter().filter(goes).map(|user| user.name.as_str());
-        let named: Vec<&str> = going.take(NAMED).collect();
-        let dots = if self.status.held_removal > named.len() { ", …" } else { "" };
-        let text = format!("Held: these users would be taken away: {}{dots}", named.join(", "));
-        self.host.log(Level::Warning, &text);
-    }
+/// Their names.
+fn names(users: &[User]) -> Names {
+    users.iter().map(|user| user.name.clone()).collect()
 }

@@ -309,7 +309,7 @@ fn a_main_that_refuses_the_login_is_failed_in_time_but_not_beset() {
     assert!(!next_try(&snapshot, "1") && !next_try(&snapshot, "2"), "{}", snapshot.monitor.ami);
     assert!(snapshot.watch.contains("the next try is"), "{}", snapshot.watch);
     // Whoever has mended something has it tried at once.
-    let sync = Command::Sync { carry_out_held: false };
+    let sync = Command::Sync { accepted: Arc::default() };
     site.control.send_and_see(sync).unwrap();
     site.until("a first try", |snapshot| next_try(snapshot, "1") || next_try(snapshot, "2"));
     ami.shared.refuses.store(false, Ordering::SeqCst);

@@ -15,7 +15,7 @@ fn a_sync_that_fails_again_and_again_is_told_at_powers_of_two() {
     let site = Site::start(&host, settings::read(&sections).unwrap());
     for ended in 1..=9 {
         site.until("a sync", |snapshot| snapshot.sync.ended >= ended);
-        site.control.send_and_see(Command::Sync { carry_out_held: false }).unwrap();
+        site.control.send_and_see(Command::Sync { accepted: Arc::default() }).unwrap();
     }
     let log = host.log.lock().clone();
     let told: Vec<&str> = log.iter().filter(|line| line.contains("Unsynced")).map(String::as_str).collect();

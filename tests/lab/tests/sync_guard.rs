@@ -13,6 +13,7 @@ lab::on_22_and_16!(
     a_version_without_users_is_not_put_back,
     a_sync_that_would_take_most_users_away_is_held,
     a_sync_that_takes_half_of_the_users_is_not_held,
+    users_that_go_in_small_steps_are_held_over_a_restart_and_go_by_name,
     a_version_put_back_is_live_and_held,
     only_so_many_versions_are_kept,
     a_line_missing_in_the_middle_voids_the_answer,
@@ -57,6 +58,46 @@ fn a_sync_that_takes_half_of_the_users_is_not_held(version: Version) -> Result {
     site.wait_status("Users", "2")?;
     site.wait_status("Sync", "Synced")?;
     assert_eq!(site.branch.live_users()?, ["3001", "3003"]);
+    Ok(())
+}
+
+fn users_that_go_in_small_steps_are_held_over_a_restart_and_go_by_name(version: Version) -> Result {
+    let eight: Vec<String> = (3001..=3008).map(|number| number.to_string()).collect();
+    let users = |some: &[usize]| -> Reply {
+        let names: Vec<&str> = some.iter().filter_map(|number| Some(eight.get(*number)?.as_str())).collect();
+        Reply::users(version, &names)
+    };
+    let all: Vec<&str> = eight.iter().map(String::as_str).collect();
+    let (mut site, main) = FakeMain::with_users(version, &all)?;
+    for (left, some) in [("6", &[0, 1, 2, 3, 4, 5][..]), ("4", &[0, 1, 2, 3])] {
+        main.answers(users(some));
+        site.sync()?;
+        site.wait_status("Users", left)?;
+    }
+    main.answers(users(&[0, 1, 2]));
+    let held = "held: it would take away 1 of 8 users after the 4 that have gone within 24 hours";
+    site.sync()?;
+    site.wait_unsynced(held)?;
+    site.branch.stop()?;
+    site.branch.start()?;
+    site.wait_unsynced(held)?;
+    assert_eq!(site.branch.live_users()?, FOUR);
+    assert_eq!(site.status("HeldRemoval")?, "1 user");
+    let shown = site.branch.rx("synch show users")?;
+    assert!(shown.contains("held: user 3004 is missing on the main"), "{shown}");
+
+    // Another one is gone before the word is given: neither goes, and both are shown.
+    main.answers(users(&[0, 1]));
+    let said = site.branch.rx("synch sync")?;
+    assert!(said.contains("1 user"), "{said}");
+    site.wait_unsynced("held: it would take away 2 of 8 users")?;
+    assert_eq!(site.branch.live_users()?, FOUR);
+    let shown = site.branch.rx("synch show users")?;
+    assert!(shown.contains("held: user 3003 ") && shown.contains("held: user 3004 "), "{shown}");
+    site.branch.rx("synch sync")?;
+    site.wait_status("Users", "2")?;
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.status("HeldRemoval")?, "");
     Ok(())
 }
 

@@ -84,7 +84,7 @@ fn boxes_that_the_main_has_lost_stay_until_a_person_says_so(version: Version) ->
     site.main.write_conf("voicemail.conf", "[general]\nformat=wav\n")?;
     site.branch.ami()?.action("SynchSync", &[])?;
     let reason = || site.status("MailboxesReason");
-    let told = "3 of 3 mailboxes are gone on the main";
+    let told = "held: it would take away 3 of 3 mailboxes";
     until_value("it to be told", GENEROUS, reason, |reason| reason.contains(told))?;
     assert_eq!(site.status("Sync")?, "Synced");
     assert_eq!(site.branch.read_conf(OUTPUT)?, file);
