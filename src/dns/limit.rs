@@ -17,6 +17,10 @@ const PLACES: usize = 4096;
 /// Tokens for one answer, so that parts of it can be counted per millisecond.
 const ANSWER: u32 = 1000;
 
+/// A network that was quiet gets so many seconds' worth at once: after a power cut all phones of an office ask within
+/// seconds, some six questions each.
+const SECONDS_AT_ONCE: u64 = 10;
+
 /// What becomes of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -31,7 +35,7 @@ pub enum Verdict {
 /// The buckets of tokens.
 #[derive(Debug)]
 pub struct Limit {
-    /// Answers per second and network, and as many at once.
+    /// Answers per second and network.
     rate: u64,
     buckets: Box<[Bucket]>,
     /// With a key that nobody outside knows, so that nobody can choose who shares a place.
@@ -44,7 +48,7 @@ struct Bucket {
     network: u32,
     /// Milliseconds since the start, when it was filled last.
     filled: u32,
-    /// Up to the rate, times [`ANSWER`].
+    /// Up to the rate times [`SECONDS_AT_ONCE`] and [`ANSWER`].
     tokens: u32,
     /// Whether the last question was dropped.
     dropped: bool,
@@ -72,7 +76,7 @@ impl Limit {
         let Some(bucket) = self.buckets.get_mut(place % PLACES) else {
             return Verdict::Answer;
         };
-        let full = u32::try_from(self.rate * u64::from(ANSWER)).unwrap_or(u32::MAX);
+        let full = u32::try_from(self.rate * SECONDS_AT_ONCE * u64::from(ANSWER)).unwrap_or(u32::MAX);
         let passed = now.saturating_duration_since(self.start).as_millis();
         // Wraps around after 49 days; a network silent for as long has its bucket full too late by a second at most.
         #[expect(clippy::cast_possible_truncation, reason = "differences are taken modulo the same")]
@@ -130,13 +134,13 @@ mod tests {
     fn a_network_gets_its_answers_and_the_next_ones_with_time() {
         let start = Instant::now();
         let mut limit = Limit::new(100, start);
-        assert_eq!(answered(&mut limit, "192.0.2.1", 500, start), 100);
+        assert_eq!(answered(&mut limit, "192.0.2.1", 1500, start), 1000);
         assert_eq!(answered(&mut limit, "192.0.2.200", 500, start), 0, "a neighbour of the first");
-        assert_eq!(answered(&mut limit, "192.0.3.1", 500, start), 100, "another network");
+        assert_eq!(answered(&mut limit, "192.0.3.1", 1500, start), 1000, "another network");
         assert_eq!(answered(&mut limit, "192.0.2.1", 500, start + Duration::from_millis(100)), 10);
         assert_eq!(
-            answered(&mut limit, "192.0.2.1", 500, start + Duration::from_secs(60)),
-            100,
+            answered(&mut limit, "192.0.2.1", 1500, start + Duration::from_secs(60)),
+            1000,
             "no more than full"
         );
     }
@@ -145,6 +149,7 @@ mod tests {
     fn every_second_question_beyond_the_limit_sends_a_real_client_to_tcp() {
         let start = Instant::now();
         let mut limit = Limit::new(1, start);
+        assert_eq!(answered(&mut limit, "192.0.2.1", 9, start), 9);
         let verdicts: Vec<_> = (0..5).map(|_| limit.count(client("192.0.2.1"), start)).collect();
         let (drop, cut) = (Verdict::Drop, Verdict::Truncate);
         assert_eq!(verdicts, [Verdict::Answer, drop, cut, drop, cut]);
@@ -154,9 +159,9 @@ mod tests {
     fn a_network_of_ipv6_has_64_bits() {
         let start = Instant::now();
         let mut limit = Limit::new(10, start);
-        assert_eq!(answered(&mut limit, "2001:db8::1", 20, start), 10);
-        assert_eq!(answered(&mut limit, "2001:db8::ffff:1", 20, start), 0);
-        assert_eq!(answered(&mut limit, "2001:db8:0:1::1", 20, start), 10);
+        assert_eq!(answered(&mut limit, "2001:db8::1", 200, start), 100);
+        assert_eq!(answered(&mut limit, "2001:db8::ffff:1", 200, start), 0);
+        assert_eq!(answered(&mut limit, "2001:db8:0:1::1", 200, start), 100);
         assert_ne!(network(client("0:0:c0:2::1")), network(client("192.0.2.1")), "nor is any one of IPv4");
     }
 
@@ -171,8 +176,24 @@ mod tests {
         let start = Instant::now();
         let mut limit = Limit::new(10, start);
         let late = start + Duration::from_millis(u64::from(u32::MAX) - 1);
-        assert_eq!(answered(&mut limit, "192.0.2.1", 20, late), 10);
+        assert_eq!(answered(&mut limit, "192.0.2.1", 200, late), 100);
         assert_eq!(answered(&mut limit, "192.0.2.1", 20, late + Duration::from_millis(500)), 5);
+    }
+
+    /// 500 phones behind one address, as the default has it.
+    #[test]
+    fn an_office_gets_its_answers_after_a_power_cut() {
+        let (start, mut answers) = (Instant::now(), 0);
+        let mut limit = Limit::new(300, start);
+        for round in 0..6 {
+            let now = start + Duration::from_millis(500 * round);
+            answers += answered(&mut limit, "192.0.2.1", 500, now);
+        }
+        assert_eq!(answers, 3000);
+        // Whoever writes a victim's address on his questions has not had much more of it after a minute.
+        let flood = (0..600).map(|tenth| start + Duration::from_millis(3000 + 100 * tenth));
+        let more: usize = flood.map(|now| answered(&mut limit, "192.0.2.1", 1000, now)).sum();
+        assert!(more < 20_000, "{more}");
     }
 
     proptest! {
@@ -188,7 +209,7 @@ mod tests {
                 answers += u64::from(limit.count(client("192.0.2.1"), now) == Verdict::Answer);
             }
             let passed = u64::try_from((now - start).as_millis()).unwrap();
-            prop_assert!(answers <= u64::from(rate) + passed * u64::from(rate) / 1000);
+            prop_assert!(answers <= u64::from(rate) * SECONDS_AT_ONCE + passed * u64::from(rate) / 1000);
         }
     }
 }

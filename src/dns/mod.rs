@@ -34,6 +34,7 @@
 //! - [`responder`]: one request to one reply; where the pure parts and the relay meet.
 //! - [`relay`]: other names: from the cache, from the forwarders, or stale.
 //! - [`forwarders`]: one after the other, over UDP and TCP, within bounds of time.
+//! - [`own`]: the networks of this machine that may ask for other names.
 //! - [`server`]: the DNS thread: binds, serves, retries what could not be bound, stops.
 //! - [`udp`]: requests over UDP, on a thread for each socket.
 //! - [`datagrams`]: a UDP socket that takes several requests at once and replies from the address that was asked.
@@ -52,6 +53,7 @@ pub mod forwarders;
 pub mod frame;
 pub mod life;
 pub mod limit;
+pub mod own;
 pub mod places;
 pub mod prepared;
 pub mod question;

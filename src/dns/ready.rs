@@ -10,7 +10,12 @@ use hickory_server::proto::{
     serialize::binary::BinEncoder,
 };
 
-use super::{life::life, question::HEADER, reply::UDP_PAYLOAD, wire::after_record};
+use super::{
+    life::life,
+    question::HEADER,
+    reply::{OPT, UDP_PAYLOAD},
+    wire::after_record,
+};
 
 /// The bits of the second word of a header (RFC 1035 section 4.1.1; RFC 4035 section 3).
 pub mod flag {
@@ -33,9 +38,6 @@ pub mod flag {
     /// DNSSEC OK, in the flags of OPT (RFC 3225 section 3).
     pub const DO: u16 = 0x8000;
 }
-
-/// The octets of an OPT without options.
-const OPT: usize = 11;
 
 /// The records of an answer, without header and question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +136,12 @@ impl Ready {
     #[must_use]
     pub fn size(&self) -> usize {
         size_of::<Self>() + self.records.len() + 2 * self.ttls.len()
+    }
+
+    /// Whether it is of a zone of this server.
+    #[must_use]
+    pub fn is_authoritative(&self) -> bool {
+        self.flags & flag::AA != 0
     }
 
     /// How many octets the answer to that client has.

@@ -10,9 +10,14 @@ use hickory_server::{
     zone_handler::{MessageRequest, Queries},
 };
 
+use super::question::HEADER;
+
 /// The largest UDP message sent and asked for. It fits IPv6's least MTU, so that nothing is fragmented
 /// (RFC 9715 section 3.1; DNS flag day 2020).
 pub const UDP_PAYLOAD: u16 = 1232;
+
+/// The octets of an OPT without options.
+pub const OPT: usize = 11;
 
 /// A reply without its question, which is sent back in the client's own letters.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,31 +73,61 @@ impl Reply {
         Ok(whole.then_some(octets))
     }
 
+    /// Leaves out additional records, the last set first, until the reply is as wanted; false where it never is.
+    pub fn drop_additionals(&mut self, wanted: impl Fn(&Self) -> bool) -> bool {
+        while !wanted(self) {
+            let Some(last) = self.additionals.pop() else { return false };
+            let same =
+                |record: &Record| record.name == last.name && record.record_type() == last.record_type();
+            while self.additionals.last().is_some_and(same) {
+                self.additionals.pop();
+            }
+        }
+        true
+    }
+
+    /// Whether it has no more octets than that.
+    #[must_use]
+    pub fn fits(&self, queries: &Queries, most: usize) -> bool {
+        let most = u16::try_from(most).unwrap_or(u16::MAX);
+        matches!(self.encode(queries, most), Ok(Some(_)))
+    }
+
+    /// The largest reply over UDP: what the client takes, and of the zone's own, which anybody may ask for, not much more
+    /// than was asked with.
+    #[must_use]
+    pub fn udp_limit(&self, request: &MessageRequest) -> u16 {
+        let taken = udp_limit(request);
+        let opt = if request.edns.is_some() { OPT } else { 0 };
+        match self.metadata.authoritative {
+            true => taken.min(growth(HEADER + request.queries.as_bytes().len() + opt)),
+            false => taken,
+        }
+    }
+
     /// The reply cut so that it fits into `limit` octets.
     ///
     /// RFC 2181 section 9: additional records go without a word, the last set first, and if that is not enough, TC tells
     /// the client to ask over TCP. OPT stays (RFC 6891 section 7): hickory by itself would fill up with records and drop it.
     #[must_use]
     pub fn cut_to(mut self, queries: &Queries, limit: u16) -> Self {
-        let fits = |reply: &Self| matches!(reply.encode(queries, limit), Ok(Some(_)));
-        if fits(&self) {
+        let limit = usize::from(limit);
+        if self.drop_additionals(|reply| reply.fits(queries, limit)) {
             return self;
-        }
-        while let Some(last) = self.additionals.pop() {
-            let same =
-                |record: &Record| record.name == last.name && record.record_type() == last.record_type();
-            while self.additionals.last().is_some_and(same) {
-                self.additionals.pop();
-            }
-            if fits(&self) {
-                return self;
-            }
         }
         self.answers.clear();
         self.authorities.clear();
         self.metadata.truncation = true;
         self
     }
+}
+
+/// Octets that the zone answers at most to so many over UDP; beyond that, the client is told to come over TCP, where
+/// nobody can write another's address on a question. The fullest set of records of a usual zone has seven times as many.
+#[must_use]
+pub fn growth(request: usize) -> u16 {
+    const TIMES: usize = 8;
+    u16::try_from(request.saturating_mul(TIMES)).unwrap_or(u16::MAX)
 }
 
 /// The largest UDP reply to a request: what the client says it takes, but not more than goes unfragmented.

@@ -14,6 +14,7 @@ use super::{
     allow::{self, Allowed},
     bind::{self, BIND_RETRY, BindError, Endpoint, Transport},
     limit::Limit,
+    own,
     relay::Relay,
     responder::Responder,
     shared::{Counters, ZoneCell},
@@ -67,7 +68,7 @@ impl Server {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(ServeError::Runtime)?;
         let relay = Arc::new(Relay::new(settings, Arc::clone(counters)));
-        let own = allow::own_networks(Vec::new());
+        let own = own::networks(Vec::new());
         let allowed = Allowed::new(&settings.relay.allow, own.clone());
         let responder = Responder::new(Arc::clone(zone), Arc::clone(&relay), allowed, Arc::clone(counters));
         let keeper = Keeper {
@@ -126,7 +127,7 @@ impl Keeper {
                     report(if now { Report::ForwardersSilent } else { Report::ForwardersBack });
                 }
                 _ = renewal.tick() => {
-                    self.own = allow::own_networks(std::mem::take(&mut self.own));
+                    self.own = own::networks(std::mem::take(&mut self.own));
                     self.sockets.responder.allow(Allowed::new(&self.allow, self.own.clone()));
                 }
             }

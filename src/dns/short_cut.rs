@@ -4,7 +4,7 @@
 use super::{
     question::{HEADER, MAX_NAME, Variant},
     ready::{Envelope, Ready, Ttl, flag},
-    reply::UDP_PAYLOAD,
+    reply::{OPT, UDP_PAYLOAD, growth},
     wire::TYPE_AND_CLASS,
 };
 
@@ -94,7 +94,7 @@ impl<'a> Plain<'a> {
         let available = if recursion_available { flag::RA } else { 0 };
         let edns = self.edns.map(|edns| edns.dnssec_ok);
         let envelope = Envelope { id: self.id, flags: self.flags | available, question: self.question, edns };
-        let fits = ready.length(&envelope) <= usize::from(self.limit());
+        let fits = ready.length(&envelope) <= usize::from(self.limit(ready.is_authoritative()));
         if fits {
             ready.write(&envelope, ttl, out);
         }
@@ -110,8 +110,11 @@ impl<'a> Plain<'a> {
         out.extend_from_slice(self.question);
     }
 
-    fn limit(&self) -> u16 {
-        self.edns.map_or(LEAST_PAYLOAD, |edns| edns.payload.clamp(LEAST_PAYLOAD, UDP_PAYLOAD))
+    /// As [`Reply::udp_limit`](super::reply::Reply::udp_limit).
+    fn limit(&self, own: bool) -> u16 {
+        let taken = self.edns.map_or(LEAST_PAYLOAD, |edns| edns.payload.clamp(LEAST_PAYLOAD, UDP_PAYLOAD));
+        let opt = if self.edns.is_some() { OPT } else { 0 };
+        if own { taken.min(growth(HEADER + self.question.len() + opt)) } else { taken }
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::{runtime::Handle, sync::Semaphore};
 use super::{
     datagrams::{Datagrams, Peer},
     limit::{Limit, Verdict},
-    reply::{Reply, UDP_PAYLOAD, udp_limit},
+    reply::{Reply, UDP_PAYLOAD},
     responder::{Responder, Step, read},
     short_cut::Plain,
     tcp::PAUSE,
@@ -164,7 +164,7 @@ fn is_no_failure(error: io::ErrorKind) -> bool {
 }
 
 fn send_reply(socket: &Datagrams, request: &Request, reply: Reply, peer: Peer) {
-    let limit = udp_limit(request);
+    let limit = reply.udp_limit(request);
     if let Ok(Some(octets)) = reply.cut_to(&request.queries, limit).encode(&request.queries, limit) {
         socket.send(&octets, peer);
     }

@@ -122,8 +122,11 @@ fn rfc3596_s3_ns_comes_with_both_kinds_of_addresses() {
 
 #[test]
 fn rfc3403_s4_2_naptr_comes_with_all_that_it_leads_to_each_once() {
+    let zone = Zone::new(&both_kinds(), Target::Main, 1);
+    let answers = zone.records(&name("sip.voice.example.com.").into(), RecordType::NAPTR);
+    let text = |record: &Record| format!("{} {} {}", record.name, record.record_type(), record.data);
     assert_eq!(
-        additional_to("sip.voice.example.com.", RecordType::NAPTR, &both_kinds()),
+        additional(answers, &zone).iter().map(text).collect::<Vec<_>>(),
         [
             "_sip._udp.sip.voice.example.com. SRV 10 0 5060 main.voice.example.com.",
             "_sip._tcp.sip.voice.example.com. SRV 10 0 5060 main.voice.example.com.",
@@ -431,4 +434,70 @@ proptest! {
         let reply = replied(&request, &zone());
         prop_assert!(reply.encode(&request.queries, 512).unwrap().is_some());
     }
+}
+
+/// Three transports, and a main of both kinds of addresses: the fullest that is usual.
+fn three_transports() -> Dns {
+    let mut settings = both_kinds();
+    settings.transports.push(Offer { transport: SipTransport::Tls, main_port: 5061, branch_port: 5061 });
+    settings
+}
+
+/// Nobody gains much by writing a victim's address on a question.
+#[test]
+fn no_answer_of_the_zone_is_much_larger_than_its_question() {
+    for settings in [settings(), both_kinds(), three_transports()] {
+        for target in [Target::Main, Target::Branch] {
+            let zone = Zone::new(&settings, target, 1);
+            for (owner, sets) in zone.names() {
+                for record_type in sets.keys().copied().chain([RecordType::NAPTR, RecordType::ANY]) {
+                    let request = request(&owner.to_string(), record_type, |_| ());
+                    let reply = replied(&request, &zone)
+                        .cut_to(&request.queries, replied(&request, &zone).udp_limit(&request));
+                    let octets = reply.encode(&request.queries, u16::MAX).unwrap().unwrap().len();
+                    let asked = 12 + request.queries.as_bytes().len();
+                    assert!(octets < 6 * asked, "{owner} {record_type}: {asked} octets to {octets}");
+                    // An honest phone is answered, whatever it asks for.
+                    assert!(!reply.metadata.truncation, "{owner} {record_type}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_phone_asks_for_next_is_left_out_where_the_answer_would_grow_too_much() {
+    // By default phones are told of UDP alone: there is room for where that leads to.
+    assert_eq!(
+        additional_to("sip.voice.example.com.", RecordType::NAPTR, &settings()),
+        [
+            "_sip._udp.sip.voice.example.com. SRV 10 0 5060 main.voice.example.com.",
+            "main.voice.example.com. A 10.0.0.254",
+        ]
+    );
+    assert!(additional_to("sip.voice.example.com.", RecordType::NAPTR, &three_transports()).is_empty());
+    // The answer to the next question has its addresses all the same.
+    assert_eq!(
+        additional_to("_sips._tcp.sip.voice.example.com.", RecordType::SRV, &three_transports()).len(),
+        3
+    );
+}
+
+#[test]
+fn an_answer_far_beyond_its_question_is_for_tcp() {
+    let mut settings = settings();
+    settings.target_normal = (1..40).map(|last| Ipv4Addr::new(10, 0, 0, last).into()).collect();
+    let zone = Zone::new(&settings, Target::Main, 1);
+    let request = request("sip.voice.example.com.", RecordType::A, |message| {
+        message.set_edns(edns(0, 1232));
+    });
+    let reply = replied(&request, &zone);
+    assert_eq!(reply.answers.len(), 39);
+    let limit = reply.udp_limit(&request);
+    let cut = reply.clone().cut_to(&request.queries, limit);
+    assert!(cut.metadata.truncation && cut.answers.is_empty(), "{limit}");
+    // A forwarder's answer is for networks that may ask, and as long as the client says it may be.
+    let mut relayed = reply;
+    relayed.metadata.authoritative = false;
+    assert_eq!(relayed.udp_limit(&request), 1232);
 }

@@ -18,7 +18,6 @@ use super::*;
 use crate::{
     dns::{
         Zone, ZoneCell,
-        reply::udp_limit,
         responder::{Responder, read},
         testing,
         wire::is_whole,
@@ -91,7 +90,7 @@ fn long_way(responder: &Responder, octets: &[u8]) -> Option<Message> {
     // A name that is not in the cache takes the time of a connection to nobody: not what is compared here.
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let reply = runtime.block_on(responder.reply(&request, CLIENT));
-    let limit = udp_limit(&request);
+    let limit = reply.udp_limit(&request);
     let octets = reply.cut_to(&request.queries, limit).encode(&request.queries, limit).unwrap().unwrap();
     Some(Message::from_vec(&octets).unwrap())
 }

@@ -336,7 +336,7 @@ fn a_drill_account_is_a_name_and_a_password_or_neither() {
 #[test]
 fn the_relay_has_defaults_and_takes_networks_with_own_among_them() {
     let relay = read(&sections(LEAST)).unwrap().dns.unwrap().relay;
-    assert_eq!((relay.allow.to_string().as_str(), relay.rate_limit, relay.cache_size), ("own", 5000, 1024));
+    assert_eq!((relay.allow.to_string().as_str(), relay.rate_limit, relay.cache_size), ("own", 300, 1024));
     assert_eq!(relay.max_stale, Duration::from_secs(3 * 24 * 3600));
     let text = format!("{LEAST} allow=10.8.7.6/16,own,2001:db8::/48 rate_limit=0 cache_size=0 max_stale=0");
     let relay = read(&sections(&text)).unwrap().dns.unwrap().relay;

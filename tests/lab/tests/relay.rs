@@ -1,14 +1,17 @@
 //! The phones' name server in the branch's Asterisk: its own zone, and what becomes of every other name.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::spawn;
+use std::time::Duration;
 
+use lab::command::{run, words};
 use lab::dns::{
     DNSClass, Edns, Message, Name, RData, Record, RecordType, Responder, ResponseCode, Transport, ask_with,
     question, rdata, reply_to,
 };
+use lab::site::NAME;
 use lab::wait::{GENEROUS, until_ok};
 use lab::{Context, Error, Result, Site, Version};
 
@@ -27,6 +30,7 @@ lab::on_22_and_16!(
     the_zone_is_answered_while_all_forwarders_are_dead,
     what_was_known_helps_out_while_forwarders_are_silent,
     other_networks_get_the_zone_and_no_other_names,
+    the_providers_network_gets_the_zone_and_no_other_names,
     beyond_the_rate_limit_clients_are_sent_to_tcp,
 );
 
@@ -353,6 +357,46 @@ fn other_networks_get_the_zone_and_no_other_names(version: Version) -> Result {
         }
     })?;
     assert_eq!(ask(&site, "sip.voice.example.com.", RecordType::A)?.answers.len(), 1);
+    Ok(())
+}
+
+/// The branch has a leg in a public network, and its default route leads there.
+fn the_providers_network_gets_the_zone_and_no_other_names(version: Version) -> Result {
+    let site = branch(version, &[5301])?;
+    let _forwarder = Responder::start(forwarder(&site, 5301), |question| address(question, 7))?;
+    let (neighbour, wan) = (Ipv4Addr::new(203, 0, 113, 9), Ipv4Addr::new(203, 0, 113, 2));
+    let interface = format!("{}-test", site.net.name());
+    run(&mut words(&["ip", "address", "add", &format!("{neighbour}/24"), "dev", &interface]))?;
+    let ours = site.branch.address().to_string();
+    let on_branch = |line: &[&str]| run(&mut site.branch.host().command(line));
+    let addresses = on_branch(&["ip", "-o", "-4", "address", "show"])?;
+    let line = addresses.lines().find(|line| line.contains(&ours)).context("the branch's interface")?;
+    let device = line.split_whitespace().nth(1).context("its name")?.to_owned();
+    on_branch(&["ip", "address", "add", &format!("{wan}/24"), "dev", &device])?;
+    let routes = on_branch(&["ip", "route", "show", "default"])?;
+    if !routes.contains(&device) {
+        on_branch(&["ip", "route", "add", "default", "via", &neighbour.to_string(), "dev", &device])?;
+    }
+    // The networks are read anew with the settings.
+    site.branch.edit_conf("res_synch.conf", "[dns]", "[dns]\nsoa_retry = 301")?;
+    site.branch.reload_module()?;
+    let from_there = |name: &str| -> Result<Message> {
+        let socket = UdpSocket::bind((neighbour, 0)).context("the neighbour")?;
+        socket.set_read_timeout(Some(Duration::from_secs(2))).context("its bound")?;
+        let octets = question(name, RecordType::A)?.to_vec().context("a question")?;
+        socket.send_to(&octets, server(&site)).context("asking")?;
+        let mut answer = [0; 4096];
+        let length = socket.recv(&mut answer).context("the answer")?;
+        Message::from_vec(answer.get(..length).unwrap_or_default()).context("the answer")
+    };
+    until_ok("the zone to be answered there", GENEROUS, || match from_there(NAME)?.answers.len() {
+        1 => Ok(()),
+        _ => Err(Error::new("not yet")),
+    })?;
+    let refused = from_there("www.example.org.")?;
+    assert_eq!(code(&refused), ResponseCode::Refused, "{refused}");
+    // The office's own network, by the same interface.
+    assert_eq!(code(&ask(&site, "www.example.org.", RecordType::A)?), ResponseCode::NoError);
     Ok(())
 }
 
