@@ -1,4 +1,10 @@
 //! Numbers and lists, as a person reads them. Pure.
+//!
+//! - `foreign`: what others have written, with what is hidden in it
+
+mod foreign;
+
+pub use foreign::{is_hidden, visible, visible_lines, visible_octets};
 
 use std::net::IpAddr;
 

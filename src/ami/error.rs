@@ -7,6 +7,7 @@ use super::{
     frame::{FrameTooLong, NoMemory},
     numbering::NumberingError,
 };
+use crate::wording::visible_octets;
 
 /// Bytes of the peer's text that a message shows at most.
 const EXCERPT: usize = 200;
@@ -170,16 +171,7 @@ pub enum TransportError {
     },
 }
 
-/// The peer's text for a message: no control characters, not too long.
+/// The peer's text for a message: nothing hidden, not too long.
 pub(super) fn excerpt(text: &[u8]) -> String {
-    let shown = text.get(..EXCERPT).unwrap_or(text);
-    let mut safe = String::new();
-    for character in String::from_utf8_lossy(shown).chars() {
-        if character.is_control() {
-            safe.push_str(&format!("\\x{:02x}", u32::from(character)));
-        } else {
-            safe.push(character);
-        }
-    }
-    safe
+    visible_octets(text.get(..EXCERPT).unwrap_or(text))
 }

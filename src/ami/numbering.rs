@@ -4,6 +4,8 @@
 //! `Category-000000`, then `Line-000000-000000`, `Line-000000-000001`, … then `Category-000001`, … A filter of the
 //! main's own does not make gaps: it numbers what it sends, not what it has.
 
+use crate::wording::visible_octets;
+
 /// What one header of the answer says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'a> {
@@ -150,7 +152,7 @@ fn number(digits: &[u8]) -> Option<u64> {
 }
 
 fn shown(name: &[u8]) -> String {
-    format!("'{}'", name.get(..SHOWN).unwrap_or(name).escape_ascii())
+    format!("'{}'", visible_octets(name.get(..SHOWN).unwrap_or(name)))
 }
 
 #[cfg(test)]

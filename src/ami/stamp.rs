@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Frame;
+use crate::wording::visible_octets;
 
 /// What the main said about its last start and its last reload: equal as long as neither happened again.
 ///
@@ -25,7 +26,7 @@ impl Stamp {
         let mut words = Vec::new();
         for name in HEADERS {
             let value = answer.get(name).filter(|value| !value.is_empty())?;
-            words.push(value.get(..KEPT).unwrap_or(value).escape_ascii().to_string());
+            words.push(visible_octets(value.get(..KEPT).unwrap_or(value)));
         }
         Some(Self(words.join(" ")))
     }

@@ -9,6 +9,7 @@ use std::{
 use once_cell::sync::OnceCell;
 
 use super::{current, devices, guard::guard, host, sys, text};
+use crate::wording::visible_lines;
 use crate::{
     cli::{Answer, Asked, COMMANDS, CliCommand},
     faults,
@@ -138,7 +139,7 @@ unsafe fn run(command: &CliCommand, args: &sys::ast_cli_args) -> *mut c_char {
         Answer::Failure(text) => (text, FAILURE),
         Answer::Usage => return SHOW_USAGE,
     };
-    let answer = text::to_c(&answer);
+    let answer = text::to_c(&visible_lines(&answer));
     // SAFETY: `fd` is the console of this call; "%s" takes one string.
     unsafe { sys::ast_cli(args.fd, c"%s".as_ptr(), answer.as_ptr()) };
     result

@@ -3,7 +3,7 @@
 use std::{ffi::c_char, ptr};
 
 use super::{sys, text};
-use crate::{directory::caller_id::printable, settings::Technology};
+use crate::{settings::Technology, wording::visible};
 
 /// Room for the contacts of one user: as much as Asterisk itself has for the arguments of an application.
 const DIAL_STRING: usize = 4096;
@@ -24,12 +24,12 @@ pub(super) fn contact(technology: Technology, user: &str) -> Option<String> {
             let dial = dial_contacts(ptr::null_mut(), user)?;
             let contacts = dial.split('&').filter_map(|contact| contact.splitn(3, '/').nth(2));
             let contacts: Vec<&str> = contacts.collect();
-            Some(printable(&contacts.join(" "))).filter(|contacts| !contacts.is_empty())
+            Some(visible(&contacts.join(" "))).filter(|contacts| !contacts.is_empty())
         }
         Technology::Sip => {
             let value = |what: &str| read(ptr::null_mut(), &format!("SIPPEER({user},{what})"));
             let (address, port) = (value("ip")?, value("port")?);
-            (address != "(null)").then(|| printable(&format!("sip:{user}@{address}:{port}")))
+            (address != "(null)").then(|| visible(&format!("sip:{user}@{address}:{port}")))
         }
     }
 }

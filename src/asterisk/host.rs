@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{conf, devices, dialplan, log, objects, peers, reload, sys, text, tls, version};
+use crate::wording::visible;
 use crate::{
     ami::{Crypto, TlsError, TlsSession},
     dialplan::Context,
@@ -48,7 +49,7 @@ impl Host for Asterisk {
 
     fn event(&self, name: &str, fields: &[(&str, &str)]) {
         let body: String =
-            fields.iter().map(|(key, value)| format!("{key}: {}\r\n", text::one_line(value))).collect();
+            fields.iter().map(|(key, value)| format!("{key}: {}\r\n", visible(value))).collect();
         let (name, body) = (text::to_c(name), text::to_c(&body));
         // SAFETY: all texts are NUL-terminated and outlive the call; no channels are passed; "%s" takes one string.
         unsafe {

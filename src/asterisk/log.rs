@@ -2,6 +2,7 @@
 
 use super::{sys, text};
 use crate::host::Level;
+use crate::wording::visible;
 
 /// Writes one line. May be called from any thread: `ast_log` keeps its state per thread and locks nothing of ours.
 #[track_caller]
@@ -17,7 +18,7 @@ pub(super) fn write(level: Level, message: &str) {
         return;
     }
     let line = std::panic::Location::caller().line();
-    let message = text::to_c(&text::one_line(message));
+    let message = text::to_c(&visible(message));
     // SAFETY: all texts are NUL-terminated and outlive the call; ast_log copies them; "%s\n" takes one string.
     unsafe {
         sys::ast_log(

@@ -3,6 +3,7 @@
 use std::{ffi::c_int, ptr, time::SystemTime};
 
 use super::{current, documentation, guard::guard, host, sys, text};
+use crate::wording::visible;
 use crate::{
     actions::{ACTIONS, Action, Class, Reply},
     faults,
@@ -94,7 +95,7 @@ impl Request {
     fn answer(&self, action: &Action, reply: Reply) {
         match reply {
             Reply::Done(text) => {
-                let text = text::to_c(&text::one_line(&text));
+                let text = text::to_c(&visible(&text));
                 // SAFETY: session and message are those of this call; the text is only read.
                 unsafe { sys::astman_send_ack(self.session, self.message, text.as_ptr().cast_mut()) };
             }
@@ -110,7 +111,7 @@ impl Request {
     }
 
     fn error(&self, text: &str) {
-        let text = text::to_c(&text::one_line(text));
+        let text = text::to_c(&visible(text));
         // SAFETY: session and message are those of this call; the text is only read.
         unsafe { sys::astman_send_error(self.session, self.message, text.as_ptr().cast_mut()) };
     }
@@ -138,7 +139,7 @@ impl Request {
     fn action_id(&self) -> String {
         match self.header(c"ActionID") {
             id if id.is_empty() => id,
-            id => format!("ActionID: {}\r\n", text::one_line(&id)),
+            id => format!("ActionID: {}\r\n", visible(&id)),
         }
     }
 
@@ -150,5 +151,5 @@ impl Request {
 }
 
 fn lines(headers: &[(&str, String)]) -> String {
-    headers.iter().map(|(key, value)| format!("{key}: {}\r\n", text::one_line(value))).collect()
+    headers.iter().map(|(key, value)| format!("{key}: {}\r\n", visible(value))).collect()
 }

@@ -23,11 +23,6 @@ pub(super) unsafe fn from_c(text: *const c_char) -> String {
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
-/// On one line, with nothing that could start another line or header: for log lines and AMI headers.
-pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 /// Into a buffer of C's, cut to its size, the NUL included.
 ///
 /// # Safety

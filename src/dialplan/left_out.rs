@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::wording::visible;
+
 /// Characters of foreign text that a message shows at most.
 const SHOWN: usize = 60;
 
@@ -125,7 +127,7 @@ pub enum Refusal {
 
 /// Foreign text, fit for one line of a message.
 pub(super) fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    let mut shown = visible(&text.chars().take(SHOWN).collect::<String>());
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
     }
@@ -153,6 +155,6 @@ mod tests {
     fn foreign_text_stays_short_and_on_its_line() {
         let line = LeftOutLine::new(&"a\nb\u{202e}".repeat(100), shown("x\r\0"), Refusal::Bytes).to_string();
         assert!(!line.chars().any(char::is_control) && line.len() < 1000, "{line}");
-        assert!(line.contains("x\\r\\0") && line.contains('…') && !line.contains('\u{202e}'));
+        assert!(line.contains("x\\r\\x00") && line.contains('…') && !line.contains('\u{202e}'));
     }
 }

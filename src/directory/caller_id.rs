@@ -1,6 +1,7 @@
 //! `callerid = "Display name" <number>`, as far as a directory needs it. Pure.
 
 use super::is_number;
+use crate::wording::is_hidden;
 
 /// The display name: quotes and backslashes resolved, without control characters. Empty where there is none.
 #[must_use]
@@ -19,17 +20,11 @@ pub fn number(callerid: &str) -> Option<&str> {
     split(callerid).map(|(_, number)| number.trim()).filter(|number| is_number(number))
 }
 
-/// The text without what is hidden.
+/// The text without what is hidden: as a name that others see on their phones. Where it is only shown,
+/// [`visible`](crate::wording::visible) is the word.
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.chars().filter(|letter| !is_hidden(*letter)).collect()
-}
-
-/// What a terminal or a file of lines takes for more than text: control characters, line separators, changes of the
-/// direction of writing.
-#[must_use]
-pub fn is_hidden(letter: char) -> bool {
-    letter.is_control() || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn split(callerid: &str) -> Option<(&str, &str)> {

@@ -15,6 +15,7 @@ pub mod text;
 pub use reading::Reading;
 pub use text::TextError;
 
+use crate::wording::is_hidden;
 use std::fmt;
 
 use regex::Regex;
@@ -155,7 +156,7 @@ impl Directory {
     /// Adds as much of a value as fits, without what is hidden: it has to stay within its line and its bound.
     fn add(&mut self, value: &str, limit: usize) -> u8 {
         let start = self.values.len();
-        for letter in value.chars().filter(|letter| !caller_id::is_hidden(*letter)) {
+        for letter in value.chars().filter(|letter| !is_hidden(*letter)) {
             if self.values.len() - start + letter.len_utf8() > limit {
                 break;
             }

@@ -45,7 +45,7 @@ use crate::{
     settings::{self, ConfSection, Main, Settings},
     state::SyncState,
     status::SyncStatus,
-    sync::{Guarded, Kind, Losses, Removals},
+    sync::{Guarded, Kind, Losses, Names, Removals},
 };
 
 /// Where a held version is remembered across restarts.
@@ -127,6 +127,8 @@ struct Site<'a> {
     losses: BTreeMap<Guarded, Losses>,
     /// What may go by the order that is carried out.
     accepted: Arc<Removals>,
+    /// Numbers of users who went by it: the directory may lose them, too.
+    freed: Names,
     /// They could not be written for a restart.
     contexts_unkept: bool,
     /// Nor could the directory.
@@ -162,6 +164,7 @@ impl<'a> Site<'a> {
             bad: None,
             losses: BTreeMap::new(),
             accepted: Arc::default(),
+            freed: Names::new(),
             contexts_unkept: false,
             directory_unkept: false,
             stamp: None,
@@ -219,6 +222,7 @@ impl<'a> Site<'a> {
 
     fn carry_out(&mut self, order: Order) -> Result<(), Failure> {
         self.accepted = Arc::default();
+        self.freed.clear();
         match order {
             Order::Rollback(version) => self.roll_back(version),
             Order::Sync { accepted } => {

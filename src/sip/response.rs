@@ -1,5 +1,10 @@
 //! A SIP response as far as we need it, out of whatever octets come. Pure.
 
+use crate::wording::visible;
+
+/// Letters of a reason that are shown; the longest honest one has 31.
+const MAX_REASON: usize = 80;
+
 /// Headers of a response that are looked at; more is none of an honest server's.
 const MAX_HEADERS: usize = 128;
 
@@ -30,7 +35,7 @@ impl Response {
         let headers = lines.take(MAX_HEADERS).filter_map(|line| line.split_once(':'));
         let headers =
             headers.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
-        Some(Self { status, reason: printable(reason), headers })
+        Some(Self { status, reason: visible(&reason.chars().take(MAX_REASON).collect::<String>()), headers })
     }
 
     /// The values of a header, as often as it stands there. `short` is its compact form (RFC 3261 section 7.3.3).
@@ -40,11 +45,6 @@ impl Response {
         };
         self.headers.iter().filter(move |(known, _)| is_it(known)).map(|(_, value)| value.as_str())
     }
-}
-
-/// Without what a log or a console would take for more than text.
-fn printable(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(80).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! What differs between two kept versions, put together from the versions between them.
 
 use super::{SyncStatus, Version};
-use crate::{
-    directory::caller_id::printable,
-    sync::{Change, Diff, OptionDiff, diff::Value},
-};
+use crate::sync::{Change, Diff, OptionDiff, diff::Value};
+use crate::wording::visible;
 
 /// `[VERSION [VERSION]]`: from the first version to the second, to the one in force, or from the last but one to the
 /// newest.
@@ -75,7 +73,7 @@ fn between(versions: &[Version], from: &Version, to: &Version) -> Result<Diff, S
 
 fn lines(user: &str, change: Change<'_>) -> String {
     let line =
-        |sign: char, text: &str| format!("{sign} {user} {}", printable(text)).trim_end().to_owned() + "\n";
+        |sign: char, text: &str| format!("{sign} {user} {}", visible(text)).trim_end().to_owned() + "\n";
     match change {
         Change::Added(callerid) => line('+', callerid),
         Change::Removed(callerid) => line('-', callerid),

@@ -2,7 +2,7 @@
 
 use super::{Snapshot, SyncStatus};
 use crate::phones::Place;
-use crate::wording::listed;
+use crate::wording::{listed, visible};
 
 /// A value of the status: scripts get numbers as numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl std::fmt::Display for Value {
 #[must_use]
 pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
     let Snapshot { monitor, sync, service, dns, phones, .. } = snapshot;
-    let text = |text: &str| Value::Text(text.to_owned());
+    let text = |text: &str| Value::Text(visible(text));
     let count = |count: usize| Value::Number(count as u64);
     let number = |number: Option<u64>| number.map_or(Value::Text(String::new()), Value::Number);
     let counters = dns.counters.counts();

@@ -1,10 +1,9 @@
 //! All that is known of one user: who it is, and where each of its options comes from.
 
 use super::{Snapshot, SyncStatus, diff::last_change};
-use crate::wording::counted;
+use crate::wording::{counted, visible};
 use crate::{
     dialplan::device,
-    directory::caller_id::printable,
     sync::{Fate, Kind, Origin, Tailored, User},
 };
 
@@ -65,7 +64,7 @@ fn who(sync: &SyncStatus, user: &User, registered: bool) -> String {
     let mailbox = number.and_then(|number| sync.boxes.get(number));
     let values = [
         ("User", user.name.clone()),
-        ("Caller ID", printable(&user.callerid)),
+        ("Caller ID", visible(&user.callerid)),
         ("Number", number.unwrap_or_default().to_owned()),
         ("Site", entry.map(|entry| entry.site.to_owned()).unwrap_or_default()),
         ("Public number", entry.and_then(|entry| entry.public).unwrap_or_default().to_owned()),
@@ -102,7 +101,7 @@ fn options(section: &Tailored) -> String {
         section.options.iter().partition(|fate| fate.is_written());
     let Tailored { kind, name, file, .. } = section;
     let mut text = format!("\n{kind} {name}, in {file} on the main\n");
-    let option = |fate: &Fate| printable(&format!("{} = {}", fate.key, fate.value));
+    let option = |fate: &Fate| visible(&format!("{} = {}", fate.key, fate.value));
     for fate in written {
         text.push_str(&format!("  {:<36} {}\n", option(fate), origin(&fate.origin)));
     }
@@ -119,7 +118,7 @@ fn origin(origin: &Origin) -> String {
     match origin {
         Origin::Main => "from the main".to_owned(),
         Origin::Rewritten { was: Some(was), why } => {
-            format!("rewritten, {} on the main: {why}", printable(was))
+            format!("rewritten, {} on the main: {why}", visible(was))
         }
         Origin::Rewritten { was: None, why } => format!("added: {why}"),
         Origin::Dropped { why } => (*why).to_owned(),

@@ -8,6 +8,7 @@ use std::{fmt, str};
 
 use super::{Line, Section};
 use crate::settings::Technology;
+use crate::wording::visible_octets;
 
 /// A section name longer than this does not fit Asterisk's own buffer (80 bytes).
 const MAX_NAME: usize = 79;
@@ -134,11 +135,11 @@ pub fn kind_of(section: &Section<'_>, technology: Technology) -> Result<Kind, Vi
     if types.any(|other| other != first) {
         return Err(Violation::TwoTypes);
     }
-    Kind::from_type(technology, first).ok_or_else(|| Violation::Type(first.escape_ascii().to_string()))
+    Kind::from_type(technology, first).ok_or_else(|| Violation::Type(visible_octets(first)))
 }
 
 fn line<'a>(line: &Line<'a>) -> Result<(&'a str, &'a str), Violation> {
-    let shown = || line.key.get(..MAX_KEY).unwrap_or(line.key).escape_ascii().to_string();
+    let shown = || visible_octets(line.key.get(..MAX_KEY).unwrap_or(line.key));
     let key = plain(line.key, MAX_KEY, b"_-").ok_or_else(|| Violation::Key(shown()))?;
     let value = str::from_utf8(line.value).ok().filter(|value| survives(value));
     let value = value.ok_or_else(|| Violation::Value(shown()))?;

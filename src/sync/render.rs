@@ -2,6 +2,7 @@
 
 use super::Tailored;
 use crate::settings::ConfSection;
+use crate::wording::is_hidden;
 
 /// How every file of ours begins.
 const HEAD: &str = "; Written by res_synch from ";
@@ -40,7 +41,7 @@ fn text<'a, L>(sections: impl Iterator<Item = (&'a str, L)>, source: &str) -> St
 where
     L: Iterator<Item = (&'a str, &'a str)>,
 {
-    let source: String = source.chars().filter(|character| !character.is_control()).collect();
+    let source: String = source.chars().filter(|letter| !is_hidden(*letter)).collect();
     let mut text = format!(
         "{HEAD}{source}.\n\
          ; Do not edit: the next sync replaces this file.\n"

@@ -12,6 +12,7 @@ use super::{
     Accepted, Document, Kind, Open, Policy, Section, Violation, accept::kind_of, open, open::Written,
 };
 use crate::settings::{Filter, FilterKey, Technology};
+use crate::wording::visible_octets;
 
 /// What a sync writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -336,7 +337,7 @@ fn describe(filter: &Filter) -> String {
 }
 
 fn shown(name: &[u8]) -> String {
-    name.escape_ascii().to_string()
+    visible_octets(name)
 }
 
 #[cfg(test)]

@@ -69,7 +69,10 @@ impl Check<'_> {
                 };
                 if !fits {
                     let option = before.filter(|_| character == '(').unwrap_or(character);
-                    return Err(Refusal::Option(format!("option {}", option.escape_debug())));
+                    return Err(Refusal::Option(format!(
+                        "option {}",
+                        crate::dialplan::left_out::shown(&option.to_string())
+                    )));
                 }
                 before = Some(character);
             }

@@ -79,7 +79,8 @@ impl Site<'_> {
     }
 
     fn take_directory(&mut self, directory: Directory) {
-        let (old, new) = (numbers(&self.status.directory), numbers(&directory));
+        let (mut old, new) = (numbers(&self.status.directory), numbers(&directory));
+        old.retain(|number| !self.freed.contains(number));
         if let Err(failure) = self.may_become(Guarded::Directory, &old, &new) {
             self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
             return;

@@ -34,6 +34,7 @@ impl Site<'_> {
             Plan::Unchanged => self.nothing_held(Guarded::Users),
             Plan::Hold(held) => return Err(self.hold_removal(Guarded::Users, held)),
             Plan::Write => {
+                self.free_numbers(&new);
                 self.note_change(Guarded::Users, &old, &new);
                 self.install(&store, &synced.text, &meant)?;
                 let (users, version) = (self.status.users.len(), self.status.version.unwrap_or_default());
@@ -56,6 +57,14 @@ impl Site<'_> {
         };
         let in_place = in_place.map(|text| Content { text, users: old });
         Plan::decide(in_place, Content { text: text.as_bytes(), users: new }, &bounds)
+    }
+
+    /// Whoever goes by a person's word may go from the directory as well.
+    fn free_numbers(&mut self, staying: &Names) {
+        let accepted = self.accepted_of(Guarded::Users);
+        let going = self.status.users.iter().filter(|user| !staying.contains(&user.name));
+        let going = going.filter(|user| accepted.contains(&user.name));
+        self.freed = going.filter_map(|user| user.number.clone()).collect();
     }
 
     /// As little of the main's files as there is for this site.

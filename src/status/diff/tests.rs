@@ -37,7 +37,7 @@ fn without_a_version_it_is_the_newest_against_the_one_before() {
     let expected = "From version 4 (20260102030404) to version 6 (20260102030406):\n\
                     ~ 1001 peer secret: *** -> *** (another one)\n\
                     - 1002 Bob <1002>\n\
-                    + 1003 Zoë <1003>\n\
+                    + 1003 Zoë\\u{202e} <1003>\n\
                     users: 1 added, 1 removed, 1 changed\n";
     assert_eq!(diff(&synced(), &[]).unwrap(), expected);
 }
@@ -47,7 +47,7 @@ fn one_version_is_against_the_one_in_force_and_a_password_that_came_back_is_none
     let expected = "From version 3 (20260102030403) to version 6 (20260102030406):\n\
                     ~ 1001 peer callerid: Alice <1001> -> Alicia <1001>\n\
                     - 1002 Bob <1002>\n\
-                    + 1003 Zoë <1003>\n\
+                    + 1003 Zoë\\u{202e} <1003>\n\
                     users: 1 added, 1 removed, 1 changed\n";
     assert_eq!(diff(&synced(), &["3"]).unwrap(), expected);
     assert!(diff(&synced(), &["6"]).unwrap().ends_with("):\nusers: 0 added, 0 removed, 0 changed\n"));

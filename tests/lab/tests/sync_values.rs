@@ -13,6 +13,7 @@ lab::on_22_and_16!(
     hostile_words_become_no_syntax,
     values_that_look_like_directives_are_values,
     a_user_defined_twice_is_left_out,
+    what_is_hidden_in_a_name_is_shown_as_what_it_is,
 );
 
 /// Values as they stand in a file of the main, where a `;` that begins no comment is written `\;`.
@@ -267,5 +268,46 @@ fn a_user_defined_twice_is_left_out(version: Version) -> Result {
     let users = site.branch.rx("synch show users")?;
     assert!(users.contains("left out: 5002: it is defined twice"), "{users}");
     assert!(!site.synced_file()?.contains("5002"));
+    Ok(())
+}
+
+/// A name that turns its line around, at the console, in the log and over AMI.
+fn what_is_hidden_in_a_name_is_shown_as_what_it_is(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    let hidden = "Eve\u{202e}nimda\u{2066}\u{200b}\u{e0041}\u{ad}";
+    let shown = "Eve\\u{202e}nimda\\u{2066}\\u{200b}\\u{e0041}\\xad";
+    let mut sections = user(version, "5001");
+    sections.extend(user(version, "5002"));
+    sections = sections
+        .into_iter()
+        .enumerate()
+        .map(|(place, section)| match place {
+            0 => section.with(format!("callerid={hidden} <5001>")),
+            _ => section,
+        })
+        .collect();
+    sections.push(account(version, format!("7\u{202e}"), "5001"));
+    sections.push(account(version, "محمد", "5001"));
+    let _main = FakeMain::in_place_of_main(&site, Reply::of(&sections))?;
+    site.branch.start()?;
+    site.wait_status("Sync", "Synced")?;
+    let mut answers = vec![site.branch.log()];
+    for command in
+        ["synch show users", "synch show user 5001", "synch show directory", "synch show status json"]
+    {
+        answers.push(site.branch.rx(command)?);
+    }
+    let listed = site.branch.ami()?.list("SynchUsers", &[])?;
+    answers.push(listed.iter().filter_map(|user| user.get("CallerID")).collect());
+    for answer in &answers {
+        assert!(!answer.contains(['\u{202e}', '\u{2066}', '\u{200b}', '\u{e0041}', '\u{ad}']), "{answer}");
+    }
+    let [log, users, one, .., list] = answers.as_slice() else { return Ok(()) };
+    for answer in [users, one, list] {
+        assert!(answer.contains(shown), "'{shown}' is not in\n{answer}");
+    }
+    // Letters of every script stay as they are.
+    assert!(users.contains("left out: 7\\u{202e}: ") && users.contains("left out: محمد: "), "{users}");
+    assert!(log.contains("7\\u{202e}"), "{log}");
     Ok(())
 }
