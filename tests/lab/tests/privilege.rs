@@ -6,14 +6,16 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use lab::ami::Ami;
 use lab::dns::a_record;
 use lab::site::NAME;
-use lab::wait::{GENEROUS, until_value};
-use lab::{Context, Result, Site, Version};
+use lab::wait::{GENEROUS, until_ok, until_value};
+use lab::{Context, Error, Result, Site, Version};
 
 lab::on_22_and_16!(
     the_user_asterisk_with_one_capability_does_all_of_it,
     an_account_that_is_permitted_from_the_branch_alone_serves_it_and_nobody_else,
     an_account_that_may_hear_a_few_events_hears_all_that_matters,
     an_account_with_class_config_syncs_and_is_told_what_it_lacks,
+    the_class_reporting_reads_every_password_and_a_class_that_nobody_uses_none,
+    any_account_ends_every_bridged_call,
 );
 
 fn the_user_asterisk_with_one_capability_does_all_of_it(version: Version) -> Result {
@@ -100,5 +102,69 @@ fn an_account_with_class_config_syncs_and_is_told_what_it_lacks(version: Version
     until_value("the refusal", GENEROUS, phones, |shown| shown.contains("Permission denied"))?;
     let report = site.branch.rx("synch doctor")?;
     assert!(report.contains("The account on the main needs 'write = system'"), "{report}");
+    Ok(())
+}
+
+const THIEF: &str = "StolenPassword";
+
+/// A site of a main that has an account of these classes, and the modules that `autoload = yes` loads as well.
+fn with_thief(version: Version, write: &str) -> Result<Site> {
+    let mut site = Site::new(version)?;
+    let conf = site.main.read_conf("manager.conf")?;
+    let thief = format!("\n[thief]\nsecret = {THIEF}\nread =\nwrite = {write}\n");
+    site.main.write_conf("manager.conf", &(conf + &thief))?;
+    let modules = site.main.read_conf("modules.conf")?;
+    site.main.write_conf("modules.conf", &(modules + "load = func_config.so\nload = func_sorcery.so\n"))?;
+    site.main.start()?;
+    Ok(site)
+}
+
+/// README and SECURITY.md say so; `Getvar` needs no more than that class.
+fn the_class_reporting_reads_every_password_and_a_class_that_nobody_uses_none(version: Version) -> Result {
+    let of_a_phone = match version {
+        Version::V22 => "AST_SORCERY(res_pjsip,auth,1001-auth,password)",
+        Version::V16 => "AST_CONFIG(sip_additional.conf,1001,secret)",
+    };
+    let of_ami = "AST_CONFIG(manager.conf,synch,secret)";
+    for (class, reads) in [("reporting", true), ("log", false), ("", false)] {
+        let site = with_thief(version, class)?;
+        let mut thief = Ami::login(site.main.address(), "thief", THIEF)?;
+        for (variable, password) in [(of_ami, "SomePasswordHere"), (of_a_phone, "secret-1001")] {
+            let answer = thief.action("Getvar", &[("Variable", variable)])?;
+            assert_eq!(answer.get("Value") == Some(password), reads, "'{class}': {answer:?}");
+            assert_eq!(answer.is_success(), reads, "'{class}': {answer:?}");
+        }
+        // The branch's own way to them, which takes system or config.
+        let refused = thief.action("GetConfig", &[("Filename", "manager.conf")])?;
+        assert!(!refused.is_success(), "'{class}': {refused:?}");
+    }
+    Ok(())
+}
+
+/// No class at all is asked for. What is left are `permit`, a firewall and TLS.
+fn any_account_ends_every_bridged_call(version: Version) -> Result {
+    let site = with_thief(version, "")?;
+    let mut alice = site.phone_at(&site.main, "1001")?;
+    let mut bob = site.phone_at(&site.main, "1002")?;
+    alice.wait_registered(GENEROUS)?;
+    bob.wait_registered(GENEROUS)?;
+    alice.dial("1002")?;
+    alice.wait_in_call(GENEROUS)?;
+    let mut thief = Ami::login(site.main.address(), "thief", THIEF)?;
+    let bridges = || -> Result<Vec<String>> {
+        let mut thief = Ami::login(site.main.address(), "thief", THIEF)?;
+        let list = thief.list("BridgeList", &[])?;
+        Ok(list.iter().filter_map(|bridge| bridge.get("BridgeUniqueid")).map(str::to_owned).collect())
+    };
+    let found = until_ok("the bridge", GENEROUS, || match bridges()? {
+        none if none.is_empty() => Err(Error::new("no bridge")),
+        some => Ok(some),
+    })?;
+    for bridge in &found {
+        let answer = thief.action("BridgeDestroy", &[("BridgeUniqueid", bridge)])?;
+        assert!(answer.is_success(), "{answer:?}");
+    }
+    alice.wait_call_ended(GENEROUS)?;
+    until_value("both to be gone", GENEROUS, || Ok(site.main.channels()?.to_string()), |left| left == "0")?;
     Ok(())
 }
