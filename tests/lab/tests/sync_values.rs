@@ -286,7 +286,7 @@ fn what_is_hidden_in_a_name_is_shown_as_what_it_is(version: Version) -> Result {
             _ => section,
         })
         .collect();
-    sections.push(account(version, format!("7\u{202e}"), "5001"));
+    sections.push(account(version, "7\u{202e}", "5001"));
     sections.push(account(version, "محمد", "5001"));
     let _main = FakeMain::in_place_of_main(&site, Reply::of(&sections))?;
     site.branch.start()?;
