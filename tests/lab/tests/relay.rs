@@ -362,7 +362,7 @@ fn other_networks_get_the_zone_and_no_other_names(version: Version) -> Result {
 
 /// The branch has a leg in a public network, and its default route leads there.
 fn the_providers_network_gets_the_zone_and_no_other_names(version: Version) -> Result {
-    let site = branch(version, &[5301])?;
+    let mut site = branch(version, &[5301])?;
     let _forwarder = Responder::start(forwarder(&site, 5301), |question| address(question, 7))?;
     let (neighbour, wan) = (Ipv4Addr::new(203, 0, 113, 9), Ipv4Addr::new(203, 0, 113, 2));
     let interface = format!("{}-test", site.net.name());
@@ -377,9 +377,9 @@ fn the_providers_network_gets_the_zone_and_no_other_names(version: Version) -> R
     if !routes.contains(&device) {
         on_branch(&["ip", "route", "add", "default", "via", &neighbour.to_string(), "dev", &device])?;
     }
-    // The networks are read anew with the settings.
-    site.branch.edit_conf("res_synch.conf", "[dns]", "[dns]\nsoa_retry = 301")?;
-    site.branch.reload_module()?;
+    // The networks are read at the start.
+    site.branch.stop()?;
+    site.branch.start()?;
     let from_there = |name: &str| -> Result<Message> {
         let socket = UdpSocket::bind((neighbour, 0)).context("the neighbour")?;
         socket.set_read_timeout(Some(Duration::from_secs(2))).context("its bound")?;
