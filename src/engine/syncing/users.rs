@@ -9,7 +9,7 @@ use crate::{
     status::LeftOut,
     sync::{
         Answer, Bounds, Content, Guarded, Kind, Names, Plan, Policy, Rules, Synced, Tailored, User, Wanted,
-        changed_in, compose, users_in,
+        changed_in, compose, open, users_in,
     },
     wording::counted,
 };
@@ -25,8 +25,8 @@ impl Site<'_> {
         drop(answers);
         let meant: Vec<ConfSection> = synced.sections.iter().map(Tailored::meaning).collect();
         self.note_left_out(&synced);
-        let old = names(&self.status.users);
         let new = names(&users_in(&meant, self.syncing.settings.technology));
+        let old = self.users_to_keep(&new);
         match self.plan(in_place.as_deref(), &old, &synced.text, &new) {
             // Also where it is in place and not in force: a reload that came to nothing, a file that could not be
             // read. Asterisk reads a file anew only when it is another one.
@@ -57,6 +57,18 @@ impl Site<'_> {
         };
         let in_place = in_place.map(|text| Content { text, users: old });
         Plan::decide(in_place, Content { text: text.as_bytes(), users: new }, &bounds)
+    }
+
+    /// The users in place, without those who can be anybody: an earlier version of the module took them, and what has
+    /// shrunk does not keep them in force.
+    fn users_to_keep(&self, new: &Names) -> Names {
+        let mut old = names(&self.status.users);
+        if !old.is_subset(new) && !self.syncing.all.policy.open_users {
+            for (name, _) in open::users_in(&self.sections_in_place()) {
+                old.remove(name);
+            }
+        }
+        old
     }
 
     /// Whoever goes by a person's word may go from the directory as well.

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use lab::command::{run_with, words};
-use lab::fake_main::{FakeMain, Reply, Section, account, user};
+use lab::fake_main::{FakeMain, Reply, Section, user};
 use lab::wait::{GENEROUS, until_ok};
 use lab::{Context, Error, Result, Site, Version};
 
@@ -151,9 +151,13 @@ fn a_version_with_an_open_user_is_not_put_back(version: Version) -> Result {
     // And where it is in force already, it is told at the start.
     site.branch.kill_9()?;
     std::fs::write(site.synced_path(), file.replace(line, "")).context("the file in place")?;
-    main.answers(Reply::of(&[account(version, "5002", "5002")]));
+    main.answers(Reply::of(&user(version, "5002")));
     site.branch.start()?;
-    site.branch.wait_log("can be anybody, 5001 the first", GENEROUS)
+    site.branch.wait_log("can be anybody, 5001 the first", GENEROUS)?;
+    // That all users would go keeps nobody in force who can be anybody.
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.branch.live_users()?, ["5002"]);
+    Ok(())
 }
 
 /// Registers at the branch as a phone would that has this password; the final code.
