@@ -10,10 +10,14 @@ fn main() {
 
 #[cfg(feature = "asterisk")]
 mod asterisk {
-    use std::{env, fs, path::PathBuf, process};
+    use std::{
+        env, fs,
+        path::{Path, PathBuf},
+        process::{self, Command},
+    };
 
     /// What of Asterisk the module uses. A name that isn't here can't be called.
-    const FUNCTIONS: &str = "ast_(active_channels|md5_hash|cli|cli_unregister|cli_allow_at_shutdown|cli_completion_add|log|free_ptr|get_version|get_version_num|strftime|localtime|db_(put|get_allocated|del)\
+    const FUNCTIONS: &str = "ast_(active_channels|md5_hash|cli|cli_unregister|cli_allow_at_shutdown|cli_completion_add|log|free_ptr|get_version|strftime|localtime|db_(put|get_allocated|del)\
         |context_(find|find_or_create|(add|remove)_(include2|ignorepat2|switch2)|remove_extension_callerid2)\
         |get_(context_registrar|(include|ignorepat)_(name|registrar)|extension_(name|registrar|priority|matchcid|cidmatch))\
         |(rdlock|wrlock|unlock)_contexts?|walk_context(s|_extensions|_includes|_ignorepats)|walk_extension_priorities\
@@ -40,6 +44,7 @@ mod asterisk {
             process::exit(1);
         });
         println!("cargo::rustc-env=SYNCH_ASTERISK_MAJOR={major}");
+        println!("cargo::rustc-env=SYNCH_ASTERISK_VERSION={}", version(&include, major).unwrap_or_default());
         bind(&include);
         compile_shim(&include);
         // Rust leaves thread-local destructors on Asterisk's threads that keep the library half alive after an
@@ -49,7 +54,7 @@ mod asterisk {
     }
 
     /// Which Asterisk the headers belong to: they say no version, but AMI's runs eleven behind it.
-    fn major_version(include: &std::path::Path) -> Result<u32, String> {
+    fn major_version(include: &Path) -> Result<u32, String> {
         const AMI_VERSION_BEHIND: u32 = 11;
         let manager = include.join("asterisk/manager.h");
         println!("cargo::rerun-if-changed={}", manager.display());
@@ -69,11 +74,55 @@ mod asterisk {
             })
     }
 
+    /// The whole version of the headers, which is in none of them: `22.10.1~dfsg`. `None` where nobody around says one of
+    /// this major.
+    fn version(include: &Path, major: u32) -> Option<String> {
+        // The first number, as in `certified-22.8-cert4`.
+        let first = |found: &String| {
+            found.split(|letter: char| !letter.is_ascii_digit()).find_map(|n| n.parse().ok())
+        };
+        let is_it = |found: &String| first(found) == Some(major);
+        // Of asterisk-headers/unpack, and of Asterisk's own source.
+        let files = [include.join(".version"), include.join("../.version")];
+        let found = files.iter().find_map(|file| first_line(file));
+        let found = found.or_else(|| packaged(include));
+        found.filter(is_it).or_else(|| installed(include).filter(is_it))
+    }
+
+    fn first_line(file: &Path) -> Option<String> {
+        let text = fs::read_to_string(file).ok()?;
+        // Of one that isn't there, cargo would build anew each time.
+        println!("cargo::rerun-if-changed={}", file.display());
+        text.lines().next().map(|line| line.trim().to_owned())
+    }
+
+    /// Of Debian's package, where the headers are in a file system that has it.
+    fn packaged(include: &Path) -> Option<String> {
+        let dpkg = include.join("../../var/lib/dpkg");
+        let status = fs::read_to_string(dpkg.join("status")).ok()?;
+        let entry = status.split("\n\n").find(|entry| entry.starts_with("Package: asterisk-dev\n"))?;
+        // It changes with that package, `status` with any.
+        println!("cargo::rerun-if-changed={}", dpkg.join("info/asterisk-dev.list").display());
+        let version = entry.lines().find_map(|line| line.strip_prefix("Version: "))?;
+        let (_, version) = version.split_once(':').unwrap_or(("", version));
+        Some(version.to_owned())
+    }
+
+    /// Of the Asterisk of this machine, where these are its headers.
+    fn installed(include: &Path) -> Option<String> {
+        if include != Path::new("/usr/include") {
+            return None;
+        }
+        let said = Command::new("/usr/sbin/asterisk").arg("-V").output().ok()?;
+        println!("cargo::rerun-if-changed=/usr/sbin/asterisk");
+        String::from_utf8(said.stdout).ok()?.trim().strip_prefix("Asterisk ").map(str::to_owned)
+    }
+
     /// Asterisk's headers ask who includes them (asterisk.h).
     const MODULE: [(&str, &str); 2] =
         [("AST_MODULE", "\"res_synch\""), ("AST_MODULE_SELF_SYM", "__internal_res_synch_self")];
 
-    fn bind(include: &std::path::Path) {
+    fn bind(include: &Path) {
         let bindings = bindgen::Builder::default()
             .header("include/wrapper.h")
             .clang_arg(format!("-I{}", include.display()))
@@ -100,7 +149,7 @@ mod asterisk {
         }
     }
 
-    fn compile_shim(include: &std::path::Path) {
+    fn compile_shim(include: &Path) {
         let mut build = cc::Build::new();
         build.file("src/asterisk/shim.c").include(include).include("include").define("_GNU_SOURCE", None);
         for (name, value) in MODULE {

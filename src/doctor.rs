@@ -14,6 +14,7 @@ use crate::{
     settings::{Dialplan, Settings},
     state::{MonitorState, SyncState},
     status::{IN_FORCE, Snapshot},
+    version::{BUILT_FOR, Version},
     wording::{counted, listed},
 };
 
@@ -158,8 +159,9 @@ impl Report {
     }
 
     fn version(&mut self, findings: &Findings) {
-        let version = env!("CARGO_PKG_VERSION");
-        self.say(Level::Fine, "version", format!("res_synch {version} in Asterisk {}", findings.asterisk));
+        let (version, asterisk) = (env!("CARGO_PKG_VERSION"), &findings.asterisk);
+        let built = Version::read(BUILT_FOR).map(|built| format!(", built for {built}")).unwrap_or_default();
+        self.say(Level::Fine, "version", format!("res_synch {version} in Asterisk {asterisk}{built}"));
     }
 
     fn main(&mut self, findings: &Findings, settings: &Settings) {

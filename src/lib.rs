@@ -27,6 +27,7 @@
 //! - [`cli`], [`actions`]: the commands and AMI actions; [`operate`]: what both can change
 //! - [`dialplan`]: what the users of this site can dial, and what of the main's contexts may run here
 //! - [`functions`]: what a dialplan can ask synch
+//! - [`version`]: which Asterisk this is
 //! - [`doctor`]: what was looked at, and what to do; [`drill`]: what an outage would come to
 //!
 //! Mostly pure, each with its few I/O files named in its own map.
@@ -95,4 +96,5 @@ pub mod sip;
 pub mod state;
 pub mod status;
 pub mod sync;
+pub mod version;
 pub mod wording;
