@@ -159,10 +159,10 @@ mutants: tools ## changes the pure modules one place at a time, and says which c
 coverage: tools ## which lines of each pure file the pure tests and the replayed corpora reach
 	@./.ci/coverage
 
-# What the lab needs: packages, two modules for each Asterisk.
+# What the lab needs: packages, three modules for each Asterisk.
 lab: tools
 	@tests/lab/install
-	@for module in faults-22 faults-16 22 16; do \
+	@for module in older-22 older-16 faults-22 faults-16 22 16; do \
 		$(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$$module.so || exit 1; \
 	done
 
@@ -178,6 +178,14 @@ $(LAB_MODULES)/res_synch-faults-%.so: FORCE
 	@mkdir -p $(@D)
 	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --locked --package res_synch \
 		--features faults
+	@cp target/debug/libres_synch.so $@
+
+# A module of an older minor, for tests/lab/tests/older.rs.
+$(LAB_MODULES)/res_synch-older-%.so: FORCE
+	@asterisk-headers/unpack $*
+	@mkdir -p $(@D)
+	@tests/lab/older-headers asterisk-headers/$* target/lab/headers-older-$*
+	ASTERISK_INCLUDE=$(CURDIR)/target/lab/headers-older-$* cargo build --quiet --locked --package res_synch
 	@cp target/debug/libres_synch.so $@
 
 # The module of a release, with the lines of the source for valgrind's stacks.

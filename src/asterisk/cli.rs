@@ -8,7 +8,7 @@ use std::{
 
 use once_cell::sync::OnceCell;
 
-use super::{current, devices, guard::guard, host, sys, text};
+use super::{current, devices, guard::guard, host, roomy::Roomy, sys, text};
 use crate::wording::visible_lines;
 use crate::{
     cli::{Answer, Asked, COMMANDS, CliCommand},
@@ -24,7 +24,7 @@ const FAILURE: *mut c_char = ptr::without_provenance_mut(2);
 #[repr(C)]
 struct Entry {
     /// First, so that Asterisk's pointer to it is a pointer to the whole.
-    entry: sys::ast_cli_entry,
+    entry: Roomy<sys::ast_cli_entry>,
     command: &'static CliCommand,
 }
 
@@ -47,7 +47,7 @@ fn entries() -> &'static [*mut Entry] {
             handler: Some(handle),
             ..Default::default()
         };
-        Box::into_raw(Box::new(Entry { entry, command }))
+        Box::into_raw(Box::new(Entry { entry: Roomy::new(entry), command }))
     };
     &ENTRIES.get_or_init(|| Entries(COMMANDS.iter().map(make).collect())).0
 }
@@ -59,7 +59,7 @@ pub(super) struct Registered;
 pub(super) fn register() -> Registered {
     for &entry in entries() {
         // SAFETY: the entry lives as long as the process; the module is our own.
-        unsafe { sys::__ast_cli_register(&raw mut (*entry).entry, sys::synch_module()) };
+        unsafe { sys::__ast_cli_register(Roomy::for_asterisk(&raw mut (*entry).entry), sys::synch_module()) };
     }
     Registered
 }
@@ -68,7 +68,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         for &entry in entries() {
             // SAFETY: the entry lives as long as the process, whether or not Asterisk lets go of it.
-            unsafe { sys::ast_cli_unregister(&raw mut (*entry).entry) };
+            unsafe { sys::ast_cli_unregister(Roomy::for_asterisk(&raw mut (*entry).entry)) };
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use once_cell::sync::OnceCell;
 
-use super::{current, devices, documentation, guard::guard, log, sys, text};
+use super::{current, devices, documentation, guard::guard, log, roomy::Roomy, sys, text};
 use crate::{
     faults,
     functions::{FUNCTIONS, Given, Phone, harmless},
@@ -18,7 +18,10 @@ const DONE: c_int = 0;
 const FAILED: c_int = -1;
 
 /// Addresses of what Asterisk keeps in its list.
-struct Registrations(Vec<*mut sys::ast_custom_function>);
+struct Registrations(Vec<*mut Registration>);
+
+/// Asterisk writes into it whatever it knows of a function.
+type Registration = Roomy<sys::ast_custom_function>;
 
 // SAFETY: the structures are written by Asterisk under its own lock; we only hand their addresses over.
 unsafe impl Send for Registrations {}
@@ -28,8 +31,8 @@ unsafe impl Sync for Registrations {}
 /// Made once per image and never freed: a call may hold one beyond a forced unload.
 static REGISTRATIONS: OnceCell<Registrations> = OnceCell::new();
 
-fn registrations() -> &'static [*mut sys::ast_custom_function] {
-    let make = |_| Box::into_raw(Box::new(sys::ast_custom_function::default()));
+fn registrations() -> &'static [*mut Registration] {
+    let make = |_| Box::into_raw(Box::new(Roomy::new(sys::ast_custom_function::default())));
     &REGISTRATIONS.get_or_init(|| Registrations(FUNCTIONS.iter().map(make).collect())).0
 }
 
@@ -50,8 +53,8 @@ pub(super) fn register() -> Registered {
         // SAFETY: nobody has it in a list now: written anew, because Asterisk has freed the texts that it put into it
         // the last time. It lives as long as the process; the module is our own.
         unsafe {
-            registration.write(fresh);
-            sys::__ast_custom_function_register(registration, sys::synch_module());
+            registration.write(Roomy::new(fresh));
+            sys::__ast_custom_function_register(Roomy::for_asterisk(registration), sys::synch_module());
         }
     }
     Registered
@@ -61,7 +64,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         for &registration in registrations() {
             // SAFETY: it lives as long as the process; Asterisk only takes it out of its list.
-            unsafe { sys::ast_custom_function_unregister(registration) };
+            unsafe { sys::ast_custom_function_unregister(Roomy::for_asterisk(registration)) };
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{conf, devices, dialplan, log, objects, peers, reload, sys, text, tls, version};
+use super::{conf, devices, dialplan, log, objects, peers, reload, roomy::Roomy, sys, text, tls, version};
 use crate::wording::visible;
 use crate::{
     ami::{Crypto, TlsError, TlsSession},
@@ -73,7 +73,7 @@ impl Host for Asterisk {
 
     fn minute_of_day(&self, time: SystemTime) -> u16 {
         let time = broken_down(time);
-        u16::try_from(time.tm_hour * 60 + time.tm_min).unwrap_or_default()
+        u16::try_from(time.get().tm_hour * 60 + time.get().tm_min).unwrap_or_default()
     }
 
     fn channels(&self) -> usize {
@@ -211,21 +211,26 @@ impl Host for Asterisk {
 
 /// `yyyyMMddHHmmss` in the zone of the machine.
 pub(super) fn local_time(time: SystemTime) -> String {
-    let time = broken_down(time);
+    let mut time = broken_down(time);
     let mut buffer = [0 as c_char; 32];
     // SAFETY: `time` lives during the call; ast_strftime() writes at most the given size, the NUL included.
     unsafe {
-        sys::ast_strftime(buffer.as_mut_ptr(), buffer.len(), c"%Y%m%d%H%M%S".as_ptr(), &raw const time);
+        sys::ast_strftime(
+            buffer.as_mut_ptr(),
+            buffer.len(),
+            c"%Y%m%d%H%M%S".as_ptr(),
+            Roomy::for_asterisk(&raw mut time),
+        );
         text::from_c(buffer.as_ptr())
     }
 }
 
 /// In the zone of the machine.
-fn broken_down(time: SystemTime) -> sys::ast_tm {
+fn broken_down(time: SystemTime) -> Roomy<sys::ast_tm> {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let time = sys::timeval { tv_sec: seconds.try_into().unwrap_or_default(), tv_usec: 0 };
-    let mut broken_down = sys::ast_tm::default();
+    let mut broken_down = Roomy::new(sys::ast_tm::default());
     // SAFETY: `time` and `broken_down` live during the call; the zone NULL is the machine's own.
-    unsafe { sys::ast_localtime(&raw const time, &raw mut broken_down, ptr::null()) };
+    unsafe { sys::ast_localtime(&raw const time, Roomy::for_asterisk(&raw mut broken_down), ptr::null()) };
     broken_down
 }

@@ -7,6 +7,7 @@
 //! - `cli`, `manager`: registration of the commands and actions of [`crate::cli`] and [`crate::actions`]
 //! - `dialplan`, `functions`, `switch`: our contexts, the functions of [`crate::functions`], where a number leads
 //! - `conf`, `reload`, `objects`, `peers`, `devices`, `log`, `thread`, `version`: one part of the API each
+//! - `roomy`: room behind structures that Asterisk writes into
 //! - `documentation`: whether Asterisk has read ours
 //! - `tls`: [`crate::ami::TlsSession`] by Asterisk's own OpenSSL
 //! - `guard`: the fence that keeps a panic out of Asterisk

@@ -6,7 +6,7 @@ use std::{
     ffi::{CStr, c_char, c_int},
 };
 
-use super::{guard::guard, sys, text};
+use super::{guard::guard, roomy::Roomy, sys, text};
 use crate::{host::HostError, sync::Kind};
 
 thread_local! {
@@ -35,14 +35,14 @@ pub(super) fn missing(wanted: &[(Kind, String)]) -> Result<Vec<(Kind, String)>, 
 }
 
 fn ask(action: &CStr) -> String {
-    let mut hook = sys::manager_custom_hook {
+    let mut hook = Roomy::new(sys::manager_custom_hook {
         file: c"res_synch".as_ptr().cast_mut(),
         helper: Some(collect),
         ..Default::default()
-    };
+    });
     ANSWER.take();
     // SAFETY: the hook and the action outlive the call, which keeps neither; `file` is only read.
-    unsafe { sys::ast_hook_send_action(&raw mut hook, action.as_ptr()) };
+    unsafe { sys::ast_hook_send_action(Roomy::for_asterisk(&raw mut hook), action.as_ptr()) };
     ANSWER.take()
 }
 

@@ -5,6 +5,7 @@ mod launch;
 mod module;
 mod process;
 
+pub use folder::module_file;
 pub use process::{Vitals, cpu_time};
 
 use std::fs::{self, File};
