@@ -1,5 +1,6 @@
-//! Panics to order, for the tests of the lab: a file `synch/panic-NAME` in Asterisk's variable data makes the point of
-//! that name panic once. Without the feature `faults`, which no release has, a point is nothing at all.
+//! Faults to order, for the tests of the lab. A file `synch/panic-NAME` in Asterisk's variable data makes the point of
+//! that name panic once; a file `synch/hang-NAME` makes it hang for as long as the file is there. Without the feature
+//! `faults`, which no release has, a point is nothing at all.
 
 /// Nothing.
 #[cfg(not(feature = "faults"))]
@@ -14,6 +15,8 @@ mod ordered {
     use std::{
         fs,
         path::{Path, PathBuf},
+        thread,
+        time::Duration,
     };
 
     use once_cell::sync::OnceCell;
@@ -25,12 +28,20 @@ mod ordered {
         FOLDER.get_or_init(|| data.join("synch"));
     }
 
-    /// Panics if that is ordered, once.
+    /// How often it is looked whether a thread is to hang on.
+    const LOOK: Duration = Duration::from_millis(20);
+
+    /// Panics if that is ordered, once; hangs as long as that is ordered.
     #[track_caller]
     #[expect(clippy::panic, reason = "it is what was ordered")]
     pub fn point(name: &str) {
-        let order = FOLDER.get().map(|folder| folder.join(format!("panic-{name}")));
-        if order.is_some_and(|order| fs::remove_file(order).is_ok()) {
+        let order = |kind: &str| FOLDER.get().map(|folder| folder.join(format!("{kind}{name}")));
+        while order("hang-").is_some_and(|order| order.exists()) {
+            // So that a test sees it.
+            let _ = order("hangs-").map(|said| fs::write(said, ""));
+            thread::sleep(LOOK);
+        }
+        if order("panic-").is_some_and(|order| fs::remove_file(order).is_ok()) {
             panic!("ordered at {name}");
         }
     }

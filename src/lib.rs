@@ -43,7 +43,7 @@
 //! - [`gate`]: keeps an unload from waiting for our reload of another module
 //! - [`host`]: what the engine asks of Asterisk
 //! - `asterisk`: that Asterisk, in C; the only `unsafe`; left out without the feature of that name
-//! - `faults`: panics to order for the tests of the lab; nothing at all without the feature of that name
+//! - `faults`: panics and hangs to order for the tests of the lab; nothing at all without the feature of that name
 //!
 //! # Security rules
 //! `SECURITY.md` has the tests that hold each of them.
@@ -51,8 +51,8 @@
 //!    against panics, every worker is run again after one, every buffer and wait of ours is bounded.
 //! 2. Asterisk's threads never wait for the network, a file or a lock that one of our workers holds for long. Two
 //!    exceptions, both bounded: a console or manager session that asks for the doctor or a drill waits for the answer
-//!    itself, and an unload waits for our workers, who end when told to. Of Asterisk's own locks only those are held that
-//!    `asterisk::dialplan` has proved: nothing is merged into its dialplan.
+//!    itself, and an unload waits some seconds for our workers. Who doesn't end in them is left alone and named. Of
+//!    Asterisk's own locks only those are held that `asterisk::dialplan` has proved: nothing is merged into its dialplan.
 //! 3. The main is believed about values, never about syntax: what it says becomes a section, a directive or a line
 //!    only where `sync::accept` and `sync::render` make it one; an option only where `sync::policy` has it on a list, or
 //!    the administrator; a step of a dialplan only where `dialplan::vet` lets it run.

@@ -6,10 +6,16 @@
 use std::{
     io,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
-use super::{cli, current, dialplan, functions, host::Asterisk, manager, switch, thread::Supervisor};
-use crate::{control::Control, engine, gate::Gate, settings::Settings};
+use super::{cli, current, dialplan, functions, host::Asterisk, log, manager, switch, thread::Supervisor};
+use crate::{
+    engine::{self, Ended, Ending, left_alone},
+    gate::Gate,
+    host::Level,
+    settings::Settings,
+};
 
 /// Emptied by the unload: statics never drop. Asterisk's module list is locked whenever this is touched.
 static INSTANCE: Mutex<Option<Instance>> = Mutex::new(None);
@@ -20,7 +26,7 @@ struct Instance {
     commands: cli::Registered,
     functions: functions::Registered,
     switch: switch::Registered,
-    control: Control,
+    ending: Ending,
     gate: Arc<Gate>,
     supervisor: Supervisor,
 }
@@ -36,14 +42,16 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
     }
     let gate = Arc::new(Gate::default());
     let (control, engine) = engine::prepare(Arc::new(Asterisk), Arc::new(settings), Arc::clone(&gate));
-    let supervisor = Supervisor::start(move || engine.run())?;
-    current::set(Some(control.clone()));
+    let ending = engine.ending(&control);
+    // Our contexts are taken away there and not in the unload itself: it could wait for Asterisk's lock of the dialplan.
+    let supervisor = Supervisor::start(move || engine.run(dialplan::remove))?;
+    current::set(Some(control));
     let instance = Instance {
         actions: manager::register(),
         commands: cli::register(),
         functions: functions::register(),
         switch: switch::register(),
-        control,
+        ending,
         gate,
         supervisor,
     };
@@ -51,22 +59,30 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
     Ok(())
 }
 
-/// Stops everything, unless work is going on that must not be waited for here: then nothing is touched.
+/// Stops everything in bounded time, unless work is going on that must not be waited for here: then nothing is touched.
+///
+/// Who hangs in Asterisk is left alone, and the unload goes on without him: refused, it would leave half an engine, and
+/// an administrator who can't get rid of it.
 pub(super) fn stop() -> bool {
     let mut slot = INSTANCE.lock().unwrap_or_else(PoisonError::into_inner);
-    if slot.as_ref().is_some_and(|instance| !instance.gate.close()) {
+    if slot.as_ref().is_some_and(|instance| !instance.gate.close(Instant::now())) {
         return false;
     }
-    if let Some(Instance { actions, commands, functions, switch, control, supervisor, .. }) = slot.take() {
-        // First nobody new comes in, then the engine ends.
+    if let Some(Instance { actions, commands, functions, switch, ending, supervisor, .. }) = slot.take() {
+        let Ended { joinable, left } = ending.end();
+        for name in left {
+            log::write(Level::Warning, &left_alone(&name));
+        }
+        if joinable {
+            supervisor.join();
+        } else {
+            supervisor.leave_alone();
+        }
         drop(actions);
         drop(commands);
         drop(functions);
         drop(switch);
         current::set(None);
-        control.stop();
-        supervisor.join();
-        dialplan::remove();
     }
     true
 }

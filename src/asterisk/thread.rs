@@ -14,7 +14,7 @@ const STACK_SIZE: usize = 2 << 20;
 
 type Body = Box<dyn FnOnce() + Send>;
 
-/// A running supervisor; joined by [`Supervisor::join`].
+/// A running supervisor; joined by [`Supervisor::join`], or left alone by [`Supervisor::leave_alone`].
 #[derive(Debug)]
 pub(super) struct Supervisor(sys::pthread_t);
 
@@ -47,6 +47,13 @@ impl Supervisor {
             return Err(io::Error::from_raw_os_error(result));
         }
         Ok(Self(thread))
+    }
+
+    /// Nobody waits for its end any more.
+    pub(super) fn leave_alone(self) {
+        // SAFETY: the thread was made joinable by `start` and, as `self` is consumed, is neither joined nor detached
+        // elsewhere.
+        unsafe { libc::pthread_detach(self.0) };
     }
 
     /// Waits for its end.

@@ -4,6 +4,7 @@
 //! - `event`: what the workers tell
 //! - `running`: what each event and command does
 //! - `workers`, `worker`: the threads that the settings ask for, and one of them
+//! - `roll`: who runs, and who ends when told to; `ending`: the end of all of it, as an unload sees it
 //! - `lookup`: the address of the main; `admission`: whether it lets us in
 //! - `probing`, `watching`, `syncing`, `serving`, `dialling`, `contacts`, `presence`: the bodies of the workers
 //! - `phones`: what comes of the last two
@@ -20,6 +21,7 @@ mod contacts;
 mod debounce;
 mod dialling;
 mod drilling;
+mod ending;
 mod event;
 mod examining;
 mod history;
@@ -28,6 +30,7 @@ mod phones;
 mod presence;
 mod probing;
 mod restart;
+mod roll;
 mod running;
 mod serving;
 mod syncing;
@@ -41,13 +44,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, after, at, bounded, never, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, after, at, bounded, never, select};
 use parking_lot::Mutex;
 
+pub use self::ending::{Ended, Ending, left_alone};
 use self::{
     backoff::Backoff,
+    ending::Life,
     event::Told,
     restart::run_again,
+    roll::Roll,
     running::{Running, first_snapshot},
 };
 use crate::{
@@ -68,12 +74,13 @@ const FIRST_REST: Duration = Duration::from_millis(20);
 const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// The engine before its loop runs, so that commands can wait and the snapshot can be read from the start.
-#[derive(Debug)]
 pub struct Engine {
     start: Start,
     settings: Arc<Settings>,
     commands: Receiver<Numbered>,
     stop: Receiver<()>,
+    roll: Roll,
+    life: Life,
 }
 
 /// What every worker is started with.
@@ -142,14 +149,23 @@ pub fn prepare(host: Arc<dyn Host>, settings: Arc<Settings>, gate: Arc<Gate>) ->
     let published = Published::new(first_snapshot(&settings));
     let control = Control::new(published.clone(), to_engine, to_stop);
     let start = Start { host, gate, published, repeats: Arc::default() };
-    (control, Engine { start, settings, commands, stop })
+    let (roll, life) = (Roll::default(), Life::default());
+    (control, Engine { start, settings, commands, stop, roll, life })
 }
 
 impl Engine {
-    /// Works until it is told to stop; then every worker has ended.
-    pub fn run(self) {
-        let Engine { start, settings, commands, stop } = self;
-        let mut running = Running::new(start, settings);
+    /// How it is ended from another thread.
+    #[must_use]
+    pub fn ending(&self, control: &Control) -> Ending {
+        Ending { control: control.clone(), roll: self.roll.clone(), life: self.life.clone() }
+    }
+
+    /// Works until it is told to stop; then every worker has ended, or was left alone and named in the log. Does `last`
+    /// then.
+    pub fn run(self, last: impl FnOnce()) {
+        let Engine { start, settings, commands, stop, roll, life } = self;
+        let host = Arc::clone(&start.host);
+        let mut running = Running::new(start, settings, roll.clone());
         let mut begun = false;
         let rest = |until| !matches!(stop.recv_deadline(until), Err(RecvTimeoutError::Timeout));
         // A turn that panics is a bug of ours; the workers, and the DNS above all, go on meanwhile.
@@ -165,6 +181,11 @@ impl Engine {
         // The queue outlives us, and who waits for the answer to a command in it would wait in vain.
         while commands.try_recv().is_ok() {}
         drop(commands);
+        for name in roll.end() {
+            host.log(Level::Warning, &left_alone(&name));
+        }
+        drop(running);
+        life.end(last);
     }
 }
 
@@ -172,6 +193,10 @@ impl Engine {
 fn turn(running: &mut Running, commands: &Receiver<Numbered>, stop: &Receiver<()>) {
     let events = running.events();
     loop {
+        // A choice among several that can be taken is made at random.
+        if !matches!(stop.try_recv(), Err(TryRecvError::Empty)) {
+            return;
+        }
         let try_again = running.start_again().map_or_else(never, at);
         let look_again = running.look_again().map_or_else(never, after);
         let due = running.due().map_or_else(never, at);

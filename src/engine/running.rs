@@ -34,6 +34,7 @@ use super::{
     event::{Event, Told},
     history::History,
     phones::Known,
+    roll::Roll,
     syncing::Order,
     workers::Workers,
 };
@@ -74,7 +75,7 @@ pub(super) struct Running {
 
 impl Running {
     /// With nothing started yet.
-    pub(super) fn new(start: Start, settings: Arc<Settings>) -> Self {
+    pub(super) fn new(start: Start, settings: Arc<Settings>, roll: Roll) -> Self {
         let mode = start.host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
         if mode != Mode::Auto {
             let text =
@@ -86,7 +87,7 @@ impl Running {
         let mut snapshot = (*start.published.read()).clone();
         snapshot.drill = drilled::last(&*start.host);
         Self {
-            workers: Workers::new(),
+            workers: Workers::new(roll),
             monitor: monitor(&settings, sip_answered),
             sip_answered,
             start_again: None,

@@ -33,6 +33,8 @@ pub(super) struct StandIn {
     pub(super) reloads: Mutex<usize>,
     /// Users of its channel driver.
     live: Mutex<Vec<String>>,
+    /// Held, whoever asks whether it has booted hangs.
+    pub(super) boot: Mutex<()>,
     database: Mutex<HashMap<String, String>>,
 }
 
@@ -74,6 +76,7 @@ impl Host for StandIn {
         0
     }
     fn fully_booted(&self) -> bool {
+        drop(self.boot.lock());
         true
     }
     fn config_dir(&self) -> PathBuf {

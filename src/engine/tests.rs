@@ -3,6 +3,7 @@
 mod answers;
 mod evidence;
 mod lines;
+mod unload;
 
 use std::{
     net::{TcpListener, UdpSocket},
@@ -37,7 +38,7 @@ struct Site {
 impl Site {
     fn start(host: &Arc<StandIn>, settings: Settings) -> Self {
         let (control, engine) = prepare(Arc::clone(host) as Arc<dyn Host>, settings.into(), Arc::default());
-        Self { host: Arc::clone(host), control, engine: Some(thread::spawn(move || engine.run())) }
+        Self { host: Arc::clone(host), control, engine: Some(thread::spawn(move || engine.run(|| {}))) }
     }
 
     fn until(&self, what: &str, holds: impl Fn(&Snapshot) -> bool) {

@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     io,
-    sync::Arc,
+    sync::{Arc, Mutex as StdMutex, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -63,9 +63,64 @@ pub(super) struct Stopped;
 /// A running worker; told to stop and joined when dropped.
 pub(super) struct Worker {
     id: u64,
-    stop: Option<Sender<Infallible>>,
+    thread: Arc<Thread>,
+}
+
+/// The thread of a worker, for whoever ends it. With std locks: it may be a thread of Asterisk's.
+pub(super) struct Thread {
+    name: String,
+    running: StdMutex<Option<Running>>,
+    handle: StdMutex<Option<JoinHandle<()>>>,
+}
+
+/// What a worker needs that was not told to end.
+struct Running {
+    stop: Sender<Infallible>,
     interrupt: Box<dyn Fn() + Send>,
-    thread: Option<JoinHandle<()>>,
+}
+
+impl Thread {
+    /// Whether it is the worker of that name.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.name == name
+    }
+
+    /// Tells it to end, and does not wait.
+    pub(super) fn end(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Running { stop, interrupt }) = running {
+            drop(stop);
+            interrupt();
+        }
+    }
+
+    /// Whether it has ended. Also `true` where somebody else waits for it, or where it was left alone.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        if handle.as_ref().is_some_and(|handle| !handle.is_finished()) {
+            return false;
+        }
+        // It is on its last steps: nothing of ours runs on it any more.
+        join(handle.take());
+        true
+    }
+
+    /// Nobody waits for it from now on. Returns its name.
+    pub(super) fn leave_alone(&self) -> String {
+        drop(self.handle.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.name.clone()
+    }
+
+    fn join(&self) {
+        // Not in one line: the lock would be held until it has ended.
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        join(handle);
+    }
+}
+
+fn join(handle: Option<JoinHandle<()>>) {
+    // A panic has been caught inside; there is nothing to learn from the result.
+    let _ = handle.map(JoinHandle::join);
 }
 
 /// What a worker is started with.
@@ -126,7 +181,7 @@ impl Worker {
         let (sender, receiver) = bounded(0);
         let stop = Stop(receiver);
         let Role { name, id, after } = role;
-        let thread = thread::Builder::new().name(format!("synch/{name}")).spawn(move || {
+        let handle = thread::Builder::new().name(format!("synch/{name}")).spawn(move || {
             after.wait();
             let rest = |until| {
                 panicked();
@@ -134,7 +189,13 @@ impl Worker {
             };
             run_again(Backoff::new(FIRST_RESTART, SLOWEST_RESTART), rest, || body(&stop));
         })?;
-        Ok(Self { id, stop: Some(sender), interrupt: Box::new(interrupt), thread: Some(thread) })
+        let running = Running { stop: sender, interrupt: Box::new(interrupt) };
+        let thread = Thread {
+            name: name.to_owned(),
+            running: StdMutex::new(Some(running)),
+            handle: StdMutex::new(Some(handle)),
+        };
+        Ok(Self { id, thread: Arc::new(thread) })
     }
 
     /// What it puts under what it tells.
@@ -142,21 +203,21 @@ impl Worker {
         self.id
     }
 
+    /// Its thread.
+    pub(super) fn thread(&self) -> Arc<Thread> {
+        Arc::clone(&self.thread)
+    }
+
     /// Tells it to end, and does not wait.
-    pub(super) fn end(&mut self) {
-        if self.stop.take().is_some() {
-            (self.interrupt)();
-        }
+    pub(super) fn end(&self) {
+        self.thread.end();
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
         self.end();
-        if let Some(thread) = self.thread.take() {
-            // A panic has been caught inside; there is nothing to learn from the result.
-            let _ = thread.join();
-        }
+        self.thread.join();
     }
 }
 
@@ -213,7 +274,7 @@ mod tests {
     #[test]
     fn a_successor_waits_for_its_predecessor_and_the_starter_does_not() {
         let (go, gone) = bounded::<()>(1);
-        let mut first = Worker::start(
+        let first = Worker::start(
             Role { name: "first", id: 1, after: Predecessor::default() },
             || {},
             || {},

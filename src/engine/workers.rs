@@ -18,6 +18,7 @@ use super::{
     lookup::{Address, Lookup},
     presence::Presence,
     probing::{self, AmiProbing, SipProbing},
+    roll::Roll,
     serving::Serving,
     syncing::{Order, Syncing},
     watching::Watching,
@@ -57,9 +58,9 @@ pub(super) struct Workers {
 
 impl Workers {
     /// None of them yet.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(roll: Roll) -> Self {
         Self {
-            slots: Slots::new(),
+            slots: Slots::new(roll),
             dns: None,
             dialplan: None,
             lookup: None,

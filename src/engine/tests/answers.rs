@@ -82,7 +82,8 @@ fn a_drill_that_another_one_ends_tells_whoever_waits_for_it() {
 fn without_a_look_up_the_doctor_says_that_he_has_no_thread() {
     let settings = Arc::new(only(Vec::new()));
     let (_, engine) = prepare(Arc::new(StandIn::default()), Arc::clone(&settings), Arc::default());
-    let problem = Workers::new().examine(&engine.start, &settings, Reply::default()).unwrap_err();
+    let problem =
+        Workers::new(Roll::default()).examine(&engine.start, &settings, Reply::default()).unwrap_err();
     assert!(problem.to_string().contains("the look-up of the main"), "{problem}");
 }
 
@@ -111,7 +112,7 @@ fn whoever_waits_in_the_queue_of_an_engine_that_stops_is_told() {
         control.send(Command::Examine(reply.clone())).unwrap();
     }
     control.stop();
-    engine.run();
+    engine.run(|| {});
     // It may have come to some of them, but hardly to all: it takes its end and its commands in any order.
     assert!(asked.into_iter().all(|mut reply| reply.take() == Err(ControlError::Abandoned)));
 }

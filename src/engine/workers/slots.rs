@@ -1,6 +1,9 @@
 //! The places of the workers, one of a kind: who works there now, and who was told to end.
 
-use crate::engine::worker::{Predecessor, Worker};
+use crate::engine::{
+    roll::{DNS, Roll},
+    worker::{Predecessor, Worker},
+};
 
 /// A kind of worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +41,7 @@ impl Place {
             Self::Sip => "sip",
             Self::Watch => "watch",
             Self::Sync => "sync",
-            Self::Dns => "dns",
+            Self::Dns => DNS,
             Self::Dialplan => "dialplan",
             Self::Contacts => "contacts",
             Self::Presence => "presence",
@@ -56,26 +59,30 @@ struct Slot {
 }
 
 /// All places.
-pub(super) struct Slots([(Place, Slot); Place::ALL.len()]);
+pub(super) struct Slots {
+    slots: [(Place, Slot); Place::ALL.len()],
+    roll: Roll,
+}
 
 impl Slots {
     /// Nobody works.
-    pub(super) fn new() -> Self {
-        Self(Place::ALL.map(|place| (place, Slot::default())))
+    pub(super) fn new(roll: Roll) -> Self {
+        Self { slots: Place::ALL.map(|place| (place, Slot::default())), roll }
     }
 
     /// Whether somebody works there.
     pub(super) fn works(&self, place: Place) -> bool {
-        self.0.iter().any(|(of, slot)| *of == place && slot.now.is_some())
+        self.slots.iter().any(|(of, slot)| *of == place && slot.now.is_some())
     }
 
     /// Whether one of those who work now has this number.
     pub(super) fn hold(&self, id: u64) -> bool {
-        self.0.iter().filter_map(|(_, slot)| slot.now.as_ref()).any(|worker| worker.id() == id)
+        self.slots.iter().filter_map(|(_, slot)| slot.now.as_ref()).any(|worker| worker.id() == id)
     }
 
     /// Somebody begins there.
     pub(super) fn put(&mut self, place: Place, worker: Worker) {
+        self.roll.add(worker.thread());
         if let Some(slot) = self.slot(place) {
             slot.now = Some(worker);
         }
@@ -90,18 +97,18 @@ impl Slots {
 
     /// Who was told to end there, for the successor to wait for.
     pub(super) fn predecessor(&self, place: Place) -> Predecessor {
-        let slot = self.0.iter().find(|(of, _)| *of == place);
+        let slot = self.slots.iter().find(|(of, _)| *of == place);
         slot.map(|(_, slot)| slot.before.clone()).unwrap_or_default()
     }
 
     fn slot(&mut self, place: Place) -> Option<&mut Slot> {
-        self.0.iter_mut().find(|(of, _)| *of == place).map(|(_, slot)| slot)
+        self.slots.iter_mut().find(|(of, _)| *of == place).map(|(_, slot)| slot)
     }
 }
 
 impl Slot {
     fn end(&mut self) {
-        if let Some(mut worker) = self.now.take() {
+        if let Some(worker) = self.now.take() {
             worker.end();
             self.before = Predecessor::new(worker);
         }
@@ -111,7 +118,7 @@ impl Slot {
 impl Drop for Slots {
     /// All are told before the first is waited for.
     fn drop(&mut self) {
-        for (_, slot) in &mut self.0 {
+        for (_, slot) in &mut self.slots {
             slot.end();
         }
     }
@@ -133,7 +140,7 @@ mod tests {
             || {},
             move |_| gone.recv().unwrap(),
         );
-        let mut slots = Slots::new();
+        let mut slots = Slots::new(Roll::default());
         slots.put(Place::Sync, deaf.unwrap());
         slots.end(Place::Sync);
         assert!(!slots.works(Place::Sync));

@@ -9,7 +9,7 @@ use crate::error::{Context, Error, Result};
 use crate::version::Version;
 use crate::wait::{GENEROUS, until_ok};
 
-/// Where the module looks for orders to panic.
+/// Where the module looks for orders to panic or to hang.
 const ORDERS: &str = "var/synch";
 
 impl Asterisk {
@@ -43,6 +43,23 @@ impl Asterisk {
         let entries = fs::read_dir(self.path(ORDERS)).context("reading the orders")?;
         let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
         Ok(names.filter_map(|name| name.strip_prefix("panic-").map(str::to_owned)).collect())
+    }
+
+    /// Has each thread of the module hang that comes to this point, until [`Asterisk::end_hang`].
+    pub fn order_hang(&self, point: &str) -> Result {
+        let order = self.path(ORDERS).join(format!("hang-{point}"));
+        fs::write(&order, "").context(format!("writing {}", order.display()))
+    }
+
+    /// Whether somebody hangs at this point: the module says so in a file of its own.
+    pub fn hangs_at(&self, point: &str) -> bool {
+        self.path(ORDERS).join(format!("hangs-{point}")).exists()
+    }
+
+    /// Lets everybody go who hangs at this point.
+    pub fn end_hang(&self, point: &str) -> Result {
+        let order = self.path(ORDERS).join(format!("hang-{point}"));
+        fs::remove_file(&order).context(format!("removing {}", order.display()))
     }
 
     /// Loads the module; an error where Asterisk says no.
