@@ -12,8 +12,8 @@ use std::{fmt, net::IpAddr};
 
 use crate::{
     settings::{Dialplan, Settings},
-    state::{MonitorState, SyncState},
-    status::{IN_FORCE, Snapshot},
+    state::{BranchState, MonitorState, SyncState},
+    status::{BranchStatus, IN_FORCE, Snapshot},
     version::{BUILT_FOR, Version},
     wording::{counted, listed},
 };
@@ -122,6 +122,7 @@ impl fmt::Display for Check {
 pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     let settings = &snapshot.settings;
     let mut checks = Report(Vec::new());
+    checks.branch(snapshot);
     checks.version(findings);
     checks.main(findings, settings);
     checks.sip(snapshot);
@@ -156,6 +157,22 @@ struct Report(Vec<Check>);
 impl Report {
     fn say(&mut self, level: Level, subject: &'static str, text: impl Into<String>) {
         self.0.push(Check { level, subject, text: text.into() });
+    }
+
+    /// First: where this Asterisk takes no calls, nothing else matters.
+    fn branch(&mut self, snapshot: &Snapshot) {
+        let BranchStatus { state, reason } = &snapshot.branch;
+        match state {
+            BranchState::Healthy => {
+                self.say(Level::Fine, "branch", format!("this Asterisk takes calls: {reason}"))
+            }
+            BranchState::Init => self.say(Level::Warning, "branch", reason.clone()),
+            BranchState::Unhealthy => {
+                let text =
+                    format!("{reason}. Look into its log; where nothing there helps, restart Asterisk");
+                self.say(Level::Broken, "branch", text);
+            }
+        }
     }
 
     fn version(&mut self, findings: &Findings) {
@@ -382,6 +399,22 @@ fn same(found: &[IpAddr], wanted: &[IpAddr]) -> bool {
 mod tests {
     use super::*;
     use crate::settings::{self, ConfSection};
+
+    #[test]
+    fn an_asterisk_that_takes_no_calls_is_the_first_line() {
+        for (state, level) in [
+            (BranchState::Init, Level::Warning),
+            (BranchState::Healthy, Level::Fine),
+            (BranchState::Unhealthy, Level::Broken),
+        ] {
+            let mut snapshot = crate::status::tests::snapshot();
+            snapshot.branch = BranchStatus { state, reason: "its SIP: nobody listens there".to_owned() };
+            let checks = report(&Findings::default(), &snapshot);
+            let first = checks.first().unwrap();
+            assert_eq!((first.subject, first.level), ("branch", level));
+            assert!(first.text.contains("its SIP: nobody listens there"), "{}", first.text);
+        }
+    }
 
     #[test]
     fn a_clock_may_be_apart_for_so_long_and_no_time_of_the_main_is_too_odd() {

@@ -21,6 +21,7 @@
 //! - [`repeats`]: when the log hears again of a failure that repeats
 //! - [`probe`]: outcomes of probes become the monitor state, and say how soon the next is due
 //! - [`sip`]: what the main is asked over SIP, and what is an answer
+//! - [`selfcheck`]: whether the branch's own Asterisk takes calls
 //! - [`failover`]: monitor state and mode become the service state
 //! - [`contacts`]: where the main knew the phones; [`phones`]: where they are, and how a move goes on
 //! - [`status`]: the snapshot of all that, as text, JSON and AMI headers
@@ -91,6 +92,7 @@ pub mod operate;
 pub mod phones;
 pub mod probe;
 pub mod repeats;
+pub mod selfcheck;
 pub mod settings;
 pub mod sip;
 pub mod state;

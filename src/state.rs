@@ -72,6 +72,18 @@ pub enum ServiceState {
 }
 words!(ServiceState { Init => "Init", Failover => "Failover", Normal => "Normal" });
 
+/// Whether the branch's own Asterisk takes calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BranchState {
+    /// Not looked at yet.
+    Init,
+    /// Its SIP and its dialplan answer.
+    Healthy,
+    /// One of them does not.
+    Unhealthy,
+}
+words!(BranchState { Init => "Init", Healthy => "Healthy", Unhealthy => "Unhealthy" });
+
 /// Who decides the service state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {

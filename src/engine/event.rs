@@ -11,6 +11,7 @@ use crate::{
     host::Level,
     phones::Here,
     probe::{Kind, Outcome},
+    selfcheck::{Answer, Part},
     status::SyncStatus,
 };
 
@@ -71,6 +72,8 @@ pub(super) enum Event {
     },
     /// A drill ended, and who waits for it.
     Drilled(Report, Reply<Report>),
+    /// What this Asterisk answered to our own question.
+    SelfChecked(Part, Answer),
     /// A worker panicked and will be run again.
     Panicked(&'static str),
 }

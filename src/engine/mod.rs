@@ -7,6 +7,7 @@
 //! - `roll`: who runs, and who ends when told to; `ending`: the end of all of it, as an unload sees it
 //! - `lookup`: the address of the main; `admission`: whether it lets us in
 //! - `probing`, `watching`, `syncing`, `serving`, `dialling`, `contacts`, `presence`: the bodies of the workers
+//! - `selfcheck`: the workers that look at the branch itself
 //! - `phones`: what comes of the last two
 //! - `examining`, `drilling`: the doctor, who looks once and answers, and the drill, which walks once and answers
 //! - `debounce`: many reloads of the main into one sync
@@ -32,6 +33,7 @@ mod probing;
 mod restart;
 mod roll;
 mod running;
+mod selfcheck;
 mod serving;
 mod syncing;
 mod watching;
@@ -200,6 +202,7 @@ fn turn(running: &mut Running, commands: &Receiver<Numbered>, stop: &Receiver<()
         let try_again = running.start_again().map_or_else(never, at);
         let look_again = running.look_again().map_or_else(never, after);
         let due = running.due().map_or_else(never, at);
+        let self_check = at(running.self_check_due());
         let step = select! {
             recv(stop) -> _ => return,
             recv(commands) -> command => command.map(Step::Command),
@@ -207,6 +210,7 @@ fn turn(running: &mut Running, commands: &Receiver<Numbered>, stop: &Receiver<()
             recv(try_again) -> _ => Ok(Step::StartWorkers),
             recv(look_again) -> _ => Ok(Step::LookAgain),
             recv(due) -> _ => Ok(Step::Probe),
+            recv(self_check) -> _ => Ok(Step::SelfCheck),
         };
         let Ok(step) = step else { return };
         running.take(step);
@@ -222,6 +226,8 @@ enum Step {
     /// Time has passed, for which a return waits.
     LookAgain,
     Probe,
+    /// The branch looks at itself.
+    SelfCheck,
 }
 
 #[cfg(test)]

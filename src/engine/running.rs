@@ -2,12 +2,14 @@
 //!
 //! - `asking`: the main is asked, and judged
 //! - `returning`: the way back to the main
+//! - `checking`: the branch looks at itself, and a move may wait for that
 //! - `moving`: how far the phones are
 //! - `synced`: what came of a sync
 //! - `drilled`: what came of a drill
 //! - `showing`: the snapshot, and the dialplan that is made of it
 
 mod asking;
+mod checking;
 mod drilled;
 mod moving;
 mod returning;
@@ -45,6 +47,7 @@ use crate::{
     faults,
     host::{Host, Level},
     probe::{Monitor, Pace},
+    selfcheck::SelfCheck,
     settings::Settings,
     state::{Mode, MonitorState, Target},
     status::{IN_FORCE, Snapshot, SyncStatus},
@@ -70,6 +73,9 @@ pub(super) struct Running {
     failover: Failover,
     history: History,
     phones: Known,
+    self_check: SelfCheck,
+    /// Whether the log has heard that a move waits for this branch.
+    told_to_wait: bool,
     snapshot: Snapshot,
 }
 
@@ -95,6 +101,8 @@ impl Running {
             failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
             history: History::default(),
             phones: Known::default(),
+            self_check: SelfCheck::new(Instant::now()),
+            told_to_wait: false,
             start,
             settings,
             snapshot,
@@ -117,7 +125,10 @@ impl Running {
             Step::StartWorkers => self.start_workers(),
             Step::LookAgain => {}
             Step::Probe => self.probe(false),
+            Step::SelfCheck => self.check_self(),
         }
+        self.leave_home();
+        self.tell_of_wait();
         self.come_home();
     }
 
@@ -210,6 +221,10 @@ impl Running {
                 }
                 self.snapshot.dialplan = state;
             }
+            Event::SelfChecked(part, answer) => {
+                self.self_check.answered(part, answer);
+                self.judge_self();
+            }
             Event::Drilled(report, reply) => self.drilled(report, &reply),
             Event::Panicked(worker) => {
                 *self.snapshot.restarts.entry(worker).or_default() += 1;
@@ -229,6 +244,8 @@ impl Running {
             Command::SetMode(mode) => self.set_mode(mode),
             Command::FailBack => self.fail_back(),
             Command::Examine(reply) => {
+                self.self_check.look_now(Instant::now());
+                self.check_self();
                 if let Err(error) = self.workers.examine(&self.start, &self.settings, reply.clone()) {
                     reply.give(format!("No thread for the doctor could be made: {error}.\n"));
                 }
@@ -323,7 +340,7 @@ impl Running {
     fn announce(&mut self, subject: &'static str, old: &'static str, new: &'static str, reason: &str) {
         // Whoever reads warnings only has to see an outage, and needn't see its end.
         let level = match new {
-            "Failed" | "Failover" | "Unsynced" => Level::Warning,
+            "Failed" | "Failover" | "Unsynced" | "Unhealthy" => Level::Warning,
             _ => Level::Notice,
         };
         self.log(level, &format!("{subject} state changed from {old} to {new}: {reason}"));

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::SystemTime,
 };
 
@@ -27,14 +27,16 @@ pub(super) struct StandIn {
     never: &'static str,
     pub(super) log: Mutex<Vec<String>>,
     pub(super) events: Mutex<Vec<String>>,
+    /// Whether it is being told of one: for long, where somebody holds them.
+    pub(super) is_told: AtomicBool,
     /// How many of the next events it panics at.
     pub(super) panics: AtomicUsize,
     pub(super) contexts: Mutex<Vec<Context>>,
     pub(super) reloads: Mutex<usize>,
     /// Users of its channel driver.
     live: Mutex<Vec<String>>,
-    /// Held, whoever asks whether it has booted hangs.
-    pub(super) boot: Mutex<()>,
+    /// Held, whoever looks into its dialplan hangs.
+    pub(super) dialplan: Mutex<()>,
     database: Mutex<HashMap<String, String>>,
 }
 
@@ -59,7 +61,9 @@ impl Host for StandIn {
         self.log.lock().push(format!("{level:?} {text}"));
     }
     fn event(&self, name: &str, fields: &[(&str, &str)]) {
+        self.is_told.store(true, Ordering::SeqCst);
         self.events.lock().push(format!("{name} {fields:?}"));
+        self.is_told.store(false, Ordering::SeqCst);
         let less = |panics: usize| panics.checked_sub(1);
         assert!(
             self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_err(),
@@ -76,7 +80,6 @@ impl Host for StandIn {
         0
     }
     fn fully_booted(&self) -> bool {
-        drop(self.boot.lock());
         true
     }
     fn config_dir(&self) -> PathBuf {
@@ -119,6 +122,7 @@ impl Host for StandIn {
         true
     }
     fn leads_on(&self, _: &str, _: &str) -> bool {
+        drop(self.dialplan.lock());
         true
     }
     fn has_application(&self, _: &str) -> bool {

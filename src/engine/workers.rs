@@ -19,6 +19,7 @@ use super::{
     presence::Presence,
     probing::{self, AmiProbing, SipProbing},
     roll::Roll,
+    selfcheck::SelfChecking,
     serving::Serving,
     syncing::{Order, Syncing},
     watching::Watching,
@@ -29,6 +30,7 @@ use crate::{
     dialplan::Context,
     dns::{Counters, Situation},
     drill::Report,
+    selfcheck::Part,
     settings::{Settings, Technology},
 };
 
@@ -48,6 +50,8 @@ pub(super) struct Workers {
     lookup: Option<Lookup>,
     ami_orders: Option<Sender<Instant>>,
     sip_orders: Option<mpsc::Sender<probing::Ask>>,
+    /// To those who look at the branch itself.
+    self_checks: Vec<(Part, Sender<()>)>,
     /// To the sync worker of now: what was ordered of its predecessor is about other settings.
     orders: Option<Sender<Order>>,
     /// To the contacts worker of now.
@@ -66,6 +70,7 @@ impl Workers {
             lookup: None,
             ami_orders: None,
             sip_orders: None,
+            self_checks: Vec::new(),
             orders: None,
             asked: None,
             events: unbounded(),
@@ -105,6 +110,7 @@ impl Workers {
             self.dialplan = Some(dialplan);
             self.slots.put(Place::Dialplan, worker);
         }
+        self.start_self_checks(start)?;
         if self.lookup.is_none() {
             self.lookup = Some(Lookup::start(&settings.main)?);
         }
@@ -149,6 +155,20 @@ impl Workers {
         Ok(())
     }
 
+    fn start_self_checks(&mut self, start: &Start) -> io::Result<()> {
+        for part in Part::ALL {
+            let place = place_of(part);
+            if !self.slots.works(place) {
+                let (teller, role) = self.role(place);
+                let (to_worker, orders) = bounded(1);
+                let checking = SelfChecking { start: start.clone(), part, orders, teller };
+                self.slots.put(place, checking.start(role)?);
+                self.self_checks.push((part, to_worker));
+            }
+        }
+        Ok(())
+    }
+
     fn start_for_phones(
         &mut self,
         start: &Start,
@@ -177,6 +197,7 @@ impl Workers {
         self.slots.works(Place::Ami) == settings.probe.ami
             && self.slots.works(Place::Sip) == settings.probe.sip
             && self.slots.works(Place::Dialplan)
+            && Part::ALL.into_iter().all(|part| self.slots.works(place_of(part)))
             && self.slots.works(Place::Sync) == settings.sync.is_some()
             && self.slots.works(Place::Watch) == is_watched(settings)
             && self.slots.works(Place::Contacts) == settings.sync.is_some()
@@ -308,6 +329,14 @@ impl Workers {
         }
     }
 
+    /// Asks this Asterisk itself.
+    pub(super) fn ask_self(&self, part: Part) {
+        if let Some((_, orders)) = self.self_checks.iter().find(|(of, _)| *of == part) {
+            // Full: nobody takes it, which is an answer, too.
+            let _ = orders.try_send(());
+        }
+    }
+
     /// Orders something of the sync worker. False: it has enough to do.
     pub(super) fn order(&self, order: Order) -> bool {
         self.orders.as_ref().is_some_and(|orders| orders.try_send(order).is_ok())
@@ -326,6 +355,13 @@ impl Workers {
         let teller = Teller::new(self.last_id, self.events.0.clone());
         let role = Role { name: place.name(), id: self.last_id, after: self.slots.predecessor(place) };
         (teller, role)
+    }
+}
+
+fn place_of(part: Part) -> Place {
+    match part {
+        Part::Sip => Place::OwnSip,
+        Part::Dialplan => Place::OwnDialplan,
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! - [`waits`]: what a return to the main still waits for
 //!
-//! The way to the branch is open at once, always. The way back is calm: only there is something to lose.
+//! The way to the branch is open at once, unless the main still serves somebody and the branch takes no calls. The way
+//! back is calm: only there is something to lose.
 
 pub mod waits;
 
@@ -23,6 +24,22 @@ pub struct ServiceChange {
     pub new: ServiceState,
     /// Why, in one line.
     pub reason: String,
+}
+
+/// What a move to the branch depends on, besides the verdict on the main.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Whether phones at the main are likely served still, whatever else has made it Failed.
+    pub main_serves: bool,
+    /// Whether the branch's own Asterisk was just found to take calls.
+    pub branch_takes_calls: bool,
+}
+
+impl Way {
+    /// Whether the phones are better off where they are.
+    fn is_barred(self) -> bool {
+        self.main_serves && !self.branch_takes_calls
+    }
 }
 
 /// Why phones can't be sent back to the main now, and what to do.
@@ -53,6 +70,7 @@ pub struct Failover {
     healthy_since: Instant,
     service: ServiceState,
     reason: String,
+    way: Way,
 }
 
 impl Failover {
@@ -67,6 +85,7 @@ impl Failover {
             healthy_since: now,
             service: ServiceState::Init,
             reason: "the monitor has not decided yet".to_owned(),
+            way: Way::default(),
         };
         failover.decide(&format!("mode is held at {mode}"));
         failover
@@ -134,6 +153,28 @@ impl Failover {
         change
     }
 
+    /// The way to the branch is like this from now on. Sends the phones there where a move has waited for that.
+    pub fn set_way(&mut self, way: Way) -> Option<ServiceChange> {
+        let waited = self.move_waits();
+        self.way = way;
+        if waited { self.decide(&format!("main is {}: {}", self.monitor, self.evidence)) } else { None }
+    }
+
+    /// Whether the main is Failed, and the phones stay there until the branch takes calls or the main serves nobody.
+    #[must_use]
+    pub fn move_waits(&self) -> bool {
+        self.mode == Mode::Auto
+            && self.monitor == MonitorState::Failed
+            && self.service != ServiceState::Failover
+            && self.way.is_barred()
+    }
+
+    /// Why the main is Failed, as the monitor says.
+    #[must_use]
+    pub fn evidence(&self) -> &str {
+        &self.evidence
+    }
+
     /// Sends the phones back to a main that is well again, as soon as nothing stands against it any more.
     pub fn come_home(&mut self, circumstances: &Circumstances) -> Option<ServiceChange> {
         if !self.wants_home() {
@@ -176,6 +217,7 @@ impl Failover {
     fn decide(&mut self, reason: &str) -> Option<ServiceChange> {
         let new = match (self.mode, self.monitor) {
             (Mode::Normal, _) | (Mode::Auto, MonitorState::Stable) => ServiceState::Normal,
+            (Mode::Auto, MonitorState::Failed) if self.way.is_barred() => self.service,
             (Mode::Failover, _) | (Mode::Auto, MonitorState::Failed) => ServiceState::Failover,
             (Mode::Auto, MonitorState::Init | MonitorState::Unstable) => self.service,
         };

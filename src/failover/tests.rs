@@ -363,3 +363,54 @@ proptest! {
         }
     }
 }
+
+/// The main is Failed although its SIP answers, and the branch was not found to take calls.
+const BARRED: Way = Way { main_serves: true, branch_takes_calls: false };
+
+#[test]
+fn a_main_that_still_serves_is_left_once_the_branch_takes_calls_or_the_main_serves_nobody() {
+    for way in [
+        Way { main_serves: true, branch_takes_calls: true },
+        Way { main_serves: false, branch_takes_calls: false },
+        Way { main_serves: false, branch_takes_calls: true },
+    ] {
+        // Known before the verdict: no wait at all.
+        let mut failover = Failover::new(settings(&[]), Mode::Auto, Instant::now());
+        failover.monitor_changed(MonitorState::Stable, "");
+        assert_eq!(failover.set_way(way), None);
+        assert_eq!(
+            failover.monitor_changed(MonitorState::Failed, "no Pong").unwrap().new,
+            ServiceState::Failover
+        );
+
+        let mut failover = Failover::new(settings(&[]), Mode::Auto, Instant::now());
+        failover.monitor_changed(MonitorState::Stable, "");
+        failover.set_way(BARRED);
+        assert_eq!(failover.monitor_changed(MonitorState::Failed, "no Pong"), None);
+        assert!(failover.move_waits());
+        assert_eq!((failover.set_way(BARRED), failover.service()), (None, ServiceState::Normal));
+        let change = failover.set_way(way).unwrap();
+        assert_eq!((change.new, change.reason.as_str()), (ServiceState::Failover, "main is Failed: no Pong"));
+        assert!(!failover.move_waits());
+        assert_eq!(failover.set_way(way), None);
+    }
+}
+
+#[test]
+fn a_move_that_waits_is_forgotten_with_its_cause_and_no_operator_waits() {
+    let mut failover = Failover::new(settings(&[]), Mode::Auto, Instant::now());
+    failover.monitor_changed(MonitorState::Stable, "");
+    failover.set_way(BARRED);
+    failover.monitor_changed(MonitorState::Failed, "no Pong");
+    assert_eq!(failover.monitor_changed(MonitorState::Stable, "Pong"), None);
+    assert!(!failover.move_waits());
+    assert_eq!(failover.set_way(Way::default()), None);
+    assert_eq!(failover.service(), ServiceState::Normal);
+
+    failover.set_way(BARRED);
+    failover.monitor_changed(MonitorState::Failed, "no Pong");
+    assert_eq!(failover.set_mode(Mode::Failover).unwrap().new, ServiceState::Failover);
+    // Whoever is on the branch stays there: this is about the way to it.
+    assert_eq!(failover.set_mode(Mode::Auto), None);
+    assert_eq!(failover.service(), ServiceState::Failover);
+}

@@ -151,6 +151,12 @@ impl Monitor {
         self.counts(kind) && self.tally(kind).answers()
     }
 
+    /// Whether phones at the main are likely served still: its SIP answers, and it does not say that it shuts down.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.shut_down.is_none() && self.answers(Kind::Sip)
+    }
+
     /// How one kind of evidence stands, for the status.
     #[must_use]
     pub fn standing(&self, kind: Kind) -> String {

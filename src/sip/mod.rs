@@ -6,6 +6,9 @@
 //! - [`request`]: one request outside of any dialog, as text
 //! - [`mod@answer`]: the answer to it, told from everything else that a socket may bring
 //!
+//! The branch's own SIP.
+//! - [`options`]: asks it for OPTIONS; has a socket
+//!
 //! The registration of a drill, over UDP.
 //! - [`digest`]: the answer to a challenge. Pure.
 //! - [`register`]: the requests of one registration. Pure.
@@ -13,6 +16,7 @@
 
 pub mod answer;
 pub mod digest;
+pub mod options;
 pub mod register;
 pub mod registrar;
 pub mod request;

@@ -78,7 +78,7 @@ pub(super) fn host(address: SocketAddr) -> String {
 }
 
 /// Whether a name can stand in a URI as it is (RFC 3261 section 25.1, `unreserved`).
-fn fits(user: &str) -> bool {
+pub(crate) fn fits(user: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte);
     (1..=MAX_USER).contains(&user.len()) && user.bytes().all(plain)
 }

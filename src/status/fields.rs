@@ -31,7 +31,7 @@ impl std::fmt::Display for Value {
 /// The status as flat keys. They never change name: scripts and AMI clients rely on them.
 #[must_use]
 pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
-    let Snapshot { monitor, sync, service, dns, phones, .. } = snapshot;
+    let Snapshot { monitor, sync, service, branch, dns, phones, .. } = snapshot;
     let text = |text: &str| Value::Text(visible(text));
     let count = |count: usize| Value::Number(count as u64);
     let number = |number: Option<u64>| number.map_or(Value::Text(String::new()), Value::Number);
@@ -43,9 +43,11 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("Sync", text(sync.state.word())),
         ("Service", text(service.state.word())),
         ("Mode", text(service.mode.word())),
+        ("Branch", text(branch.state.word())),
         ("MonitorReason", text(&monitor.reason)),
         ("SyncReason", text(&sync.reason)),
         ("ServiceReason", text(&service.reason)),
+        ("BranchReason", text(&branch.reason)),
         ("ReturnWaitsFor", text(&service.waits_for)),
         ("LastProbe", text(&monitor.last_probe)),
         ("LastProbeMs", number(monitor.last_answer_ms)),

@@ -28,7 +28,7 @@ use crate::{
     dns::Counters,
     phones::Phones,
     settings::{Settings, Technology},
-    state::{DrillResult, Mode, MonitorState, ServiceState, SyncState, Target},
+    state::{BranchState, DrillResult, Mode, MonitorState, ServiceState, SyncState, Target},
     sync::{Diff, Removals, Tailored, User},
 };
 
@@ -48,6 +48,8 @@ pub struct Snapshot {
     pub sync: Arc<SyncStatus>,
     /// Which system serves the phones, and why.
     pub service: ServiceStatus,
+    /// Whether the branch's own Asterisk takes calls.
+    pub branch: BranchStatus,
     /// The DNS server's side.
     pub dns: DnsStatus,
     /// Whether the main's own events are heard.
@@ -210,6 +212,15 @@ pub struct ServiceStatus {
     pub waits_for: String,
 }
 
+/// Whether the branch's own Asterisk takes calls.
+#[derive(Clone, Debug)]
+pub struct BranchStatus {
+    /// The state.
+    pub state: BranchState,
+    /// Why.
+    pub reason: String,
+}
+
 /// How the DNS server does.
 #[derive(Clone, Debug)]
 pub struct DnsStatus {
@@ -252,7 +263,7 @@ impl DrillStatus {
 pub struct HistoryEntry {
     /// When.
     pub time: String,
-    /// Of what: Monitor, Sync, Service, Mode, Phones or Drill.
+    /// Of what: Monitor, Sync, Service, Branch, Mode, Phones or Drill.
     pub subject: &'static str,
     /// State before.
     pub old: &'static str,

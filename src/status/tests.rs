@@ -32,6 +32,7 @@ pub(crate) fn snapshot() -> Snapshot {
             target: Target::Main,
             waits_for: String::new(),
         },
+        branch: BranchStatus { state: BranchState::Healthy, reason: "it answers".to_owned() },
         dns: DnsStatus { state: "off".to_owned(), counters: Arc::default() },
         watch: "heard".to_owned(),
         dialplan: "in force".to_owned(),

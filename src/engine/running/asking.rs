@@ -81,6 +81,8 @@ impl Running {
         }
         let verdict = self.monitor.verdict().clone();
         // The phones first, the telling afterwards.
+        self.doubt(verdict.state);
+        self.leave_home();
         let change = before.and_then(|_| self.failover.monitor_changed(verdict.state, &verdict.reason));
         if before.is_some() {
             self.serve();

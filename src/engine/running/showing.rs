@@ -9,8 +9,8 @@ use crate::{
     faults,
     probe::Kind,
     settings::Settings,
-    state::{Mode, ServiceState, Target},
-    status::{DnsStatus, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
+    state::{BranchState, Mode, ServiceState, Target},
+    status::{BranchStatus, DnsStatus, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
 };
 
 impl Running {
@@ -33,6 +33,10 @@ impl Running {
         };
         let waits_for = waits.map(|wait| wait.to_string()).unwrap_or_default();
         self.snapshot.service = ServiceStatus { waits_for, ..service_status(&self.failover, &self.settings) };
+        if self.failover.move_waits() {
+            let (evidence, why) = (self.failover.evidence(), self.why_move_waits());
+            self.snapshot.service.reason = format!("main is Failed: {evidence}; but {why}");
+        }
         self.snapshot.history = self.history.entries();
         let before = self.start.published.read();
         let same = Arc::ptr_eq(&before.sync, &self.snapshot.sync)
@@ -65,6 +69,7 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         },
         sync: Arc::new(SyncStatus::before_the_first(settings.sync.is_some())),
         service: service_status(&failover, settings),
+        branch: BranchStatus { state: BranchState::Init, reason: "not looked at yet".to_owned() },
         dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
         watch: "not connected yet".to_owned(),
         dialplan: "not made yet".to_owned(),

@@ -15,7 +15,7 @@ const SHUTDOWN: &str =
     "Event: Shutdown\r\nPrivilege: system,all\r\nShutdown: Cleanly\r\nRestart: False\r\n\r\n";
 
 /// A manager interface that lets everybody in, until it is dropped.
-struct Ami {
+pub(super) struct Ami {
     address: SocketAddr,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -33,7 +33,7 @@ struct Shared {
 }
 
 impl Ami {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared { booted: true.into(), ..Shared::default() });
@@ -49,6 +49,12 @@ impl Ami {
             }
         });
         Self { address, shared, thread: Some(thread) }
+    }
+
+    /// Lets nobody in any more.
+    pub(super) fn refuse(&self) {
+        self.shared.refuses.store(true, Ordering::SeqCst);
+        self.cut_connections();
     }
 
     /// Tells everybody who is connected.
@@ -213,7 +219,7 @@ fn sip_is_asked_over_tcp_where_that_is_wanted() {
 }
 
 /// A SIP server that answers until it is muted.
-fn sip_server() -> (SocketAddr, Arc<AtomicBool>) {
+pub(super) fn sip_server() -> (SocketAddr, Arc<AtomicBool>) {
     let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
     let (address, mute) = (sip.local_addr().unwrap(), Arc::<AtomicBool>::default());
     let muted = Arc::clone(&mute);
@@ -229,7 +235,7 @@ fn sip_server() -> (SocketAddr, Arc<AtomicBool>) {
 }
 
 /// Settings that say nothing of SIP, which is at that address all the same.
-fn guessed(ami: &Ami, sip: SocketAddr, penalty: &str) -> Settings {
+pub(super) fn guessed(ami: &Ami, sip: SocketAddr, penalty: &str) -> Settings {
     let port = ami.address.port().to_string();
     let main = [("host", "127.0.0.1"), ("port", &port), ("username", "u"), ("secret", "s")];
     let probe = [("interval", "1"), ("timeout", "1"), ("alive_threshold", "2"), ("error_penalty", penalty)];

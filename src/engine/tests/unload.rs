@@ -47,7 +47,7 @@ fn until(what: &str, holds: impl Fn() -> bool) {
 fn a_worker_that_hangs_is_left_alone_and_named_and_phones_have_their_answer_until_the_others_have_ended() {
     let folder = tempfile::tempdir().unwrap();
     let (host, port) = (Arc::new(StandIn::at(folder.path(), "")), free_port());
-    let hung = host.boot.lock();
+    let hung = host.dialplan.lock();
     let Running { control, ending, engine, last } = run(&host, with_users(port));
     until("the name server", || control.snapshot().dns.state.starts_with("listening"));
     control.stop();
@@ -61,8 +61,8 @@ fn a_worker_that_hangs_is_left_alone_and_named_and_phones_have_their_answer_unti
     engine.join().unwrap();
     assert!(last.load(Ordering::SeqCst));
     let log = host.log.lock().join("\n");
-    assert!(log.contains("Warning The thread synch/presence does not come back from Asterisk"), "{log}");
-    assert!(!log.contains("synch/dns ") && !log.contains("synch/contacts "), "{log}");
+    assert!(log.contains("Warning The thread synch/own-dp does not come back from Asterisk"), "{log}");
+    assert_eq!(log.matches("does not come back").count(), 1, "{log}");
     UdpSocket::bind(("127.0.0.1", port)).unwrap();
     drop(hung);
 }
@@ -76,7 +76,7 @@ fn an_engine_that_hangs_itself_is_left_alone_and_its_workers_are_ended_without_i
     // The next change of a state is told as an event: in there it hangs.
     let hung = host.events.lock();
     control.send(Command::SetMode(Mode::Normal)).unwrap();
-    until("the change", || address(port) == "10.0.0.254");
+    until("the event", || host.is_told.load(Ordering::SeqCst));
 
     let Ended { joinable, left } = ending.end();
     assert_eq!((joinable, left), (false, vec!["engine".to_owned()]));

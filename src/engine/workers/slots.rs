@@ -18,10 +18,12 @@ pub(super) enum Place {
     Presence,
     Doctor,
     Drill,
+    OwnSip,
+    OwnDialplan,
 }
 
 impl Place {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Ami,
         Self::Sip,
         Self::Watch,
@@ -32,6 +34,8 @@ impl Place {
         Self::Presence,
         Self::Doctor,
         Self::Drill,
+        Self::OwnSip,
+        Self::OwnDialplan,
     ];
 
     /// Name of its thread, behind `synch/`.
@@ -47,6 +51,8 @@ impl Place {
             Self::Presence => "presence",
             Self::Doctor => "doctor",
             Self::Drill => "drill",
+            Self::OwnSip => "own-sip",
+            Self::OwnDialplan => "own-dp",
         }
     }
 }

@@ -24,7 +24,7 @@ const ACTIONS: [&str; 11] = [
     "SynchFailback",
     "SynchDrill",
 ];
-const EVENTS: [&str; 3] = ["SynchMonitorState", "SynchSyncState", "SynchServiceState"];
+const EVENTS: [&str; 4] = ["SynchMonitorState", "SynchSyncState", "SynchServiceState", "SynchBranchState"];
 
 fn started(version: Version, documented: bool) -> Result<Site> {
     let mut site = Site::with_module(version)?;
