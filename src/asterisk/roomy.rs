@@ -4,8 +4,8 @@
 //! by the minor. A module that was built with older headers makes the smaller one; Asterisk writes the larger one, and
 //! what lies behind it is lost. The sum of build options doesn't tell them apart.
 //!
-//! So everything that Asterisk writes into, or keeps, is made as a [`Roomy`]: registrations of commands, functions and
-//! switches, hooks, and what it fills in for us. Without it are only what Asterisk makes itself, texts whose size it is
+//! So everything that Asterisk writes into, or keeps, is made as a [`Roomy`]: registrations of commands and
+//! functions, hooks, and what it fills in for us. Without it are only what Asterisk makes itself, texts whose size it is
 //! told, and `ast_module_info` (shim.c), which has spare fields of its own.
 
 /// Spare words: from Asterisk 16 to 23, no structure of ours has grown by more than two.

@@ -10,6 +10,7 @@ use lab::{Asterisk, Error, Result, Site, Version};
 lab::on_22_and_16!(
     a_bad_configuration_declines_with_every_error_until_it_is_corrected,
     a_module_built_for_another_version_is_declined_with_one_line,
+    a_certified_asterisk_is_taken_and_one_that_says_no_version_with_a_warning,
     a_main_that_is_away_at_load_is_a_state,
     an_unload_does_not_wait_for_a_main_that_is_silent,
     a_firm_unload_ends_the_doctor_and_whoever_waits_for_him_is_told,
@@ -107,6 +108,60 @@ fn a_module_built_for_another_version_is_declined_with_one_line(version: Version
     site.branch.stop()?;
     site.branch.start()?;
     site.status("Monitor").map(drop)
+}
+
+/// The octets with each `from` as `to`, filled up with NUL.
+fn replaced(octets: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert!(to.len() <= from.len(), "{to} is longer than {from}");
+    let mut new = to.as_bytes().to_vec();
+    new.resize(from.len(), 0);
+    let (mut rest, mut all, mut found) = (octets, Vec::new(), 0);
+    while let Some((first, behind)) = rest.split_first() {
+        if let Some(behind) = rest.strip_prefix(from.as_bytes()) {
+            all.extend_from_slice(&new);
+            found += 1;
+            rest = behind;
+        } else {
+            all.push(*first);
+            rest = behind;
+        }
+    }
+    assert_ne!(found, 0, "no {from}");
+    all
+}
+
+/// The same Asterisk, but for what it calls itself: as certified ones and builds from git do, whose number is 0.
+fn a_certified_asterisk_is_taken_and_one_that_says_no_version_with_a_warning(version: Version) -> Result {
+    const WARNING: &str = "nobody can tell whether res_synch.so";
+    let mut site = Site::new(version)?;
+    site.branch.install_module()?;
+    site.start()?;
+    let shown = site.branch.rx("core show version")?;
+    let own = shown.split_whitespace().nth(1).unwrap_or_default().to_owned();
+    let mut number = own.split(|letter: char| !letter.is_ascii_digit()).take(3);
+    let mut next = || number.next().and_then(|number| number.parse::<u32>().ok()).unwrap_or_default();
+    let number = format!("{}{:02}{:02}", next(), next(), next());
+    let binary = site.branch.in_its_root("usr/sbin/asterisk");
+    let octets = std::fs::read(&binary).map_err(|error| Error::new(format!("reading it: {error}")))?;
+    for (name, warnings) in
+        [(format!("certified-{version}.8-cert4"), 0), ("GIT-master-1a2b3c4".to_owned(), 1)]
+    {
+        site.branch.stop()?;
+        let other = replaced(&octets, &own, &name);
+        let other = replaced(&other, &format!("\0{number}\0"), "\x000");
+        let path = site.branch.path("asterisk");
+        std::fs::write(&path, other).map_err(|error| Error::new(format!("writing it: {error}")))?;
+        lab::command::run(&mut lab::command::words(&["chmod", "755", &path.display().to_string()]))?;
+        let script = format!("shift; exec {} \"$@\"", site.branch.inside("asterisk"));
+        site.branch.run_under(&["sh", "-c", &script, "sh"].map(str::to_owned));
+        site.branch.start()?;
+        assert!(site.branch.rx("core show version")?.contains(&name));
+        site.branch.load_module()?;
+        site.wait_status("Service", "Normal")?;
+        let told = site.branch.module_log("WARNING");
+        assert_eq!(told.iter().filter(|line| line.contains(WARNING)).count(), warnings, "{told:#?}");
+    }
+    Ok(())
 }
 
 fn a_main_that_is_away_at_load_is_a_state(version: Version) -> Result {
