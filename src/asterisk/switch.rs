@@ -73,7 +73,7 @@ fn registration() -> *mut sys::ast_switch {
             ..Default::default()
         }))))
     };
-    REGISTRATION.get_or_init(make).0.cast()
+    Roomy::for_asterisk(REGISTRATION.get_or_init(make).0)
 }
 
 /// The registered switch; unregistered when dropped.
