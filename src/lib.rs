@@ -19,6 +19,7 @@
 //! - [`settings`]: `res_synch.conf` as values
 //! - [`state`]: the words: states, modes; [`wording`]: numbers and lists as a person reads them
 //! - [`repeats`]: when the log hears again of a failure that repeats
+//! - [`marks`]: what a router can tell our packets by
 //! - [`probe`]: outcomes of probes become the monitor state, and say how soon the next is due
 //! - [`sip`]: what the main is asked over SIP, and what is an answer
 //! - [`selfcheck`]: whether the branch's own Asterisk takes calls
@@ -88,6 +89,7 @@ mod faults;
 pub mod functions;
 pub mod gate;
 pub mod host;
+pub mod marks;
 pub mod operate;
 pub mod phones;
 pub mod probe;

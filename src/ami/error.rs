@@ -71,6 +71,16 @@ impl LinkError {
         )
     }
 
+    /// Whether the main left out lines of its answer, because it could not get rid of them in time.
+    #[must_use]
+    pub const fn lost_lines(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { refusal: Refusal::Numbering(_), .. }
+                | Self::Transport { error: TransportError::LinesLost, .. }
+        )
+    }
+
     /// Whether it is this system that had no memory left.
     #[must_use]
     pub const fn is_no_memory(&self) -> bool {

@@ -7,7 +7,9 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::marks::Mark;
 
 /// Handle on every connection that was opened with it; clones are the same handle.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +52,7 @@ impl Hangup {
         &self,
         address: SocketAddr,
         receive_buffer: Option<usize>,
+        mark: Mark,
     ) -> io::Result<Option<Arc<Socket>>> {
         let mut lines = self.0.lock();
         if lines.stopped {
@@ -59,6 +62,8 @@ impl Hangup {
         if let Some(size) = receive_buffer {
             socket.set_recv_buffer_size(size)?; // before the connect: the window scale is settled there
         }
+        // Nothing depends on it.
+        let _ = mark.put_on(SockRef::from(&socket), address);
         socket.set_nonblocking(true)?;
         match socket.connect(&address.into()) {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),

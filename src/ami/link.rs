@@ -21,11 +21,8 @@ use super::{
     password::password,
     session::FULLY_BOOTED,
 };
-use crate::settings::Main;
+use crate::{marks::Mark, settings::Main};
 
-/// Receive buffer asked for where whole files are read. The main drops what it cannot send for 100 ms, so what the
-/// buffer holds is the pause that we can afford. The system may grant less (`net.core.rmem_max`).
-const CONFIG_BUFFER: usize = 4 * 1024 * 1024;
 /// Connecting and logging in take a few round trips; whoever has minutes for a long answer need not wait that long to
 /// learn that nobody is there.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,9 +34,11 @@ pub struct Link {
     crypto: Arc<dyn Crypto>,
     frame_limit: usize,
     receive_buffer: Option<usize>,
+    mark: Mark,
     events: bool,
     hangup: Hangup,
     line: Option<Line>,
+    timing: Timing,
 }
 
 impl Link {
@@ -49,10 +48,20 @@ impl Link {
         Self::new(address, main, hangup, crypto, SHORT_FRAME)
     }
 
-    /// A link for configuration files. Nothing is connected yet.
+    /// A link for configuration files, with a receive buffer of so many bytes. Nothing is connected yet.
+    ///
+    /// No more than that is ever on its way, which is what a probe may have to wait for on a slow line. What waits here
+    /// is nothing: answers are read as they come, and what the line does not take yet waits in the main's own buffer.
     #[must_use]
-    pub fn for_config(address: SocketAddr, main: &Main, hangup: &Hangup, crypto: Arc<dyn Crypto>) -> Self {
-        Self { receive_buffer: Some(CONFIG_BUFFER), ..Self::new(address, main, hangup, crypto, CONFIG_FRAME) }
+    pub fn for_config(
+        address: SocketAddr,
+        main: &Main,
+        hangup: &Hangup,
+        crypto: Arc<dyn Crypto>,
+        window: usize,
+    ) -> Self {
+        let link = Self::new(address, main, hangup, crypto, CONFIG_FRAME);
+        Self { receive_buffer: Some(window), mark: Mark::Bulk, ..link }
     }
 
     /// A link for pings and the main's own events. Nothing is connected yet.
@@ -69,7 +78,18 @@ impl Link {
         frame_limit: usize,
     ) -> Self {
         let (main, hangup) = (main.clone(), hangup.clone());
-        Self { address, main, crypto, frame_limit, receive_buffer: None, events: false, hangup, line: None }
+        Self {
+            address,
+            main,
+            crypto,
+            frame_limit,
+            receive_buffer: None,
+            mark: Mark::Probe,
+            events: false,
+            hangup,
+            line: None,
+            timing: Timing::default(),
+        }
     }
 
     /// Whether a connection is kept open, as far as is known: the next exchange may still find it dead.
@@ -124,10 +144,20 @@ impl Link {
     /// # Errors
     /// When the answer did not come whole before the deadline. The connection is closed then.
     pub fn get_config(&mut self, query: &Query, deadline: Instant) -> Result<Frame, LinkError> {
-        self.operate(deadline, |line, deadline| {
+        let (frame, timing) = self.operate(deadline, |line, deadline| {
+            let start = Instant::now();
             let frame = line.exchange(get_config(query), deadline)?;
-            line.expect_pong(deadline).map(|()| frame)
-        })
+            let timing = line.time(frame.size(), start, deadline)?;
+            Ok((frame, timing))
+        })?;
+        self.timing = timing;
+        Ok(frame)
+    }
+
+    /// How long the last answer to a GetConfig took that came whole.
+    #[must_use]
+    pub const fn timing(&self) -> Timing {
+        self.timing
     }
 
     /// The same for an answer that is too long to keep: each part goes to the sink as it comes, and its numbers are
@@ -142,10 +172,37 @@ impl Link {
         deadline: Instant,
         sink: &mut dyn FnMut(Part<'_>),
     ) -> Result<(), LinkError> {
-        self.operate(deadline, |line, deadline| {
-            line.pour(get_config(query), deadline, sink)?;
-            line.expect_pong(deadline)
-        })
+        let all = Bounds { bytes: usize::MAX, goes_on: &|| true };
+        self.stream_piece(query, deadline, &all, sink).map(drop)
+    }
+
+    /// The same, for an answer that may turn out to be too long for now, or to come at a bad time. It is broken off then,
+    /// which takes the connection with it: the next question makes a new one.
+    ///
+    /// # Errors
+    /// When the answer did not come whole before the deadline. The connection is closed then.
+    pub fn stream_piece(
+        &mut self,
+        query: &Query,
+        deadline: Instant,
+        bounds: &Bounds<'_>,
+        sink: &mut dyn FnMut(Part<'_>),
+    ) -> Result<Poured, LinkError> {
+        let (poured, timing) = self.operate(deadline, |line, deadline| {
+            let start = Instant::now();
+            let (poured, bytes) = line.pour(get_config(query), deadline, bounds, sink)?;
+            let timing = match poured {
+                Poured::Whole => line.time(bytes, start, deadline)?,
+                Poured::TooLong | Poured::BrokenOff => Timing { bytes, took: start.elapsed(), pong: None },
+            };
+            Ok((poured, timing))
+        })?;
+        self.timing = timing;
+        if poured != Poured::Whole {
+            // The rest of the answer is on its way: there is nothing to say good-bye to.
+            self.line = None;
+        }
+        Ok(poured)
     }
 
     /// Asks all that res_pjsip of the main has of an endpoint, its contacts among it; none where it has none of that
@@ -219,7 +276,10 @@ impl Link {
         let secret = password(&self.main.password)?;
         let tls = self.main.tls.as_ref().map(|tls| self.crypto.tls(tls)).transpose()?;
         let deadline = deadline.min(Instant::now() + OPEN_TIMEOUT);
-        let dialled = self.hangup.dial(self.address, self.receive_buffer).map_err(TransportError::Connect)?;
+        let dialled = self
+            .hangup
+            .dial(self.address, self.receive_buffer, self.mark)
+            .map_err(TransportError::Connect)?;
         let socket = dialled.ok_or(TransportError::Closed { awaited: BANNER })?;
         let mut line = Line::new(socket, self.frame_limit, tls);
         line.wait_for_banner(deadline)?;
@@ -252,6 +312,36 @@ fn or_nobody<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
 fn get_config(query: &Query) -> Action<'_> {
     let (category, filter) = (query.category.as_deref(), query.filter.as_deref());
     Action::GetConfig { filename: &query.file, category, filter }
+}
+
+/// How long an answer took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Its bytes.
+    pub bytes: usize,
+    /// From the question to its end.
+    pub took: Duration,
+    /// How long the Pong behind it took, on a line that was quiet by then: a round trip. None where there was none.
+    pub pong: Option<Duration>,
+}
+
+/// When an answer is broken off.
+pub struct Bounds<'a> {
+    /// Beyond so many bytes.
+    pub bytes: usize,
+    /// As soon as this says no. It is asked a few times a second.
+    pub goes_on: &'a dyn Fn() -> bool,
+}
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Poured {
+    /// It came whole.
+    Whole,
+    /// It was longer than it might be.
+    TooLong,
+    /// It came at a bad time.
+    BrokenOff,
 }
 
 /// What ends an exchange, before the address is added.

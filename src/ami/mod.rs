@@ -9,6 +9,7 @@
 //! - [`stream`]: one long answer, header by header, without keeping it. Pure.
 //! - [`session`]: what to expect next, and how to judge what came. Pure.
 //! - [`password`]: given, or read from its file; `file`: how such files are opened.
+//! - [`gauge`]: how much at a time, so that the line stays free. Pure.
 //! - [`hangup`]: cuts a connection from another thread.
 //! - [`link`]: what is asked of the main; the socket and its deadlines in `link::line`.
 //! - [`error`]: why an exchange failed, told apart as the probe counts it.
@@ -18,6 +19,7 @@ pub mod crypto;
 pub mod error;
 pub(crate) mod file;
 pub mod frame;
+pub mod gauge;
 pub mod hangup;
 pub mod link;
 pub mod numbering;
@@ -32,8 +34,9 @@ pub use action::Action;
 pub use crypto::Crypto;
 pub use error::{LinkError, Refusal, TransportError};
 pub use frame::{Frame, FrameReader, NoMemory};
+pub use gauge::Gauge;
 pub use hangup::Hangup;
-pub use link::Link;
+pub use link::{Bounds, Link, Poured, Timing};
 pub use numbering::{Numbering, NumberingError, Part};
 pub use password::PasswordError;
 pub use query::Query;

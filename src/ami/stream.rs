@@ -90,6 +90,12 @@ impl Stream {
         Ok(Progress::More)
     }
 
+    /// Bytes that have come, line ends left out.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Sections that have come, templates included.
     #[must_use]
     pub const fn sections(&self) -> u64 {

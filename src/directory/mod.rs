@@ -4,14 +4,17 @@
 //! parts of GetConfig answers ─▶ reading ─▶ directory ◀─▶ text, to keep on disk
 //! ```
 //!
+//! - [`pieces`]: what to ask for, where all at once would be too much. Pure.
 //! - [`reading`]: sections as they stream by; only these four values of each are ever kept. Pure.
 //! - [`caller_id`]: name and number in a `callerid`. Pure.
 //! - [`text`]: the form on disk. Pure.
 
 pub mod caller_id;
+pub mod pieces;
 pub mod reading;
 pub mod text;
 
+pub use pieces::{Piece, Pieces};
 pub use reading::Reading;
 pub use text::TextError;
 
@@ -163,6 +166,17 @@ impl Directory {
             self.values.push(letter);
         }
         u8::try_from(self.values.len() - start).unwrap_or_default()
+    }
+
+    /// Everybody so far, to come back to with [`Self::cut`].
+    const fn mark(&self) -> (usize, usize) {
+        (self.values.len(), self.rows.len())
+    }
+
+    /// Takes away who came since that mark.
+    fn cut(&mut self, (values, rows): (usize, usize)) {
+        self.values.truncate(values);
+        self.rows.truncate(rows);
     }
 
     fn sorted(mut self) -> Self {

@@ -12,7 +12,7 @@ use crate::{
 const LOOKED_AT: usize = 512;
 
 /// A directory in the making. It takes the parts of one answer after the other; the first of two equal numbers wins.
-/// Where an answer turns out to be void, all of it is.
+/// Where an answer turns out to be void, what it brought is taken back.
 #[derive(Debug)]
 pub struct Reading<'s> {
     technology: Technology,
@@ -21,6 +21,8 @@ pub struct Reading<'s> {
     directory: Directory,
     open: Option<Section>,
     full: bool,
+    /// How far the directory had come with the last whole answer.
+    kept: (usize, usize),
 }
 
 /// What is of interest in the section in progress.
@@ -41,7 +43,9 @@ impl<'s> Reading<'s> {
             FilterKey::Variable(key) => Some(key.as_str()),
             FilterKey::CategoryName => None,
         };
-        Self { technology, site, public, directory: Directory::default(), open: None, full: false }
+        let directory = Directory::default();
+        let kept = directory.mark();
+        Self { technology, site, public, directory, open: None, full: false, kept }
     }
 
     /// Takes in the next part of an answer.
@@ -55,6 +59,30 @@ impl<'s> Reading<'s> {
             Part::Variable { key, value } => self.variable(key, value),
             Part::Preamble | Part::Parents => {}
         }
+    }
+
+    /// The answer was whole: what it brought stays.
+    pub fn keep(&mut self) {
+        self.close();
+        self.kept = self.directory.mark();
+    }
+
+    /// The answer was void: what it brought is taken back.
+    pub fn take_back(&mut self) {
+        self.open = None;
+        self.directory.cut(self.kept);
+    }
+
+    /// How many have come so far.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.directory.len()
+    }
+
+    /// Whether nobody has come so far.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.directory.is_empty()
     }
 
     /// What has come of it.

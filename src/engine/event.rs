@@ -53,6 +53,8 @@ pub(super) enum Event {
         /// What all of it amounts to.
         state: String,
     },
+    /// Something begins to be read over the line to the main, or no longer is.
+    Reading(bool),
     /// The main has reloaded something that is synced.
     MainReloaded,
     /// A phone of this user has done something at the main.
@@ -121,10 +123,25 @@ impl Teller {
         self.events.len() >= CROWD
     }
 
+    /// Tells that something is read over the line to the main, until what this returns is dropped.
+    pub(super) fn reads(&self) -> Reads<'_> {
+        self.tell(Event::Reading(true));
+        Reads(self)
+    }
+
     /// Tells of a panic of this worker.
     pub(super) fn panicked(&self, worker: &'static str) -> impl Fn() + Send + 'static {
         let teller = self.clone();
         move || teller.tell(Event::Panicked(worker))
+    }
+}
+
+/// Something is read over the line to the main.
+pub(super) struct Reads<'a>(&'a Teller);
+
+impl Drop for Reads<'_> {
+    fn drop(&mut self) {
+        self.0.tell(Event::Reading(false));
     }
 }
 

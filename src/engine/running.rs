@@ -46,7 +46,7 @@ use crate::{
     failover::{Failover, ServiceChange},
     faults,
     host::{Host, Level},
-    probe::{Monitor, Pace},
+    probe::{Burden, Monitor, Pace},
     selfcheck::SelfCheck,
     settings::Settings,
     state::{Mode, MonitorState, Target},
@@ -70,6 +70,7 @@ pub(super) struct Running {
     sip_answered: bool,
     start_again: Option<Instant>,
     pace: Pace,
+    burden: Burden,
     failover: Failover,
     history: History,
     phones: Known,
@@ -98,6 +99,7 @@ impl Running {
             sip_answered,
             start_again: None,
             pace: pace(&settings),
+            burden: Burden::new(&settings.probe),
             failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
             history: History::default(),
             phones: Known::default(),
@@ -187,6 +189,7 @@ impl Running {
                 }
                 self.snapshot.dns.state = state;
             }
+            Event::Reading(reads) => self.burden.reading(reads, Instant::now()),
             Event::MainReloaded => {
                 self.log(Level::Debug, "The main has reloaded: a sync follows.");
                 self.order(Order::Due);
@@ -293,6 +296,8 @@ impl Running {
         }
         warn(&new, &*self.start.host);
         self.workers.end_for(&old, &new);
+        // Whoever read is ended, or tells of the next piece.
+        self.burden = Burden::new(&new.probe);
         self.failover.configure(&new.failover);
         if old.main != new.main || old.probe != new.probe {
             let before = self.monitor.verdict().state;

@@ -8,6 +8,7 @@
 //! - `directory`: everybody on the main
 //! - `shrink`: what the main has lost, held until a person has seen it
 //! - `disk`: what is in place, and the versions
+//! - `retry`: what failed is not begun again each time
 //! - `failure`: everything that can go wrong on the way
 
 mod boxes;
@@ -17,6 +18,7 @@ mod disk;
 mod failure;
 mod install;
 mod reading;
+mod retry;
 mod shrink;
 mod users;
 
@@ -31,7 +33,7 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
-use self::failure::Failure;
+use self::{directory::Everybody, failure::Failure, reading::Reading, retry::Retry};
 use super::{
     Start,
     event::{Event, Teller},
@@ -39,7 +41,7 @@ use super::{
     worker::{Role, Stop, Stopped, Worker},
 };
 use crate::{
-    ami::{Hangup, Stamp},
+    ami::{Gauge, Hangup, Stamp},
     faults,
     host::{Host, Level},
     settings::{self, ConfSection, Main, Settings},
@@ -145,6 +147,12 @@ struct Site<'a> {
     directory_of: Option<Stamp>,
     /// When it was read.
     directory_at: Option<Instant>,
+    /// The reading of it that is under way.
+    everybody: Option<Everybody<'a>>,
+    /// What the line to the main takes.
+    gauge: Gauge,
+    /// When the boxes, which failed, are read again without being asked for.
+    boxes_wait: Retry,
 }
 
 impl<'a> Site<'a> {
@@ -173,6 +181,9 @@ impl<'a> Site<'a> {
             boxes_users: HashSet::new(),
             directory_of: None,
             directory_at: None,
+            everybody: None,
+            gauge: Gauge::default(),
+            boxes_wait: Retry::new(),
         }
     }
 
@@ -184,7 +195,15 @@ impl<'a> Site<'a> {
         self.wait_for_boot()?;
         let mut next = Instant::now();
         loop {
-            let order = self.stop.or_receive(&self.syncing.orders, next)?.unwrap_or(Order::Due);
+            let wake = self.piece_due().map_or(next, |piece| piece.min(next));
+            let order = match self.stop.or_receive(&self.syncing.orders, wake)? {
+                Some(order) => order,
+                None if Instant::now() >= next => Order::Due,
+                None => {
+                    self.read_piece()?;
+                    continue;
+                }
+            };
             faults::point("sync");
             if !matches!(order, Order::Rollback(_)) {
                 next = Instant::now() + self.syncing.settings.interval;
@@ -204,11 +223,10 @@ impl<'a> Site<'a> {
             }
             self.status.ended += 1;
             self.tell();
-            // The users first: this may take its time.
-            if in_sync && self.sync_directory(asked).is_err() {
-                return Err(Stopped);
+            // The users first: this takes its time.
+            if in_sync {
+                self.begin_directory(asked);
             }
-            self.tell();
         }
     }
 
@@ -240,13 +258,23 @@ impl<'a> Site<'a> {
 
     /// One sync. What comes with the users is not worth as much as they are: where it fails, they are synced all the same.
     fn sync(&mut self, wish: Wish) -> Result<(), Failure> {
+        // One session at a time, where the main allows no more; and one answer at a time on the line.
+        if let Some(everybody) = &mut self.everybody {
+            everybody.hang_up();
+        }
         let mut reading = self.reading()?;
         self.stamp.clone_from(&reading.stamp);
-        self.sync_users(&mut reading)?;
-        self.sync_boxes(&mut reading, wish)?;
-        self.sync_contexts(&mut reading)?;
+        let synced = self.sync_over(&mut reading, wish);
+        reading.tell(&mut self.gauge);
+        synced?;
         reading.close();
         Ok(())
+    }
+
+    fn sync_over(&mut self, reading: &mut Reading, wish: Wish) -> Result<(), Failure> {
+        self.sync_users(reading)?;
+        self.sync_boxes(reading, wish)?;
+        self.sync_contexts(reading)
     }
 
     fn roll_back(&mut self, version: u64) -> Result<(), Failure> {

@@ -1,13 +1,16 @@
 //! The verdict on the main system: outcomes of probes in, monitor state out. Pure.
 //!
+//! - [`burden`]: whether our own reading fills the line
 //! - [`monitor`]: what the evidence amounts to, and in which words
 //! - [`pace`]: when which probe is due
 //! - `tally`: the points of one kind of evidence
 
+pub mod burden;
 pub mod monitor;
 pub mod pace;
 mod tally;
 
+pub use burden::Burden;
 pub use monitor::{Monitor, NOT_YET, Verdict};
 pub use pace::Pace;
 pub use tally::ANSWERS;

@@ -40,6 +40,8 @@ pub struct Monitor {
     sip: Tally,
     /// The main lets us in but says that it has not started up yet.
     starting: bool,
+    /// What comes next had to share the line with what we read.
+    burdened: bool,
     /// When the main said that it shuts down; none once it has answered since.
     shut_down: Option<Instant>,
     verdict: Verdict,
@@ -59,6 +61,7 @@ impl Monitor {
             ami: Tally::default(),
             sip: Tally::default(),
             starting: false,
+            burdened: false,
             shut_down: None,
             verdict,
         }
@@ -115,6 +118,12 @@ impl Monitor {
     /// Whether the main says that it is still starting: what its AMI answers meanwhile is no sign of service.
     pub fn set_starting(&mut self, starting: bool) {
         self.starting = starting;
+    }
+
+    /// Whether the probe that is observed next had to share the line with what we read ourselves: then its silence is one
+    /// point, without the penalty.
+    pub fn set_burdened(&mut self, burdened: bool) {
+        self.burdened = burdened;
     }
 
     /// Whether it says so.
@@ -192,6 +201,7 @@ impl Monitor {
         match outcome {
             Outcome::Alive(_) | Outcome::Unasked(_) => 0,
             Outcome::Wrong(_) => 1,
+            Outcome::Silent(_) if self.burdened => 1,
             Outcome::Closed(_) | Outcome::Silent(_) => self.settings.error_penalty.saturating_add(1),
         }
     }

@@ -58,6 +58,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("Mailboxes", count(sync.boxes.len())),
         ("MailboxesReason", text(&sync.boxes_problem)),
         ("Directory", count(sync.directory.len())),
+        ("DirectoryReason", text(&sync.directory_state)),
         ("SyncVersion", number(sync.version)),
         ("HeldVersion", number(sync.held)),
         ("HeldRemoval", Value::Text(held_removal(sync))),

@@ -79,6 +79,8 @@ pub struct MonitorStatus {
     pub last_probe: String,
     /// How long it took, in milliseconds, where the main answered.
     pub last_answer_ms: Option<u64>,
+    /// Whether its answers come as quickly as usual, so that more may be read from it.
+    pub has_room: bool,
     /// How its AMI stands.
     pub ami: String,
     /// How its SIP stands.
@@ -96,6 +98,8 @@ pub struct SyncStatus {
     pub users: Vec<User>,
     /// Everybody on the main, as last read.
     pub directory: Arc<Directory>,
+    /// How far the reading of it is, or why it does not go on; empty where none is due.
+    pub directory_state: String,
     /// What became of each option of each user, passwords masked; empty until a sync has ended.
     pub sections: Arc<[Tailored]>,
     /// Why the mailboxes are not those of the main; empty where they are.
@@ -132,6 +136,7 @@ impl SyncStatus {
             reason: reason.to_owned(),
             users: Vec::new(),
             directory: Arc::default(),
+            directory_state: String::new(),
             boxes: Arc::default(),
             sections: Arc::from([]),
             boxes_problem: String::new(),

@@ -20,6 +20,7 @@ pub(crate) fn snapshot() -> Snapshot {
             state: MonitorState::Stable,
             reason: "the main answers".to_owned(),
             last_probe: String::new(),
+            has_room: true,
             last_answer_ms: Some(3),
             ami: "answers".to_owned(),
             sip: "off".to_owned(),

@@ -9,7 +9,7 @@ use std::{
 
 use socket2::Socket;
 
-use super::Fault;
+use super::{Bounds, Fault, Poured, Timing};
 use crate::ami::{
     Action, Frame, Part, Refusal, Session, Stream, TlsError, TlsSession, TransportError, frame::FrameTooLong,
     tls,
@@ -22,6 +22,11 @@ const LIST: usize = 256 * 1024;
 /// A pause before the next read of a file's lines: they are read by the hundred then, which takes a fraction of the time.
 /// What the main sends meanwhile fits the receive buffer many times over.
 const GATHER: Duration = Duration::from_millis(1);
+/// A main that has begun an answer is given so long for each part of it: it may read its files anew before it begins, and
+/// a slow line has moved kilobytes by then.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How often it is looked whether an answer may go on.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// What is awaited first: connecting and being greeted are one wait.
 pub(super) const BANNER: &str = "the banner of its AMI";
 /// The same where TLS comes between the two.
@@ -79,11 +84,14 @@ impl Line {
     /// Sends an action and waits for its answer.
     pub(super) fn exchange(&mut self, action: Action<'_>, deadline: Instant) -> Result<Frame, Fault> {
         self.send(action, deadline)?;
+        let mut patience_ends = patience(action, deadline);
         loop {
             if let Some(frame) = self.session.answer()? {
                 return Ok(frame);
             }
-            self.receive(awaited(action), deadline)?;
+            if self.receive(awaited(action), patience_ends)? {
+                patience_ends = patience(action, deadline);
+            }
             gather(action);
         }
     }
@@ -108,24 +116,44 @@ impl Line {
         }
     }
 
-    /// Sends an action and pours its answer into the sink.
+    /// Sends an action and pours its answer into the sink. Says what became of it, and how many bytes came.
     pub(super) fn pour(
         &mut self,
         action: Action<'_>,
         deadline: Instant,
+        bounds: &Bounds<'_>,
         sink: &mut dyn FnMut(Part<'_>),
-    ) -> Result<(), Fault> {
+    ) -> Result<(Poured, usize), Fault> {
         self.send(action, deadline)?;
         let mut stream = Stream::default();
+        let mut patience_ends = patience(action, deadline);
         while !self.session.pour(&mut stream, sink)? {
-            self.receive(awaited(action), deadline)?;
+            if stream.bytes() > bounds.bytes {
+                return Ok((Poured::TooLong, stream.bytes()));
+            }
+            if !(bounds.goes_on)() {
+                return Ok((Poured::BrokenOff, stream.bytes()));
+            }
+            match self.receive(awaited(action), patience_ends.min(Instant::now() + LOOK_AGAIN)) {
+                Ok(true) => patience_ends = patience(action, deadline),
+                Ok(false) => {}
+                Err(Fault::Transport(TransportError::TimedOut { .. })) if Instant::now() < patience_ends => {}
+                Err(fault) => return Err(fault),
+            }
             gather(action);
         }
-        Ok(())
+        Ok((Poured::Whole, stream.bytes()))
+    }
+
+    /// Requires a Pong behind an answer to GetConfig, as [`Self::expect_pong`], and says how long both took.
+    pub(super) fn time(&mut self, bytes: usize, start: Instant, deadline: Instant) -> Result<Timing, Fault> {
+        let (took, asked) = (start.elapsed(), Instant::now());
+        self.expect_pong(deadline)?;
+        Ok(Timing { bytes, took, pong: Some(asked.elapsed()) })
     }
 
     /// Requires a Pong behind an answer to GetConfig: a main that lost lines of it hangs up instead.
-    pub(super) fn expect_pong(&mut self, deadline: Instant) -> Result<(), Fault> {
+    fn expect_pong(&mut self, deadline: Instant) -> Result<(), Fault> {
         match self.exchange(Action::Ping, deadline) {
             Ok(_) => Ok(()),
             Err(Fault::Transport(TransportError::Closed { .. } | TransportError::Lost { .. })) => {
@@ -142,7 +170,7 @@ impl Line {
                 return Ok(Some(event));
             }
             match self.receive("an event", deadline) {
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(Fault::Transport(TransportError::TimedOut { .. })) => return Ok(None),
                 Err(fault) => return Err(fault),
             }
@@ -178,8 +206,8 @@ impl Line {
         Ok(())
     }
 
-    /// One read into the session.
-    fn receive(&mut self, awaited: &'static str, deadline: Instant) -> Result<(), Fault> {
+    /// One read into the session. False where nothing came before the deadline, or a signal did.
+    fn receive(&mut self, awaited: &'static str, deadline: Instant) -> Result<bool, Fault> {
         if self.ended {
             return Err(TransportError::Closed { awaited }.into());
         }
@@ -189,11 +217,11 @@ impl Line {
         let count = match read {
             Ok(0) => return Err(TransportError::Closed { awaited }.into()),
             Ok(count) => count,
-            Err(error) => return Ok(pass_over(error, awaited)?),
+            Err(error) => return Ok(pass_over(error, awaited).map(|()| false)?),
         };
         let chunk = self.chunk.get(..count).unwrap_or_default();
         let Some(tls) = &mut self.tls else {
-            return Ok(self.session.feed(chunk).map_err(TransportError::from)?);
+            return Ok(self.session.feed(chunk).map(|()| true).map_err(TransportError::from)?);
         };
         // Only the first bytes are the beginning of a record for sure: a chunk ends where a segment does.
         if !std::mem::replace(&mut self.heard, true) && !tls::is_record(chunk) {
@@ -208,11 +236,11 @@ impl Line {
         if opened == Err(TlsError::Ended) {
             // Heard first: Asterisk refuses a login and ends the session in one breath.
             self.ended = true;
-            return Ok(fed?);
+            return Ok(fed.map(|()| true)?);
         }
         opened?;
         fed?;
-        Ok(sent?)
+        Ok(sent.map(|()| true)?)
     }
 
     /// The first read also waits for the connect: says which of the two failed.
@@ -228,6 +256,14 @@ impl Line {
             }
             fault => fault,
         }
+    }
+}
+
+/// Until when the next part of an answer is waited for.
+fn patience(action: Action<'_>, deadline: Instant) -> Instant {
+    match action {
+        Action::GetConfig { .. } => deadline.min(Instant::now() + SILENCE),
+        _ => deadline,
     }
 }
 

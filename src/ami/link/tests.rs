@@ -272,8 +272,13 @@ fn a_byte_now_and_then_does_not_move_the_deadline() {
     ];
     for (action, operation) in operations {
         let (address, main) = main_that_drips_at(action);
-        let error =
-            transport(operation(&mut Link::for_config(address, &settings(), &Hangup::new(), crypto())));
+        let error = transport(operation(&mut Link::for_config(
+            address,
+            &settings(),
+            &Hangup::new(),
+            crypto(),
+            1 << 22,
+        )));
         assert!(
             matches!(error, TransportError::TimedOut { awaited } if awaited.ends_with(action)),
             "{action}: {error:?}"
@@ -292,7 +297,7 @@ fn a_close_in_mid_answer_is_a_transport_error() {
         request.serve("");
         true
     });
-    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto());
+    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto(), 1 << 22);
     let error = transport(link.get_config(&Query::whole("pjsip.conf"), ample()));
     assert!(matches!(error, TransportError::Closed { awaited: "the answer to GetConfig" }), "{error:?}");
     main.join().unwrap();
@@ -304,7 +309,7 @@ fn an_answer_without_a_pong_behind_it_is_void() {
         request.serve("Category-000000: 1001\r\nLine-000000-000000: type=endpoint\r\n");
         !request.is("GetConfig")
     });
-    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto());
+    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto(), 1 << 22);
     let error = transport(link.get_config(&Query::whole("pjsip.conf"), ample()));
     assert!(matches!(error, TransportError::LinesLost), "{error:?}");
     main.join().unwrap();
@@ -322,7 +327,7 @@ fn a_file_comes_whole() {
         request.serve(&sent);
         true
     });
-    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto());
+    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto(), 1 << 22);
     let frame = link.get_config(&Query::whole("pjsip.conf"), ample()).unwrap();
     assert_eq!(frame.headers().count(), 5003);
     assert_eq!(frame.get("Line-000000-004999"), Some(&b"key=4999"[..]));

@@ -115,3 +115,27 @@ fn no_value_is_more_than_text() {
     assert_eq!(directory.get("2").unwrap().name.len(), 80);
     assert_eq!(Directory::from_text(&directory.to_text()), Ok(directory));
 }
+
+#[test]
+fn what_a_void_answer_brought_is_taken_back_and_comes_again() {
+    let key = FilterKey::Variable("accountcode".to_owned());
+    let mut reading = Reading::new(Technology::Pjsip, &key, "PUBLIC_NUMBER");
+    let user = |reading: &mut Reading<'_>, name: &str, lines: &[(&str, &str)]| {
+        reading.take(Part::Section(name.as_bytes()));
+        for (key, value) in lines {
+            reading.take(Part::Variable { key: key.as_bytes(), value: value.as_bytes() });
+        }
+    };
+    user(&mut reading, "1001", &[("type", "endpoint"), ("callerid", "Alice <1001>")]);
+    reading.keep();
+    // The caller id of the second was lost, and the third broke off.
+    user(&mut reading, "1002", &[("type", "endpoint")]);
+    user(&mut reading, "1003", &[("type", "endpoint")]);
+    reading.take_back();
+    assert_eq!(reading.len(), 1);
+    user(&mut reading, "1002", &[("type", "endpoint"), ("callerid", "Bob <1002>")]);
+    reading.keep();
+    let directory = reading.finish().unwrap();
+    let names: Vec<&str> = directory.iter().map(|entry| entry.name).collect();
+    assert_eq!(names, ["Alice", "Bob"]);
+}

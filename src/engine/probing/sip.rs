@@ -11,9 +11,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, UdpSocket},
+    net::{TcpSocket, UdpSocket},
     runtime::Builder,
     sync::{Notify, mpsc::Receiver},
     task::JoinSet,
@@ -29,6 +30,7 @@ use crate::{
         worker::{Role, Stop, Worker},
     },
     faults,
+    marks::Mark,
     probe::{Kind, Outcome},
     settings::{Settings, Sip, Transport},
     sip::{Request, answer},
@@ -217,6 +219,8 @@ impl Probe {
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let socket = UdpSocket::bind((any, 0)).await?;
+        // Nothing depends on the mark.
+        let _ = Mark::Probe.put_on(SockRef::from(&socket), main);
         // Connected, it is told what ICMP says.
         socket.connect(main).await?;
         let request = self.request(main, socket.local_addr()?);
@@ -264,7 +268,9 @@ impl Probe {
     }
 
     async fn over_one_connection(self: Arc<Self>, main: SocketAddr) -> io::Result<()> {
-        let mut stream = TcpStream::connect(main).await?;
+        let socket = if main.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let _ = Mark::Probe.put_on(SockRef::from(&socket), main);
+        let mut stream = socket.connect(main).await?;
         let request = self.request(main, stream.local_addr()?);
         stream.write_all(request.text.as_bytes()).await?;
         let mut received = Vec::new();

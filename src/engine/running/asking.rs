@@ -24,6 +24,7 @@ impl Running {
     pub(super) fn probe(&mut self, quick: bool) {
         let asked = Instant::now();
         for kind in self.pace.begin(&self.monitor, asked) {
+            self.burden.asked(kind, asked);
             match kind {
                 Kind::Ami => self.workers.ask_ami(asked),
                 Kind::Sip => {
@@ -40,7 +41,9 @@ impl Running {
 
     pub(super) fn probed(&mut self, kind: Kind, asked: Instant, outcome: &Outcome) {
         let now = Instant::now();
+        self.monitor.set_burdened(self.burden.shares(asked));
         let before = self.monitor.observe(kind, outcome, asked, now);
+        self.burden.ended(kind, outcome, asked, now);
         self.pace.ended(kind, outcome, &self.monitor, now);
         if kind == Kind::Sip && outcome.is_alive() && !self.sip_answered {
             self.sip_answered = true;

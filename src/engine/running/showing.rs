@@ -37,6 +37,7 @@ impl Running {
             let (evidence, why) = (self.failover.evidence(), self.why_move_waits());
             self.snapshot.service.reason = format!("main is Failed: {evidence}; but {why}");
         }
+        self.snapshot.monitor.has_room = self.burden.has_room(Instant::now());
         self.snapshot.history = self.history.entries();
         let before = self.start.published.read();
         let same = Arc::ptr_eq(&before.sync, &self.snapshot.sync)
@@ -64,6 +65,7 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
             reason: monitor.verdict().reason.clone(),
             last_probe: String::new(),
             last_answer_ms: None,
+            has_room: true,
             ami: monitor.standing(Kind::Ami),
             sip: monitor.standing(Kind::Sip),
         },

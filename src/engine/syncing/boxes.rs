@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Failure, Site, Wish, reading::Reading};
+use super::{Failure, Site, Wish, reading::Reading, retry::Retry};
 use crate::{
     ami::Query,
     host::Level,
@@ -44,10 +44,20 @@ impl Site<'_> {
         if wish == Wish::Due && !old && same_users && self.stamp.is_some() && self.boxes_of == self.stamp {
             return Ok(());
         }
+        // As much again each time, of a file that can't be had in parts: not at every sync.
+        if wish == Wish::Due && !self.boxes_wait.is_due(Instant::now()) {
+            return Ok(());
+        }
         let problem = match self.read_boxes(reading, voicemail) {
             Err(Failure::Stopped) => return Err(Failure::Stopped),
-            Err(failure) => failure.to_string(),
+            Err(failure) => {
+                if failure.is_about_the_line() {
+                    self.boxes_wait.failed(Instant::now());
+                }
+                failure.to_string()
+            }
             Ok(()) => {
+                self.boxes_wait = Retry::new();
                 self.boxes_of.clone_from(&self.stamp);
                 self.boxes_at = Some(Instant::now());
                 self.boxes_users = self.wanted_boxes();

@@ -1,14 +1,22 @@
-//! Everybody on the main into the directory.
+//! Everybody on the main into the directory: piece by piece, between the syncs.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use super::{Failure, Site};
+use super::{Failure, Site, failure::of_file};
 use crate::{
-    ami::Query,
-    directory::{self, Directory},
+    ami::{Bounds, Gauge, Link, Poured, Stamp, Timing},
+    directory::{self, Directory, Pieces},
+    engine::{
+        backoff::{Backoff, random},
+        lookup::NoWay,
+        worker::Stopped,
+    },
     host::Level,
     settings::{Dialplan, Technology},
-    sync::{Guarded, Names},
+    sync::{Guarded, Names, Removals},
     wording::counted,
 };
 
@@ -18,39 +26,104 @@ const FILE: &str = "directory.txt";
 const NOT_READ: &str = "The directory stays as it is";
 const NOT_KEPT: &str = "The directory is not kept for a restart, which the next sync tries again";
 
-impl Site<'_> {
-    /// Reads it where it is due. Nothing else depends on it: where it fails, the old one stays, and the next time comes
-    /// soon.
+/// Bound of one piece. The longest ones take four seconds on a line as quick as they are made for.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Waits after a piece that failed, or that was broken off.
+const FIRST_WAIT: Duration = Duration::from_secs(15);
+const LONGEST_WAIT: Duration = Duration::from_secs(1800);
+/// How often it is looked whether the line has room again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often it is told how far the reading is.
+const TELL_AGAIN: Duration = Duration::from_secs(15);
+/// What one of the people takes in an answer, as FreePBX writes them.
+const PERSON: usize = 1_150;
+/// What has been read for longer than this is read anew, where the interval is no longer than that.
+const OLDEST: Duration = Duration::from_secs(6 * 3600);
+
+/// A reading of the directory that is under way. It outlives failures: what came whole is not read again.
+pub(super) struct Everybody<'a> {
+    people: directory::Reading<'a>,
+    /// Which of the files is being read.
+    file: usize,
+    pieces: Pieces,
+    link: Option<(Link, usize)>,
+    /// When the main had last reloaded as this began: what has changed since then is for the next one.
+    of: Option<Stamp>,
+    began: Instant,
+    /// The removals that a person has accepted for it, and the numbers of users whose removal was.
+    accepted: Arc<Removals>,
+    freed: Names,
+    pieces_had: u32,
+    bytes: usize,
+    waits: Backoff,
+    /// Since when it has not been told how far it is.
+    told: Option<Instant>,
+    /// When the next piece is due.
+    due: Instant,
+}
+
+/// What became of a piece.
+enum Step {
+    /// It came, and others are left.
+    Had(Duration),
+    /// All have come.
+    Done,
+    /// It was longer than thought.
+    TooLong(Duration),
+    /// The probes suffered.
+    BrokenOff,
+}
+
+impl<'a> Site<'a> {
+    /// Begins to read it where it is due. Nothing else depends on it: where it fails, the old one stays.
     ///
     /// There is no short way to it: the main sends whole sections, about 1 KB a head. So it is read seldom, and not at
     /// all while the main has not reloaded, where that shows (chan_sip's own reload doesn't).
-    pub(super) fn sync_directory(&mut self, asked: bool) -> Result<(), Failure> {
+    pub(super) fn begin_directory(&mut self, asked: bool) {
         let interval = self.syncing.settings.directory_interval;
         if interval.is_zero() {
-            return Ok(());
+            return;
         }
         if self.directory_unkept {
             self.write_directory();
         }
+        let now = Instant::now();
+        let oldest = interval.max(OLDEST);
+        if let Some(everybody) = self.everybody.take_if(|everybody| everybody.began.elapsed() > oldest) {
+            everybody.close();
+        }
+        if let Some(everybody) = &mut self.everybody {
+            if asked {
+                everybody.due = now;
+                everybody.accepted.clone_from(&self.accepted);
+                everybody.freed.clone_from(&self.freed);
+            }
+            return;
+        }
         let tells = self.syncing.settings.technology == Technology::Pjsip && self.stamp.is_some();
         let due = self.directory_at.is_none_or(|at| at.elapsed() >= interval);
-        if !asked && (!due || tells && self.directory_of == self.stamp) {
-            return Ok(());
+        if asked || due && !(tells && self.directory_of == self.stamp) {
+            self.everybody = Some(Everybody {
+                people: self.nobody_yet(),
+                file: 0,
+                pieces: self.all_pieces(),
+                link: None,
+                of: self.stamp.clone(),
+                began: now,
+                accepted: Arc::clone(&self.accepted),
+                freed: self.freed.clone(),
+                pieces_had: 0,
+                bytes: 0,
+                waits: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
+                told: None,
+                due: now,
+            });
         }
-        match self.read_directory() {
-            Err(Failure::Stopped) => Err(Failure::Stopped),
-            Err(failure) => {
-                self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
-                Ok(())
-            }
-            Ok(directory) => {
-                self.syncing.start.log_end(NOT_READ, "The directory is read again.");
-                self.directory_at = Some(Instant::now());
-                self.directory_of.clone_from(&self.stamp);
-                self.take_directory(directory);
-                Ok(())
-            }
-        }
+    }
+
+    /// When the next piece of it is due; none where it is not being read.
+    pub(super) fn piece_due(&self) -> Option<Instant> {
+        self.everybody.as_ref().map(|everybody| everybody.due)
     }
 
     /// What an earlier life has left.
@@ -62,20 +135,171 @@ impl Site<'_> {
         }
     }
 
-    fn read_directory(&self) -> Result<Directory, Failure> {
+    /// Reads the next piece, where the line has room for it.
+    pub(super) fn read_piece(&mut self) -> Result<(), Stopped> {
+        let Some(mut everybody) = self.everybody.take() else { return Ok(()) };
+        if !self.line_has_room() {
+            everybody.due = Instant::now() + LOOK_AGAIN;
+            self.tell_progress(&mut everybody, "waits, for the main answers slowly");
+            self.everybody = Some(everybody);
+            return Ok(());
+        }
+        let step = self.next_step(&mut everybody);
+        let now = Instant::now();
+        match step {
+            Ok(Step::Had(took)) => {
+                everybody.due = now + Gauge::rest(took);
+                everybody.waits.reset();
+                self.syncing.start.forget_failures(NOT_READ);
+                self.tell_progress(&mut everybody, "is being read");
+            }
+            Ok(Step::TooLong(took)) => everybody.due = now + Gauge::rest(took),
+            Ok(Step::BrokenOff) => {
+                self.gauge.slower();
+                everybody.due = now + everybody.waits.wait(random());
+                self.tell_progress(&mut everybody, "waits, for the main answers slowly");
+            }
+            Ok(Step::Done) => {
+                self.finish_directory(everybody);
+                return Ok(());
+            }
+            Err(Failure::Stopped) => return Err(Stopped),
+            Err(failure) => {
+                everybody.due = now + everybody.waits.wait(random());
+                self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
+                everybody.told = None;
+                self.tell_progress(&mut everybody, &format!("waits: {failure}"));
+            }
+        }
+        self.everybody = Some(everybody);
+        Ok(())
+    }
+
+    /// One question.
+    fn next_step(&mut self, everybody: &mut Everybody<'a>) -> Result<Step, Failure> {
+        let settings = &self.syncing.settings;
+        let Some(file) = settings.files.get(everybody.file) else { return Ok(Step::Done) };
+        let wanted = self.gauge.piece();
+        let Some(piece) = everybody.pieces.next(wanted) else {
+            everybody.file += 1;
+            everybody.pieces = self.all_pieces();
+            return Ok(Step::Had(Duration::ZERO));
+        };
+        let query = piece.query(settings.technology, file);
+        let limit = everybody.pieces.limit(wanted);
+        let (mut link, window) = self.link_for_pieces(everybody)?;
+        let poured = {
+            let _reads = self.syncing.teller.reads();
+            let bounds = Bounds { bytes: limit, goes_on: &|| self.line_has_room() };
+            let people = &mut everybody.people;
+            link.stream_piece(&query, Instant::now() + PIECE_TIMEOUT, &bounds, &mut |part| people.take(part))
+        };
+        let Timing { bytes, took, .. } = link.timing();
+        match poured {
+            Ok(Poured::Whole) => {
+                everybody.people.keep();
+                everybody.pieces.took(bytes);
+                everybody.pieces_had += 1;
+                everybody.bytes += bytes;
+                self.gauge.answered(window, link.timing());
+                everybody.link = Some((link, window));
+                Ok(Step::Had(took))
+            }
+            Ok(Poured::TooLong) => {
+                everybody.people.take_back();
+                everybody.pieces.too_long();
+                Ok(Step::TooLong(took))
+            }
+            Ok(Poured::BrokenOff) => {
+                everybody.people.take_back();
+                Ok(Step::BrokenOff)
+            }
+            Err(error) => {
+                everybody.people.take_back();
+                let lost = error.lost_lines();
+                if lost {
+                    self.gauge.lost_piece();
+                }
+                // A smaller one may fit, where there are any.
+                if lost && self.gauge.piece() < wanted && limit < usize::MAX {
+                    everybody.pieces.too_long();
+                    return Ok(Step::TooLong(LOOK_AGAIN));
+                }
+                Err(of_file(file, error))
+            }
+        }
+    }
+
+    /// A connection whose window is what the line bears by now.
+    fn link_for_pieces(&self, everybody: &mut Everybody<'a>) -> Result<(Link, usize), Failure> {
+        let window = self.gauge.window();
+        match everybody.link.take() {
+            Some((link, of)) if of == window && link.is_open() => return Ok((link, window)),
+            Some((mut link, _)) => link.close(),
+            None => {}
+        }
+        let deadline = Instant::now() + PIECE_TIMEOUT;
+        let address = self.syncing.address.to_log_in(deadline)?;
+        let crypto = self.syncing.start.crypto();
+        let mut link = Link::for_config(address, &self.syncing.main, self.hangup, crypto, window);
+        let ping = link.ping(deadline);
+        if let Some(refusal) = self.syncing.address.note(&ping) {
+            return Err(NoWay::TurnedAway(refusal).into());
+        }
+        ping?;
+        Ok((link, window))
+    }
+
+    fn finish_directory(&mut self, everybody: Everybody<'a>) {
+        self.directory_at = Some(Instant::now());
+        self.directory_of.clone_from(&everybody.of);
+        self.accepted.clone_from(&everybody.accepted);
+        self.freed.clone_from(&everybody.freed);
+        let Everybody { began, pieces_had, bytes, .. } = everybody;
+        let (pieces, took) = (counted(pieces_had as usize, "piece"), began.elapsed().as_secs());
+        let text = format!("The directory came in {pieces}, {} KB, within {took} s", bytes / 1024);
+        self.host.log(Level::Debug, &text);
+        self.status.directory_state.clear();
+        match everybody.end() {
+            Ok(directory) => {
+                self.syncing.start.log_end(NOT_READ, "The directory is read again.");
+                self.take_directory(directory);
+            }
+            Err(failure) => {
+                self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
+                self.status.directory_state = failure.to_string();
+            }
+        }
+        self.tell();
+    }
+
+    /// Whether the main answers the probes as quickly as usual.
+    fn line_has_room(&self) -> bool {
+        self.syncing.start.published.read().monitor.has_room
+    }
+
+    /// Lets others see how far it is, now and then.
+    fn tell_progress(&mut self, everybody: &mut Everybody<'a>, how: &str) {
+        let now = Instant::now();
+        if everybody.told.is_some_and(|told| now.saturating_duration_since(told) < TELL_AGAIN) {
+            return;
+        }
+        everybody.told = Some(now);
+        let people = counted(everybody.people.len(), "number");
+        self.status.directory_state = format!("{how}; {people} so far");
+        self.tell();
+    }
+
+    fn nobody_yet(&self) -> directory::Reading<'a> {
         let settings = &self.syncing.settings;
         let public = self.syncing.all.dialplan.as_ref().map_or(Dialplan::PUBLIC_KEY, |own| &own.public_key);
-        let mut people = directory::Reading::new(settings.technology, &settings.filter.key, public);
-        let mut reading = self.reading()?;
-        for file in &settings.files {
-            let query = match settings.technology {
-                Technology::Pjsip => Query::filtered(file, "^type$=^endpoint$"),
-                Technology::Sip => Query::whole(file),
-            };
-            reading.pour(&query, &mut |part| people.take(part))?;
-        }
-        reading.close();
-        Ok(people.finish()?)
+        directory::Reading::new(settings.technology, &settings.filter.key, public)
+    }
+
+    /// Of one file. How long it is, the directory of before tells.
+    fn all_pieces(&self) -> Pieces {
+        let known = self.status.directory.len();
+        Pieces::new((known > 0).then(|| known * PERSON))
     }
 
     fn take_directory(&mut self, directory: Directory) {
@@ -106,4 +330,23 @@ impl Site<'_> {
 /// The number of each.
 fn numbers(directory: &Directory) -> Names {
     directory.iter().map(|person| person.number.to_owned()).collect()
+}
+
+impl Everybody<'_> {
+    /// Closes the connection, if one is open: the next piece makes a new one.
+    pub(super) fn hang_up(&mut self) {
+        if let Some((mut link, _)) = self.link.take() {
+            link.close();
+        }
+    }
+
+    fn close(mut self) {
+        self.hang_up();
+    }
+
+    /// Everybody who has come.
+    fn end(mut self) -> Result<Directory, Failure> {
+        self.hang_up();
+        Ok(self.people.finish()?)
+    }
 }

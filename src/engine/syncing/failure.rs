@@ -93,6 +93,11 @@ impl Failure {
         matches!(self, Self::NoWay(NoWay::TurnedAway(_)))
     }
 
+    /// Whether the main's answer did not come.
+    pub(super) const fn is_about_the_line(&self) -> bool {
+        matches!(self, Self::NoWay(_) | Self::Link(_))
+    }
+
     /// Whether the channel driver has other objects than those in the file.
     pub(super) const fn is_about_objects(&self) -> bool {
         matches!(self, Self::NoneLive { .. } | Self::NotLive { .. } | Self::NotAsMeant { .. })

@@ -7,13 +7,14 @@ use std::{
 
 use super::{Failure, Site, failure::of_file};
 use crate::{
-    ami::{Link, LinkError, NoMemory, Part, Query, Refusal, Stamp},
-    engine::lookup::NoWay,
+    ami::{Gauge, Link, LinkError, NoMemory, Query, Refusal, Stamp, Timing},
+    engine::{event::Teller, lookup::NoWay},
     sync::Answer,
 };
 
-/// Bound of everything that is read from the main in one sync: 20,000 users take 2 s in a LAN.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bound of everything that is read from the main in one sync: 20,000 users take 2 s in a LAN, and the mailboxes of
+/// 20,000 a minute and a half at 256 kbit/s. A main that falls silent is given up long before.
+const READ_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// All answers of one sync together: twice what 20,000 users take, and what a small branch can spare.
 const MAX_ANSWERS: usize = 64 << 20;
@@ -27,6 +28,12 @@ pub(super) struct Reading {
     link: Link,
     deadline: Instant,
     bytes: usize,
+    teller: Teller,
+    window: usize,
+    /// What the answers tell of the line.
+    pub(super) timings: Vec<Timing>,
+    /// Whether the main has lost lines of one.
+    pub(super) lost_lines: bool,
     /// When the main last started and reloaded, where it tells.
     pub(super) stamp: Option<Stamp>,
 }
@@ -36,8 +43,8 @@ impl Site<'_> {
     pub(super) fn reading(&self) -> Result<Reading, Failure> {
         let deadline = Instant::now() + READ_TIMEOUT;
         let address = self.syncing.address.to_log_in(deadline)?;
-        let mut link =
-            Link::for_config(address, &self.syncing.main, self.hangup, self.syncing.start.crypto());
+        let (crypto, window) = (self.syncing.start.crypto(), self.gauge.whole_window());
+        let mut link = Link::for_config(address, &self.syncing.main, self.hangup, crypto, window);
         let stamp = link.core_status(deadline);
         if let Some(refusal) = self.syncing.address.note(&stamp) {
             return Err(NoWay::TurnedAway(refusal).into());
@@ -48,15 +55,21 @@ impl Site<'_> {
             Err(LinkError::Refused { refusal: Refusal::Answer { .. }, .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        Ok(Reading { link, deadline, bytes: 0, stamp })
+        let teller = self.syncing.teller.clone();
+        let timings = Vec::new();
+        Ok(Reading { link, deadline, bytes: 0, teller, window, timings, lost_lines: false, stamp })
     }
 }
 
 impl Reading {
     /// The answer to one question.
     pub(super) fn ask(&mut self, query: &Query) -> Result<Answer, Failure> {
-        let frame =
-            self.link.get_config(query, self.deadline).map_err(|error| of_file(&query.file, error))?;
+        let reads = self.teller.reads();
+        let answer = self.link.get_config(query, self.deadline);
+        drop(reads);
+        self.lost_lines |= answer.as_ref().is_err_and(LinkError::lost_lines);
+        let frame = answer.map_err(|error| of_file(&query.file, error))?;
+        self.timings.push(self.link.timing());
         self.bytes += frame.size();
         if self.bytes > MAX_ANSWERS {
             return Err(Failure::TooMuch);
@@ -65,10 +78,14 @@ impl Reading {
         Ok(Answer { query: query.clone(), frame })
     }
 
-    /// The same for an answer that is not kept: each part goes to the sink, which must be quick.
-    pub(super) fn pour(&mut self, query: &Query, sink: &mut dyn FnMut(Part<'_>)) -> Result<(), Failure> {
-        let poured = self.link.stream_config(query, self.deadline, sink);
-        poured.map_err(|error| of_file(&query.file, error))
+    /// What all of it tells of the line.
+    pub(super) fn tell(&self, gauge: &mut Gauge) {
+        for timing in &self.timings {
+            gauge.answered(self.window, *timing);
+        }
+        if self.lost_lines {
+            gauge.lost_whole();
+        }
     }
 
     /// Says good-bye.

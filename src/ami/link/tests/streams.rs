@@ -15,7 +15,7 @@ fn told(part: Part<'_>) -> String {
 
 fn read(address: SocketAddr) -> (Vec<String>, Result<(), LinkError>) {
     let mut parts = Vec::new();
-    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto());
+    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto(), 1 << 14);
     let query = Query::named("pjsip.conf", "1001").and_filter("type=\"endpoint\"");
     let result = link.stream_config(&query, ample(), &mut |part| parts.push(told(part)));
     (parts, result)
