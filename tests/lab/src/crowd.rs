@@ -12,6 +12,26 @@ const ENDPOINT: &str = "type=endpoint\ncontext=from-internal\ndisallow=all\nallo
     timers_min_se=90\nmedia_encryption_optimistic=no\nrefer_blind_progress=yes\nsend_pai=yes\nrtp_timeout=30\n\
     rtp_timeout_hold=300\nrtp_keepalive=0\nmoh_suggest=default\n";
 
+/// The same of chan_sip.
+const PEER: &str = "type=friend\nhost=dynamic\ncontext=from-internal\ndirectmedia=no\nqualify=no\ndisallow=all\n\
+    allow=ulaw,alaw,gsm,g726,g722\ntransport=udp\navpf=no\nforce_avp=no\nicesupport=no\nrtcp_mux=no\n\
+    encryption=no\nvideosupport=inherit\ndtmfmode=rfc4733\nsendrpid=pai\ntrustrpid=yes\nnat=force_rport,comedia\n\
+    callcounter=yes\nfaxdetect=no\ncc_monitor_policy=generic\n";
+
+/// Gives the main of version 16 `company` users, of whom the first `site` have the account code HeadOffice.
+pub fn fill_sip(main: &Asterisk, company: u32, site: u32) -> Result {
+    let mut peers = String::new();
+    for user in (100_000..).take(company as usize) {
+        let account = if user - 100_000 < site { "HeadOffice" } else { "Elsewhere" };
+        let _ = write!(
+            peers,
+            "[{user}]\n{PEER}secret=secret-{user}\naccountcode={account}\ncallerid=User {user} <{user}>\n\
+             mailbox={user}@default\ndial=SIP/{user}\n\n"
+        );
+    }
+    main.write_conf("sip_additional.conf", &peers)
+}
+
 /// Gives the main of version 22 `company` users, of whom the first `site` have the account code HeadOffice.
 pub fn fill(main: &Asterisk, company: u32, site: u32) -> Result {
     let (mut endpoints, mut aors, mut auths) = (String::new(), String::new(), String::new());

@@ -146,6 +146,18 @@ impl Net {
         batch(&router, "link set wan up\n")
     }
 
+    /// Makes the WAN a slow line: `256kbit`, with so many milliseconds of packets that wait at either end before others are
+    /// dropped. [`Self::restore`] leaves it as it is. The main's host has to be there.
+    pub fn slow_wan(&self, rate: &str, queue_ms: u32) -> Result {
+        let main = format!("{}-main", self.name());
+        let latency = format!("{queue_ms}ms");
+        for (namespace, device) in [(self.router(), "wan"), (main, "eth0")] {
+            let tc = ["tc", "-n", &namespace, "qdisc", "replace", "dev", device, "root"];
+            run(words(&tc).args(["tbf", "rate", rate, "burst", "2kb", "latency", &latency]))?;
+        }
+        Ok(())
+    }
+
     /// Bytes that the main has sent over the WAN so far.
     pub fn bytes_from_main(&self) -> Result<u64> {
         let file = "/sys/class/net/wan/statistics/rx_bytes";
