@@ -110,7 +110,7 @@ check: tools ## what needs neither root nor Asterisk: format, lints, pure tests,
 	./.ci/licences
 	./.ci/advisories
 
-bench: lab $(LAB_MODULES)/res_synch-before.so ## the move for each death of the main; what a sync costs; our DNS beside four others (half an hour)
+bench: lab $(LAB_MODULES)/res_synch-before.so ## the move for each death of the main; what a sync costs; our DNS beside four others; a slow line (more than an hour)
 	cargo run --quiet --locked --package lab --bin bench
 
 HOURS = 1

@@ -29,7 +29,7 @@ impl Mark {
     ///
     /// # Errors
     /// The system does not let us. Nothing depends on it.
-    pub fn put_on(self, socket: SockRef<'_>, peer: SocketAddr) -> io::Result<()> {
+    pub fn put_on(self, socket: &SockRef<'_>, peer: SocketAddr) -> io::Result<()> {
         match peer {
             SocketAddr::V4(_) => socket.set_tos_v4(self.octet()),
             SocketAddr::V6(_) => socket.set_tclass_v6(self.octet()),
@@ -48,13 +48,13 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         for (mark, octet) in [(Mark::Probe, 0x60), (Mark::Bulk, 0x20)] {
-            mark.put_on(SockRef::from(&socket), address).unwrap();
+            mark.put_on(&SockRef::from(&socket), address).unwrap();
             assert_eq!(SockRef::from(&socket).tos_v4().unwrap(), octet);
         }
         // A machine without IPv6 has no such socket, and nothing to mark.
         let Ok(socket) = UdpSocket::bind("[::1]:0") else { return };
         let address = socket.local_addr().unwrap();
-        Mark::Probe.put_on(SockRef::from(&socket), address).unwrap();
+        Mark::Probe.put_on(&SockRef::from(&socket), address).unwrap();
         assert_eq!(SockRef::from(&socket).tclass_v6().unwrap(), 0x60);
     }
 }

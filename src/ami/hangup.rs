@@ -63,7 +63,7 @@ impl Hangup {
             socket.set_recv_buffer_size(size)?; // before the connect: the window scale is settled there
         }
         // Nothing depends on it.
-        let _ = mark.put_on(SockRef::from(&socket), address);
+        let _ = mark.put_on(&SockRef::from(&socket), address);
         socket.set_nonblocking(true)?;
         match socket.connect(&address.into()) {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),

@@ -220,7 +220,7 @@ impl Probe {
         };
         let socket = UdpSocket::bind((any, 0)).await?;
         // Nothing depends on the mark.
-        let _ = Mark::Probe.put_on(SockRef::from(&socket), main);
+        let _ = Mark::Probe.put_on(&SockRef::from(&socket), main);
         // Connected, it is told what ICMP says.
         socket.connect(main).await?;
         let request = self.request(main, socket.local_addr()?);
@@ -269,7 +269,7 @@ impl Probe {
 
     async fn over_one_connection(self: Arc<Self>, main: SocketAddr) -> io::Result<()> {
         let socket = if main.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        let _ = Mark::Probe.put_on(SockRef::from(&socket), main);
+        let _ = Mark::Probe.put_on(&SockRef::from(&socket), main);
         let mut stream = socket.connect(main).await?;
         let request = self.request(main, stream.local_addr()?);
         stream.write_all(request.text.as_bytes()).await?;

@@ -37,6 +37,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const TELL_AGAIN: Duration = Duration::from_secs(15);
 /// What one of the people takes in an answer, as FreePBX writes them.
 const PERSON: usize = 1_150;
+/// So many pieces are soon read again.
+const FEW: u32 = 8;
 /// What has been read for longer than this is read anew, where the interval is no longer than that.
 const OLDEST: Duration = Duration::from_secs(6 * 3600);
 
@@ -89,7 +91,11 @@ impl<'a> Site<'a> {
         }
         let now = Instant::now();
         let oldest = interval.max(OLDEST);
-        if let Some(everybody) = self.everybody.take_if(|everybody| everybody.began.elapsed() > oldest) {
+        let is_over = |everybody: &mut Everybody<'_>| {
+            // What somebody asks for is what the main says now, unless much of it would have to be read again.
+            everybody.began.elapsed() > oldest || asked && everybody.pieces_had < FEW
+        };
+        if let Some(everybody) = self.everybody.take_if(is_over) {
             everybody.close();
         }
         if let Some(everybody) = &mut self.everybody {

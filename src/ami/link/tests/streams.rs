@@ -112,3 +112,66 @@ fn an_endless_line_ends_it() {
     assert!(matches!(&refusal, Refusal::TooLong(error) if error.limit == SHORT_FRAME), "{refusal:?}");
     main.join().unwrap();
 }
+
+/// What becomes of an answer without end within these bounds, how many connections that takes for it and a Ping behind it.
+fn broken_off(bounds: &Bounds<'_>) -> Poured {
+    let (address, main) = main_that(2, |mut request| {
+        if !request.is("GetConfig") {
+            request.serve("");
+            return true;
+        }
+        let _ = request.stream.write_all(b"Response: Success\r\nActionID: synch-3\r\n");
+        for number in 0..1_000_000 {
+            let line = format!("Category-{number:06}: 1001\r\n");
+            if request.stream.write_all(line.as_bytes()).is_err() {
+                return false;
+            }
+        }
+        panic!("nobody has broken it off");
+    });
+    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto(), 1 << 14);
+    let poured = link.stream_piece(&Query::whole("x"), ample(), bounds, &mut |_| {}).unwrap();
+    assert!(!link.is_open());
+    assert!(link.timing().bytes > 0);
+    // The next question is asked over a new one.
+    link.ping(ample()).unwrap();
+    link.close();
+    drop(link);
+    main.join().unwrap();
+    poured
+}
+
+#[test]
+fn an_answer_is_broken_off_where_it_is_too_long_or_comes_at_a_bad_time() {
+    assert_eq!(broken_off(&Bounds { bytes: 100_000, goes_on: &|| true }), Poured::TooLong);
+    let looks = std::cell::Cell::new(0);
+    let goes_on = || {
+        looks.set(looks.get() + 1);
+        looks.get() < 5
+    };
+    assert_eq!(broken_off(&Bounds { bytes: usize::MAX, goes_on: &goes_on }), Poured::BrokenOff);
+}
+
+#[test]
+fn an_answer_that_falls_silent_is_broken_off_too() {
+    let (address, main) = main_that(1, |mut request| {
+        if request.is("GetConfig") {
+            request
+                .stream
+                .write_all(b"Response: Success\r\nActionID: synch-3\r\nCategory-000000: 1\r\n")
+                .unwrap();
+            return true;
+        }
+        request.serve("");
+        true
+    });
+    let mut link = Link::for_config(address, &settings(), &Hangup::new(), crypto(), 1 << 14);
+    let begun = Instant::now();
+    // As long as probes wait before they are late.
+    let goes_on = || begun.elapsed() < Duration::from_millis(500);
+    let bounds = Bounds { bytes: usize::MAX, goes_on: &goes_on };
+    let poured = link.stream_piece(&Query::whole("x"), ample(), &bounds, &mut |_| {}).unwrap();
+    assert_eq!(poured, Poured::BrokenOff);
+    drop(link);
+    main.join().unwrap();
+}

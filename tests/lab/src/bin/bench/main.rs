@@ -1,9 +1,10 @@
-//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `dns`.
+//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `line`, `dns`.
 //!
 //! What depends on the machine is set against something measured in the same run: the machine is not always as fast.
 //!
 //! - `switch`: the death of the main, in each of its ways, to the DNS switch, to a call, to the phones at the branch
 //! - `sync`: what a sync costs, against the module before it asked for no more than its own users
+//! - `line`: what the directory does to a slow line (half an hour)
 //! - `dns`: our DNS, against four name servers and a bare echo
 //! - `run`: the same measurements of one module, whichever it is
 //! - `table`: what `switch` prints
@@ -12,6 +13,7 @@
 #![expect(clippy::print_stdout, reason = "it prints figures")]
 
 mod dns;
+mod line;
 mod meter;
 mod run;
 mod switch;
@@ -24,10 +26,13 @@ fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
         Some("switch") => switch::tell(),
         Some("sync") => sync::tell(),
+        Some("line") => line::tell(),
         Some("dns") => dns::tell(),
         // What `dns` compares with, in another network namespace.
         Some("echo") => dns::echo::serve(&std::env::args().nth(2).unwrap_or_default()),
-        _ => switch::tell().and_then(|()| sync::tell()).and_then(|()| dns::tell()),
+        _ => {
+            switch::tell().and_then(|()| sync::tell()).and_then(|()| dns::tell()).and_then(|()| line::tell())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

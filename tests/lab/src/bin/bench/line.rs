@@ -1,0 +1,77 @@
+//! What reading the directory of a large company does to a slow line: nothing that a probe minds.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use lab::ami::Ami;
+use lab::{Context, Error, Result, Site, Version, crowd};
+
+use crate::meter::Meter;
+use crate::run::COMPANY;
+
+/// The line.
+const RATE: &str = "256kbit";
+/// What a router of such a line lets wait before it drops, in milliseconds: more than a probe may take.
+const QUEUE_MS: u32 = 4000;
+/// Users at the site: as many as such a line serves.
+const SITE: u32 = 20;
+/// Half of the line would take half an hour.
+const BOUND: Duration = Duration::from_secs(5400);
+/// How long it goes on when all is there.
+const AFTER: Duration = Duration::from_secs(180);
+/// As often as probes end.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Measures and prints.
+pub fn tell() -> Result {
+    println!(
+        "\nThe slow line: {RATE}, {COMPANY} users on the main, {SITE} of them at this site; Asterisk 22"
+    );
+    let mut site = Site::with_module(Version::V22)?;
+    crowd::fill(&site.main, COMPANY, SITE)?;
+    let quick = "interval = 1\ntimeout = 1\nfailure_tolerance = 2\nalive_threshold = 2\n";
+    site.branch.edit_conf("res_synch.conf", quick, "")?;
+    site.net.slow_wan(RATE, QUEUE_MS)?;
+    site.serve()?;
+    let mut ami = site.branch.ami()?;
+    let meter = Meter::start(&site)?;
+    let mut answers = Vec::new();
+    let (start, mut complete) = (Instant::now(), None);
+    while complete.is_none_or(|at: Instant| at.elapsed() < AFTER) {
+        if start.elapsed() > BOUND {
+            return Err(Error::new(format!("no directory: {}", status(&mut ami, "DirectoryReason")?)));
+        }
+        if complete.is_none() {
+            answers.extend(status(&mut ami, "LastProbeMs")?.parse::<u32>());
+            if status(&mut ami, "Directory")? == COMPANY.to_string() {
+                complete = Some(Instant::now());
+                let used = meter.used(&site)?;
+                let rate = used.megabytes * 1000.0 / used.time;
+                println!(
+                    "  the directory is complete after {:.0} s: {:.1} MB, {rate:.1} KB/s; CPU main {:.0} s, branch {:.0} s",
+                    used.time, used.megabytes, used.main, used.branch
+                );
+            }
+        }
+        sleep(PAUSE);
+    }
+    answers.sort_unstable();
+    let at = |share: usize| answers.get(answers.len() * share / 100).copied().unwrap_or_default();
+    let most = answers.last().copied().unwrap_or_default();
+    println!(
+        "  a probe is answered meanwhile within {} ms (half of them), {} ms (99 %), {most} ms (all)",
+        at(50),
+        at(99)
+    );
+    let moves = site.moves()?.checked_sub(1).context("the phones were sent nowhere")?;
+    println!("  moves: {moves} in {} min", start.elapsed().as_secs() / 60);
+    if moves > 0 {
+        return Err(Error::new(site.branch.rx("synch show history")?));
+    }
+    Ok(())
+}
+
+fn status(ami: &mut Ami, key: &str) -> Result<String> {
+    // An empty value has no header.
+    Ok(ami.action("SynchStatus", &[])?.get(key).unwrap_or_default().to_owned())
+}
