@@ -16,12 +16,14 @@ const GEARS: [(usize, usize); 6] = [
     (16 << 10, 256 << 10),
     (64 << 10, 1 << 20),
     (256 << 10, 4 << 20),
-    (4 << 20, 16 << 20),
+    (1 << 20, 16 << 20),
 ];
 /// Where it begins: what waits on a line of 256 kbit/s is 0.13 s then.
 const FIRST: usize = 1;
 /// The same of an answer that can't be had in pieces, before anything is known: on a line of 256 kbit/s half a second.
 const UNKNOWN: usize = 16 << 10;
+/// The system may grant less (`net.core.rmem_max`).
+const WIDEST: usize = 4 << 20;
 /// The line moves what is on its way in a second divided by this.
 const QUICK: u64 = 4;
 /// The same where it has been well so far, and where pieces would not do: a probe waits so long without harm.
@@ -73,9 +75,8 @@ impl Gauge {
     pub fn whole_window(&self) -> usize {
         let Some(rate) = self.rate else { return UNKNOWN << (2 * self.widenings.min(HALVINGS)) };
         let bearable = usize::try_from(rate / BEARABLE).unwrap_or(usize::MAX);
-        let widest = GEARS.last().map_or(UNKNOWN, |(window, _)| *window);
         let wanted = self.window() << (2 * self.widenings.min(HALVINGS));
-        wanted.min(bearable.max(self.window())).min(widest)
+        wanted.min(bearable.max(self.window())).min(WIDEST)
     }
 
     /// An answer came whole, over this window.

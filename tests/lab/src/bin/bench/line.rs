@@ -4,6 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use lab::ami::Ami;
+use lab::wait::until_ok;
 use lab::{Context, Error, Result, Site, Version, crowd};
 
 use crate::meter::Meter;
@@ -17,6 +18,7 @@ const QUEUE_MS: u32 = 4000;
 const SITE: u32 = 20;
 /// Half of the line would take half an hour.
 const BOUND: Duration = Duration::from_secs(5400);
+const BOOT: Duration = Duration::from_secs(300);
 /// How long it goes on when all is there.
 const AFTER: Duration = Duration::from_secs(180);
 /// As often as probes end.
@@ -32,7 +34,12 @@ pub fn tell() -> Result {
     let quick = "interval = 1\ntimeout = 1\nfailure_tolerance = 2\nalive_threshold = 2\n";
     site.branch.edit_conf("res_synch.conf", quick, "")?;
     site.net.slow_wan(RATE, QUEUE_MS)?;
-    site.serve()?;
+    // Twenty thousand users are not there at once.
+    site.main.spawn()?;
+    until_ok("the main to boot", BOOT, || site.main.wait_booted())?;
+    site.branch.start()?;
+    site.wait_status("Service", "Normal")?;
+    site.wait_status("Sync", "Synced")?;
     let mut ami = site.branch.ami()?;
     let meter = Meter::start(&site)?;
     let mut answers = Vec::new();
