@@ -48,12 +48,12 @@ pub struct Gauge {
     /// The shortest round trip so far.
     round: Option<Duration>,
     /// Bytes a second, as last seen.
-    rate: Option<u64>,
+    seen: Option<u64>,
 }
 
 impl Default for Gauge {
     fn default() -> Self {
-        Self { gear: FIRST, wait: 0, halvings: 0, widenings: 0, round: None, rate: None }
+        Self { gear: FIRST, wait: 0, halvings: 0, widenings: 0, round: None, seen: None }
     }
 }
 
@@ -70,16 +70,17 @@ impl Gauge {
         self.at_gear().1 >> self.halvings
     }
 
-    /// The receive buffer for an answer that comes in one piece, however long.
+    /// The receive buffer for an answer that comes in one piece, however long. It is also what a reader may be late by, and
+    /// the main loses lines where it is later: so it is wider on a line that is quick, and after such a loss.
     #[must_use]
     pub fn whole_window(&self) -> usize {
-        let Some(rate) = self.rate else { return UNKNOWN << (2 * self.widenings.min(HALVINGS)) };
-        let bearable = usize::try_from(rate / BEARABLE).unwrap_or(usize::MAX);
-        let wanted = self.window() << (2 * self.widenings.min(HALVINGS));
-        wanted.min(bearable.max(self.window())).min(WIDEST)
+        let Some(seen) = self.seen else { return UNKNOWN << (2 * self.widenings).min(2) };
+        let bearable = |share: u64| usize::try_from(seen / share).unwrap_or(usize::MAX).min(WIDEST);
+        let wanted = bearable(QUICK).saturating_mul(1 << self.widenings);
+        wanted.min(bearable(BEARABLE)).max(self.window())
     }
 
-    /// An answer came whole, over this window.
+    /// An answer came over this window, as far as it came.
     pub fn answered(&mut self, window: usize, timing: Timing) {
         if let Some(pong) = timing.pong {
             self.round = Some(self.round.map_or(pong, |round| round.min(pong)));
@@ -88,7 +89,7 @@ impl Gauge {
             return;
         }
         let rate = self.rate_of(window, timing);
-        self.rate = Some(rate);
+        self.seen = Some(per_second(timing.bytes, timing.took));
         let allowed = |gear: usize| GEARS.get(gear).is_some_and(|(window, _)| rate / QUICK >= *window as u64);
         let below = |window: usize, rate: u64| rate * 2 / QUICK < window as u64;
         if below(self.window(), rate) && self.gear > 0 {
@@ -131,13 +132,16 @@ impl Gauge {
         let rounds = u32::try_from(timing.bytes / window.max(1)).unwrap_or(u32::MAX);
         let waited = self.round.map_or(Duration::ZERO, |round| round.saturating_mul(rounds));
         // It can't be known what would come without the wait, so not much of it is believed.
-        let moved = timing.took.saturating_sub(waited).max(timing.took / 8).as_micros().max(1);
-        u64::try_from(timing.bytes as u128 * 1_000_000 / moved).unwrap_or(u64::MAX)
+        per_second(timing.bytes, timing.took.saturating_sub(waited).max(timing.took / 8))
     }
 
     fn at_gear(&self) -> (usize, usize) {
         GEARS.get(self.gear).copied().unwrap_or((UNKNOWN, UNKNOWN))
     }
+}
+
+fn per_second(bytes: usize, took: Duration) -> u64 {
+    u64::try_from(bytes as u128 * 1_000_000 / took.as_micros().max(1)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -144,17 +144,20 @@ impl Link {
     /// # Errors
     /// When the answer did not come whole before the deadline. The connection is closed then.
     pub fn get_config(&mut self, query: &Query, deadline: Instant) -> Result<Frame, LinkError> {
-        let (frame, timing) = self.operate(deadline, |line, deadline| {
-            let start = Instant::now();
-            let frame = line.exchange(get_config(query), deadline)?;
-            let timing = line.time(frame.size(), start, deadline)?;
-            Ok((frame, timing))
-        })?;
+        let mut timing = Timing::default();
+        let answer = self.operate(deadline, |line, deadline| {
+            let (start, before) = (Instant::now(), line.received());
+            let answer = line.exchange(get_config(query), deadline);
+            timing = Timing { bytes: line.received() - before, took: start.elapsed(), pong: None };
+            let frame = answer?;
+            timing = line.time(frame.size(), start, deadline)?;
+            Ok(frame)
+        });
         self.timing = timing;
-        Ok(frame)
+        answer
     }
 
-    /// How long the last answer to a GetConfig took that came whole.
+    /// How long the last answer to a GetConfig took, as far as it came.
     #[must_use]
     pub const fn timing(&self) -> Timing {
         self.timing

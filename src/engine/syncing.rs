@@ -209,13 +209,16 @@ impl<'a> Site<'a> {
                 next = Instant::now() + self.syncing.settings.interval;
             }
             let asked = matches!(order, Order::Sync { .. });
+            let before = self.gauge.whole_window();
             let synced = self.carry_out(order);
+            let widens = self.gauge.whole_window() > before;
             let in_sync = synced.is_ok();
             match synced {
                 Ok(()) => self.succeed(),
                 Err(Failure::Stopped) => return Err(Stopped),
                 Err(failure) => {
-                    if failure.is_turned_away() {
+                    // Lines that were lost may come over a wider window, which is tried a few times.
+                    if failure.is_turned_away() || failure.has_lost_lines() && widens {
                         next = next.min(Instant::now() + LOG_IN_AGAIN);
                     }
                     self.fail(&failure);

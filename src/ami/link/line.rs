@@ -39,6 +39,8 @@ pub(super) struct Line {
     tls: Option<Box<dyn TlsSession>>,
     pub(super) session: Session,
     chunk: Vec<u8>,
+    /// Bytes that came so far.
+    received: usize,
     /// What TLS made of a chunk.
     plain: Vec<u8>,
     /// Whether the main has said anything.
@@ -51,7 +53,8 @@ impl Line {
     /// A connection that may still be in the making.
     pub(super) fn new(socket: Arc<Socket>, frame_limit: usize, tls: Option<Box<dyn TlsSession>>) -> Self {
         let session = Session::new(frame_limit);
-        Self { socket, tls, session, chunk: vec![0; CHUNK], plain: Vec::new(), heard: false, ended: false }
+        let (chunk, plain) = (vec![0; CHUNK], Vec::new());
+        Self { socket, tls, session, chunk, received: 0, plain, heard: false, ended: false }
     }
 
     /// Waits until the main has proved who it is, where that is wanted, and has introduced itself.
@@ -163,6 +166,11 @@ impl Line {
         }
     }
 
+    /// Bytes that came so far.
+    pub(super) const fn received(&self) -> usize {
+        self.received
+    }
+
     /// Waits for an event; none when the deadline passes first.
     pub(super) fn event(&mut self, deadline: Instant) -> Result<Option<Frame>, Fault> {
         loop {
@@ -219,6 +227,7 @@ impl Line {
             Ok(count) => count,
             Err(error) => return Ok(pass_over(error, awaited).map(|()| false)?),
         };
+        self.received = self.received.saturating_add(count);
         let chunk = self.chunk.get(..count).unwrap_or_default();
         let Some(tls) = &mut self.tls else {
             return Ok(self.session.feed(chunk).map(|()| true).map_err(TransportError::from)?);

@@ -93,6 +93,11 @@ impl Failure {
         matches!(self, Self::NoWay(NoWay::TurnedAway(_)))
     }
 
+    /// Whether lines of the main's answer were lost.
+    pub(super) const fn has_lost_lines(&self) -> bool {
+        matches!(self, Self::Link(error) if error.lost_lines())
+    }
+
     /// Whether the main's answer did not come.
     pub(super) const fn is_about_the_line(&self) -> bool {
         matches!(self, Self::NoWay(_) | Self::Link(_))

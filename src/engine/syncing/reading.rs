@@ -68,8 +68,8 @@ impl Reading {
         let answer = self.link.get_config(query, self.deadline);
         drop(reads);
         self.lost_lines |= answer.as_ref().is_err_and(LinkError::lost_lines);
-        let frame = answer.map_err(|error| of_file(&query.file, error))?;
         self.timings.push(self.link.timing());
+        let frame = answer.map_err(|error| of_file(&query.file, error))?;
         self.bytes += frame.size();
         if self.bytes > MAX_ANSWERS {
             return Err(Failure::TooMuch);
