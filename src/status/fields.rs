@@ -123,7 +123,8 @@ pub fn json(snapshot: &Snapshot, now: String) -> String {
         .into_iter()
         .map(|(key, value)| {
             let value = match value {
-                Value::Text(text) => serde_json::Value::from(text),
+                // Escaped before JSON does it: the console's own escapes would be none of JSON's.
+                Value::Text(text) => serde_json::Value::from(visible(&text)),
                 Value::Number(number) => serde_json::Value::from(number),
             };
             format!("\"{key}\":{value}")

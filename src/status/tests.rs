@@ -101,3 +101,30 @@ fn a_drill_is_remembered_as_it_was() {
         assert_eq!(DrillStatus::from_memo(memo), None);
     }
 }
+
+#[test]
+fn what_is_hidden_is_shown_alike_as_text_and_to_scripts() {
+    let mut snapshot = snapshot();
+    snapshot.monitor.reason = "no\u{202e}\nse".to_owned();
+    let shown = "no\\u{202e}\\nse";
+    assert!(text(&snapshot, String::new()).contains(shown));
+    // As the console gives it: whatever it would still escape is no escape of JSON's.
+    let json = crate::wording::visible_lines(&json(&snapshot, String::new()));
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value[0]["MonitorReason"], shown);
+}
+
+#[test]
+fn what_is_held_is_named_until_somebody_says_so() {
+    use crate::sync::{Guarded, Names};
+    let mut sync = SyncStatus::before_the_first(true);
+    assert_eq!(held(&sync, &Guarded::ALL), "");
+    let names = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Names>();
+    let removals = [(Guarded::Users, names(&["1001"])), (Guarded::Mailboxes, names(&["1001@a", "1002@a"]))];
+    sync.held_removals = Arc::new(removals.into_iter().collect());
+    let told = "held: user 1001 is missing on the main\n'synch sync' takes away this user.\n\
+                held: mailbox 1001@a is missing on the main\nheld: mailbox 1002@a is missing on the main\n\
+                'synch sync' takes away these mailboxes.\n";
+    assert!(users(&sync, None).ends_with(told), "{}", users(&sync, None));
+    assert_eq!(held(&sync, &[Guarded::Directory]), "");
+}
