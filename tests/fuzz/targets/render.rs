@@ -33,7 +33,11 @@ pub fn run(octets: &[u8]) {
         }
     }
     synced.left_out.iter().for_each(|one| assert_shown(&one.to_string()));
-    // What was written once is written again: the file is a fixed point.
+    // What was written once is written again: the file is a fixed point. Not where contexts of the branch are in it, which are
+    // in no line of [classes].
+    if dialplan.is_some() {
+        return;
+    }
     assert_eq!(composed(conf::text(&meant).as_bytes()).map(|again| again.text), Ok(synced.text));
 }
 
