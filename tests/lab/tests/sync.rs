@@ -295,7 +295,7 @@ fn an_auth_that_the_driver_refuses_is_seen(version: Version) -> Result {
     site.edit_users("[2001]", &format!("{user}\n[2001]"))?;
     site.main.edit_conf("pjsip.aor.conf", "[2001]", "[1004](desk-phone-aor)\n\n[2001]")?;
     let auths = site.main.read_conf("pjsip.auth.conf")?;
-    let auth = "[1004-auth]\ntype=auth\nauth_type=by-pigeon\nusername=1004\npassword=x\n";
+    let auth = "[1004-auth]\ntype=auth\nauth_type=userpass\nusername=1004\npassword=x\nnonce_lifetime=soon\n";
     site.main.write_conf("pjsip.auth.conf", &format!("{auths}\n{auth}"))?;
     site.sync()?;
     site.wait_status("UsersLeftOut", "1")?;
