@@ -213,8 +213,8 @@ fn a_value_can_not_carry_another_header(version: Version) -> Result {
     let site = in_service(version)?;
     let mut ami = login(&site, "operator")?;
     let status = ami.action("SynchStatus", &[("ActionID", "1\rService: Owned")])?;
-    assert_eq!(status.get("ActionID"), Some("1 Service: Owned"));
+    assert_eq!(status.get("ActionID"), Some("1\\rService: Owned"));
     let error = ami.action("SynchSetMode", &[("Mode", "x\rService: Owned")])?;
-    assert!(error.need("Message")?.starts_with("'x Service: Owned' is no mode"), "{error:?}");
+    assert!(error.need("Message")?.starts_with(r"'x\rService: Owned' is no mode"), "{error:?}");
     Ok(())
 }
