@@ -123,7 +123,8 @@ impl SelfCheck {
         self.due = now + Duration::from_secs(1);
     }
 
-    /// What is to be asked now. Whatever still has no answer is not asked again.
+    /// What is to be asked now. Whatever has no answer yet is asked again only once it is late: who asks may have failed
+    /// himself, and a second question to one who hangs costs nothing.
     #[must_use]
     pub fn begin(&mut self, now: Instant) -> Vec<Part> {
         for part in Part::ALL {
@@ -131,6 +132,7 @@ impl SelfCheck {
             if look.late_at().is_some_and(|at| now >= at) {
                 look.late += 1;
                 look.failures += 1;
+                self.due = now;
             }
         }
         if now < self.due {
@@ -138,9 +140,10 @@ impl SelfCheck {
         }
         self.due = now + EVERY;
         self.began = Some(now);
-        let free: Vec<Part> = Part::ALL.into_iter().filter(|part| self.look(*part).asked.is_none()).collect();
+        let is_free = |look: &Look| look.asked.is_none() || look.late > 0;
+        let free: Vec<Part> = Part::ALL.into_iter().filter(|part| is_free(self.look(*part))).collect();
         for part in &free {
-            self.look_mut(*part).asked = Some(now);
+            self.look_mut(*part).asked.get_or_insert(now);
         }
         free
     }
@@ -151,14 +154,10 @@ impl SelfCheck {
         let asked = look.asked.take();
         let was_late = std::mem::take(&mut look.late) > 0;
         match answer {
-            Answer::Fine(text) => {
+            Answer::Fine(text) | Answer::NotAsked(text) => {
                 look.failures = 0;
-                look.fine = asked;
-                look.text = text;
-            }
-            Answer::NotAsked(text) => {
-                look.failures = 0;
-                look.fine = asked;
+                // Of two questions the first one's time is known, which makes the look no newer than it is.
+                look.fine = asked.or(look.fine);
                 look.text = text;
             }
             // One that has counted as late is the same failure.

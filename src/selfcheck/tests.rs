@@ -63,26 +63,42 @@ fn one_failure_is_looked_at_again_soon_and_two_in_a_row_count() {
 }
 
 #[test]
-fn a_dialplan_that_never_answers_counts_without_being_asked_again() {
+fn a_dialplan_that_never_answers_counts_and_is_asked_again_in_case_that_the_question_was_lost() {
     let (mut check, start) = healthy();
     let asked = start + EVERY;
     assert_eq!(check.begin(asked), Part::ALL);
     check.answered(Part::Sip, fine());
     assert_eq!(check.judge(asked), None);
-    let mut states = Vec::new();
+    let (mut states, mut again) = (Vec::new(), 0);
     for _ in 0..4 {
         let now = check.due();
-        assert!(!check.begin(now).contains(&Part::Dialplan));
+        again += usize::from(check.begin(now).contains(&Part::Dialplan));
         check.answered(Part::Sip, fine());
         check.judge(now);
         states.push(check.state());
     }
     assert!(check.due() > asked + seconds(10) && states.ends_with(&[BranchState::Unhealthy]), "{states:?}");
     assert!(check.reason().contains("its dialplan has not answered for "), "{}", check.reason());
-    // It comes back, late.
+    assert!(again > 0);
+    // It comes back, late, and answers both questions.
     check.answered(Part::Dialplan, fine());
     assert_eq!(check.judge(check.due()), Some(BranchState::Unhealthy));
-    assert_eq!(check.state(), BranchState::Healthy);
+    check.answered(Part::Dialplan, fine());
+    assert_eq!((check.judge(check.due()), check.state()), (None, BranchState::Healthy));
+}
+
+#[test]
+fn a_question_that_was_lost_with_who_asked_it_is_no_verdict() {
+    let (mut check, start) = healthy();
+    assert_eq!(check.begin(start + EVERY), Part::ALL);
+    check.answered(Part::Sip, fine());
+    let late = check.due();
+    assert_eq!(check.begin(late), Part::ALL);
+    assert_eq!(check.judge(late), None);
+    check.answered(Part::Sip, fine());
+    check.answered(Part::Dialplan, fine());
+    assert_eq!((check.judge(late), check.state()), (None, BranchState::Healthy));
+    assert_eq!(check.due(), late + SOON);
 }
 
 #[test]
@@ -92,7 +108,7 @@ fn a_failure_that_is_told_late_is_one() {
     assert_eq!(check.begin(asked), Part::ALL);
     check.answered(Part::Dialplan, fine());
     let late = check.due();
-    assert_eq!(check.begin(late), []);
+    assert_eq!(check.begin(late), Part::ALL);
     check.answered(Part::Sip, failed());
     assert_eq!((check.judge(late), check.state()), (None, BranchState::Healthy));
 }

@@ -123,6 +123,11 @@ fn every_worker_panics_and_is_run_again_while_the_dns_answers(version: Version) 
             site.branch.rx("synch sync").map(drop)
         })?;
     }
+    // What was lost of a look is asked for again.
+    site.branch.order_panics(&["own-sip", "own-dialplan"])?;
+    wait_panics(&site.branch, || site.branch.rx("synch doctor").map(drop))?;
+    site.branch.wait_log("The own dialplan worker of synch failed", GENEROUS)?;
+    site.wait_status("Branch", "Healthy")?;
     for (point, answer) in [("doctor", "main"), ("drill", "Passed")] {
         site.branch.order_panics(&[point])?;
         let said = site.branch.rx(&format!("synch {point}"))?;
@@ -132,13 +137,15 @@ fn every_worker_panics_and_is_run_again_while_the_dns_answers(version: Version) 
     asking.assert_answered()?;
     assert_eq!(site.branch.channels()?, 2);
     let twice = TURNING.iter().map(|(_, name)| (*name, 2)).chain([("watch", 2), ("sync", 2)]);
-    let others = [("engine", 4), ("dialplan", 1), ("doctor", 1), ("drill", 1)];
+    let others =
+        [("engine", 4), ("dialplan", 1), ("doctor", 1), ("drill", 1), ("own SIP", 1), ("own dialplan", 1)];
     for (worker, times) in twice.chain(others) {
         assert_eq!(restarts(&site, worker)?, times, "{worker} in {}", site.status("RestartsOf")?);
     }
-    assert_eq!(site.status("Restarts")?, "21");
+    assert_eq!(site.status("Restarts")?, "23");
     site.wait_status("Dialplan", "in force")?;
     site.wait_status("MainEvents", "heard")?;
+    assert!(!site.branch.rx("synch show history")?.contains("Unhealthy"));
     site.wait_status("Sync", "Synced")?;
     assert_eq!((site.moves()?, site.status("Service")?), (moves, "Normal".to_owned()));
 
