@@ -87,7 +87,14 @@ impl LinkError {
         matches!(self, Self::Transport { error: TransportError::NoMemory(_), .. })
     }
 
-    /// Whether the other side ended the connection.
+    /// Whether the main closed the connection in good order: its process or a part of it has ended. What only breaks a
+    /// connection, as a firewall that rejects does with a reset, does not come this way.
+    #[must_use]
+    pub const fn is_closed_by_main(&self) -> bool {
+        matches!(self, Self::Transport { error: TransportError::Closed { .. }, .. })
+    }
+
+    /// Whether the other side ended the connection, or something on the way did.
     #[must_use]
     pub const fn is_end(&self) -> bool {
         matches!(

@@ -83,8 +83,10 @@ pub(super) enum Event {
 /// What is heard of the main between two probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// It ended the connection that its events come over.
+    /// It closed the connection that its events come over (FIN): its process has ended, or its manager interface.
     Ended,
+    /// That connection broke otherwise, as by a reset, which a firewall on the way sends, too.
+    Lost,
     /// It shuts down.
     ShutsDown,
     /// It lets us in, but has not started up yet.

@@ -120,9 +120,11 @@ impl Watching {
         }
         greeted?;
         let result = self.hear(&mut link, memory);
-        if result.as_ref().is_err_and(LinkError::is_end) {
-            // First of all: every millisecond counts where the main has died.
+        // First of all: every millisecond counts where the main has died.
+        if result.as_ref().is_err_and(LinkError::is_closed_by_main) {
             self.news(News::Ended);
+        } else if result.as_ref().is_err_and(LinkError::is_end) {
+            self.news(News::Lost);
         }
         result
     }

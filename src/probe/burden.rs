@@ -99,12 +99,12 @@ impl Burden {
         let quiet = !self.shares(asked);
         let course = self.course(kind);
         match outcome {
-            Outcome::Alive(took) => course.answered(*took, quiet),
+            Outcome::Alive(took) | Outcome::Heard(took) => course.answered(*took, quiet),
             Outcome::Wrong(_) | Outcome::Closed(_) | Outcome::Silent(_) => {
                 course.failed = true;
                 course.waiting = None;
             }
-            Outcome::Unasked(_) => course.waiting = None,
+            Outcome::Unasked(_) | Outcome::Barred(_) => course.waiting = None,
         }
         self.has_room(now);
     }

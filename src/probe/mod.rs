@@ -11,7 +11,7 @@ pub mod pace;
 mod tally;
 
 pub use burden::Burden;
-pub use monitor::{Monitor, NOT_YET, Verdict};
+pub use monitor::{Doubt, Monitor, NOT_YET, Verdict};
 pub use pace::Pace;
 pub use tally::ANSWERS;
 
@@ -45,6 +45,9 @@ impl fmt::Display for Kind {
 pub enum Outcome {
     /// The main answered as it should, after this long.
     Alive(Duration),
+    /// The main answered after this long, but only a question that Asterisk answers before any of its queues: a BYE to
+    /// no call. That shows a process which reads its socket, and no more.
+    Heard(Duration),
     /// The main answered, but not as it should; the text says how.
     Wrong(String),
     /// The main's host says that nobody listens there: a connection refused, an ICMP port unreachable.
@@ -53,13 +56,30 @@ pub enum Outcome {
     Silent(String),
     /// The branch itself could not ask, which says nothing of the main; the text says why.
     Unasked(String),
+    /// It must not be asked there, and so it does not count: the address is one of this machine; the text says so.
+    Barred(String),
 }
 
 impl Outcome {
     /// Whether the main answered as it should.
     #[must_use]
     pub const fn is_alive(&self) -> bool {
-        matches!(self, Self::Alive(_))
+        matches!(self, Self::Alive(_) | Self::Heard(_))
+    }
+
+    /// How long the answer took; `None` where there was none.
+    #[must_use]
+    pub const fn took(&self) -> Option<Duration> {
+        match self {
+            Self::Alive(took) | Self::Heard(took) => Some(*took),
+            _ => None,
+        }
+    }
+
+    /// Whether nobody was asked.
+    #[must_use]
+    pub const fn is_unasked(&self) -> bool {
+        matches!(self, Self::Unasked(_) | Self::Barred(_))
     }
 }
 

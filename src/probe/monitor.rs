@@ -2,13 +2,19 @@
 //!
 //! The arithmetic: a wrong answer is one point, a closed port or silence one point and the penalty; each kind of
 //! evidence has points of its own, and they are consecutive. `failure_tolerance` points make the main Failed,
-//! `alive_threshold` successes in a row make it Stable, between them it is Unstable. With `require = all` one kind
+//! `alive_threshold` successes in a row make it Stable, between them it is Unstable. With `require = sip` SIP decides
+//! wherever it counts, and AMI only where it does not, or beside a SIP that fails together with it. With `all` one kind
 //! alone can make the main Failed; with `any` only all of them together can.
 //!
-//! Two things need no points: a host that says of every port asked that nobody listens there, and the main's own
-//! word that it shuts down.
+//! A port that refuses is weak evidence: a firewall that is loaded anew refuses for seconds what it lets through before
+//! and after. Only the end of an AMI connection that the main itself closes (FIN, which no firewall sends) tells a
+//! process that has ended from a rule that refuses. So refusals count at once behind such an end, and where every port
+//! refuses twice, [`CONFIRM`] apart, the main is Failed without any points. Without such an end they count once every
+//! probe has failed for [`REFUSED`].
+//!
+//! The main's own word that it shuts down needs no points.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Kind, Outcome, tally::Tally};
 use crate::{
@@ -18,6 +24,14 @@ use crate::{
 
 /// Said of a SIP that has never answered, and that the administrator has not told of.
 pub const NOT_YET: &str = "it counts once it has answered";
+
+/// From one probe that finds nobody listening to the one that confirms it. A verdict on a killed main is to be there
+/// within half a second, the way to the main and back included.
+pub const CONFIRM: Duration = Duration::from_millis(300);
+
+/// How long ports have to refuse that no end of a connection speaks for. A reload of a firewall takes up to six seconds;
+/// a main whose SIP alone is gone can wait for as long.
+pub const REFUSED: Duration = Duration::from_secs(10);
 
 /// What the probes so far amount to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +58,18 @@ pub struct Monitor {
     burdened: bool,
     /// When the main said that it shuts down; none once it has answered since.
     shut_down: Option<Instant>,
+    /// When the main closed its AMI connection; `None` once it has answered since, over whatever.
+    ended: Option<Instant>,
     verdict: Verdict,
+}
+
+/// What keeps a Stable main from being trusted with phones that are not there now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It could not be asked just now, for a reason on this machine.
+    Unasked,
+    /// All that is known of it is that it answers a BYE to no call.
+    NoUser,
 }
 
 impl Monitor {
@@ -63,6 +88,7 @@ impl Monitor {
             starting: false,
             burdened: false,
             shut_down: None,
+            ended: None,
             verdict,
         }
     }
@@ -81,16 +107,21 @@ impl Monitor {
         asked: Instant,
         now: Instant,
     ) -> Option<MonitorState> {
-        match (outcome, self.shut_down) {
-            (Outcome::Alive(_), Some(since)) if asked < since => return None,
-            (Outcome::Alive(_), _) => self.shut_down = None,
-            _ => {}
+        if outcome.is_alive() {
+            if self.shut_down.is_some_and(|since| asked < since) {
+                return None;
+            }
+            self.shut_down = None;
+            // Only what was asked after the end shows that it was none of the main.
+            self.ended = self.ended.filter(|ended| asked < *ended);
         }
         let joins = kind == Kind::Sip && outcome.is_alive() && !self.counts(Kind::Sip);
         match (kind, outcome) {
             // No sign of service, and none of death. Where SIP answers, the main serves phones, whatever it still has
             // to load.
-            (Kind::Ami, Outcome::Alive(_)) if self.starting && !self.answers(Kind::Sip) => {
+            (Kind::Ami, Outcome::Alive(_) | Outcome::Heard(_))
+                if self.starting && !self.answers(Kind::Sip) =>
+            {
                 self.ami.take(&Outcome::Wrong("the main is still starting".to_owned()), asked, 0);
             }
             (Kind::Ami, _) => self.ami.take(outcome, asked, self.ami_points(outcome)),
@@ -100,10 +131,23 @@ impl Monitor {
             // One more kind that answers is no reason to doubt a main that was trusted without it.
             self.sip.trust(self.settings.alive_threshold);
         }
-        if !self.counts(kind) {
+        if !self.counts(kind) && !self.sip.is_barred() {
             return None;
         }
         self.decide(now)
+    }
+
+    /// The main has closed a connection to its AMI that was kept. Returns the state before where it changed.
+    pub fn ended(&mut self, now: Instant) -> Option<MonitorState> {
+        self.ended = Some(now);
+        self.decide(now)
+    }
+
+    /// Whether this kind has found nobody listening, and has to find it once more before that is a verdict.
+    #[must_use]
+    pub fn wants_confirmation(&self, kind: Kind) -> bool {
+        let unconfirmed = |(first, newest): (Instant, Instant)| newest.duration_since(first) < CONFIRM;
+        self.ended.is_some() && self.counts(kind) && self.tally(kind).closed().is_some_and(unconfirmed)
     }
 
     /// The main says itself that it shuts down. Returns the state before where it changed.
@@ -133,16 +177,35 @@ impl Monitor {
     }
 
     /// Whether nothing speaks just now against phones at the main. They need SIP: an AMI that is restarted every minute
-    /// keeps nobody from coming home, as long as it is never away for so long that the main is Failed.
+    /// keeps nobody from coming home, as long as it is never away for so long that the main is Failed. A probe that the
+    /// branch could not make says nothing.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        let mut counted = self.counted().map(|(_, tally)| tally.answers());
+        let well = |kind| self.counts(kind) && self.tally(kind).is_well();
         self.verdict.state != MonitorState::Failed
             && self.shut_down.is_none()
             && match self.settings.require {
-                Require::All => self.answers(Kind::Sip) || counted.all(|answers| answers),
-                Require::Any => counted.any(|answers| answers),
+                Require::Sip | Require::All if well(Kind::Sip) => true,
+                Require::Sip if self.counts(Kind::Sip) => false,
+                Require::Sip | Require::All => self.counted().all(|(_, tally)| tally.is_well()),
+                Require::Any => self.counted().any(|(_, tally)| tally.is_well()),
             }
+    }
+
+    /// Why a Stable main is not yet one to send phones back to; `None` where it is.
+    #[must_use]
+    pub fn doubt(&self) -> Option<Doubt> {
+        let heard = match self.settings.require {
+            Require::Sip | Require::All if self.counts(Kind::Sip) => self.answers(Kind::Sip),
+            Require::Sip | Require::All => self.answers(Kind::Ami),
+            Require::Any => Kind::ALL.into_iter().any(|kind| self.answers(kind)),
+        };
+        let works = Kind::ALL.into_iter().any(|kind| self.counts(kind) && self.tally(kind).works());
+        match (heard, works) {
+            (false, _) => Some(Doubt::Unasked),
+            (true, false) => Some(Doubt::NoUser),
+            (true, true) => None,
+        }
     }
 
     /// Whether this kind of evidence counts.
@@ -150,7 +213,11 @@ impl Monitor {
     pub fn counts(&self, kind: Kind) -> bool {
         match kind {
             Kind::Ami => self.settings.ami,
-            Kind::Sip => self.settings.sip && (self.sip_from_the_start || self.sip.has_answered()),
+            Kind::Sip => {
+                self.settings.sip
+                    && !self.sip.is_barred()
+                    && (self.sip_from_the_start || self.sip.has_answered())
+            }
         }
     }
 
@@ -180,7 +247,7 @@ impl Monitor {
         if let Some(problem) = tally.problem() {
             text.push_str(&format!(": {problem}"));
         }
-        if !self.counts(kind) {
+        if !self.counts(kind) && !tally.is_barred() {
             text.push_str(&format!("; {NOT_YET}"));
         }
         text
@@ -199,7 +266,7 @@ impl Monitor {
 
     fn points(&self, outcome: &Outcome) -> u32 {
         match outcome {
-            Outcome::Alive(_) | Outcome::Unasked(_) => 0,
+            Outcome::Alive(_) | Outcome::Heard(_) | Outcome::Unasked(_) | Outcome::Barred(_) => 0,
             Outcome::Wrong(_) => 1,
             Outcome::Silent(_) if self.burdened => 1,
             Outcome::Closed(_) | Outcome::Silent(_) => self.settings.error_penalty.saturating_add(1),
@@ -230,39 +297,61 @@ impl Monitor {
     }
 
     fn failed(&self) -> Option<Cause> {
-        let tolerance = self.settings.failure_tolerance;
         if self.shut_down.is_some() {
             return Some(Cause::ShutDown);
         }
-        if self.counted().count() > 1 && self.closed_together() {
+        if self.counted().count() > 1 && self.has_ended() {
             return Some(Cause::NobodyListens);
         }
-        let one_alone = || self.counted().any(|(_, tally)| tally.points() >= tolerance);
+        let tolerance = self.settings.failure_tolerance;
+        let one_alone = || self.counted().any(|(_, tally)| self.points_of(tally) >= tolerance);
         let together = || {
             self.counted().all(|(_, tally)| tally.fails())
-                && self.counted().fold(0, |sum: u32, (_, tally)| sum.saturating_add(tally.points()))
+                && self.counted().fold(0, |sum: u32, (_, tally)| sum.saturating_add(self.points_of(tally)))
                     >= tolerance
         };
         let failed = match self.settings.require {
-            Require::All => one_alone() || together(),
+            Require::Sip if self.counts(Kind::Sip) => {
+                self.points_of(&self.sip) >= tolerance || (self.fail_together() && together())
+            }
+            Require::Sip | Require::All => one_alone() || together(),
             // One that has been dead for long must not bring the points for both.
-            Require::Any => self.counted().all(|(_, tally)| tally.points() >= tolerance),
+            Require::Any => self.counted().all(|(_, tally)| self.points_of(tally) >= tolerance),
         };
         failed.then_some(Cause::Points)
     }
 
-    /// Whether all ports were found closed at about the same time. Of one that has been for long, only the other is news.
-    fn closed_together(&self) -> bool {
-        let since: Option<Vec<Instant>> = self.counted().map(|(_, tally)| tally.closed_since()).collect();
-        let span = since.and_then(|since| Some(*since.iter().max()? - *since.iter().min()?));
-        span.is_some_and(|span| span <= self.settings.interval)
+    /// Failure points of one kind, as far as they count now.
+    fn points_of(&self, tally: &Tally) -> u32 {
+        tally.points(if self.ended.is_some() { Duration::ZERO } else { REFUSED })
+    }
+
+    /// Whether AMI began to fail no sooner than SIP did: one that has been away for long says nothing of SIP.
+    fn fail_together(&self) -> bool {
+        let Some(ami) = self.ami.failing_since() else { return false };
+        self.sip.alive_asked().is_none_or(|alive| ami + self.settings.interval >= alive)
+    }
+
+    /// Whether the main has closed its connection and all ports have been found closed since, each of them twice. Of one
+    /// that has been closed for long, only the other would be news.
+    fn has_ended(&self) -> bool {
+        let Some(ended) = self.ended else { return false };
+        let near = |first: Instant| {
+            first + self.settings.interval >= ended && first <= ended + self.settings.interval
+        };
+        self.counted().all(|(_, tally)| {
+            tally
+                .closed()
+                .is_some_and(|(first, newest)| near(first) && newest.duration_since(first) >= CONFIRM)
+        })
     }
 
     fn is_stable(&self) -> bool {
-        let stable = |(_, tally): (Kind, &Tally)| tally.successes() >= self.settings.alive_threshold;
+        let stable = |tally: &Tally| tally.successes() >= self.settings.alive_threshold;
         match self.settings.require {
-            Require::All => self.counted().all(stable),
-            Require::Any => self.counted().any(stable),
+            Require::Sip if self.counts(Kind::Sip) => stable(&self.sip),
+            Require::Sip | Require::All => self.counted().all(|(_, tally)| stable(tally)),
+            Require::Any => self.counted().any(|(_, tally)| stable(tally)),
         }
     }
 
@@ -277,21 +366,34 @@ impl Monitor {
             Some(Cause::Points) | None => {}
         }
         let problems: Vec<&str> = self.counted().filter_map(|(_, tally)| tally.problem()).collect();
-        if problems.is_empty() {
-            let successes = self.counted().map(|(_, tally)| tally.successes()).min().unwrap_or_default();
+        let sip_decides = self.settings.require == Require::Sip && self.counts(Kind::Sip);
+        let deciding = |kind: Kind| !sip_decides || kind == Kind::Sip;
+        if problems.is_empty() || (sip_decides && self.sip.answers()) {
+            let tallies = self.counted().filter(|(kind, _)| deciding(*kind));
+            let successes = tallies.map(|(_, tally)| tally.successes()).min().unwrap_or_default();
+            let kinds = match problems.is_empty() {
+                true => kinds,
+                false => format!("{kinds}, which decides: {}", problems.join("; ")),
+            };
             return if successes < alive_threshold {
                 format!("{kinds}: {successes} of {alive_threshold} in a row")
             } else {
                 kinds
             };
         }
-        let mut points = self.counted().map(|(_, tally)| tally.points());
+        let mut points = self.counted().map(|(_, tally)| self.points_of(tally));
         let points = match self.settings.require {
-            Require::All => points.fold(0, u32::saturating_add),
+            Require::Sip if sip_decides && !self.fail_together() => self.points_of(&self.sip),
+            Require::Sip | Require::All => points.fold(0, u32::saturating_add),
             Require::Any => points.by_ref().min().unwrap_or_default(),
         };
+        let refused = self.counted().any(|(_, tally)| self.points_of(tally) < tally.points(Duration::ZERO));
+        let refused = match refused {
+            true => format!("; a refusal counts after {} s", REFUSED.as_secs()),
+            false => String::new(),
+        };
         format!(
-            "{kinds}: {} ({} of {failure_tolerance} failure points)",
+            "{kinds}: {} ({} of {failure_tolerance} failure points{refused})",
             problems.join("; "),
             points.min(failure_tolerance)
         )

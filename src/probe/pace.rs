@@ -3,11 +3,16 @@
 //! In quiet times each kind is asked once an interval, SIP half an interval behind AMI, so that no gap is longer than
 //! half of it. Before the first verdict both are asked at `fast_interval`. A probe that fails, or that has no answer after `fast_interval`, makes both come at `fast_interval`
 //! until the main is Stable again, or Failed; several questions over SIP are on their way then, and each has less time
-//! before it counts as unanswered. Where it is the AMI alone that failed, an answer over SIP ends the hurry.
+//! before it counts as unanswered, unless the last answers took longer than that. Where it is the AMI alone that failed,
+//! an answer over SIP ends the hurry. A port that is found closed behind the end of a connection is asked once more at
+//! once.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
-use super::{Kind, Monitor, Outcome};
+use super::{Kind, Monitor, Outcome, monitor::CONFIRM};
 use crate::{settings::Probe, state::MonitorState};
 
 /// What a worker may need beyond the timeout to tell of a probe. One that takes longer has been started again.
@@ -16,6 +21,10 @@ const SLACK: Duration = Duration::from_secs(2);
 /// In a hurry this part of `timeout` is enough. A question is sent five times in 1.5 s: where a fifth of all packets is
 /// lost, three in a row that nobody answers are still one chance in millions.
 const HURRIED: u32 = 2;
+
+/// Answers over SIP by which a line is known to be slow. On one that always is, each question in a hurry would count as
+/// unanswered before its answer comes, and the main would never be Stable.
+const REMEMBERED: usize = 8;
 
 /// Decides when the main is asked.
 #[derive(Clone, Debug)]
@@ -31,6 +40,8 @@ pub struct Pace {
     hurry: Option<Kind>,
     /// Whether there was a verdict ever. Until then both are asked often: phones wait for it.
     settled: bool,
+    /// How long the last answers over SIP took, the newest last.
+    took: VecDeque<Duration>,
 }
 
 /// The times of one kind.
@@ -76,6 +87,7 @@ impl Pace {
             sip: clock(settings.sip, true),
             hurry: None,
             settled: false,
+            took: VecDeque::with_capacity(REMEMBERED),
         }
     }
 
@@ -111,7 +123,9 @@ impl Pace {
     /// `timeout` has passed: a main that is slow is not dead.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        if self.hurry.is_some() { self.timeout / HURRIED } else { self.timeout }
+        let hurried = self.timeout / HURRIED;
+        let quick = self.took.iter().all(|took| *took < hurried);
+        if self.hurry.is_some() && quick { hurried } else { self.timeout }
     }
 
     /// A probe of this kind has ended like this, and the monitor has heard of it.
@@ -119,6 +133,12 @@ impl Pace {
         if let Some(clock) = self.clock(kind) {
             clock.waiting = None;
             clock.late = None;
+        }
+        if let (Kind::Sip, Some(took)) = (kind, outcome.took()) {
+            if self.took.len() == REMEMBERED {
+                self.took.pop_front();
+            }
+            self.took.push_back(took);
         }
         let alive = outcome.is_alive();
         let over = match monitor.verdict().state {
@@ -132,9 +152,15 @@ impl Pace {
         };
         let harmless = self.hurry == Some(Kind::Ami) && kind == Kind::Sip && alive && monitor.counts(kind);
         if over || harmless {
-            self.calm(now);
+            self.calm(now, over);
         } else if !alive && monitor.verdict().state != MonitorState::Stable {
             self.worry(kind, monitor, now);
+        }
+        if monitor.wants_confirmation(kind)
+            && let Some(clock) = self.clock(kind)
+        {
+            let soon = clock.last.map_or(now, |last| (last + CONFIRM).max(now));
+            clock.due = clock.due.min(soon);
         }
     }
 
@@ -163,10 +189,11 @@ impl Pace {
         }
     }
 
-    /// Back to the quiet times.
-    fn calm(&mut self, now: Instant) {
-        let quiet = std::mem::replace(&mut self.settled, true);
-        if self.hurry.take().is_none() && quiet {
+    /// Back to the quiet times, which begin with the first `verdict`.
+    fn calm(&mut self, now: Instant, verdict: bool) {
+        let quiet = self.settled;
+        self.settled |= verdict;
+        if self.hurry.take().is_none() && quiet || !self.settled {
             return;
         }
         for kind in Kind::ALL {

@@ -1,6 +1,6 @@
 //! The points of one kind of evidence. All of them are consecutive: a success clears the failures, a failure the successes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Outcome;
 
@@ -10,15 +10,22 @@ pub const ANSWERS: &str = "answers";
 /// What the probes of one kind amount to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
+    /// Failure points, except those of refusals.
     points: u32,
+    /// Failure points of probes that found nobody listening.
+    refused: u32,
     failures: u32,
     successes: u32,
     /// Whether it ever answered.
     answered: bool,
     /// When the newest probe began that was answered.
     alive_asked: Option<Instant>,
-    /// When the first of those probes began that all found nobody listening.
-    closed_since: Option<Instant>,
+    /// When the first and the newest of those probes began that have all failed.
+    failing: Option<(Instant, Instant)>,
+    /// When the first and the newest of those probes began that all found nobody listening.
+    closed: Option<(Instant, Instant)>,
+    /// Whether the newest probe that asked was answered.
+    well: bool,
     newest: Option<Outcome>,
 }
 
@@ -27,22 +34,25 @@ impl Tally {
     pub(super) fn take(&mut self, outcome: &Outcome, asked: Instant, points: u32) {
         if outcome.is_alive() {
             self.points = 0;
+            self.refused = 0;
             self.failures = 0;
+            self.failing = None;
             self.successes = self.successes.saturating_add(1);
             self.answered = true;
+            self.well = true;
             self.alive_asked = self.alive_asked.max(Some(asked));
         } else if self.alive_asked.is_some_and(|alive| asked < alive) {
             // A later probe was answered while this one was still waited for: it is no news.
             return;
-        } else if !matches!(outcome, Outcome::Unasked(_)) {
+        } else if !outcome.is_unasked() {
             self.successes = 0;
+            self.well = false;
             self.failures = self.failures.saturating_add(1);
-            self.points = self.points.saturating_add(points);
+            self.failing = since(self.failing, asked);
+            let sum = if is_closed(outcome) { &mut self.refused } else { &mut self.points };
+            *sum = sum.saturating_add(points);
         }
-        self.closed_since = match outcome {
-            Outcome::Closed(_) => self.closed_since.or(Some(asked)),
-            _ => None,
-        };
+        self.closed = if is_closed(outcome) { since(self.closed, asked) } else { None };
         self.newest = Some(outcome.clone());
     }
 
@@ -56,9 +66,12 @@ impl Tally {
         self.successes = self.successes.max(successes);
     }
 
-    /// Failure points in a row.
-    pub(super) const fn points(&self) -> u32 {
-        self.points
+    /// Failure points in a row. Refusals count where every probe has failed for `patience`, which none has from the start
+    /// where that is zero.
+    pub(super) fn points(&self, patience: Duration) -> u32 {
+        let lasted = self.failing.map(|(first, newest)| newest.saturating_duration_since(first));
+        let refused = if lasted >= Some(patience) { self.refused } else { 0 };
+        self.points.saturating_add(refused)
     }
 
     /// Successes in a row.
@@ -71,19 +84,45 @@ impl Tally {
         self.answered
     }
 
+    /// When the newest probe began that was answered.
+    pub(super) const fn alive_asked(&self) -> Option<Instant> {
+        self.alive_asked
+    }
+
+    /// When the first of those probes began that have all failed; `None` where it answers.
+    pub(super) fn failing_since(&self) -> Option<Instant> {
+        self.failing.map(|(first, _)| first)
+    }
+
     /// Whether the newest probe was answered as it should be.
     pub(super) fn answers(&self) -> bool {
         self.newest.as_ref().is_some_and(Outcome::is_alive)
     }
 
-    /// Whether the newest probe failed.
-    pub(super) fn fails(&self) -> bool {
-        matches!(self.newest, Some(Outcome::Wrong(_) | Outcome::Closed(_) | Outcome::Silent(_)))
+    /// Whether the newest probe was answered, and by more than what reads the socket.
+    pub(super) const fn works(&self) -> bool {
+        matches!(self.newest, Some(Outcome::Alive(_)))
     }
 
-    /// Since when every probe has found that nobody listens; none where the newest has not.
-    pub(super) const fn closed_since(&self) -> Option<Instant> {
-        self.closed_since
+    /// Whether the newest probe that asked was answered: one that could not ask says nothing.
+    pub(super) const fn is_well(&self) -> bool {
+        self.well
+    }
+
+    /// Whether the newest probe failed.
+    pub(super) fn fails(&self) -> bool {
+        self.newest.as_ref().is_some_and(|outcome| !outcome.is_alive() && !outcome.is_unasked())
+    }
+
+    /// Whether it must not be asked.
+    pub(super) const fn is_barred(&self) -> bool {
+        matches!(self.newest, Some(Outcome::Barred(_)))
+    }
+
+    /// When the first and the newest of those probes began that all found nobody listening; `None` where the newest has
+    /// not.
+    pub(super) const fn closed(&self) -> Option<(Instant, Instant)> {
+        self.closed
     }
 
     /// How it stands, to follow the name of the kind.
@@ -91,11 +130,11 @@ impl Tally {
         let run = format!("{} probe{}", self.failures, if self.failures == 1 { "" } else { "s" });
         match self.newest {
             None => "not asked yet".to_owned(),
-            Some(Outcome::Alive(_)) => ANSWERS.to_owned(),
+            Some(Outcome::Alive(_) | Outcome::Heard(_)) => ANSWERS.to_owned(),
             Some(Outcome::Wrong(_)) => format!("answers wrongly for {run}"),
             Some(Outcome::Closed(_)) => format!("closed for {run}"),
             Some(Outcome::Silent(_)) => format!("silent for {run}"),
-            Some(Outcome::Unasked(_)) => "not asked".to_owned(),
+            Some(Outcome::Unasked(_) | Outcome::Barred(_)) => "not asked".to_owned(),
         }
     }
 
@@ -103,9 +142,23 @@ impl Tally {
     pub(super) fn problem(&self) -> Option<&str> {
         match &self.newest {
             Some(
-                Outcome::Wrong(text) | Outcome::Closed(text) | Outcome::Silent(text) | Outcome::Unasked(text),
+                Outcome::Wrong(text)
+                | Outcome::Closed(text)
+                | Outcome::Silent(text)
+                | Outcome::Unasked(text)
+                | Outcome::Barred(text),
             ) => Some(text),
-            Some(Outcome::Alive(_)) | None => None,
+            Some(Outcome::Alive(_) | Outcome::Heard(_)) | None => None,
         }
     }
+}
+
+const fn is_closed(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Closed(_))
+}
+
+/// A run that goes on until a probe that began at `asked`.
+fn since(run: Option<(Instant, Instant)>, asked: Instant) -> Option<(Instant, Instant)> {
+    let (first, newest) = run.unwrap_or((asked, asked));
+    Some((first.min(asked), newest.max(asked)))
 }

@@ -44,6 +44,10 @@ pub(super) fn silent() -> Outcome {
     Outcome::Silent("timed out".to_owned())
 }
 
+pub(super) fn unasked() -> Outcome {
+    Outcome::Unasked("Too many open files".to_owned())
+}
+
 /// A monitor under outcomes that come a second apart.
 struct Run {
     monitor: Monitor,
@@ -59,6 +63,12 @@ impl Run {
     fn take(&mut self, kind: Kind, outcome: &Outcome) -> MonitorState {
         self.now += SECOND;
         self.monitor.observe(kind, outcome, self.now, self.now);
+        self.monitor.verdict().state
+    }
+
+    /// The main closes its AMI connection.
+    fn end(&mut self) -> MonitorState {
+        self.monitor.ended(self.now);
         self.monitor.verdict().state
     }
 
@@ -87,7 +97,7 @@ mod one_kind {
 
     #[test]
     fn five_successes_make_it_stable_and_three_errors_failed() {
-        let outcomes = [vec![alive(); 5], vec![closed(); 3]].concat();
+        let outcomes = [vec![alive(); 5], vec![silent(); 3]].concat();
         let expected = [Unstable, Unstable, Unstable, Unstable, Stable, Unstable, Unstable, Failed];
         assert_eq!(Run::new(settings(5, 5, 1), false).all(Kind::Ami, &outcomes), expected);
     }
@@ -108,8 +118,14 @@ mod one_kind {
     #[test]
     fn the_reason_names_the_kind_the_cause_and_the_count() {
         let mut run = Run::new(settings(5, 5, 1), false);
+        run.take(Kind::Ami, &silent());
+        assert_eq!(run.reason(), "AMI silent for 1 probe: timed out (2 of 5 failure points)");
+        run.take(Kind::Ami, &alive());
         run.take(Kind::Ami, &closed());
-        assert_eq!(run.reason(), "AMI closed for 1 probe: connection refused (2 of 5 failure points)");
+        assert_eq!(
+            run.reason(),
+            "AMI closed for 1 probe: connection refused (0 of 5 failure points; a refusal counts after 10 s)"
+        );
         run.take(Kind::Ami, &alive());
         assert_eq!(run.reason(), "AMI answers: 1 of 5 in a row");
         run.all(Kind::Ami, &vec![alive(); 4]);
@@ -152,7 +168,7 @@ mod two_kinds {
         let mut run = Run::stable(settings(5, 5, 3));
         let mut states = Vec::new();
         for _ in 0..5 {
-            states.push(run.take(Kind::Ami, &closed()));
+            states.push(run.take(Kind::Ami, &silent()));
             run.take(Kind::Sip, &alive());
         }
         assert_eq!(states, [Unstable, Unstable, Unstable, Unstable, Failed]);
@@ -191,20 +207,74 @@ mod two_kinds {
     }
 
     #[test]
-    fn where_nobody_listens_no_points_are_needed() {
+    fn behind_an_end_two_refusals_of_each_kind_need_no_points() {
         let mut run = Run::stable(settings(1000, 5, 0));
+        // What refuses tells of the end a moment before or after it is known.
         assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
-        assert_eq!(run.take(Kind::Sip, &closed()), Failed);
+        assert_eq!(run.end(), Unstable);
+        assert_eq!(run.all(Kind::Sip, &[closed(), closed()]), [Unstable; 2]);
+        assert_eq!(run.take(Kind::Ami, &closed()), Failed);
         assert_eq!(
             run.reason(),
-            "nobody listens on the main any more: AMI closed for 1 probe, SIP closed for 1 probe"
+            "nobody listens on the main any more: AMI closed for 2 probes, SIP closed for 2 probes"
         );
         assert_eq!(run.take(Kind::Sip, &alive()), Unstable);
-        // Found within one interval of each other, its end included.
+    }
+
+    #[test]
+    fn the_second_refusal_has_to_be_asked_for_at_least_300_ms_after_the_first() {
         let mut run = Run::stable(settings(1000, 5, 0));
-        run.take(Kind::Ami, &closed());
-        run.now += 4 * SECOND;
+        run.end();
+        let start = run.now;
+        let mut at = |milliseconds: u64| {
+            let asked = start + Duration::from_millis(milliseconds);
+            for kind in Kind::ALL {
+                run.monitor.observe(kind, &closed(), asked, asked);
+            }
+            (run.monitor.verdict().state, run.monitor.wants_confirmation(Kind::Sip))
+        };
+        assert_eq!(at(1), (Unstable, true));
+        assert_eq!(at(300), (Unstable, true));
+        assert_eq!(at(301), (Failed, false));
+    }
+
+    #[test]
+    fn an_end_of_long_ago_or_one_that_was_none_makes_nothing_of_refusals() {
+        let mut run = Run::stable(settings(1000, 5, 0));
+        run.end();
+        run.now += 20 * SECOND;
+        for _ in 0..3 {
+            assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
+            assert_eq!(run.take(Kind::Sip, &closed()), Unstable);
+        }
+        // The manager interface alone was restarted: the process answers.
+        let mut run = Run::stable(settings(2, 1, 1));
+        run.end();
+        assert_eq!(run.take(Kind::Sip, &alive()), Stable);
+        assert_eq!(run.all(Kind::Sip, &[closed(), closed(), closed()]), [Unstable; 3]);
+    }
+
+    #[test]
+    fn without_an_end_refusals_count_once_they_have_lasted() {
+        let mut run = Run::stable(settings(5, 5, 1));
+        for _ in 0..5 {
+            assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
+            assert_eq!(run.take(Kind::Sip, &closed()), Unstable);
+        }
+        // The eleventh second since the first of them.
+        assert_eq!(run.take(Kind::Ami, &closed()), Failed);
+        // One that begins anew does so from the start.
+        run.take(Kind::Ami, &alive());
+        run.take(Kind::Sip, &alive());
+        assert_eq!(run.all(Kind::Sip, &vec![closed(); 10]), [Unstable; 10]);
         assert_eq!(run.take(Kind::Sip, &closed()), Failed);
+    }
+
+    #[test]
+    fn silence_counts_at_once_also_between_refusals() {
+        let mut run = Run::stable(settings(5, 5, 1));
+        let outcomes = [silent(), closed(), silent(), closed(), silent()];
+        assert_eq!(run.all(Kind::Sip, &outcomes), [Unstable, Unstable, Unstable, Unstable, Failed]);
     }
 
     #[test]
@@ -223,7 +293,7 @@ mod a_guessed_sip {
         let mut run = Run::new(settings(5, 2, 1), false);
         assert_eq!(run.all(Kind::Sip, &vec![closed(); 20]), [MonitorState::Init; 20]);
         assert_eq!(run.all(Kind::Ami, &[alive(), alive()]), [Unstable, Stable]);
-        assert_eq!(run.take(Kind::Sip, &closed()), Stable);
+        assert_eq!(run.take(Kind::Sip, &silent()), Stable);
         assert!(run.monitor.standing(Kind::Sip).ends_with("; it counts once it has answered"));
         assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
     }
@@ -356,13 +426,13 @@ mod health {
     #[test]
     fn an_ami_that_fails_beside_a_sip_that_answers_keeps_nobody_away() {
         let mut run = Run::stable(settings(5, 1, 1));
-        run.take(Kind::Ami, &closed());
+        run.take(Kind::Ami, &silent());
         assert!(run.monitor.is_healthy());
         run.take(Kind::Sip, &silent());
         assert!(!run.monitor.is_healthy());
         // Until it has been away for so long that the phones were moved for it: a return waits from its end on.
         run.take(Kind::Sip, &alive());
-        assert_eq!(run.all(Kind::Ami, &vec![closed(); 4]).pop(), Some(Failed));
+        assert_eq!(run.all(Kind::Ami, &vec![silent(); 4]).pop(), Some(Failed));
         assert!(!run.monitor.is_healthy());
         assert_eq!(run.take(Kind::Ami, &alive()), Stable);
         assert!(run.monitor.is_healthy());
@@ -373,9 +443,43 @@ mod health {
         let mut run = Run::stable(settings::Probe { require: Require::Any, ..settings(5, 1, 1) });
         run.all(Kind::Ami, &vec![closed(); 100]);
         run.take(Kind::Sip, &alive());
+        run.end();
         assert_eq!(run.all(Kind::Sip, &[closed(), closed()]), [Unstable; 2]);
         assert!(run.reason().contains("(4 of 5 failure points)"), "{}", run.reason());
         assert_eq!(run.take(Kind::Sip, &closed()), Failed);
+    }
+
+    #[test]
+    fn a_fault_of_the_branch_takes_no_health_away_but_nobody_goes_home_on_it() {
+        for require in [Require::Sip, Require::All, Require::Any] {
+            let mut run = Run::stable(settings::Probe { require, ..settings(5, 1, 1) });
+            assert_eq!(run.monitor.doubt(), None);
+            run.take(Kind::Ami, &unasked());
+            run.take(Kind::Sip, &unasked());
+            assert!(run.monitor.is_healthy(), "{require}");
+            assert_eq!(run.monitor.doubt(), Some(Doubt::Unasked), "{require}");
+            // A failure before it is no health after it.
+            run.take(Kind::Ami, &silent());
+            run.take(Kind::Sip, &silent());
+            run.take(Kind::Ami, &unasked());
+            run.take(Kind::Sip, &unasked());
+            assert!(!run.monitor.is_healthy(), "{require}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_bye_alone_is_no_ground_for_a_return() {
+        let heard = Outcome::Heard(Duration::ZERO);
+        let mut run = Run::stable(settings::Probe { require: Require::Sip, ..settings(5, 1, 1) });
+        run.take(Kind::Sip, &heard);
+        // Beside an AMI that answers it is.
+        assert_eq!((run.monitor.doubt(), run.monitor.is_healthy()), (None, true));
+        run.take(Kind::Ami, &silent());
+        assert_eq!(run.monitor.doubt(), Some(Doubt::NoUser));
+        // It keeps nobody from staying where he is, and moves nobody.
+        assert_eq!(run.all(Kind::Sip, &vec![heard; 20]), [Stable; 20]);
+        run.take(Kind::Sip, &alive());
+        assert_eq!(run.monitor.doubt(), None);
     }
 
     #[test]
@@ -384,6 +488,80 @@ mod health {
         run.all(Kind::Ami, &vec![silent(); 100]);
         assert_eq!(run.all(Kind::Sip, &[silent(), silent()]), [Unstable; 2]);
         assert_eq!(run.take(Kind::Sip, &silent()), Failed);
+    }
+}
+
+mod where_sip_decides {
+    use super::*;
+
+    fn decides(tolerance: u32) -> settings::Probe {
+        settings::Probe { require: Require::Sip, ..settings(tolerance, 5, 1) }
+    }
+
+    #[test]
+    fn an_ami_that_is_away_for_hours_moves_nobody() {
+        for away in [closed(), silent(), wrong()] {
+            let mut run = Run::stable(decides(5));
+            for _ in 0..1000 {
+                assert_eq!(run.take(Kind::Ami, &away), Stable);
+                assert_eq!(run.take(Kind::Sip, &alive()), Stable);
+                assert!(run.monitor.is_healthy());
+            }
+            assert!(run.reason().contains("SIP answers, which decides: "), "{}", run.reason());
+        }
+    }
+
+    #[test]
+    fn a_sip_that_is_dead_beside_an_ami_that_lives_is_a_dead_main() {
+        let mut run = Run::stable(decides(5));
+        for expected in [Unstable, Unstable, Failed] {
+            assert_eq!(run.take(Kind::Sip, &silent()), expected);
+            run.take(Kind::Ami, &alive());
+        }
+    }
+
+    #[test]
+    fn both_that_fall_silent_together_are_known_as_soon_as_ever() {
+        let mut run = Run::stable(decides(5));
+        assert_eq!(run.take(Kind::Sip, &silent()), Unstable);
+        assert_eq!(run.take(Kind::Ami, &silent()), Unstable);
+        assert_eq!(run.take(Kind::Sip, &silent()), Failed);
+    }
+
+    #[test]
+    fn an_ami_that_is_away_for_long_brings_no_points() {
+        let mut run = Run::stable(decides(5));
+        for _ in 0..100 {
+            run.take(Kind::Ami, &silent());
+            run.take(Kind::Sip, &alive());
+        }
+        assert_eq!(run.all(Kind::Sip, &[silent(), silent()]), [Unstable; 2]);
+        assert!(run.reason().contains("(4 of 5 failure points)"), "{}", run.reason());
+        assert_eq!(run.take(Kind::Sip, &silent()), Failed);
+    }
+
+    #[test]
+    fn ami_decides_where_sip_does_not_count() {
+        let mut run = Run::new(settings::Probe { alive_threshold: 2, ..decides(5) }, false);
+        assert_eq!(run.all(Kind::Ami, &[alive(), alive()]), [Unstable, Stable]);
+        assert_eq!(run.all(Kind::Ami, &vec![silent(); 3]).pop(), Some(Failed));
+        // It counts from its first answer on.
+        run.take(Kind::Ami, &alive());
+        assert_eq!(run.all(Kind::Sip, &[alive(), alive()]), [Unstable, Stable]);
+        assert_eq!(run.all(Kind::Ami, &vec![silent(); 9]), [Stable; 9]);
+    }
+
+    #[test]
+    fn a_sip_that_must_not_be_asked_counts_for_nothing_whatever_it_was_before() {
+        let barred = Outcome::Barred("127.0.0.1 is this machine".to_owned());
+        for require in [Require::Sip, Require::All, Require::Any] {
+            let mut run = Run::new(settings::Probe { require, ..settings(5, 2, 1) }, true);
+            run.take(Kind::Sip, &barred);
+            assert!(!run.monitor.counts(Kind::Sip));
+            assert_eq!(run.monitor.standing(Kind::Sip), "not asked: 127.0.0.1 is this machine");
+            assert_eq!(run.all(Kind::Ami, &[alive(), alive()]).pop(), Some(Stable), "{require}");
+            assert_eq!(run.all(Kind::Ami, &vec![silent(); 3]).pop(), Some(Failed), "{require}");
+        }
     }
 }
 
@@ -408,6 +586,14 @@ proptest! {
             let successes = so_far.iter().rev().take_while(|outcome| **outcome == alive()).count();
             let points: u32 = so_far.iter().rev().take_while(|outcome| **outcome != alive())
                 .map(|outcome| if *outcome == wrong() { 1 } else { 1 + penalty }).sum();
+            let failures: Vec<&Outcome> =
+                so_far.iter().rev().take_while(|outcome| **outcome != alive()).collect();
+            let refused = if failures.len() > 10 {
+                0
+            } else {
+                (1 + penalty) * u32::try_from(failures.iter().filter(|outcome| ***outcome == closed()).count()).unwrap()
+            };
+            let points = points - refused;
             let expected = if points >= tolerance {
                 Failed
             } else if successes >= threshold as usize {

@@ -89,6 +89,8 @@ pub struct Probe {
 /// Which kinds of evidence have to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Require {
+    /// SIP, wherever it counts: that is what phones need. AMI only where it does not.
+    Sip,
     /// Each of them.
     All,
     /// One is enough.
@@ -98,6 +100,7 @@ pub enum Require {
 impl fmt::Display for Require {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Sip => "sip",
             Self::All => "all",
             Self::Any => "any",
         })

@@ -129,7 +129,7 @@ fn read_probe(section: &mut Reader<'_>) -> Option<Probe> {
     let ami = section.truth("ami", true);
     let sip = section.truth("sip", true);
     let events = section.truth("events", true);
-    let require = section.optional("require", Require::All, "all or any", require);
+    let require = section.optional("require", Require::Sip, "sip, all or any", require);
     let fast_interval = section.seconds("fast_interval", 1, 1, WEEK);
     if (ami, sip) == (Some(false), Some(false)) {
         section.error("ami, sip", "are both off: nothing would be asked of the main; switch one of them on");

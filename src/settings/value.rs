@@ -62,6 +62,7 @@ pub(super) fn sip(text: &str, host: Option<&str>) -> Option<Sip> {
 
 pub(super) fn require(text: &str) -> Option<Require> {
     match text.to_ascii_lowercase().as_str() {
+        "sip" => Some(Require::Sip),
         "all" => Some(Require::All),
         "any" => Some(Require::Any),
         _ => None,

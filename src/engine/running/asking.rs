@@ -53,28 +53,33 @@ impl Running {
             }
         }
         self.snapshot.monitor.last_probe = self.now();
-        self.snapshot.monitor.last_answer_ms = match outcome {
-            Outcome::Alive(took) => u64::try_from(took.as_millis()).ok(),
-            _ => None,
-        };
+        self.snapshot.monitor.last_answer_ms =
+            outcome.took().and_then(|took| u64::try_from(took.as_millis()).ok());
         self.judged(before);
     }
 
     /// What the main says of itself.
     pub(super) fn heard(&mut self, news: News) {
         match news {
-            News::Ended if self.settings.probe.ami => {
-                self.pace.rush(Instant::now());
-                self.probe(true);
+            News::Ended => {
+                let before = self.monitor.ended(Instant::now());
+                self.ask_at_once();
+                self.judged(before);
             }
+            News::Lost => self.ask_at_once(),
             News::ShutsDown if self.settings.probe.events => {
                 let before = self.monitor.shut_down(Instant::now());
                 self.judged(before);
             }
             News::Starting => self.monitor.set_starting(self.settings.probe.events),
             News::Started => self.monitor.set_starting(false),
-            News::Ended | News::ShutsDown => {}
+            News::ShutsDown => {}
         }
+    }
+
+    fn ask_at_once(&mut self) {
+        self.pace.rush(Instant::now());
+        self.probe(true);
     }
 
     /// The monitor has taken something in; `before` is its state before where that changed.

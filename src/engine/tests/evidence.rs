@@ -7,8 +7,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use socket2::SockRef;
 
 use super::*;
+use crate::settings::Require;
 
 const BOOTED: &str = "Event: FullyBooted\r\nPrivilege: system,all\r\nStatus: Fully Booted\r\n\r\n";
 const SHUTDOWN: &str =
@@ -64,6 +66,23 @@ impl Ami {
         }
     }
 
+    /// From now on nobody listens any more.
+    fn close(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        self.shared.stop.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        thread.join().unwrap();
+    }
+
+    /// As a firewall on the way that rejects: the connections break (RST), nobody ends them (FIN).
+    fn reject(&mut self) {
+        self.close();
+        for connection in self.shared.connections.lock().drain(..) {
+            SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
+            let _ = SockRef::from(&connection).shutdown(Shutdown::Read);
+        }
+    }
+
     fn cut_connections(&self) {
         for connection in self.shared.connections.lock().drain(..) {
             let _ = connection.shutdown(Shutdown::Both);
@@ -102,9 +121,7 @@ impl Shared {
 impl Drop for Ami {
     /// As a process that dies: first nobody listens any more, then the connections end.
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-        self.thread.take().unwrap().join().unwrap();
+        self.close();
         self.cut_connections();
     }
 }
@@ -124,6 +141,7 @@ fn asking(ami: &Ami, sip: &str, more: &str) -> Settings {
     if !more.contains("interval=") {
         probe.push(("interval", "1"));
     }
+    probe.retain(|(key, _)| !more.contains(&format!("{key}=")));
     if !sip.is_empty() {
         main.push(("sip", sip));
     }
@@ -175,28 +193,63 @@ fn a_main_that_is_still_starting_does_not_answer_as_it_should() {
     site.until("an answer", |snapshot| snapshot.monitor.ami == "answers");
 }
 
+/// A SIP server that is gone once it is told so.
+struct Sip {
+    socket: UdpSocket,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Sip {
+    fn start() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let server = socket.try_clone().unwrap();
+        let server = thread::spawn(move || {
+            let mut buffer = [0; 2048];
+            while let Ok((length @ 2.., from)) = server.recv_from(&mut buffer) {
+                server.send_to(sip_answer(&buffer[..length]).as_bytes(), from).unwrap();
+            }
+        });
+        Self { socket, server: Some(server) }
+    }
+
+    fn place(&self) -> String {
+        format!("udp:{}", self.socket.local_addr().unwrap())
+    }
+
+    /// Its socket is closed with the last handle on it.
+    fn close(mut self) {
+        self.socket.send_to(b"x", self.socket.local_addr().unwrap()).unwrap();
+        self.server.take().unwrap().join().unwrap();
+    }
+}
+
 #[test]
-fn where_nobody_listens_after_a_reset_the_main_is_dead_without_points() {
-    let (ami, sip) = (Ami::start(), UdpSocket::bind("127.0.0.1:0").unwrap());
-    let address = sip.local_addr().unwrap();
-    let server = sip.try_clone().unwrap();
-    let answering = thread::spawn(move || {
-        let mut buffer = [0; 2048];
-        while let Ok((length @ 2.., from)) = server.recv_from(&mut buffer) {
-            server.send_to(sip_answer(&buffer[..length]).as_bytes(), from).unwrap();
-        }
-    });
+fn where_nobody_listens_after_an_end_the_main_is_dead_without_points() {
+    let (ami, sip) = (Ami::start(), Sip::start());
     // What is found closed within an interval is closed together: on a busy machine, the test takes its time for both.
-    let site = site(&ami, &format!("udp:{address}"), "interval=10");
+    let site = site(&ami, &sip.place(), "interval=10");
     assert_eq!(site.control.snapshot().monitor.sip, "answers");
-    // Ends the server; its socket is closed with the last handle on it.
-    sip.send_to(b"x", address).unwrap();
-    answering.join().unwrap();
-    drop(sip);
+    sip.close();
     drop(ami);
     site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
     let reason = site.control.snapshot().service.reason.clone();
     assert!(reason.starts_with("main is Failed: nobody listens on the main any more"), "{reason}");
+    assert!(reason.contains("AMI closed for 2 probes, SIP closed for 2 probes"), "{reason}");
+}
+
+#[test]
+fn where_nobody_listens_after_a_reset_it_may_be_a_firewall() {
+    let (mut ami, sip) = (Ami::start(), Sip::start());
+    let site = site(&ami, &sip.place(), "interval=10 failure_tolerance=2");
+    sip.close();
+    ami.reject();
+    site.until("refusals", |snapshot| {
+        assert_ne!(snapshot.service.state, ServiceState::Failover, "{}", snapshot.service.reason);
+        ["AMI closed for 4", "SIP closed for 4"].iter().all(|part| snapshot.monitor.reason.contains(part))
+    });
+    let snapshot = site.control.snapshot();
+    assert!(snapshot.monitor.reason.contains("a refusal counts after 10 s"), "{}", snapshot.monitor.reason);
+    site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
 }
 
 #[test]
@@ -302,6 +355,7 @@ fn a_main_that_refuses_the_login_is_failed_in_time_but_not_beset() {
     ami.shared.refuses.store(true, Ordering::SeqCst);
     let mut settings = guessed(&ami, sip, "1");
     settings.probe.failure_tolerance = 8;
+    settings.probe.require = Require::All;
     let site = Site::start(&Arc::default(), settings);
     site.until("the verdict", |snapshot| snapshot.monitor.state == MonitorState::Failed);
     let snapshot = site.control.snapshot();

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::probe::tests::{alive, closed, settings, silent, wrong};
+use crate::{
+    probe::tests::{alive, closed, settings, silent, wrong},
+    settings::Require,
+};
 use MonitorState::{Failed, Stable, Unstable};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -65,6 +68,7 @@ impl World {
                 let began = now - self.start;
                 self.begun.push((kind, began));
                 let (takes, outcome) = main(kind, began);
+                let outcome = if outcome.is_alive() { Outcome::Alive(takes) } else { outcome };
                 let patience = if kind == Kind::Sip { self.pace.patience() } else { TIMEOUT };
                 if patience < takes && takes <= TIMEOUT {
                     self.flying.push((now + patience, kind, now, silent()));
@@ -283,14 +287,30 @@ proptest! {
     /// Settings as shipped: whenever the main falls silent, 6 s are enough to know.
     #[test]
     fn silence_is_known_within_six_seconds(death in 30_000u64..40_000) {
-        let mut world = World::new(settings(5, 5, 1));
+        for require in [Require::Sip, Require::All] {
+            let mut world = World::new(Probe { require, ..settings(5, 5, 1) });
+            let death = Duration::from_millis(death);
+            world.run(death, well);
+            prop_assert_eq!(world.state(), Stable);
+            world.run(death + 20 * SECOND, nobody);
+            let (at, state) = *world.states.last().unwrap();
+            prop_assert_eq!(state, Failed);
+            prop_assert!(at - death <= 6 * SECOND, "{:?}", at - death);
+        }
+    }
+
+    /// A process that ends closes its connection, and every port refuses from then on.
+    #[test]
+    fn a_killed_main_is_known_within_half_a_second(death in 30_000u64..40_000, answers_take in 1u64..100) {
+        let mut world = World::new(settings(1000, 5, 1));
         let death = Duration::from_millis(death);
         world.run(death, well);
-        prop_assert_eq!(world.state(), Stable);
-        world.run(death + 20 * SECOND, nobody);
-        let (at, state) = *world.states.last().unwrap();
-        prop_assert_eq!(state, Failed);
-        prop_assert!(at - death <= 6 * SECOND, "{:?}", at - death);
+        world.monitor.ended(world.now);
+        world.pace.rush(world.now);
+        world.run(death + 20 * SECOND, |_, _| (Duration::from_millis(answers_take), closed()));
+        let (at, _) = *world.states.iter().find(|(_, state)| *state == Failed).unwrap();
+        let took = at - death;
+        prop_assert!(Duration::from_millis(300) <= took && took < Duration::from_millis(500), "{took:?}");
     }
 
     /// The same for SIP alone, which is asked half as often as both.
@@ -305,6 +325,35 @@ proptest! {
         });
         let (at, _) = *world.states.iter().find(|(_, state)| *state == Failed).unwrap();
         prop_assert!(at - death <= 9 * SECOND, "{:?}", at - death);
+    }
+
+    /// A firewall that refuses for as long as one that is loaded anew moves nobody, whenever it comes.
+    #[test]
+    fn a_short_refusal_is_no_verdict(begins in 30_000u64..40_000, lasts in 1u64..9_900, sip_decides in any::<bool>()) {
+        let require = if sip_decides { Require::Sip } else { Require::All };
+        let mut world = World::new(Probe { require, ..settings(5, 5, 1) });
+        let begins = Duration::from_millis(begins);
+        let ends = begins + Duration::from_millis(lasts);
+        world.run(Duration::from_secs(80), |kind, began| match began {
+            began if begins <= began && began < ends => (MILLISECOND, closed()),
+            began => well(kind, began),
+        });
+        prop_assert!(world.states.iter().all(|(_, state)| *state != Failed), "{:?}", world.states);
+        prop_assert_eq!(world.state(), Stable);
+    }
+
+    /// A line whose answers always take so long becomes Stable, from the start and after an outage.
+    #[test]
+    fn a_line_with_slow_answers_becomes_stable(takes in 1_000u64..2_999, sip_decides in any::<bool>()) {
+        let require = if sip_decides { Require::Sip } else { Require::All };
+        let mut world = World::new(Probe { require, ..settings(5, 5, 1) });
+        let slow = |_: Kind, _: Duration| (Duration::from_millis(takes), alive());
+        world.run(60 * SECOND, slow);
+        prop_assert_eq!(world.state(), Stable, "{:?} {:?} {:?}", world.states, world.begun, world.pace);
+        world.run(90 * SECOND, nobody);
+        prop_assert_eq!(world.state(), Failed);
+        world.run(150 * SECOND, slow);
+        prop_assert_eq!(world.state(), Stable, "{:?}", world.states);
     }
 
     /// A main that takes its time is none that is dead, however slow it is within the timeout.

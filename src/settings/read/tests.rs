@@ -387,7 +387,7 @@ fn the_evidence_can_be_chosen_but_not_all_of_it_switched_off() {
     assert_eq!(fast_interval, Duration::from_secs(2));
     let error = &errors(&(LEAST.to_owned() + " [probe] ami=no sip=no"))[0];
     assert!(error.starts_with("[probe] ami, sip: are both off"), "{error}");
-    assert!(errors(&(LEAST.to_owned() + " [probe] require=some"))[0].contains("all or any"));
+    assert!(errors(&(LEAST.to_owned() + " [probe] require=some"))[0].contains("sip, all or any"));
 }
 
 #[test]
