@@ -1,6 +1,7 @@
 //! What the engine asks of the Asterisk it runs in. Implemented by `asterisk`, and by a stand-in in tests.
 
 use std::{
+    net::IpAddr,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -152,6 +153,16 @@ pub trait Host: Crypto + 'static {
 
     /// Where a user's phone is registered here: its contact, printable; none where it is not.
     fn contact(&self, technology: Technology, user: &str) -> Option<String>;
+
+    /// Whether this machine has that address: whoever answers there is not the main. Where the interfaces can't be read,
+    /// only the loopback is known.
+    fn is_own_address(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_loopback()
+            || address.is_unspecified()
+            || if_addrs::get_if_addrs()
+                .is_ok_and(|interfaces| interfaces.iter().any(|interface| interface.ip() == address))
+    }
 
     /// Version of this Asterisk.
     fn version(&self) -> String;

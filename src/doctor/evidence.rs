@@ -3,7 +3,7 @@
 
 use super::{Findings, Level, Report};
 use crate::{
-    probe::{ANSWERS, NOT_YET},
+    probe::{ANSWERS, NOT_YET, THIS_MACHINE},
     settings::Technology,
     state::{Mode, MonitorState},
     status::Snapshot,
@@ -28,7 +28,14 @@ impl Report {
             let text = "[probe] sip = no: a main whose SIP is dead while its AMI answers keeps the phones";
             self.say(Level::Warning, "sip", text);
         } else if standing == ANSWERS {
-            self.say(Level::Fine, "sip", "the main answers over SIP");
+            self.say(
+                Level::Fine,
+                "sip",
+                format!("the main answers over SIP ({})", snapshot.monitor.sip_question),
+            );
+        } else if standing.contains(THIS_MACHINE) {
+            let text = format!("the main's SIP: {standing}. Until then AMI alone decides");
+            self.say(Level::Warning, "sip", text);
         } else if snapshot.monitor.state == MonitorState::Failed {
             self.say(Level::Warning, "sip", format!("the main's SIP: {standing}, as it is in an outage"));
         } else if !standing.ends_with(NOT_YET) {
@@ -104,6 +111,8 @@ mod tests {
         assert!(level == Level::Broken && text.contains(silent), "{text}");
         let (level, text) = sip("yes", MonitorState::Stable, &format!("{silent}; {NOT_YET}"));
         assert!(level == Level::Warning && text.contains("set [main] sip"), "{text}");
+        let (level, text) = sip("yes", MonitorState::Failed, &format!("not asked: 127.0.0.1 {THIS_MACHINE}"));
+        assert!(level == Level::Warning && text.contains("set [main] sip to the main's own"), "{text}");
         let (level, text) = sip("yes", MonitorState::Failed, silent);
         assert!(level == Level::Warning && text.contains("in an outage"), "{text}");
         let (level, text) = sip("no", MonitorState::Stable, "off");

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::settings::{Main, Password};
+use crate::{
+    probe::THIS_MACHINE,
+    settings::{Main, Password, Settings},
+};
 
 /// The file that the settings are from.
 const CONF: &str = "res_synch.conf";
@@ -15,13 +18,24 @@ const CONF: &str = "res_synch.conf";
 const OTHERS_MAY_READ: u32 = 0o004;
 
 /// All of it, a line each. `folder` is that of Asterisk's configuration.
-pub(super) fn cautions(main: &Main, folder: &Path) -> Vec<String> {
+pub(super) fn cautions(settings: &Settings, folder: &Path) -> Vec<String> {
+    let main = &settings.main;
     let files = secrets(main, folder).into_iter().filter(|path| others_may_read(path));
     let files = files.map(|path| {
         let path = path.display();
         format!("{path} holds a password, and every user of this machine may read it: chmod o= {path}")
     });
-    on_the_way(main).into_iter().chain(files).collect()
+    let all = on_the_way(main).into_iter().chain(asks_itself(settings));
+    all.chain(files).collect()
+}
+
+/// Behind a tunnel of AMI there is no SIP of the main's.
+fn asks_itself(settings: &Settings) -> Option<String> {
+    let main = &settings.main;
+    let here = settings.probe.sip && main.sip.address.is_none() && main.is_here();
+    here.then(|| {
+        format!("The main is not asked over SIP: {} {THIS_MACHINE}. Until then AMI alone decides", main.host)
+    })
 }
 
 /// What is said to the main can be read or changed on the way.
@@ -59,17 +73,38 @@ fn others_may_read(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Tls;
+    use crate::settings::{self, ConfSection, Sip, Tls};
+
+    fn settings(main: &Main) -> Settings {
+        let lines = [("host", "192.0.2.1"), ("username", "u"), ("secret", "s")];
+        let off = |name| ConfSection::new(name, [("enabled", "no")]);
+        let read = settings::read(&[ConfSection::new("main", lines), off("sync"), off("dns")]).unwrap();
+        Settings { main: main.clone(), ..read }
+    }
 
     fn told(main: &Main) -> Vec<String> {
-        cautions(main, Path::new("/nonexistent"))
+        cautions(&settings(main), Path::new("/nonexistent"))
+    }
+
+    #[test]
+    fn a_sip_that_would_be_our_own_is_told_of() {
+        let here = Main { host: "127.0.0.1".to_owned(), ..Main::example() };
+        let told = told(&here).join("");
+        assert!(
+            told.starts_with("The main is not asked over SIP: 127.0.0.1 is an address of this"),
+            "{told}"
+        );
+        let named = Sip { address: Some([192, 0, 2, 1].into()), ..here.sip };
+        assert!(
+            super::cautions(&settings(&Main { sip: named, ..here }), Path::new("/nonexistent")).is_empty()
+        );
     }
 
     #[test]
     fn a_main_in_clear_is_told_of_unless_it_is_here() {
         assert!(told(&Main::example())[0].starts_with("[main] tls = no: whoever is between"));
         let here = Main { host: "127.0.0.1".to_owned(), ..Main::example() };
-        assert!(told(&here).is_empty());
+        assert!(told(&here).iter().all(|text| !text.contains("tls")));
         let tls = |verify| {
             let tls = Tls { verify, ca_file: None, name: "x".to_owned(), certificate: None };
             Main { tls: Some(tls), ..Main::example() }
@@ -89,7 +124,8 @@ mod tests {
                 fs::write(file, "x").unwrap();
                 fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
             }
-            let told = cautions(&main, folder.path());
+            let told = cautions(&settings(&main), folder.path());
+            let told: Vec<String> = told.into_iter().filter(|text| text.contains("chmod")).collect();
             assert_eq!(told.len(), 2 * expected, "{told:?}");
             assert!(told.iter().all(|text| text.ends_with("secret") || text.ends_with(CONF)), "{told:?}");
         }

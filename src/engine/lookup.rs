@@ -1,14 +1,15 @@
 //! The address of the main where `[main] host` is a name: looked up beside the probe, never inside it.
 //!
 //! getaddrinfo() can be neither bounded nor interrupted, and DNS is just what an outage takes away. So a thread of
-//! its own asks, whoever needs the address takes the last one known, and only the very first answer is waited for.
+//! its own asks, whoever needs the address takes the last one known, which is kept over restarts, and only the very
+//! first answer of all is waited for. Of several addresses the one is taken that worked last.
 //! Nobody waits for that thread either: where it is stuck at the end, it is left to end by itself. It holds nothing
 //! but its own few values, and the image stays mapped (`-z nodelete`).
 
 use std::{
     convert::Infallible,
     io,
-    net::{SocketAddr, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
@@ -24,8 +25,14 @@ use parking_lot::{Condvar, Mutex};
 use super::admission::Admission;
 use crate::{
     ami::{Hangup, LinkError},
+    host::Host,
     settings::Main,
 };
+
+/// Where the addresses of a name are kept across restarts.
+const KEPT: &str = "main_addresses";
+/// Addresses of one name that are tried; a main with more is none.
+const MOST: usize = 8;
 
 /// An idle thread ends well within this.
 const LINGER: Duration = Duration::from_millis(200);
@@ -40,6 +47,7 @@ pub(super) struct Lookup {
 }
 
 struct Shared {
+    keeper: Arc<dyn Host>,
     host: String,
     port: u16,
     known: Mutex<Known>,
@@ -60,7 +68,10 @@ pub(super) enum NoWay {
 
 #[derive(Default)]
 struct Known {
-    address: Option<SocketAddr>,
+    /// The first is the one to be taken next.
+    addresses: Vec<IpAddr>,
+    /// The same in the order in which they are kept for a restart.
+    kept: Vec<IpAddr>,
     problem: String,
     /// Counts the answers, so that whoever waits knows a new one.
     answers: u64,
@@ -79,12 +90,15 @@ impl Lookup {
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub(super) fn start(main: &Main) -> io::Result<Self> {
-        let fixed = main.host.parse().ok().map(|address| SocketAddr::new(address, main.port));
+    pub(super) fn start(main: &Main, keeper: &Arc<dyn Host>) -> io::Result<Self> {
+        let fixed: Option<IpAddr> = main.host.parse().ok();
+        let kept = if fixed.is_some() { Vec::new() } else { recall(&**keeper, &main.host) };
+        let addresses = fixed.map_or_else(|| kept.clone(), |address| vec![address]);
         let shared = Arc::new(Shared {
+            keeper: Arc::clone(keeper),
             host: main.host.clone(),
             port: main.port,
-            known: Mutex::new(Known { address: fixed, ..Known::default() }),
+            known: Mutex::new(Known { addresses, kept, ..Known::default() }),
             answered: Condvar::new(),
             admission: Admission::default(),
         });
@@ -141,6 +155,16 @@ impl Address {
     /// # Errors
     /// The name has no address, no answer came until the deadline, or [`Address::cancel`] was called.
     pub(super) fn get(&self, deadline: Instant) -> Result<SocketAddr, String> {
+        let first = self.all(deadline)?.into_iter().next();
+        let first = first.ok_or_else(|| format!("{} has no address", self.shared.host))?;
+        Ok(SocketAddr::new(first, self.shared.port))
+    }
+
+    /// The same for who asks at all addresses of the main.
+    ///
+    /// # Errors
+    /// As [`Address::get`].
+    pub(super) fn all(&self, deadline: Instant) -> Result<Vec<IpAddr>, String> {
         let mut known = self.shared.known.lock();
         let seen = known.answers;
         if let Some(ask) = &self.ask {
@@ -149,8 +173,8 @@ impl Address {
         }
         let host = &self.shared.host;
         loop {
-            if let Some(address) = known.address {
-                return Ok(address);
+            if !known.addresses.is_empty() {
+                return Ok(known.addresses.clone());
             }
             if known.answers > seen {
                 return Err(known.problem.clone());
@@ -171,8 +195,12 @@ impl Address {
         self.shared.admission.ask().map(|()| address).map_err(NoWay::TurnedAway)
     }
 
-    /// Takes note of how a login ended. The text of a refusal, which says when it is tried again.
+    /// Takes note of how a login ended: behind an address that did not answer, the next one is taken. The text of a
+    /// refusal, which says when it is tried again.
     pub(super) fn note<T>(&self, result: &Result<T, LinkError>) -> Option<String> {
+        if let Err(LinkError::Transport { address, .. }) = result {
+            self.shared.known.lock().turn_from(address.ip());
+        }
         self.shared.admission.note(result)
     }
 
@@ -189,27 +217,82 @@ impl Address {
     }
 }
 
+impl Known {
+    /// Takes another one next, where this is the one that was taken.
+    fn turn_from(&mut self, failed: IpAddr) {
+        if self.addresses.first() == Some(&failed) {
+            self.addresses.rotate_left(1);
+        }
+    }
+
+    /// Takes what a look-up has found. The address in use stays the first while it is among them.
+    fn take(&mut self, found: Vec<IpAddr>) {
+        let used = self.addresses.first().copied().filter(|used| found.contains(used));
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        for address in used.into_iter().chain(found) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses.truncate(MOST);
+        self.addresses = addresses;
+    }
+
+    /// What is to be kept now; `None` where it is kept already.
+    fn to_keep(&mut self) -> Option<Vec<IpAddr>> {
+        if self.kept == self.addresses {
+            return None;
+        }
+        self.kept.clone_from(&self.addresses);
+        Some(self.kept.clone())
+    }
+}
+
 impl Shared {
     fn look_up(&self) {
         let result = (self.host.as_str(), self.port).to_socket_addrs();
         let mut known = self.known.lock();
-        match result.map(|mut addresses| addresses.next()) {
-            Ok(Some(address)) => known.address = Some(address),
-            Ok(None) => known.problem = format!("{} has no address", self.host),
+        match result.map(|found| found.map(|address| address.ip()).collect::<Vec<_>>()) {
+            Ok(found) if found.is_empty() => known.problem = format!("{} has no address", self.host),
+            Ok(found) => known.take(found),
             Err(error) => known.problem = format!("{} can't be looked up: {error}", self.host),
         }
         known.answers += 1;
         self.answered.notify_all();
+        let kept = known.to_keep();
+        drop(known);
+        if let Some(kept) = kept {
+            // Without a database, a restart looks it up again.
+            let _ = self.keeper.remember(KEPT, Some(&memo(&self.host, &kept)));
+        }
     }
+}
+
+/// As it is remembered: `main.example.com 10.0.0.254 10.0.1.254`.
+fn memo(host: &str, addresses: &[IpAddr]) -> String {
+    let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+    format!("{host} {}", addresses.join(" "))
+}
+
+/// What is remembered of that name.
+fn recall(keeper: &dyn Host, host: &str) -> Vec<IpAddr> {
+    let Some(memo) = keeper.recall(KEPT) else { return Vec::new() };
+    let mut words = memo.split(' ');
+    if words.next() != Some(host) {
+        return Vec::new();
+    }
+    words.filter_map(|word| word.parse().ok()).take(MOST).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{ami::TransportError, engine::stand_in::StandIn};
 
     fn lookup(host: &str) -> Lookup {
         let main = Main { host: host.to_owned(), ..Main::example() };
-        Lookup::start(&main).unwrap()
+        let keeper: Arc<dyn Host> = Arc::new(StandIn::default());
+        Lookup::start(&main, &keeper).unwrap()
     }
 
     fn soon() -> Instant {
@@ -243,6 +326,7 @@ mod tests {
         // Nobody answers, as with a resolver that is silent.
         let (ask, _asked) = bounded(1);
         let shared = Shared {
+            keeper: Arc::new(StandIn::default()),
             host: "x".to_owned(),
             port: 1,
             known: Mutex::default(),
@@ -254,5 +338,63 @@ mod tests {
         let waiter = thread::spawn(move || waiting.get(Instant::now() + Duration::from_secs(3600)));
         address.cancel();
         assert!(waiter.join().unwrap().is_err());
+    }
+
+    /// A main with that name, as a start with this database knows it.
+    fn known_as(host: &str, keeper: &Arc<dyn Host>) -> (Lookup, Address) {
+        let main = Main { host: host.to_owned(), ..Main::example() };
+        let lookup = Lookup::start(&main, keeper).unwrap();
+        let address = lookup.address();
+        (lookup, address)
+    }
+
+    fn ips(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_name_that_is_gone_has_the_addresses_of_before_the_restart() {
+        let keeper: Arc<dyn Host> = Arc::new(StandIn::default());
+        keeper.remember(KEPT, Some("main.invalid 192.0.2.1 2001:db8::1")).unwrap();
+        let (_lookup, address) = known_as("main.invalid", &keeper);
+        assert_eq!(address.all(soon()), Ok(ips(&["192.0.2.1", "2001:db8::1"])));
+        // Another main is another one.
+        let (_lookup, address) = known_as("other.invalid", &keeper);
+        assert!(address.all(soon()).is_err());
+        // What is found is kept.
+        let (_lookup, address) = known_as("localhost", &keeper);
+        address.get(soon()).unwrap();
+        while !keeper.recall(KEPT).is_some_and(|memo| memo.starts_with("localhost ")) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn behind_an_address_that_does_not_answer_the_next_one_is_taken() {
+        let keeper: Arc<dyn Host> = Arc::new(StandIn::default());
+        keeper.remember(KEPT, Some("main.invalid 192.0.2.1 192.0.2.2")).unwrap();
+        let (_lookup, address) = known_as("main.invalid", &keeper);
+        let first = address.get(soon()).unwrap();
+        let dead = |address| {
+            let error = TransportError::TimedOut { awaited: "the TCP connection" };
+            Err::<(), _>(LinkError::Transport { address, error })
+        };
+        address.note(&dead(first));
+        let second = address.get(soon()).unwrap();
+        assert_eq!((first.ip(), second.ip()), (ips(&["192.0.2.1"])[0], ips(&["192.0.2.2"])[0]));
+        // Another worker that has met the same dead address turns nobody back to it.
+        address.note(&dead(first));
+        assert_eq!(address.get(soon()).unwrap(), second);
+        address.note(&dead(second));
+        assert_eq!(address.get(soon()).unwrap(), first);
+    }
+
+    #[test]
+    fn a_look_up_leaves_the_address_in_use_where_it_is() {
+        let mut known = Known { addresses: ips(&["192.0.2.2"]), ..Known::default() };
+        known.take(ips(&["192.0.2.1", "192.0.2.2", "192.0.2.1"]));
+        assert_eq!(known.addresses, ips(&["192.0.2.2", "192.0.2.1"]));
+        known.take(ips(&["192.0.2.3"]));
+        assert_eq!(known.addresses, ips(&["192.0.2.3"]));
     }
 }

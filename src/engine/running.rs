@@ -1,6 +1,7 @@
 //! The engine at work: what it owns, what each event and command does, and the snapshot that comes of it.
 //!
 //! - `asking`: the main is asked, and judged
+//! - `question`: in whose name it is asked over SIP
 //! - `returning`: the way back to the main
 //! - `checking`: the branch looks at itself, and a move may wait for that
 //! - `moving`: how far the phones are
@@ -12,6 +13,7 @@ mod asking;
 mod checking;
 mod drilled;
 mod moving;
+mod question;
 mod returning;
 mod showing;
 mod synced;
@@ -26,7 +28,8 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use self::{
-    asking::{has_sip_answered, monitor, pace},
+    asking::{has_sip_answered, monitor, pace, sip_place},
+    question::Question,
     showing::target,
 };
 use super::{
@@ -68,6 +71,9 @@ pub(super) struct Running {
     monitor: Monitor,
     /// Whether the main's SIP has ever answered where it is now.
     sip_answered: bool,
+    question: Question,
+    /// In whose name SIP was asked last.
+    asked_as: Option<String>,
     start_again: Option<Instant>,
     pace: Pace,
     burden: Burden,
@@ -91,12 +97,15 @@ impl Running {
         }
         warn(&settings, &*start.host);
         let sip_answered = has_sip_answered(&settings, &*start.host);
+        let question = Question::recall(&*start.host, &sip_place(&settings));
         let mut snapshot = (*start.published.read()).clone();
         snapshot.drill = drilled::last(&*start.host);
         Self {
             workers: Workers::new(roll),
             monitor: monitor(&settings, sip_answered),
             sip_answered,
+            question,
+            asked_as: None,
             start_again: None,
             pace: pace(&settings),
             burden: Burden::new(&settings.probe),
@@ -303,6 +312,7 @@ impl Running {
             let before = self.monitor.verdict().state;
             let starting = old.main == new.main && new.probe.events && self.monitor.is_starting();
             self.sip_answered = has_sip_answered(&new, &*self.start.host);
+            self.question = Question::recall(&*self.start.host, &sip_place(&new));
             self.monitor = monitor(&new, self.sip_answered);
             self.monitor.set_starting(starting);
             // The health of another main, or by other rules, is none.
@@ -365,7 +375,7 @@ impl Running {
 
 /// Of settings that work, and that somebody could make use of.
 fn warn(settings: &Settings, host: &dyn Host) {
-    for caution in cautions(&settings.main, &host.config_dir()) {
+    for caution in cautions(settings, &host.config_dir()) {
         host.log(Level::Warning, &caution);
     }
 }

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     fs,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::SystemTime,
@@ -37,6 +38,8 @@ pub(super) struct StandIn {
     live: Mutex<Vec<String>>,
     /// Held, whoever looks into its dialplan hangs.
     pub(super) dialplan: Mutex<()>,
+    /// Addresses of its own. The loopback is none: there the mains of the tests are.
+    pub(super) own: Mutex<Vec<IpAddr>>,
     database: Mutex<HashMap<String, String>>,
 }
 
@@ -139,6 +142,9 @@ impl Host for StandIn {
     }
     fn contact(&self, _: Technology, _: &str) -> Option<String> {
         None
+    }
+    fn is_own_address(&self, address: IpAddr) -> bool {
+        self.own.lock().contains(&address)
     }
     fn version(&self) -> String {
         "22".to_owned()

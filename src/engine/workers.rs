@@ -112,7 +112,7 @@ impl Workers {
         }
         self.start_self_checks(start)?;
         if self.lookup.is_none() {
-            self.lookup = Some(Lookup::start(&settings.main)?);
+            self.lookup = Some(Lookup::start(&settings.main, &start.host)?);
         }
         let Some(address) = self.lookup.as_ref().map(Lookup::address) else { return Ok(()) };
         if !self.slots.works(Place::Ami) && settings.probe.ami {
@@ -125,7 +125,7 @@ impl Workers {
         if !self.slots.works(Place::Sip) && settings.probe.sip {
             let (teller, role) = self.role(Place::Sip);
             let (to_worker, orders) = mpsc::channel(PROBES_WAITING);
-            let probing = SipProbing::new(settings, address.for_another(), teller, orders);
+            let probing = SipProbing::new(start, settings, address.for_another(), teller, orders);
             self.slots.put(Place::Sip, probing.start(role)?);
             self.sip_orders = Some(to_worker);
         }

@@ -100,7 +100,7 @@ impl Burden {
         let course = self.course(kind);
         match outcome {
             Outcome::Alive(took) | Outcome::Heard(took) => course.answered(*took, quiet),
-            Outcome::Wrong(_) | Outcome::Closed(_) | Outcome::Silent(_) => {
+            Outcome::Wrong(_) | Outcome::Closed(_) | Outcome::Rejected(_) | Outcome::Silent(_) => {
                 course.failed = true;
                 course.waiting = None;
             }

@@ -11,7 +11,7 @@ pub mod pace;
 mod tally;
 
 pub use burden::Burden;
-pub use monitor::{Doubt, Monitor, NOT_YET, Verdict};
+pub use monitor::{Doubt, Monitor, NOT_YET, THIS_MACHINE, Verdict};
 pub use pace::Pace;
 pub use tally::ANSWERS;
 
@@ -52,6 +52,8 @@ pub enum Outcome {
     Wrong(String),
     /// The main's host says that nobody listens there: a connection refused, an ICMP port unreachable.
     Closed(String),
+    /// A firewall on the way says that it lets nobody through (ICMP, administratively prohibited); the text says where.
+    Rejected(String),
     /// No answer: too late, no way there, or a connection that broke; the text says which.
     Silent(String),
     /// The branch itself could not ask, which says nothing of the main; the text says why.

@@ -25,6 +25,9 @@ use crate::{
 /// Said of a SIP that has never answered, and that the administrator has not told of.
 pub const NOT_YET: &str = "it counts once it has answered";
 
+/// Said of an address at which this branch would ask itself, behind the address.
+pub const THIS_MACHINE: &str = "is an address of this machine, and its own Asterisk would answer; set [main] sip to the main's own address";
+
 /// From one probe that finds nobody listening to the one that confirms it. A verdict on a killed main is to be there
 /// within half a second, the way to the main and back included.
 pub const CONFIRM: Duration = Duration::from_millis(300);
@@ -269,7 +272,9 @@ impl Monitor {
             Outcome::Alive(_) | Outcome::Heard(_) | Outcome::Unasked(_) | Outcome::Barred(_) => 0,
             Outcome::Wrong(_) => 1,
             Outcome::Silent(_) if self.burdened => 1,
-            Outcome::Closed(_) | Outcome::Silent(_) => self.settings.error_penalty.saturating_add(1),
+            Outcome::Closed(_) | Outcome::Rejected(_) | Outcome::Silent(_) => {
+                self.settings.error_penalty.saturating_add(1)
+            }
         }
     }
 

@@ -12,7 +12,7 @@ pub const ANSWERS: &str = "answers";
 pub(super) struct Tally {
     /// Failure points, except those of refusals.
     points: u32,
-    /// Failure points of probes that found nobody listening.
+    /// Failure points of probes that were refused, by the main's host or by a firewall.
     refused: u32,
     failures: u32,
     successes: u32,
@@ -49,7 +49,11 @@ impl Tally {
             self.well = false;
             self.failures = self.failures.saturating_add(1);
             self.failing = since(self.failing, asked);
-            let sum = if is_closed(outcome) { &mut self.refused } else { &mut self.points };
+            let sum = if matches!(outcome, Outcome::Closed(_) | Outcome::Rejected(_)) {
+                &mut self.refused
+            } else {
+                &mut self.points
+            };
             *sum = sum.saturating_add(points);
         }
         self.closed = if is_closed(outcome) { since(self.closed, asked) } else { None };
@@ -133,6 +137,7 @@ impl Tally {
             Some(Outcome::Alive(_) | Outcome::Heard(_)) => ANSWERS.to_owned(),
             Some(Outcome::Wrong(_)) => format!("answers wrongly for {run}"),
             Some(Outcome::Closed(_)) => format!("closed for {run}"),
+            Some(Outcome::Rejected(_)) => format!("rejected for {run}"),
             Some(Outcome::Silent(_)) => format!("silent for {run}"),
             Some(Outcome::Unasked(_) | Outcome::Barred(_)) => "not asked".to_owned(),
         }
@@ -144,6 +149,7 @@ impl Tally {
             Some(
                 Outcome::Wrong(text)
                 | Outcome::Closed(text)
+                | Outcome::Rejected(text)
                 | Outcome::Silent(text)
                 | Outcome::Unasked(text)
                 | Outcome::Barred(text),

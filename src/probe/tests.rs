@@ -271,6 +271,20 @@ mod two_kinds {
     }
 
     #[test]
+    fn what_a_firewall_says_of_itself_counts_late_whatever_has_ended_and_is_no_death() {
+        let rejected = Outcome::Rejected("administratively prohibited".to_owned());
+        let mut run = Run::stable(settings(1000, 5, 1));
+        run.end();
+        for _ in 0..20 {
+            assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
+            assert_eq!(run.take(Kind::Sip, &rejected), Unstable);
+        }
+        let mut run = Run::stable(settings(5, 5, 1));
+        assert_eq!(run.all(Kind::Sip, &vec![rejected.clone(); 10]), [Unstable; 10]);
+        assert_eq!(run.take(Kind::Sip, &rejected), Failed);
+    }
+
+    #[test]
     fn silence_counts_at_once_also_between_refusals() {
         let mut run = Run::stable(settings(5, 5, 1));
         let outcomes = [silent(), closed(), silent(), closed(), silent()];

@@ -2,8 +2,12 @@
 
 use super::{Request, response::Response};
 
-/// The status of the answer to `request`, provisional ones included: whoever answers at all, lives. None: it is no
-/// answer, or one to something else.
+/// The answers that are no life: whoever sends them says that he, or whom he asked, can't serve (RFC 3261 sections
+/// 21.4.9, 21.5.1 and 21.5.4). A proxy in front of a main that is gone sends them, and an Asterisk whose queues are full.
+const NO_LIFE: [u16; 3] = [408, 500, 503];
+
+/// Returns the status of the final answer to `request`. `None`: it is no answer, only a provisional one, or one to
+/// something else.
 ///
 /// An answer repeats Via, CSeq and Call-ID (RFC 3261 section 8.2.6.2), and belongs to the request whose branch and
 /// method it has (section 17.1.3).
@@ -17,7 +21,16 @@ pub fn answer(bytes: &[u8], request: &Request) -> Option<u16> {
     let ours = branch == request.branch
         && call_id == request.call_id
         && (number, method.trim()) == ("1", request.method);
-    ours.then_some(response.status)
+    (ours && response.status >= FINAL).then_some(response.status)
+}
+
+/// The least status of a final answer (RFC 3261 section 7.2). A proxy sends provisional ones whoever lives behind it.
+const FINAL: u16 = 200;
+
+/// Whether somebody who serves answers like this.
+#[must_use]
+pub fn is_life(status: u16) -> bool {
+    !NO_LIFE.contains(&status)
 }
 
 #[cfg(test)]
@@ -44,14 +57,37 @@ mod tests {
         Content-Length:  0\r\n\r\n";
 
     #[test]
-    fn any_status_is_an_answer() {
+    fn any_final_status_is_an_answer() {
         assert_eq!(answer(UNAUTHORIZED.as_bytes(), &request()), Some(401));
-        for (line, status) in [("100 Trying", 100), ("200 OK", 200), ("503 Service Unavailable", 503)] {
+        for (line, status) in [
+            ("100 Trying", None),
+            ("183 Session Progress", None),
+            ("200 OK", Some(200)),
+            ("503 Service Unavailable", Some(503)),
+        ] {
             let text = UNAUTHORIZED.replace("401 Unauthorized", line);
-            assert_eq!(answer(text.as_bytes(), &request()), Some(status));
+            assert_eq!(answer(text.as_bytes(), &request()), status);
         }
         let compact = UNAUTHORIZED.replace("Via:", "v :").replace("Call-ID:", "i:");
         assert_eq!(answer(compact.as_bytes(), &request()), Some(401));
+    }
+
+    #[test]
+    fn who_says_that_he_cannot_serve_does_not_live() {
+        for status in [408, 500, 503] {
+            assert!(!is_life(status), "{status}");
+        }
+        for status in [200, 302, 401, 403, 404, 405, 481, 501, 600] {
+            assert!(is_life(status), "{status}");
+        }
+    }
+
+    /// RFC 3261 section 7.3.1: a line that begins with a space goes on with the header before it.
+    #[test]
+    fn a_folded_header_is_one() {
+        let text =
+            UNAUTHORIZED.replace(";rport=40000", "\r\n ;rport=40000").replace(";branch", "\r\n\t;branch");
+        assert_eq!(answer(text.as_bytes(), &request()), Some(401));
     }
 
     /// `useragent=Zürich` of a configuration in Latin-1.

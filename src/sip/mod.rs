@@ -22,5 +22,5 @@ pub mod registrar;
 pub mod request;
 pub mod response;
 
-pub use answer::answer;
+pub use answer::{answer, is_life};
 pub use request::Request;

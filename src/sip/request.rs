@@ -25,6 +25,8 @@ pub struct Request {
     pub call_id: String,
     /// The method, as CSeq repeats it.
     pub method: &'static str,
+    /// Whether the answer shows that what calls go through works, too.
+    pub is_deep: bool,
 }
 
 impl Request {
@@ -65,7 +67,7 @@ impl Request {
              Content-Length: 0\r\n\r\n",
             host = host(main),
         );
-        Self { text, branch, call_id, method }
+        Self { text, branch, call_id, method, is_deep: user.is_some() }
     }
 }
 
@@ -77,8 +79,9 @@ pub(super) fn host(address: SocketAddr) -> String {
     }
 }
 
-/// Whether a name can stand in a URI as it is (RFC 3261 section 25.1, `unreserved`).
-pub(crate) fn fits(user: &str) -> bool {
+/// Whether a request can be made in this name: it stands in a URI as it is (RFC 3261 section 25.1, `unreserved`).
+#[must_use]
+pub fn fits(user: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte);
     (1..=MAX_USER).contains(&user.len()) && user.bytes().all(plain)
 }
@@ -109,8 +112,8 @@ mod tests {
 
     #[test]
     fn without_a_user_it_is_what_leaves_no_line_in_the_mains_log() {
-        let Request { text, method, .. } = request(None);
-        assert_eq!(method, "BYE");
+        let Request { text, method, is_deep, .. } = request(None);
+        assert_eq!((method, is_deep), ("BYE", false));
         // RFC 3261 section 12.2.1.1: only a request in a dialog has a To tag.
         assert!(text.contains("To: <sip:10.0.0.254:5060>;tag=0\r\n"), "{text}");
     }

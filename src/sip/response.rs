@@ -25,6 +25,8 @@ impl Response {
         // Not of UTF-8 everywhere: the server's name is in the letters of its configuration.
         let text = String::from_utf8_lossy(octets);
         let (head, _) = text.split_once("\r\n\r\n")?;
+        // A header may go on in the next line (RFC 3261 section 7.3.1).
+        let head = head.replace("\r\n ", " ").replace("\r\n\t", " ");
         let mut lines = head.split("\r\n");
         let line = lines.next()?.strip_prefix("SIP/2.0 ")?;
         // A server that gives no reason may leave out the space before it, too.

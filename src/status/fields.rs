@@ -53,6 +53,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("LastProbeMs", number(monitor.last_answer_ms)),
         ("ProbeAmi", text(&monitor.ami)),
         ("ProbeSip", text(&monitor.sip)),
+        ("ProbeSipQuestion", text(&monitor.sip_question)),
         ("Users", count(sync.users.len())),
         ("UsersLeftOut", count(sync.left_out.len())),
         ("Mailboxes", count(sync.boxes.len())),

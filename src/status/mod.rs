@@ -29,7 +29,7 @@ use crate::{
     phones::Phones,
     settings::{Settings, Technology},
     state::{BranchState, DrillResult, Mode, MonitorState, ServiceState, SyncState, Target},
-    sync::{Diff, Removals, Tailored, User},
+    sync::{Diff, Guarded, Names, Removals, Tailored, User},
 };
 
 /// What `Dialplan` says where all is well.
@@ -85,6 +85,8 @@ pub struct MonitorStatus {
     pub ami: String,
     /// How its SIP stands.
     pub sip: String,
+    /// What it is asked over SIP, and in whose name; empty where it is not.
+    pub sip_question: String,
 }
 
 /// What the sync has.
@@ -150,6 +152,13 @@ impl SyncStatus {
             ended: 0,
             held_removals: Arc::default(),
         }
+    }
+
+    /// Users in force whom the main does not have any more, and who stay until a person has said so.
+    #[must_use]
+    pub fn users_going(&self) -> &Names {
+        static NOBODY: Names = Names::new();
+        self.held_removals.get(&Guarded::Users).unwrap_or(&NOBODY)
     }
 
     /// The user of this site that is reached by this number.

@@ -24,6 +24,7 @@ pub(crate) fn snapshot() -> Snapshot {
             last_answer_ms: Some(3),
             ami: "answers".to_owned(),
             sip: "off".to_owned(),
+            sip_question: String::new(),
         },
         sync: Arc::new(sync),
         service: ServiceStatus {

@@ -93,7 +93,8 @@ impl AmiProbing {
                         &self.hangup,
                         Arc::clone(&self.crypto),
                     )),
-                    Err(NoWay::Unknown(problem)) => return Ok(Outcome::Silent(problem)),
+                    // Nobody was asked.
+                    Err(NoWay::Unknown(problem)) => return Ok(Outcome::Unasked(problem)),
                     // It would say so again, and count the tries: until the next one it stands as it was.
                     Err(NoWay::TurnedAway(refusal)) => return Ok(Outcome::Wrong(refusal)),
                 },

@@ -24,16 +24,17 @@ use tokio::{
 use super::{after_an_end, is_own_fault, too_late};
 use crate::{
     engine::{
-        START_AGAIN,
+        START_AGAIN, Start,
         event::{Event, Teller},
         lookup::Address,
         worker::{Role, Stop, Worker},
     },
     faults,
+    host::Host,
     marks::Mark,
-    probe::{Kind, Outcome},
+    probe::{Kind, Outcome, THIS_MACHINE},
     settings::{Settings, Sip, Transport},
-    sip::{Request, answer},
+    sip::{Request, answer, is_life},
 };
 
 /// What the status and the log call it.
@@ -53,7 +54,7 @@ const LONGEST_ANSWER: usize = 8192;
 pub(in crate::engine) struct Ask {
     /// When it began.
     pub(in crate::engine) asked: Instant,
-    /// Somebody that the main knows.
+    /// Somebody that the main knows, in whose name it can be asked.
     pub(in crate::engine) user: Option<String>,
     /// How long until it counts as unanswered; an answer that comes later, but within the timeout, still counts.
     pub(in crate::engine) patience: Duration,
@@ -63,6 +64,7 @@ pub(in crate::engine) struct Ask {
 
 /// What the worker needs.
 pub(in crate::engine) struct SipProbing {
+    host: Arc<dyn Host>,
     sip: Sip,
     timeout: Duration,
     address: Address,
@@ -74,12 +76,14 @@ pub(in crate::engine) struct SipProbing {
 impl SipProbing {
     /// For the main of these settings.
     pub(in crate::engine) fn new(
+        start: &Start,
         settings: &Settings,
         address: Address,
         teller: Teller,
         orders: Receiver<Ask>,
     ) -> Self {
         Self {
+            host: Arc::clone(&start.host),
             sip: settings.main.sip,
             timeout: settings.probe.timeout,
             address,
@@ -132,14 +136,57 @@ impl SipProbing {
             self.teller.tell(Event::Probed { kind: Kind::Sip, asked: ask.asked, outcome });
         } else if probes.len() < ON_THEIR_WAY {
             let (sip, timeout, address) = (self.sip, self.timeout, self.address.clone());
-            let probe = Probe { sip, address, ask, timeout, problem: Mutex::default() };
+            let host = Arc::clone(&self.host);
+            let probe = Probe { host, sip, address, ask, timeout, problem: Mutex::default() };
             probes.spawn(Arc::new(probe).run(self.teller.clone()));
         }
     }
 }
 
+/// Why a question was not answered.
+enum NoAnswer {
+    /// As the system says.
+    Failed(io::Error),
+    /// A firewall says that it lets nobody through.
+    Rejected(io::Error),
+}
+
+impl NoAnswer {
+    /// What waiting for a datagram ended with. Linux tells a socket without `IP_RECVERR` only of what RFC 1122 calls hard:
+    /// a port that nobody has, and what is prohibited. A host or a network that can't be reached is silence (icmp(7)).
+    fn of_datagram(error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::EHOSTUNREACH | libc::ENETUNREACH) => Self::Rejected(error),
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+impl From<io::Error> for NoAnswer {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What two addresses of one main say together: it is away only where each of them says so.
+fn better(best: Option<Outcome>, other: Outcome) -> Outcome {
+    let rank = |outcome: &Outcome| match outcome {
+        Outcome::Alive(_) | Outcome::Heard(_) => 0,
+        Outcome::Wrong(_) => 1,
+        Outcome::Unasked(_) | Outcome::Barred(_) => 2,
+        Outcome::Silent(_) => 3,
+        Outcome::Rejected(_) => 4,
+        Outcome::Closed(_) => 5,
+    };
+    match best {
+        Some(best) if rank(&best) <= rank(&other) => best,
+        _ => other,
+    }
+}
+
 /// One probe on its way.
 struct Probe {
+    host: Arc<dyn Host>,
     sip: Sip,
     address: Address,
     ask: Ask,
@@ -160,7 +207,8 @@ impl Probe {
             Err(_) => {
                 let problem = self.problem.lock().take();
                 tell(problem.unwrap_or_else(|| Outcome::Silent("no answer to SIP".to_owned())));
-                if let Ok(outcome @ Outcome::Alive(_)) = timeout_at(until(self.timeout), exchange).await {
+                let late = timeout_at(until(self.timeout), exchange).await;
+                if let Some(outcome) = late.ok().filter(Outcome::is_alive) {
                     tell(outcome);
                 }
             }
@@ -171,39 +219,73 @@ impl Probe {
     /// just gone, is no silence before the time is over.
     async fn exchange(self: &Arc<Self>) -> Outcome {
         loop {
-            let problem = match self.main() {
-                Err(problem) => Outcome::Silent(problem),
-                Ok(main) => {
-                    let at = format!("main {}:{main}", self.sip.transport);
-                    match self.attempt(main).await {
-                        Ok(()) => return Outcome::Alive(self.ask.asked.elapsed()),
-                        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                            return Outcome::Closed(format!("{at}: nobody listens there"));
-                        }
-                        Err(error) if is_own_fault(&error) => Outcome::Unasked(format!("{at}: {error}")),
-                        Err(error) => Outcome::Silent(format!("{at}: {error}")),
-                    }
-                }
+            let outcome = match self.mains() {
+                Err(outcome) => outcome,
+                Ok(mains) => self.ask_all(mains).await,
             };
-            *self.problem.lock() = Some(problem);
+            match outcome {
+                Outcome::Silent(_) | Outcome::Unasked(_) => *self.problem.lock() = Some(outcome),
+                outcome => return outcome,
+            }
             sleep(REPEAT_AT_LAST).await;
         }
     }
 
-    fn main(&self) -> Result<SocketAddr, String> {
-        let address = match self.sip.address {
-            Some(address) => address,
-            None => self.address.get(Instant::now())?.ip(),
+    /// Where its SIP may be: at any of its addresses that is none of this machine, where somebody else would answer.
+    fn mains(&self) -> Result<Vec<SocketAddr>, Outcome> {
+        let addresses = match self.sip.address {
+            Some(address) => vec![address],
+            None => self.address.all(Instant::now()).map_err(Outcome::Unasked)?,
         };
-        Ok(SocketAddr::new(address, self.sip.port))
+        let (own, others): (Vec<IpAddr>, Vec<IpAddr>) =
+            addresses.into_iter().partition(|address| self.host.is_own_address(*address));
+        if let (Some(own), true) = (own.first(), others.is_empty()) {
+            return Err(Outcome::Barred(format!("{own} {THIS_MACHINE}")));
+        }
+        Ok(others.into_iter().map(|address| SocketAddr::new(address, self.sip.port)).collect())
     }
 
-    async fn attempt(self: &Arc<Self>, main: SocketAddr) -> io::Result<()> {
-        let at = || Outcome::Silent(format!("main {}:{main}: no answer to SIP", self.sip.transport));
-        self.problem.lock().get_or_insert_with(at);
-        match self.sip.transport {
+    /// Asks all of them at once. The first that serves is enough; where none does, the best of what they say.
+    async fn ask_all(self: &Arc<Self>, mains: Vec<SocketAddr>) -> Outcome {
+        let mut attempts = JoinSet::new();
+        for main in mains {
+            attempts.spawn(Arc::clone(self).ask_one(main));
+        }
+        let mut best = None;
+        while let Some(ended) = attempts.join_next().await {
+            let outcome = ended.unwrap_or_else(|error| Outcome::Unasked(error.to_string()));
+            if outcome.is_alive() {
+                return outcome;
+            }
+            best = Some(better(best, outcome));
+        }
+        best.unwrap_or_else(|| Outcome::Unasked("the main has no address".to_owned()))
+    }
+
+    async fn ask_one(self: Arc<Self>, main: SocketAddr) -> Outcome {
+        let at = format!("main {}:{main}", self.sip.transport);
+        let silent = || Outcome::Silent(format!("{at}: no answer to SIP"));
+        self.problem.lock().get_or_insert_with(silent);
+        let answer = match self.sip.transport {
             Transport::Udp => self.over_udp(main).await,
             Transport::Tcp => self.over_tcp(main).await,
+        };
+        match answer {
+            Ok(status) if !is_life(status) => {
+                Outcome::Wrong(format!("{at}: it answers {status}, so it can't serve"))
+            }
+            Ok(_) if self.ask.user.is_some() => Outcome::Alive(self.ask.asked.elapsed()),
+            Ok(_) => Outcome::Heard(self.ask.asked.elapsed()),
+            Err(NoAnswer::Failed(error)) if error.kind() == ErrorKind::ConnectionRefused => {
+                Outcome::Closed(format!("{at}: nobody listens there"))
+            }
+            Err(NoAnswer::Failed(error)) if is_own_fault(&error) => {
+                Outcome::Unasked(format!("{at}: {error}"))
+            }
+            Err(NoAnswer::Failed(error)) => Outcome::Silent(format!("{at}: {error}")),
+            Err(NoAnswer::Rejected(error)) => {
+                Outcome::Rejected(format!("{at}: a firewall on the way rejects it ({error})"))
+            }
         }
     }
 
@@ -213,7 +295,7 @@ impl Probe {
         Request::new(main, own, self.sip.transport, self.ask.user.as_deref(), token)
     }
 
-    async fn over_udp(&self, main: SocketAddr) -> io::Result<()> {
+    async fn over_udp(&self, main: SocketAddr) -> Result<u16, NoAnswer> {
         let any: IpAddr = match main {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -234,8 +316,10 @@ impl Probe {
                 tokio::select! {
                     () = sleep_until(again.into()) => break,
                     length = socket.recv(&mut buffer) => {
-                        if answer(buffer.get(..length?).unwrap_or_default(), &request).is_some() {
-                            return Ok(());
+                        let length = length.map_err(NoAnswer::of_datagram)?;
+                        let bytes = buffer.get(..length).unwrap_or_default();
+                        if let Some(status) = answer(bytes, &request) {
+                            return Ok(status);
                         }
                     }
                 }
@@ -245,7 +329,7 @@ impl Probe {
 
     /// Over a connection of its own, and over another one each half second: where packets are lost, one of them is soon
     /// through, while a single one may wait for seconds (RFC 6298: the first packet is sent again after one second).
-    async fn over_tcp(self: &Arc<Self>, main: SocketAddr) -> io::Result<()> {
+    async fn over_tcp(self: &Arc<Self>, main: SocketAddr) -> Result<u16, NoAnswer> {
         let mut pauses = self.ask.quick.then(after_an_end).into_iter().flatten();
         let mut connections = JoinSet::new();
         loop {
@@ -261,13 +345,13 @@ impl Probe {
                     Err(error) if is_end(&error) && self.ask.quick => {}
                     Err(error) if error.kind() != ErrorKind::ConnectionRefused && !connections.is_empty() => {
                     }
-                    result => return result,
+                    result => return Ok(result?),
                 }
             }
         }
     }
 
-    async fn over_one_connection(self: Arc<Self>, main: SocketAddr) -> io::Result<()> {
+    async fn over_one_connection(self: Arc<Self>, main: SocketAddr) -> io::Result<u16> {
         let socket = if main.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         let _ = Mark::Probe.put_on(&SockRef::from(&socket), main);
         let mut stream = socket.connect(main).await?;
@@ -281,8 +365,8 @@ impl Probe {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
             received.extend_from_slice(buffer.get(..length).unwrap_or_default());
-            if answer(&received, &request).is_some() {
-                return Ok(());
+            if let Some(status) = answer(&received, &request) {
+                return Ok(status);
             }
             if received.len() > LONGEST_ANSWER {
                 return Err(io::Error::other("no answer to SIP, but something else"));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::Running;
+use super::{Running, question::Question};
 use crate::{
     engine::{event::News, probing, syncing::Order},
     host::{Host, Level},
@@ -29,10 +29,8 @@ impl Running {
                 Kind::Ami => self.workers.ask_ami(asked),
                 Kind::Sip => {
                     let patience = self.pace.patience();
-                    // Whom the main knows: a stranger is logged there, and may be banned.
-                    let known = self.snapshot.sync.state == SyncState::Synced;
-                    let user =
-                        self.snapshot.sync.users.first().filter(|_| known).map(|user| user.name.clone());
+                    let user = self.question.user(&self.snapshot.sync);
+                    self.asked_as.clone_from(&user);
                     self.workers.ask_sip(probing::Ask { asked, user, patience, quick });
                 }
             }
@@ -45,6 +43,12 @@ impl Running {
         let before = self.monitor.observe(kind, outcome, asked, now);
         self.burden.ended(kind, outcome, asked, now);
         self.pace.ended(kind, outcome, &self.monitor, now);
+        if let (Kind::Sip, Outcome::Alive(_), Some(user)) = (kind, outcome, self.asked_as.clone()) {
+            let place = sip_place(&self.settings);
+            if let Err(error) = self.question.answered(&user, &place, &*self.start.host) {
+                self.log(Level::Debug, &format!("That {place} knows {user} is not kept: {error}"));
+            }
+        }
         if kind == Kind::Sip && outcome.is_alive() && !self.sip_answered {
             self.sip_answered = true;
             let place = sip_place(&self.settings);
@@ -115,6 +119,10 @@ impl Running {
         shown.state = self.monitor.verdict().state;
         shown.reason.clone_from(&self.monitor.verdict().reason);
         [shown.ami, shown.sip] = Kind::ALL.map(|kind| self.monitor.standing(kind));
+        shown.sip_question = match self.settings.probe.sip {
+            true => Question::shown(self.question.user(&self.snapshot.sync).as_deref()),
+            false => String::new(),
+        };
     }
 }
 
@@ -130,7 +138,7 @@ pub(super) fn has_sip_answered(settings: &Settings, host: &dyn Host) -> bool {
 }
 
 /// Where the main's SIP is, as far as the settings tell.
-fn sip_place(settings: &Settings) -> String {
+pub(super) fn sip_place(settings: &Settings) -> String {
     settings.main.sip.place(&settings.main.host)
 }
 

@@ -68,6 +68,7 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
             has_room: true,
             ami: monitor.standing(Kind::Ami),
             sip: monitor.standing(Kind::Sip),
+            sip_question: String::new(),
         },
         sync: Arc::new(SyncStatus::before_the_first(settings.sync.is_some())),
         service: service_status(&failover, settings),

@@ -36,7 +36,7 @@ fn with_site(never: &'static str, body: impl Fn(&mut Site<'_>, &Store, &StandIn)
         },
         main: settings.main.clone(),
         settings: settings.sync.clone().unwrap(),
-        address: Lookup::start(&settings.main).unwrap().address(),
+        address: Lookup::start(&settings.main, &(host.clone() as Arc<dyn Host>)).unwrap().address(),
         all: settings,
         orders: bounded(1).1,
         teller: Teller::new(1, events),
