@@ -4,6 +4,7 @@
 //! - `question`: in whose name it is asked over SIP
 //! - `returning`: the way back to the main
 //! - `checking`: the branch looks at itself, and a move may wait for that
+//! - `served`: what was served before a restart
 //! - `moving`: how far the phones are
 //! - `synced`: what came of a sync
 //! - `drilled`: what came of a drill
@@ -15,6 +16,7 @@ mod drilled;
 mod moving;
 mod question;
 mod returning;
+mod served;
 mod showing;
 mod synced;
 
@@ -34,6 +36,7 @@ use self::{
 };
 use super::{
     START_AGAIN, Start, Step,
+    backoff::random,
     cautions::cautions,
     contacts,
     event::{Event, Told},
@@ -52,7 +55,7 @@ use crate::{
     probe::{Burden, Monitor, Pace},
     selfcheck::SelfCheck,
     settings::Settings,
-    state::{Mode, MonitorState, Target},
+    state::{Mode, MonitorState, ServiceState, Target},
     status::{IN_FORCE, Snapshot, SyncStatus},
 };
 
@@ -78,6 +81,8 @@ pub(super) struct Running {
     pace: Pace,
     burden: Burden,
     failover: Failover,
+    /// What of it is kept for a restart, and when that was done.
+    served: Option<(ServiceState, Instant)>,
     history: History,
     phones: Known,
     self_check: SelfCheck,
@@ -100,7 +105,7 @@ impl Running {
         let question = Question::recall(&*start.host, &sip_place(&settings));
         let mut snapshot = (*start.published.read()).clone();
         snapshot.drill = drilled::last(&*start.host);
-        Self {
+        let mut running = Self {
             workers: Workers::new(roll),
             monitor: monitor(&settings, sip_answered),
             sip_answered,
@@ -117,7 +122,11 @@ impl Running {
             start,
             settings,
             snapshot,
-        }
+            served: None,
+        };
+        running.failover.draw(random());
+        running.resume();
+        running
     }
 
     /// What the workers tell.
@@ -141,6 +150,7 @@ impl Running {
         self.leave_home();
         self.tell_of_wait();
         self.come_home();
+        self.keep_served();
     }
 
     /// After a panic: the step that it came in is lost, and with it what a worker may have told.
@@ -346,6 +356,10 @@ impl Running {
     }
 
     fn announce_service(&mut self, change: &ServiceChange) {
+        if change.new == ServiceState::Failover {
+            // Another one each time: all branches of one main have failed over together.
+            self.failover.draw(random());
+        }
         self.announce("Service", change.old.word(), change.new.word(), &change.reason);
         let marks = self.phones.service_changed(change.new, Instant::now());
         self.note_move(&marks);

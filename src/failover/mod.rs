@@ -9,6 +9,7 @@ pub mod waits;
 
 use std::time::Instant;
 
+use self::waits::Since;
 pub use self::waits::{Circumstances, Wait};
 use crate::{
     settings,
@@ -66,8 +67,7 @@ pub struct Failover {
     monitor: MonitorState,
     /// Why the monitor says so.
     evidence: String,
-    /// When a probe failed last; before the first failure, when this began.
-    healthy_since: Instant,
+    since: Since,
     service: ServiceState,
     reason: String,
     way: Way,
@@ -77,18 +77,33 @@ impl Failover {
     /// Nothing known of the main, decided by `mode`.
     #[must_use]
     pub fn new(settings: settings::Failover, mode: Mode, now: Instant) -> Self {
+        let since = Since { healthy: now, ready: None, share: 0 };
         let mut failover = Self {
             settings,
             mode,
             monitor: MonitorState::Init,
             evidence: String::new(),
-            healthy_since: now,
+            since,
             service: ServiceState::Init,
             reason: "the monitor has not decided yet".to_owned(),
             way: Way::default(),
         };
         failover.decide(&format!("mode is held at {mode}"));
         failover
+    }
+
+    /// Takes over what was served before a restart, until the monitor knows better; a return then waits as it would have.
+    /// `why` says since when.
+    pub fn resume(&mut self, service: ServiceState, why: &str) {
+        if self.service == ServiceState::Init {
+            self.service = service;
+            why.clone_into(&mut self.reason);
+        }
+    }
+
+    /// Draws the random part of the next return, out of all of `u64`.
+    pub fn draw(&mut self, random: u64) {
+        self.since.share = random;
     }
 
     /// Goes by other settings from now on.
@@ -126,7 +141,7 @@ impl Failover {
 
     /// Something speaks against the main, whether or not that changed the monitor state: a hold begins anew.
     pub fn main_is_unwell(&mut self, now: Instant) {
-        self.healthy_since = now;
+        self.since = Since { healthy: now, ready: None, share: self.since.share };
     }
 
     /// The monitor came to a new state. A return is not decided here: [`Failover::come_home`] does that.
@@ -178,9 +193,12 @@ impl Failover {
     /// Sends the phones back to a main that is well again, as soon as nothing stands against it any more.
     pub fn come_home(&mut self, circumstances: &Circumstances) -> Option<ServiceChange> {
         if !self.wants_home() {
+            self.since.ready = None;
             return None;
         }
-        let why = waits::why_now(&self.settings, self.healthy_since, circumstances)?;
+        let ready = waits::is_ready(&self.settings, &self.since, circumstances);
+        self.since.ready = ready.then(|| self.since.ready.unwrap_or(circumstances.now));
+        let why = waits::why_now(&self.settings, &self.since, circumstances)?;
         self.decide(&format!("main is Stable: {}{why}", self.evidence))
     }
 
@@ -201,9 +219,7 @@ impl Failover {
         match (self.service, self.mode, self.monitor) {
             (ServiceState::Init | ServiceState::Normal, _, _) => None,
             (_, Mode::Normal | Mode::Failover, _) => Some(Wait::ModeAuto),
-            (_, Mode::Auto, MonitorState::Stable) => {
-                waits::first(&self.settings, self.healthy_since, circumstances)
-            }
+            (_, Mode::Auto, MonitorState::Stable) => waits::first(&self.settings, &self.since, circumstances),
             (_, Mode::Auto, _) => Some(Wait::Main),
         }
     }

@@ -3,13 +3,20 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::settings::{ConfSection, ReturnWhen, clock};
+use crate::{
+    probe::Doubt,
+    settings::{ConfSection, ReturnWhen, clock},
+};
 
 /// What `[failover]` with these lines comes to.
 fn settings(lines: &[(&str, &str)]) -> settings::Failover {
     let main = ConfSection::new("main", [("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);
     let off = |name| ConfSection::new(name, [("enabled", "no")]);
-    let failover = ConfSection::new("failover", lines.iter().copied());
+    let mut lines = lines.to_vec();
+    if lines.iter().all(|(key, _)| *key != "return_spread") {
+        lines.push(("return_spread", "0"));
+    }
+    let failover = ConfSection::new("failover", lines);
     settings::read(&[main, off("sync"), off("dns"), failover]).unwrap().failover
 }
 
@@ -22,7 +29,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn at(now: Instant, minute: u16, channels: usize) -> Circumstances {
-    Circumstances { now, minute, channels }
+    Circumstances { now, minute, channels, doubt: None }
 }
 
 /// The branch serves, the main is Stable, and its last probe failed now.
@@ -129,6 +136,92 @@ fn an_idle_return_waits_for_the_last_call() {
     assert_eq!(failover.come_home(&at(later, 0, 1)), None);
     let reason = failover.come_home(&at(later, 0, 0)).unwrap().reason;
     assert!(reason.ends_with("; it has been well for 10 s; there is no call on this branch"), "{reason}");
+}
+
+#[test]
+fn a_return_spreads_by_a_part_that_is_drawn_and_an_operator_does_not_wait_for_it() {
+    let (mut failover, start) = on_the_branch(settings(&[("return_hold", "10"), ("return_spread", "60")]));
+    failover.draw(u64::MAX / 2);
+    assert_eq!(waits_for(&failover, at(start, 0, 0)), "10 s more of health, and 30 s of return_spread");
+    assert_eq!(failover.come_home(&at(start + seconds(10), 0, 0)), None);
+    assert_eq!(waits_for(&failover, at(start + seconds(15), 0, 0)), "25 s more of return_spread");
+    // A failure begins all of it anew.
+    failover.main_is_unwell(start + seconds(15));
+    assert_eq!(failover.come_home(&at(start + seconds(25), 0, 0)), None);
+    let late = start + seconds(55);
+    assert!(failover.clone().fail_back().unwrap().is_some());
+    assert_eq!(failover.come_home(&at(late - Duration::from_millis(1), 0, 0)), None);
+    assert!(failover.come_home(&at(late, 0, 0)).is_some());
+}
+
+#[test]
+fn the_spread_of_a_return_in_hours_begins_when_they_open() {
+    let when = [
+        ("return_hold", "0"),
+        ("return_spread", "60"),
+        ("return_when", "window"),
+        ("return_window", "22:00-06:00"),
+    ];
+    let (mut failover, start) = on_the_branch(settings(&when));
+    failover.draw(u64::MAX);
+    assert_eq!(failover.come_home(&at(start + seconds(9999), 1319, 0)), None);
+    let opened = start + seconds(10_000);
+    assert_eq!(failover.come_home(&at(opened, 1320, 0)), None);
+    assert_eq!(waits_for(&failover, at(opened + seconds(1), 1320, 0)), "59 s more of return_spread");
+    assert!(failover.come_home(&at(opened + seconds(60), 1321, 0)).is_some());
+}
+
+#[test]
+fn calls_keep_a_return_no_longer_than_they_may() {
+    let when = [("return_hold", "10"), ("return_when", "idle"), ("return_latest", "3600")];
+    let (mut failover, start) = on_the_branch(settings(&when));
+    for second in [10, 3609] {
+        assert_eq!(failover.come_home(&at(start + seconds(second), 0, 1)), None, "{second}");
+    }
+    let reason = failover.come_home(&at(start + seconds(3610), 0, 1)).unwrap().reason;
+    assert!(reason.ends_with("; 1 channel kept it for return_latest, 3600 s"), "{reason}");
+    let (mut failover, start) = on_the_branch(settings(&[("return_when", "idle"), ("return_latest", "0")]));
+    failover.come_home(&at(start + seconds(1000), 0, 1));
+    assert_eq!(failover.come_home(&at(start + seconds(10_000_000), 0, 1)), None);
+}
+
+#[test]
+fn nobody_goes_home_on_what_is_not_known_now() {
+    let (mut failover, start) = on_the_branch(at_once());
+    for (doubt, wait) in [
+        (Doubt::Unasked, "an answer of the main, which"),
+        (Doubt::NoUser, "an answer over SIP in a user's name"),
+    ] {
+        let doubted = Circumstances { doubt: Some(doubt), ..at(start + seconds(999), 0, 0) };
+        assert_eq!(failover.come_home(&doubted), None);
+        assert!(waits_for(&failover, doubted).starts_with(wait));
+    }
+    assert!(failover.clone().fail_back().is_ok());
+    assert!(failover.come_home(&at(start, 0, 0)).is_some());
+}
+
+#[test]
+fn what_was_served_before_a_restart_is_served_until_the_monitor_knows_better() {
+    let start = Instant::now();
+    let resumed = |service| {
+        let mut failover = Failover::new(settings(&[("return_hold", "10")]), Mode::Auto, start);
+        failover.resume(service, "kept");
+        failover
+    };
+    let mut failover = resumed(ServiceState::Normal);
+    assert_eq!((failover.target(Target::Branch), failover.reason()), (Target::Main, "kept"));
+    assert_eq!(failover.monitor_changed(MonitorState::Stable, ""), None);
+    let mut failover = resumed(ServiceState::Normal);
+    assert_eq!(failover.monitor_changed(MonitorState::Failed, "").unwrap().new, ServiceState::Failover);
+    // An outage goes on, with its hold.
+    let mut failover = resumed(ServiceState::Failover);
+    assert_eq!(failover.monitor_changed(MonitorState::Stable, ""), None);
+    assert_eq!(failover.come_home(&at(start + seconds(9), 0, 0)), None);
+    assert!(failover.come_home(&at(start + seconds(10), 0, 0)).is_some());
+    // A mode that is held decides.
+    let mut failover = Failover::new(at_once(), Mode::Failover, start);
+    failover.resume(ServiceState::Normal, "kept");
+    assert_eq!(failover.service(), ServiceState::Failover);
 }
 
 #[test]

@@ -12,6 +12,10 @@ const DAY: u16 = 24 * 60;
 pub struct Failover {
     /// How long no probe may have failed; zero: the verdict Stable is enough.
     pub return_hold: Duration,
+    /// The most that is waited besides, drawn anew for each return; zero: nothing.
+    pub return_spread: Duration,
+    /// How long calls may keep phones from a main that is well; zero: for ever.
+    pub return_latest: Duration,
     /// What it waits for besides.
     pub return_when: ReturnWhen,
     /// Hours of the day for it; empty unless `return_when` asks for them or the administrator gave them.

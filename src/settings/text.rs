@@ -18,12 +18,14 @@ pub fn text(settings: &Settings) -> String {
     let mut text = String::new();
     main_section(&mut text, main);
     probe_section(&mut text, probe);
-    let Failover { return_hold, return_when, return_windows } = failover;
+    let Failover { return_hold, return_spread, return_latest, return_when, return_windows } = failover;
     section(
         &mut text,
         "failover",
         &[
             ("return_hold", &return_hold.as_secs()),
+            ("return_spread", &return_spread.as_secs()),
+            ("return_latest", &return_latest.as_secs()),
             ("return_when", return_when),
             ("return_window", &list(return_windows)),
         ],

@@ -29,7 +29,7 @@ impl Running {
     pub(super) fn circumstances(&self) -> Circumstances {
         let host = &*self.start.host;
         let minute = host.minute_of_day(SystemTime::now());
-        Circumstances { now: Instant::now(), minute, channels: host.channels() }
+        Circumstances { now: Instant::now(), minute, channels: host.channels(), doubt: self.monitor.doubt() }
     }
 
     /// The answer of the command is in the snapshot: who gave it looks there.

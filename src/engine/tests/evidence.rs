@@ -293,7 +293,7 @@ pub(super) fn guessed(ami: &Ami, sip: SocketAddr, penalty: &str) -> Settings {
     let main = [("host", "127.0.0.1"), ("port", &port), ("username", "u"), ("secret", "s")];
     let probe = [("interval", "1"), ("timeout", "1"), ("alive_threshold", "2"), ("error_penalty", penalty)];
     let off = |name| ConfSection::new(name, [("enabled", "no")]);
-    let failover = ConfSection::new("failover", [("return_hold", "0")]);
+    let failover = ConfSection::new("failover", [("return_hold", "0"), ("return_spread", "0")]);
     let (main, probe) = (ConfSection::new("main", main), ConfSection::new("probe", probe));
     let mut settings = settings::read(&[main, probe, failover, off("sync"), off("dns")]).unwrap();
     settings.main.sip.port = sip.port();
@@ -462,4 +462,27 @@ fn the_status_says_what_is_asked_over_sip() {
     assert_eq!(asked, "BYE in nobody's name: no user is known that the main knows");
     drop(site);
     sip.close();
+}
+
+#[test]
+fn a_restart_beside_a_main_that_is_well_names_the_main_all_the_time() {
+    let (host, ami) = (Arc::<StandIn>::default(), Ami::start());
+    // So many that no verdict comes while this runs.
+    let settings = |threshold: &str| asking(&ami, "", &format!("sip=no alive_threshold={threshold}"));
+    let site = Site::start(&host, settings("1"));
+    site.until("normal service", |snapshot| snapshot.service.state == ServiceState::Normal);
+    site.until("it kept", |_| host.recall("service").is_some_and(|memo| memo.starts_with("Normal ")));
+    drop(site);
+    let site = Site::start(&host, settings("1000"));
+    site.until("an answer", |snapshot| snapshot.monitor.ami == "answers");
+    let snapshot = site.control.snapshot();
+    assert_eq!((snapshot.service.state, snapshot.service.target), (ServiceState::Normal, Target::Main));
+    assert!(snapshot.service.reason.contains("before this start"), "{}", snapshot.service.reason);
+    // Of long ago.
+    drop(site);
+    host.remember("service", Some("Normal 1000000000")).unwrap();
+    let site = Site::start(&host, settings("1000"));
+    site.until("an answer", |snapshot| snapshot.monitor.ami == "answers");
+    let snapshot = site.control.snapshot();
+    assert_eq!((snapshot.service.state, snapshot.service.target), (ServiceState::Init, Target::Branch));
 }
