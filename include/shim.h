@@ -7,6 +7,8 @@
 #ifndef SYNCH_SHIM_H
 #define SYNCH_SHIM_H
 
+#include <stddef.h>
+
 struct ast_config;
 struct ast_module;
 struct ast_variable;
@@ -35,6 +37,13 @@ void synch_unref(void *object);
 
 /* An option in front of a list of options. Without memory, the list without it. */
 struct ast_variable *synch_variable(const char *key, const char *value, struct ast_variable *next);
+
+/*
+ * The next channel of an iterator: 1 and its name, 0 at the end. The name is empty of one that waits in a holding bridge,
+ * as a parked call does. It waits for no lock of a channel or a bridge: one that somebody holds counts as it is named.
+ */
+struct ast_channel_iterator;
+int synch_next_channel(struct ast_channel_iterator *iterator, char *name, size_t size);
 
 /* What ast_config_load2() came to: its special pointers as numbers. */
 enum synch_config_state {

@@ -10,7 +10,7 @@ use crate::{
     ami::Crypto,
     dialplan::Context,
     settings::{ConfSection, Technology},
-    sync::Kind,
+    sync::{Kind, User},
 };
 
 /// How much a log line matters, in Asterisk's terms.
@@ -69,8 +69,8 @@ pub trait Host: Crypto + 'static {
     /// Minute of the day, 0 to 1439, in the zone of the machine.
     fn minute_of_day(&self, time: SystemTime) -> u16;
 
-    /// How many channels there are: two for a call between two phones.
-    fn channels(&self) -> usize;
+    /// How many channels these users have in calls: two for a call between two of them. One that is parked is none.
+    fn calls(&self, technology: Technology, users: &[User]) -> usize;
 
     /// Whether Asterisk has loaded all its modules; a reload before that would only be queued.
     fn fully_booted(&self) -> bool;
@@ -157,11 +157,7 @@ pub trait Host: Crypto + 'static {
     /// Whether this machine has that address: whoever answers there is not the main. Where the interfaces can't be read,
     /// only the loopback is known.
     fn is_own_address(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_loopback()
-            || address.is_unspecified()
-            || if_addrs::get_if_addrs()
-                .is_ok_and(|interfaces| interfaces.iter().any(|interface| interface.ip() == address))
+        is_own_address(address)
     }
 
     /// Version of this Asterisk.
@@ -175,4 +171,55 @@ pub trait Host: Crypto + 'static {
     /// # Errors
     /// Asterisk's database did not take it.
     fn remember(&self, key: &str, value: Option<&str>) -> Result<(), HostError>;
+}
+
+/// Whether an address is the loopback's or one of an interface of this machine.
+fn is_own_address(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback()
+        || address.is_unspecified()
+        || if_addrs::get_if_addrs()
+            .is_ok_and(|interfaces| interfaces.iter().any(|interface| interface.ip() == address))
+}
+
+/// The user whose channel it is, by its name: `PJSIP/1001-00000002`. `None`: it is one of another driver.
+#[must_use]
+pub fn device_of_channel(name: &str, technology: Technology) -> Option<&str> {
+    let driver = match technology {
+        Technology::Pjsip => "PJSIP/",
+        Technology::Sip => "SIP/",
+    };
+    // The number at the end is the driver's; a name may have dashes of its own.
+    name.strip_prefix(driver)?.rsplit_once('-').map(|(user, _)| user)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_is_named_by_its_device() {
+        for (name, technology, user) in [
+            ("PJSIP/1001-00000002", Technology::Pjsip, Some("1001")),
+            ("PJSIP/front-desk-0000000a", Technology::Pjsip, Some("front-desk")),
+            ("SIP/1001-00000002", Technology::Sip, Some("1001")),
+            ("SIP/1001-00000002", Technology::Pjsip, None),
+            ("Local/1001@x-00000002;1", Technology::Pjsip, None),
+            ("", Technology::Pjsip, None),
+        ] {
+            assert_eq!(device_of_channel(name, technology), user, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_loopback_and_every_interface_are_own_addresses() {
+        let own = |text: &str| is_own_address(text.parse().unwrap());
+        assert!(
+            own("127.0.0.1") && own("127.8.7.6") && own("::1") && own("::ffff:127.0.0.1") && own("0.0.0.0")
+        );
+        assert!(!own("192.0.2.1") && !own("2001:db8::1"));
+        for interface in if_addrs::get_if_addrs().unwrap() {
+            assert!(is_own_address(interface.ip()), "{}", interface.ip());
+        }
+    }
 }

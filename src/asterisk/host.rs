@@ -7,14 +7,16 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{conf, devices, dialplan, log, objects, peers, reload, roomy::Roomy, sys, text, tls, version};
+use super::{
+    channels, conf, devices, dialplan, log, objects, peers, reload, roomy::Roomy, sys, text, tls, version,
+};
 use crate::wording::visible;
 use crate::{
     ami::{Crypto, TlsError, TlsSession},
     dialplan::Context,
     host::{Host, HostError, Level, ReloadError, Verdict},
     settings::{ConfSection, Technology, Tls},
-    sync::Kind,
+    sync::{Kind, User},
 };
 
 /// Family in Asterisk's database: `database show synch`.
@@ -76,9 +78,8 @@ impl Host for Asterisk {
         u16::try_from(time.get().tm_hour * 60 + time.get().tm_min).unwrap_or_default()
     }
 
-    fn channels(&self) -> usize {
-        // SAFETY: counts Asterisk's own list of channels, from any thread.
-        usize::try_from(unsafe { sys::ast_active_channels() }).unwrap_or_default()
+    fn calls(&self, technology: Technology, users: &[User]) -> usize {
+        channels::of_users(technology, users)
     }
 
     fn fully_booted(&self) -> bool {

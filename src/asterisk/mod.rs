@@ -16,6 +16,7 @@
 
 #![expect(unsafe_code, reason = "this is the boundary to C")]
 
+mod channels;
 mod cli;
 mod conf;
 mod current;

@@ -4,6 +4,9 @@
 #include <asterisk.h>
 
 #include <asterisk/astobj2.h>
+#include <asterisk/bridge.h>
+#include <asterisk/bridge_technology.h>
+#include <asterisk/channel.h>
 #include <asterisk/config.h>
 #include <asterisk/logger.h>
 #include <asterisk/module.h>
@@ -41,6 +44,45 @@ struct ast_variable *synch_variable(const char *key, const char *value, struct a
 	}
 	variable->next = next;
 	return variable;
+}
+
+/* Whether a channel waits in a holding bridge, such as a parking lot. */
+static int is_held(struct ast_channel *channel)
+{
+	struct ast_bridge *bridge;
+	int held = 0;
+
+	if (ast_channel_trylock(channel)) {
+		return 0;
+	}
+	bridge = ast_channel_get_bridge(channel);
+	/* Bridges are locked before channels. */
+	ast_channel_unlock(channel);
+	if (!bridge) {
+		return 0;
+	}
+	if (!ao2_trylock(bridge)) {
+		held = bridge->technology && (bridge->technology->capabilities & AST_BRIDGE_CAPABILITY_HOLDING);
+		ao2_unlock(bridge);
+	}
+	ao2_ref(bridge, -1);
+	return held;
+}
+
+int synch_next_channel(struct ast_channel_iterator *iterator, char *name, size_t size)
+{
+	struct ast_channel *channel = ast_channel_iterator_next(iterator);
+
+	name[0] = '\0';
+	if (!channel) {
+		return 0;
+	}
+	if (!is_held(channel)) {
+		/* As everywhere in Asterisk's own CLI, read without a lock: it is replaced in place by a masquerade only. */
+		ast_copy_string(name, ast_channel_name(channel), size);
+	}
+	ast_channel_unref(channel);
+	return 1;
 }
 
 enum synch_config_state synch_config_state(const struct ast_config *config)

@@ -17,7 +17,7 @@ use crate::{
     dialplan::Context,
     host::{Host, HostError, Level, ReloadError, Verdict},
     settings::{ConfSection, ConfVariable, Technology, Tls},
-    sync::Kind,
+    sync::{Kind, User},
 };
 
 #[derive(Default)]
@@ -79,7 +79,7 @@ impl Host for StandIn {
     fn minute_of_day(&self, _: SystemTime) -> u16 {
         0
     }
-    fn channels(&self) -> usize {
+    fn calls(&self, _: Technology, _: &[User]) -> usize {
         0
     }
     fn fully_booted(&self) -> bool {

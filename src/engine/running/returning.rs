@@ -29,7 +29,8 @@ impl Running {
     pub(super) fn circumstances(&self) -> Circumstances {
         let host = &*self.start.host;
         let minute = host.minute_of_day(SystemTime::now());
-        Circumstances { now: Instant::now(), minute, channels: host.channels(), doubt: self.monitor.doubt() }
+        let channels = host.calls(self.snapshot.technology(), &self.snapshot.sync.users);
+        Circumstances { now: Instant::now(), minute, channels, doubt: self.monitor.doubt() }
     }
 
     /// The answer of the command is in the snapshot: who gave it looks there.

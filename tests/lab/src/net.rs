@@ -129,6 +129,11 @@ impl Net {
         self.filter(rule, verdict)
     }
 
+    /// Refuses what matches `rule` between LAN and WAN in nft's words, such as `reject with icmp admin-prohibited`.
+    pub fn reject_packets_with(&self, rule: &str, verdict: &str) -> Result {
+        self.filter(rule, verdict)
+    }
+
     fn filter(&self, rule: &str, verdict: &str) -> Result {
         // The WAN by name: where bridges are filtered, too, what passes inside the LAN comes through here as well.
         let table = format!(
