@@ -239,7 +239,7 @@ impl Known {
     }
 
     /// What is to be kept now; `None` where it is kept already.
-    fn to_keep(&mut self) -> Option<Vec<IpAddr>> {
+    fn news(&mut self) -> Option<Vec<IpAddr>> {
         if self.kept == self.addresses {
             return None;
         }
@@ -259,7 +259,7 @@ impl Shared {
         }
         known.answers += 1;
         self.answered.notify_all();
-        let kept = known.to_keep();
+        let kept = known.news();
         drop(known);
         if let Some(kept) = kept {
             // Without a database, a restart looks it up again.

@@ -326,9 +326,10 @@ impl Monitor {
         failed.then_some(Cause::Points)
     }
 
-    /// Failure points of one kind, as far as they count now.
+    /// Failure points of one kind, as far as they count now. Behind an end refusals do so once each of them is confirmed.
     fn points_of(&self, tally: &Tally) -> u32 {
-        tally.points(if self.ended.is_some() { Duration::ZERO } else { REFUSED })
+        let confirmed = !Kind::ALL.into_iter().any(|kind| self.wants_confirmation(kind));
+        tally.points(if self.ended.is_some() && confirmed { Duration::ZERO } else { REFUSED })
     }
 
     /// Whether AMI began to fail no sooner than SIP did: one that has been away for long says nothing of SIP.

@@ -239,6 +239,16 @@ mod two_kinds {
     }
 
     #[test]
+    fn behind_an_end_one_kind_that_refuses_twice_brings_no_points_for_one_that_has_once() {
+        let mut run = Run::stable(settings(5, 5, 1));
+        run.end();
+        assert_eq!(run.all(Kind::Ami, &[closed(), closed()]), [Unstable; 2]);
+        assert_eq!(run.take(Kind::Sip, &closed()), Unstable);
+        assert_eq!(run.take(Kind::Sip, &closed()), Failed);
+        assert!(run.reason().starts_with("nobody listens on the main any more"), "{}", run.reason());
+    }
+
+    #[test]
     fn an_end_of_long_ago_or_one_that_was_none_makes_nothing_of_refusals() {
         let mut run = Run::stable(settings(1000, 5, 0));
         run.end();
