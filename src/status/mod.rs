@@ -29,7 +29,7 @@ use crate::{
     phones::Phones,
     settings::{Settings, Technology},
     state::{BranchState, DrillResult, Mode, MonitorState, ServiceState, SyncState, Target},
-    sync::{Diff, Guarded, Names, Removals, Tailored, User},
+    sync::{Diff, Guarded, Removals, Tailored, User},
 };
 
 /// What `Dialplan` says where all is well.
@@ -124,6 +124,8 @@ pub struct SyncStatus {
     pub last_sync: String,
     /// Syncs that have ended, well or not.
     pub ended: u64,
+    /// Whether the main was read whole and has no user of this site.
+    pub none_on_main: bool,
     /// What a sync would take away and what waits for a person's word.
     pub held_removals: Arc<Removals>,
 }
@@ -150,15 +152,21 @@ impl SyncStatus {
             held: None,
             last_sync: String::new(),
             ended: 0,
+            none_on_main: false,
             held_removals: Arc::default(),
         }
     }
 
-    /// Users in force whom the main does not have any more, and who stay until a person has said so.
+    /// Whether the main is known to have none of a user any more who is in force here until a person has said so.
     #[must_use]
-    pub fn users_going(&self) -> &Names {
-        static NOBODY: Names = Names::new();
-        self.held_removals.get(&Guarded::Users).unwrap_or(&NOBODY)
+    pub fn is_gone_on_main(&self, user: &str) -> bool {
+        self.none_on_main || self.held_removals.get(&Guarded::Users).is_some_and(|names| names.contains(user))
+    }
+
+    /// Whether a sync has read who of the users in force the main does not have any more.
+    #[must_use]
+    pub fn knows_who_is_gone(&self) -> bool {
+        self.none_on_main || self.held_removals.contains_key(&Guarded::Users)
     }
 
     /// The user of this site that is reached by this number.

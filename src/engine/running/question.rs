@@ -32,7 +32,7 @@ impl Question {
     /// In whose name it is asked now; `None`: in nobody's.
     pub(super) fn user(&self, sync: &SyncStatus) -> Option<String> {
         let proven = self.proven.as_ref().filter(|proven| may_be_asked(sync, proven));
-        let known = sync.state == SyncState::Synced || !sync.users_going().is_empty();
+        let known = sync.state == SyncState::Synced || sync.knows_who_is_gone();
         let synced = sync.users.iter().map(|user| &user.name).filter(|_| known);
         let mut synced = synced.filter(|name| request::fits(name) && may_be_asked(sync, name));
         proven.or_else(|| synced.next()).cloned()
@@ -63,7 +63,7 @@ impl Question {
 fn may_be_asked(sync: &SyncStatus, user: &str) -> bool {
     match sync.state {
         SyncState::Synced => sync.users.iter().any(|known| known.name == user),
-        SyncState::Init | SyncState::Unsynced => !sync.users_going().contains(user),
+        SyncState::Init | SyncState::Unsynced => !sync.is_gone_on_main(user),
     }
 }
 

@@ -8,8 +8,8 @@ use crate::{
     settings::{self, ConfSection, Settings},
     status::LeftOut,
     sync::{
-        Answer, Bounds, Content, Guarded, Kind, Names, Plan, Policy, Rules, Synced, Tailored, User, Wanted,
-        changed_in, compose, open, users_in,
+        Answer, Bounds, Content, Guarded, Kind, Names, Plan, Policy, Rules, SyncError, Synced, Tailored,
+        User, Wanted, changed_in, compose, open, users_in,
     },
     wording::counted,
 };
@@ -21,7 +21,15 @@ impl Site<'_> {
         let answers = self.read_users(reading)?;
         let store = self.store()?;
         let in_place = self.in_place(&store)?;
-        let synced = self.compose(&answers, in_place.as_deref())?;
+        let synced = match self.compose(&answers, in_place.as_deref()) {
+            Err(failure @ Failure::Answer(SyncError::Select(_))) => {
+                // It was read whole, and has none of them.
+                self.status.none_on_main = true;
+                return Err(failure);
+            }
+            synced => synced?,
+        };
+        self.status.none_on_main = false;
         drop(answers);
         let meant: Vec<ConfSection> = synced.sections.iter().map(Tailored::meaning).collect();
         self.note_left_out(&synced);
