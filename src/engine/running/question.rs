@@ -81,12 +81,11 @@ mod tests {
 
     fn sync(state: SyncState, users: &[&str], going: &[&str]) -> SyncStatus {
         let user = |name: &&str| User::new(name, "");
+        let held = (!going.is_empty()).then(|| going.iter().map(|name| (*name).to_owned()).collect());
         SyncStatus {
             state,
             users: users.iter().map(user).collect(),
-            held_removals: Arc::new(
-                [(Guarded::Users, going.iter().map(|name| (*name).to_owned()).collect())].into(),
-            ),
+            held_removals: Arc::new(held.map(|names| (Guarded::Users, names)).into_iter().collect()),
             ..SyncStatus::before_the_first(true)
         }
     }

@@ -4,11 +4,14 @@ use super::{
     evidence::{Ami, guessed, sip_server},
     *,
 };
-use crate::state::BranchState;
+use crate::{settings::Require, state::BranchState};
 
 /// A main in normal service whose AMI lets nobody in any more, while its SIP answers.
 fn without_ami(host: &Arc<StandIn>, ami: &Ami, sip: std::net::SocketAddr) -> Site {
-    let site = Site::start(host, guessed(ami, sip, "1"));
+    // Only then a main that serves phones can be Failed.
+    let mut settings = guessed(ami, sip, "1");
+    settings.probe.require = Require::All;
+    let site = Site::start(host, settings);
     site.until("normal service", |snapshot| snapshot.service.state == ServiceState::Normal);
     site.until("SIP", |snapshot| snapshot.monitor.sip == "answers");
     ami.refuse();
