@@ -48,7 +48,7 @@ fn time() -> Result<Duration> {
 }
 
 /// One of two, in turn.
-fn turn<'a>(before: usize, [even, odd]: [&'a str; 2]) -> &'a str {
+fn turn(before: usize, [even, odd]: [&str; 2]) -> &str {
     if before.is_multiple_of(2) { even } else { odd }
 }
 
