@@ -126,6 +126,7 @@ mod tests {
             .to_string();
         assert!(start.elapsed() < LONG);
         assert!(error.contains("failing: 3 times, then no answer"), "{error}");
-        assert!(error.contains("other: 1 times, no failure"), "{error}");
+        // It may not have begun when the other one ended.
+        assert!(error.contains(" times, no failure"), "{error}");
     }
 }
