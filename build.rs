@@ -19,8 +19,8 @@ mod asterisk {
     /// What of Asterisk the module uses. A name that isn't here can't be called.
     const FUNCTIONS: &str = "ast_(active_channels|md5_hash|cli|cli_unregister|cli_allow_at_shutdown|cli_completion_add|log|free_ptr|get_version|strftime|localtime|db_(put|get_allocated|del)\
         |context_(find|find_or_create|(add|remove)_(include2|ignorepat2|switch2)|remove_extension_callerid2)\
-        |get_(context_registrar|(include|ignorepat)_(name|registrar)|extension_(name|registrar|priority|matchcid|cidmatch))\
-        |(rdlock|wrlock|unlock)_contexts?|walk_context(s|_extensions|_includes|_ignorepats)|walk_extension_priorities\
+        |get_(context_(name|registrar)|(include|ignorepat)_(name|registrar)|switch_registrar|extension_(name|registrar|priority|matchcid|cidmatch|label|app|app_data))\
+        |(rdlock|wrlock|unlock)_contexts?|walk_context(s|_extensions|_includes|_ignorepats|_switches)|walk_extension_priorities\
         |add_extension2?|(exists|canmatch|matchmore)_extension|explicit_goto|(un)?register_switch\
         |sorcery_(retrieve_by_module_name|retrieve_by_id|alloc|objectset_apply|diff)|variables_destroy\
         |custom_function_(unregister|find)|func_read|device_state\

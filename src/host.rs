@@ -120,12 +120,11 @@ pub trait Host: Crypto + 'static {
         sections: &[(Kind, &ConfSection)],
     ) -> Result<Option<Vec<Verdict>>, HostError>;
 
-    /// Makes of what Asterisk's dialplan has of ours these contexts, in one step for every call. `old` is what it has; without
-    /// it, all of ours is taken out first. Hints are left alone.
+    /// Makes of what Asterisk's dialplan has of ours these contexts, in one step for every call. Hints are left alone.
     ///
     /// # Errors
     /// Asterisk did not take all of them; the rest is in force.
-    fn replace_dialplan(&self, old: Option<&[Context]>, new: &[Context]) -> Result<(), HostError>;
+    fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError>;
 
     /// Who else has made a context of that name.
     fn context_owner(&self, name: &str) -> Option<String>;

@@ -15,13 +15,14 @@
 //! - Where a number leads is answered by the switch and by functions, so that hardly anything has to change.
 
 use std::{
+    collections::HashMap,
     ffi::{CStr, CString, c_int},
     ptr,
 };
 
 use super::{sys, text};
 use crate::{
-    dialplan::{Change, Context, Extension, HINT, HINTS, USERS},
+    dialplan::{Change, Context, Extension, HINT, HINTS, Step, USERS},
     host::HostError,
 };
 
@@ -87,44 +88,36 @@ fn create(name: &str) -> bool {
     !made.is_null()
 }
 
-/// Makes what Asterisk has of ours from `old` into `new`, in one step for every call. `old` is what was put last; without it,
-/// all that is ours is taken out first.
+/// Makes of what Asterisk has of ours these contexts, in one step for every call. What is there is looked at, not remembered:
+/// an administrator, or a merge that found his context of the same name, may have taken something away.
 ///
 /// # Errors
 /// Asterisk had no memory, or did not take something; the rest is in force.
-pub(super) fn replace(old: Option<&[Context]>, new: &[Context]) -> Result<(), HostError> {
+pub(super) fn replace(new: &[Context]) -> Result<(), HostError> {
     let mut problem = None;
     for context in new {
         if !create(&context.name) {
             problem = Some(refused(&context.name));
         }
     }
+    let wanted: HashMap<&str, Context> =
+        new.iter().map(|context| (context.name.as_str(), context.without_hints())).collect();
     let nothing = Context::default();
-    let of_name =
-        |contexts: &'_ [Context], name: &str| contexts.iter().position(|context| context.name == name);
     let lock = Lock::take();
-    match old {
-        None => lock.all().for_each(InForce::clear),
-        Some(old) => {
-            for gone in old.iter().filter(|context| of_name(new, &context.name).is_none()) {
-                lock.find(&gone.name).into_iter().for_each(InForce::clear);
-            }
-        }
-    }
-    for context in new {
-        let Some(in_force) = lock.find(&context.name) else { continue };
-        let before = old.and_then(|old| old.get(of_name(old, &context.name)?));
-        let change = Change::between(before.unwrap_or(&nothing), context);
-        if in_force.apply(&change, context).is_none() {
-            problem = Some(refused(&context.name));
+    for in_force in lock.all() {
+        let old = in_force.ours();
+        let new = wanted.get(old.name.as_str()).unwrap_or(&nothing);
+        if in_force.apply(&Change::between(&old, new), new).is_none() {
+            problem = Some(refused(&old.name));
         }
     }
     problem.map_or(Ok(()), Err)
 }
 
-/// Takes out all that is ours but empty contexts and hints: those Asterisk could only destroy under both of its locks.
+/// Takes our switch out of all contexts: it goes with us. The steps stay, and lead nowhere without it and the functions;
+/// contexts and hints Asterisk could only destroy under both of its locks.
 pub(super) fn remove() {
-    Lock::take().all().for_each(InForce::clear);
+    Lock::take().all().for_each(|context| context.remove_switch());
 }
 
 /// The registrar of the context of that name, where there is one that isn't ours.
@@ -235,24 +228,52 @@ struct InForce<'a> {
     _lock: &'a Lock,
 }
 
-/// One step of ours, by what Asterisk finds it with.
+/// One step of ours.
 #[derive(Debug)]
 struct Placed {
     pattern: CString,
     caller: Option<CString>,
     priority: c_int,
+    label: Option<String>,
+    application: String,
+    arguments: String,
     /// Whether the extension has steps of somebody else, too. Asterisk breaks such an extension when its first step is taken
     /// out (`ast_context_remove_extension_callerid2`), and crashes at the next merge.
     shared: bool,
 }
 
+impl Placed {
+    fn is_hint(&self) -> bool {
+        self.priority == sys::PRIORITY_HINT
+    }
+}
+
 impl InForce<'_> {
-    /// Takes everything of ours out of it, but hints.
-    fn clear(self) {
-        for step in self.steps_of_ours() {
-            self.take_out(&step);
+    /// What is ours in it, but hints, and but extensions in which somebody else has steps, too.
+    fn ours(&self) -> Context {
+        let mut extensions: Vec<Extension> = Vec::new();
+        for step in self.steps_of_ours().into_iter().filter(|step| !step.shared && !step.is_hint()) {
+            let (pattern, caller) = (lossy(&step.pattern), step.caller.as_deref().map(lossy));
+            let same = |last: &&mut Extension| last.pattern == pattern && last.caller == caller;
+            let priority = u32::try_from(step.priority).unwrap_or_default();
+            let step = Step {
+                priority,
+                label: step.label,
+                application: step.application,
+                arguments: step.arguments,
+            };
+            match extensions.last_mut().filter(same) {
+                Some(last) => last.steps.insert(0, step),
+                None => extensions.push(Extension { pattern, caller, hint: None, steps: vec![step] }),
+            }
         }
-        self.clear_surroundings();
+        // SAFETY: as in `steps_of_ours`.
+        let (name, includes, ignored, asks_synch) = unsafe {
+            let name = text::from_c(sys::ast_get_context_name(self.context));
+            (name, self.includes_of_ours(), self.ignored_of_ours(), self.has_switch())
+        };
+        let text = |texts: Vec<CString>| texts.iter().map(|text| lossy(text)).collect();
+        Context { name, extensions, includes: text(includes), ignored: text(ignored), asks_synch }
     }
 
     /// Carries a change out, which makes it this context; `None` where Asterisk refused a part.
@@ -312,7 +333,17 @@ impl InForce<'_> {
                         let caller = has_caller
                             .then(|| CStr::from_ptr(sys::ast_get_extension_cidmatch(step)).to_owned());
                         let priority = sys::ast_get_extension_priority(step);
-                        steps.push(Placed { pattern, caller, priority, shared: false });
+                        let label = sys::ast_get_extension_label(step);
+                        steps.push(Placed {
+                            pattern,
+                            caller,
+                            priority,
+                            label: (!label.is_null()).then(|| text::from_c(label)),
+                            application: text::from_c(sys::ast_get_extension_app(step)),
+                            // Made by us, of a text.
+                            arguments: text::from_c(sys::ast_get_extension_app_data(step).cast()),
+                            shared: false,
+                        });
                     } else {
                         shared = true;
                     }
@@ -330,7 +361,7 @@ impl InForce<'_> {
 
     /// Takes a step out; never a hint, for that takes Asterisk's lock of hints, and nothing of a shared extension.
     fn take_out(&self, step: &Placed) {
-        if step.shared || step.priority == sys::PRIORITY_HINT {
+        if step.shared || step.is_hint() {
             return;
         }
         let caller = step.caller.as_ref().map_or(ptr::null(), |caller| caller.as_ptr());
@@ -350,55 +381,73 @@ impl InForce<'_> {
     }
 
     fn clear_surroundings(&self) {
-        // SAFETY: as in `steps_of_ours`; each is looked for anew after one has gone.
+        // SAFETY: as in `steps_of_ours`; the texts are copies.
         unsafe {
-            while let Some(include) = self.first_include_of_ours() {
-                if sys::ast_context_remove_include2(self.context, include.as_ptr(), REGISTRAR.as_ptr()) != 0 {
-                    break;
-                }
+            for include in self.includes_of_ours() {
+                sys::ast_context_remove_include2(self.context, include.as_ptr(), REGISTRAR.as_ptr());
             }
-            while let Some(pattern) = self.first_ignored_of_ours() {
-                if sys::ast_context_remove_ignorepat2(self.context, pattern.as_ptr(), REGISTRAR.as_ptr()) != 0
-                {
-                    break;
-                }
+            for pattern in self.ignored_of_ours() {
+                sys::ast_context_remove_ignorepat2(self.context, pattern.as_ptr(), REGISTRAR.as_ptr());
             }
-            // Where there is none, Asterisk says so, and that is all.
-            let (switch, data) = (SWITCH.as_ptr(), SWITCH_DATA.as_ptr());
-            sys::ast_context_remove_switch2(self.context, switch, data, REGISTRAR.as_ptr());
         }
+        self.remove_switch();
+    }
+
+    /// Where there is none, Asterisk says so, and that is all.
+    fn remove_switch(&self) {
+        let (switch, data) = (SWITCH.as_ptr(), SWITCH_DATA.as_ptr());
+        // SAFETY: the texts are constants.
+        unsafe { sys::ast_context_remove_switch2(self.context, switch, data, REGISTRAR.as_ptr()) };
     }
 
     /// # Safety
     /// With the lock held, as it is wherever there is an `InForce`.
-    unsafe fn first_include_of_ours(&self) -> Option<CString> {
+    unsafe fn includes_of_ours(&self) -> Vec<CString> {
+        let mut found = Vec::new();
         // SAFETY: the list stays as it is; its texts are NUL-terminated.
         unsafe {
             let mut include = sys::ast_walk_context_includes(self.context, ptr::null());
             while !include.is_null() {
                 if CStr::from_ptr(sys::ast_get_include_registrar(include)) == REGISTRAR {
-                    return Some(CStr::from_ptr(sys::ast_get_include_name(include)).to_owned());
+                    found.push(CStr::from_ptr(sys::ast_get_include_name(include)).to_owned());
                 }
                 include = sys::ast_walk_context_includes(self.context, include);
             }
         }
-        None
+        found
     }
 
     /// # Safety
     /// As above.
-    unsafe fn first_ignored_of_ours(&self) -> Option<CString> {
+    unsafe fn ignored_of_ours(&self) -> Vec<CString> {
+        let mut found = Vec::new();
         // SAFETY: as above.
         unsafe {
             let mut pattern = sys::ast_walk_context_ignorepats(self.context, ptr::null());
             while !pattern.is_null() {
                 if CStr::from_ptr(sys::ast_get_ignorepat_registrar(pattern)) == REGISTRAR {
-                    return Some(CStr::from_ptr(sys::ast_get_ignorepat_name(pattern)).to_owned());
+                    found.push(CStr::from_ptr(sys::ast_get_ignorepat_name(pattern)).to_owned());
                 }
                 pattern = sys::ast_walk_context_ignorepats(self.context, pattern);
             }
         }
-        None
+        found
+    }
+
+    /// # Safety
+    /// As above.
+    unsafe fn has_switch(&self) -> bool {
+        // SAFETY: as above.
+        unsafe {
+            let mut switch = sys::ast_walk_context_switches(self.context, ptr::null());
+            while !switch.is_null() {
+                if CStr::from_ptr(sys::ast_get_switch_registrar(switch)) == REGISTRAR {
+                    return true;
+                }
+                switch = sys::ast_walk_context_switches(self.context, switch);
+            }
+        }
+        false
     }
 
     /// Whether somebody else has steps in the extension of this pattern and caller.
@@ -465,6 +514,10 @@ impl InForce<'_> {
         }
         Some(())
     }
+}
+
+fn lossy(text: &CStr) -> String {
+    text.to_string_lossy().into_owned()
 }
 
 fn refused(context: &str) -> HostError {

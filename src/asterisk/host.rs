@@ -131,8 +131,8 @@ impl Host for Asterisk {
         }
     }
 
-    fn replace_dialplan(&self, old: Option<&[Context]>, new: &[Context]) -> Result<(), HostError> {
-        dialplan::replace(old, new)
+    fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError> {
+        dialplan::replace(contexts)
     }
 
     fn context_owner(&self, name: &str) -> Option<String> {

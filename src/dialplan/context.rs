@@ -41,6 +41,16 @@ pub struct Step {
     pub arguments: String,
 }
 
+impl Context {
+    /// The same without hints, and without extensions that are nothing else.
+    #[must_use]
+    pub fn without_hints(&self) -> Self {
+        let extensions = self.extensions.iter().filter(|extension| !extension.steps.is_empty());
+        let extensions = extensions.map(|extension| Extension { hint: None, ..extension.clone() }).collect();
+        Self { extensions, ..self.clone() }
+    }
+}
+
 impl Extension {
     /// Appends a step behind the last one.
     pub fn then(&mut self, application: &str, arguments: impl Into<String>) {

@@ -73,8 +73,6 @@ struct Body {
 
 impl Body {
     fn run(&self, stop: &Stop) {
-        // Whether what Asterisk has of ours is what this worker put there: not before it has put something.
-        let mut known = false;
         let (mut in_force, mut problem): (Arc<Vec<Context>>, _) = (Arc::default(), None);
         let mut woken = false;
         loop {
@@ -85,8 +83,7 @@ impl Body {
             let lost = wanted.iter().any(|context| is_lost(&context.name));
             let replace = lost || wanted != in_force;
             if replace {
-                let old = (known && !lost).then_some(in_force.as_slice());
-                let result = host.replace_dialplan(old, &wanted).err().map(|error| error.to_string());
+                let result = host.replace_dialplan(&wanted).err().map(|error| error.to_string());
                 let shared = wanted.iter().find(|context| host.shares_context(&context.name));
                 let shared = shared.map(|context| {
                     let name = &context.name;
@@ -96,7 +93,6 @@ impl Body {
                     )
                 });
                 problem = shared.or(result);
-                known = true;
             }
             let newest = Arc::ptr_eq(&wanted, &self.wanted.lock());
             in_force = wanted;

@@ -111,7 +111,7 @@ impl Host for StandIn {
     fn judge(&self, _: Technology, _: &[(Kind, &ConfSection)]) -> Result<Option<Vec<Verdict>>, HostError> {
         Ok(None)
     }
-    fn replace_dialplan(&self, _: Option<&[Context]>, contexts: &[Context]) -> Result<(), HostError> {
+    fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError> {
         *self.contexts.lock() = contexts.to_vec();
         Ok(())
     }

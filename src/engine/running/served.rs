@@ -38,6 +38,9 @@ impl Running {
         let Some((state, age)) = recall(&*self.start.host, SystemTime::now()) else { return };
         let why = format!("as {} s before this start, until the monitor has decided", age.as_secs());
         self.failover.resume(state, &why);
+        // The phones that the main knew are waited for again.
+        let marks = self.phones.service_changed(state, Instant::now());
+        self.note_move(&marks);
     }
 
     /// Keeps what is served now, where that is new or was kept a while ago.

@@ -6,6 +6,7 @@ use lab::{Error, Result, Site, Version};
 lab::on_22_and_16!(
     chosen_contexts_are_taken_and_what_may_not_run_is_told,
     a_changed_context_is_here_after_a_sync_and_gone_with_the_main_after_it_is_not_chosen,
+    an_extension_for_one_caller_comes_goes_and_changes_beside_the_one_for_all,
     contexts_are_there_after_a_restart_without_the_main,
     a_context_of_the_branchs_own_stays_its_own,
 );
@@ -78,6 +79,33 @@ fn a_changed_context_is_here_after_a_sync_and_gone_with_the_main_after_it_is_not
     // The name stays, for Asterisk can take no context away without harm; nothing is in it.
     site.branch.wait_context("site-door", "[res_synch]", false)?;
     site.branch.wait_context("site-more", "802", true)
+}
+
+/// Asterisk keeps the two in one list, and its own ways of taking one of them out again differ between versions.
+fn an_extension_for_one_caller_comes_goes_and_changes_beside_the_one_for_all(version: Version) -> Result {
+    let mut site = taking(version, "site-door")?;
+    site.start()?;
+    site.branch.wait_context("site-door", "800", true)?;
+    let all = |seconds: usize| {
+        format!("exten => 810,1,Wait({seconds})\n same => n,Answer()\n same => n,Hangup()\n")
+    };
+    let one = |seconds: usize| format!("exten => 810/1001,1,Wait(1{seconds})\n same => n,Hangup()\n");
+    let conf = site.main.read_conf("extensions.conf")?;
+    for turn in 0..9 {
+        let more = match turn % 3 {
+            0 => one(turn) + &all(turn),
+            1 => all(turn) + &one(turn),
+            _ => all(turn),
+        };
+        site.main
+            .write_conf("extensions.conf", &conf.replace("[site-door]\n", &format!("[site-door]\n{more}")))?;
+        site.sync()?;
+        site.branch.wait_context("site-door", &format!("Wait({turn})"), true)?;
+        site.branch.wait_context("site-door", &format!("Wait(1{turn})"), turn % 3 != 2)?;
+        site.branch.rx("dialplan reload")?;
+        site.branch.wait_context("site-door", "800", true)?;
+    }
+    Ok(())
 }
 
 fn contexts_are_there_after_a_restart_without_the_main(version: Version) -> Result {

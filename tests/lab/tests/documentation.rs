@@ -93,8 +93,24 @@ fn plain(line: &str) -> String {
 fn functions_are_documented(version: Version) -> Result {
     let site = started(version, true)?;
     for (function, known) in [
-        ("SYNCH", ["monitor", "sync", "service", "mode", "users", "from_main"].as_slice()),
-        ("SYNCH_USER", &["name", "site", "public", "voicemail", "device", "here", "dial", "known"]),
+        (
+            "SYNCH",
+            [
+                "monitor",
+                "sync",
+                "service",
+                "mode",
+                "users",
+                "from_main",
+                "over_main",
+                "ring_time",
+                "caller_id",
+                "refusal",
+            ]
+            .as_slice(),
+        ),
+        ("SYNCH_USER", &["name", "site", "public", "voicemail", "device", "hint", "here", "dial", "known"]),
+        ("SYNCH_TRUNK", &["main", "local", "second"]),
     ] {
         let shown = site.branch.rx(&format!("core show function {function}"))?;
         for part in ["Synopsis", "Description", "Syntax", "Arguments", "See Also"] {

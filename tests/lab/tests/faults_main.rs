@@ -98,7 +98,8 @@ fn costs_little(version: Version, fault: Fault, wanted: &str) -> Result {
     main.fails(Moment::Answer("GetConfig"), fault);
     let syncs = site.status("Syncs")?;
     site.sync()?;
-    until_value("the sync to end", GENEROUS + GENEROUS, || site.status("Syncs"), |now| now != syncs)?;
+    // A hundred megabytes through a window of 16 KB, on a machine that does other things besides.
+    until_value("the sync to end", GENEROUS * 5, || site.status("Syncs"), |now| now != syncs)?;
     let reason = site.status("SyncReason")?;
     assert!(reason.contains(wanted), "{reason}");
     let peak = site.branch.peak_kib()?;
