@@ -63,6 +63,8 @@ pub struct Main {
     pub answer_ms: u128,
     /// Whether the account may read events.
     pub events: bool,
+    /// Whether the account may log in once only.
+    pub single: bool,
     /// Seconds that its clock is ahead of ours.
     pub clock: Option<i64>,
     /// Under which name it asks for passwords, where that can be read.
@@ -187,6 +189,13 @@ impl Report {
         };
         let host = &settings.main.host;
         self.say(Level::Fine, "main", format!("{host} answers in {} ms and lets us in", main.answer_ms));
+        if main.single {
+            let text = format!(
+                "{host} allows one session for this account, which the probe and the sync share; 'allowmultiplelogin = \
+                 yes' in manager.conf there lets the sync have one of its own"
+            );
+            self.say(Level::Fine, "session", text);
+        }
         match main.clock {
             Some(apart) if apart.unsigned_abs() > CLOCKS_APART => {
                 let text = format!(

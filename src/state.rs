@@ -48,6 +48,18 @@ pub enum MonitorState {
 }
 words!(MonitorState { Init => "Init", Unstable => "Unstable", Failed => "Failed", Stable => "Stable" });
 
+/// Whether the main lets the branch in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoginState {
+    /// No login has ended yet.
+    Init,
+    /// The main has accepted the newest login.
+    Accepted,
+    /// The main has refused it. An older session may still work.
+    Refused,
+}
+words!(LoginState { Init => "Init", Accepted => "Accepted", Refused => "Refused" });
+
 /// Whether the branch has the users that the main has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SyncState {

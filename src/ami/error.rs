@@ -81,6 +81,18 @@ impl LinkError {
         )
     }
 
+    /// Whether the main keeps this account to one login at a time, and somebody has it.
+    #[must_use]
+    pub const fn is_in_use(&self) -> bool {
+        matches!(self, Self::Refused { refusal: Refusal::InUse, .. })
+    }
+
+    /// Whether the main answers that it shuts down.
+    #[must_use]
+    pub const fn is_shutting_down(&self) -> bool {
+        matches!(self, Self::Refused { refusal: Refusal::ShuttingDown, .. })
+    }
+
     /// Whether it is this system that had no memory left.
     #[must_use]
     pub const fn is_no_memory(&self) -> bool {
@@ -132,6 +144,16 @@ pub enum Refusal {
         /// The main's words.
         message: String,
     },
+    /// The main lets each account in once only, and somebody is in with this one. It doesn't look at the password then.
+    #[error(
+        "login refused: the account is in use by another session, and the main allows one at a time; allow several \
+         logins (allowmultiplelogin = yes in [general] of manager.conf on the main), or give each branch an account of \
+         its own"
+    )]
+    InUse,
+    /// The main shuts down: it answers this to everything, and takes no new call.
+    #[error("the main answers that it is shutting down")]
+    ShuttingDown,
     /// It doesn't prove who it is, or speaks no TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),

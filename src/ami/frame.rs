@@ -74,6 +74,11 @@ impl FrameReader {
         Self { buffer: Vec::new(), start: 0, line: 0, scanned: 0, limit }
     }
 
+    /// From now on accepts frames of up to `limit` bytes.
+    pub const fn limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Takes in what the peer sent.
     ///
     /// # Errors

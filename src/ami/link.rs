@@ -3,11 +3,16 @@
 //! Each operation has one deadline for all of it: connecting, TLS, logging in, and every read and write.
 //!
 //! - `line`: the open connection: the only sockets of this client, and the only place here that waits
+//! - `pulse`: whether anything comes
 
 mod line;
+mod pulse;
+
+pub use pulse::Pulse;
 
 use std::{
     net::SocketAddr,
+    os::fd::BorrowedFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,6 +31,9 @@ use crate::{marks::Mark, settings::Main};
 /// Connecting and logging in take a few round trips; whoever has minutes for a long answer need not wait that long to
 /// learn that nobody is there.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Asterisk sleeps for a second before it refuses a login. Whoever has less patience shall still learn why: the main has
+/// answered the challenge in time.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection to the main that is made when it is needed and kept while it works.
 pub struct Link {
@@ -39,6 +47,22 @@ pub struct Link {
     hangup: Hangup,
     line: Option<Line>,
     timing: Timing,
+    pulse: Pulse,
+    last: Last,
+}
+
+/// What the newest operation has shown of the main, besides its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Last {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It closed the connection.
+    Ended,
+    /// The connection broke otherwise, as by a reset, which a firewall on the way sends, too.
+    Lost,
+    /// It says that it shuts down.
+    ShutsDown,
 }
 
 impl Link {
@@ -78,6 +102,7 @@ impl Link {
         frame_limit: usize,
     ) -> Self {
         let (main, hangup) = (main.clone(), hangup.clone());
+        let (pulse, last) = (Pulse::default(), Last::default());
         Self {
             address,
             main,
@@ -89,7 +114,34 @@ impl Link {
             hangup,
             line: None,
             timing: Timing::default(),
+            pulse,
+            last,
         }
+    }
+
+    /// What comes over this link, for another thread.
+    #[must_use]
+    pub const fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    /// What the newest operation has shown of the main, which is told once.
+    pub fn take_last(&mut self) -> Last {
+        std::mem::take(&mut self.last)
+    }
+
+    /// The connection, for a wait on more than that.
+    #[must_use]
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.line.as_ref().map(Line::as_fd)
+    }
+
+    /// Connects and logs in, where there is no connection.
+    ///
+    /// # Errors
+    /// When the main was not reached before the deadline, or does not let us in.
+    pub fn connect(&mut self, deadline: Instant) -> Result<(), LinkError> {
+        self.operate(deadline, |_, _| Ok(()))
     }
 
     /// Whether a connection is kept open, as far as is known: the next exchange may still find it dead.
@@ -145,9 +197,12 @@ impl Link {
     /// When the answer did not come whole before the deadline. The connection is closed then.
     pub fn get_config(&mut self, query: &Query, deadline: Instant) -> Result<Frame, LinkError> {
         let mut timing = Timing::default();
+        let limit = self.frame_limit;
         let answer = self.operate(deadline, |line, deadline| {
             let (start, before) = (Instant::now(), line.received());
+            line.session.limit(CONFIG_FRAME);
             let answer = line.exchange(get_config(query), deadline);
+            line.session.limit(limit);
             timing = Timing { bytes: line.received() - before, took: start.elapsed(), pong: None };
             let frame = answer?;
             timing = line.time(frame.size(), start, deadline)?;
@@ -251,23 +306,34 @@ impl Link {
         }
     }
 
-    /// Runs one operation on an open line; keeps the line only where it went well.
+    /// The same, and waits until the main has ended it, which lets go of the account's login there.
+    pub fn log_off(&mut self, deadline: Instant) {
+        if let Some(line) = self.line.take() {
+            line.log_off(deadline);
+        }
+    }
+
+    /// Runs one operation on an open line; keeps the line where it went well, or where the main said no.
     fn operate<T>(
         &mut self,
         deadline: Instant,
         operation: impl FnOnce(&mut Line, Instant) -> Result<T, Fault>,
     ) -> Result<T, LinkError> {
-        let result = match self.line.take() {
+        let line = match self.line.take() {
             Some(line) => Ok(line),
             None => self.open(deadline),
-        }
-        .and_then(|mut line| operation(&mut line, deadline).map(|value| (value, line)));
+        };
+        let result = line.and_then(|mut line| {
+            let result = operation(&mut line, deadline);
+            if result.as_ref().err().is_none_or(Fault::leaves_line) {
+                self.line = Some(line);
+            }
+            result
+        });
+        self.last = result.as_ref().err().map_or(Last::Nothing, Fault::shows);
         let address = self.address;
         match result {
-            Ok((value, line)) => {
-                self.line = Some(line);
-                Ok(value)
-            }
+            Ok(value) => Ok(value),
             Err(_) if self.hangup.is_stopped() => Err(LinkError::Stopped),
             Err(Fault::Refused(refusal)) => Err(LinkError::Refused { address, refusal }),
             Err(Fault::Transport(error)) => Err(LinkError::Transport { address, error }),
@@ -284,13 +350,13 @@ impl Link {
             .dial(self.address, self.receive_buffer, self.mark)
             .map_err(TransportError::Connect)?;
         let socket = dialled.ok_or(TransportError::Closed { awaited: BANNER })?;
-        let mut line = Line::new(socket, self.frame_limit, tls);
+        let mut line = Line::new(socket, self.frame_limit, tls, self.pulse.clone());
         line.wait_for_banner(deadline)?;
         let answer = line.exchange(Action::Challenge, deadline)?;
         let challenge = answer.get("Challenge").map(String::from_utf8_lossy).unwrap_or_default();
         let key = self.crypto.md5(&format!("{challenge}{}", secret.expose()));
         let login = Action::Login { username: &self.main.username, key: &key, events: self.events };
-        line.exchange(login, deadline)?;
+        line.exchange(login, deadline.max(Instant::now() + LOGIN_TIMEOUT))?;
         if self.events {
             // The greeting comes before this Pong, if it comes at all.
             line.exchange(Action::Ping, deadline)?;
@@ -353,6 +419,37 @@ enum Fault {
     Refused(Refusal),
     Transport(TransportError),
     Unprepared(Unprepared),
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("address", &self.address)
+            .field("line", &self.line)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fault {
+    /// Whether the connection is as good as before: the main has said no to one question, as it says yes to others. One
+    /// that says anything but Pong to a Ping is better asked anew.
+    fn leaves_line(&self) -> bool {
+        match self {
+            Self::Refused(Refusal::Answer { action, .. }) => *action != Action::Ping.name(),
+            Self::Refused(Refusal::ShuttingDown) => true,
+            _ => false,
+        }
+    }
+
+    /// What it shows of the main.
+    const fn shows(&self) -> Last {
+        match self {
+            Self::Transport(TransportError::Closed { .. }) => Last::Ended,
+            Self::Transport(TransportError::Lost { .. }) => Last::Lost,
+            Self::Refused(Refusal::ShuttingDown) => Last::ShutsDown,
+            _ => Last::Nothing,
+        }
+    }
 }
 
 impl From<PasswordError> for Fault {

@@ -36,7 +36,7 @@ pub use error::{LinkError, Refusal, TransportError};
 pub use frame::{Frame, FrameReader, NoMemory};
 pub use gauge::Gauge;
 pub use hangup::Hangup;
-pub use link::{Bounds, Link, Poured, Timing};
+pub use link::{Bounds, Last, Link, Poured, Pulse, Timing};
 pub use numbering::{Numbering, NumberingError, Part};
 pub use password::PasswordError;
 pub use query::Query;

@@ -16,6 +16,12 @@ const BANNER: &[u8] = b"Asterisk Call Manager";
 /// The event that greets whoever may read class system, and that ends a start.
 pub(super) const FULLY_BOOTED: &[u8] = b"FullyBooted";
 
+/// What an account gets to hear that may log in once only (`check_manager_session_inuse` of Asterisk's `manager.c`).
+const IN_USE: &[u8] = b"Login Already In Use";
+
+/// What Asterisk answers to every action once it has been told to stop. `core stop gracefully` may say so for hours.
+const SHUTTING_DOWN: &[u8] = b"Asterisk is shutting down";
+
 /// Events that are kept for [`Session::event`].
 const WATCHED: [&[u8]; 3] = [b"Reload", b"Shutdown", FULLY_BOOTED];
 
@@ -56,6 +62,11 @@ impl Session {
         self.sent += 1;
         self.action = action.name();
         action.encode(&self.id())
+    }
+
+    /// From now on frames may have up to `limit` bytes.
+    pub const fn limit(&mut self, limit: usize) {
+        self.reader.limit(limit);
     }
 
     /// Takes in what the main sent.
@@ -184,9 +195,12 @@ impl Session {
             "Logoff" => response == b"Goodbye",
             _ => response == b"Success",
         };
-        let message = excerpt(frame.get("Message").unwrap_or(response));
+        let said = frame.get("Message").unwrap_or(response);
+        let message = excerpt(said);
         match action {
             _ if wanted => None,
+            _ if said.starts_with(SHUTTING_DOWN) => Some(Refusal::ShuttingDown),
+            "Login" | "Challenge" if said.starts_with(IN_USE) => Some(Refusal::InUse),
             "Login" | "Challenge" => Some(Refusal::Login { message }),
             _ => Some(Refusal::Answer { action, message }),
         }
@@ -319,6 +333,19 @@ mod tests {
         let goodbye = b"Response: Goodbye\r\nActionID: synch-1\r\n\r\n";
         assert!(session(Action::Logoff, goodbye).unwrap().is_some());
         assert!(session(Action::Logoff, b"Response: Success\r\nActionID: synch-1\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn an_account_in_use_and_a_main_that_shuts_down_are_no_wrong_password() {
+        let login = Action::Login { username: "u", key: "x", events: false };
+        let say = |text: &str| format!("Response: Error\r\nActionID: synch-1\r\nMessage: {text}\r\n\r\n");
+        let in_use = say("Login Already In Use");
+        assert_eq!(session(login, in_use.as_bytes()), Err(Refusal::InUse));
+        assert!(matches!(session(CONFIG, in_use.as_bytes()), Err(Refusal::Answer { .. })));
+        let going = say("Asterisk is shutting down");
+        for action in [login, Action::Challenge, Action::Ping, Action::CoreStatus, CONFIG] {
+            assert_eq!(session(action, going.as_bytes()), Err(Refusal::ShuttingDown), "{action:?}");
+        }
     }
 
     #[test]

@@ -14,16 +14,16 @@ use crossbeam_channel::Receiver;
 use super::{
     Start,
     event::{Contacts, Event, Teller},
-    lookup::{Address, cut},
+    session::{Lease, NotLent, Session},
     worker::{Role, Stop, Stopped, Worker},
 };
 use crate::{
-    ami::{Hangup, Link, LinkError},
+    ami::LinkError,
     contacts::{Book, Due, Told, of_endpoint, of_peer},
     faults,
     host::Level,
     phones::NOT_ASKED,
-    settings::{Main, Technology},
+    settings::Technology,
     state::{MonitorState, Target},
     status::Snapshot,
     sync::{keep, read_kept},
@@ -59,9 +59,8 @@ pub(super) enum Ask {
 /// What the worker needs.
 pub(super) struct Asking {
     pub(super) start: Start,
-    pub(super) main: Main,
     pub(super) technology: Technology,
-    pub(super) address: Address,
+    pub(super) session: Session,
     pub(super) asked: Receiver<Ask>,
     pub(super) teller: Teller,
 }
@@ -72,25 +71,26 @@ impl Asking {
     /// # Errors
     /// The system has no thread to give.
     pub(super) fn start(self, role: Role<'_>) -> io::Result<Worker> {
-        let hangup = Hangup::new();
-        let interrupt = cut(&hangup, &self.address);
         let panicked = self.teller.panicked("contacts");
-        Worker::start(role, interrupt, panicked, move |stop| {
-            // It only ever ends to stop.
-            let _: Result<(), Stopped> = Body::new(&self, &hangup).run(stop);
-        })
+        // All its waits are bounded, and end with the session at the latest.
+        Worker::start(
+            role,
+            || {},
+            panicked,
+            move |stop| {
+                // It only ever ends to stop.
+                let _: Result<(), Stopped> = Body::new(&self).run(stop);
+            },
+        )
     }
 }
 
 /// What runs on the worker's thread.
 struct Body<'a> {
     asking: &'a Asking,
-    hangup: &'a Hangup,
     contacts: Contacts,
     /// When it is tried again to keep them; none where they are kept.
     keep_at: Option<Instant>,
-    /// Kept open while the main serves: it writes each login into its log.
-    link: Option<Link>,
     due: Due,
     /// Users of the last look.
     users: HashSet<String>,
@@ -99,15 +99,13 @@ struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn new(asking: &'a Asking, hangup: &'a Hangup) -> Self {
+    fn new(asking: &'a Asking) -> Self {
         let now = Instant::now();
         let contacts = Contacts { problem: NOT_ASKED.to_owned(), ..Contacts::default() };
         Self {
             asking,
-            hangup,
             contacts,
             keep_at: None,
-            link: None,
             due: Due::default(),
             users: HashSet::new(),
             all_at: now,
@@ -136,7 +134,6 @@ impl<'a> Body<'a> {
             if !may_ask(&snapshot) {
                 // Phones come and go meanwhile, and nobody here hears of it.
                 self.all_at = Instant::now();
-                self.link = None;
             } else if Instant::now() >= self.not_before {
                 self.ask(stop)?;
             }
@@ -177,7 +174,6 @@ impl<'a> Body<'a> {
                     self.asking.start.host.log(Level::Debug, &text);
                 }
                 self.contacts.problem = problem;
-                self.link = None;
                 self.not_before = Instant::now() + AGAIN;
             }
         }
@@ -187,19 +183,7 @@ impl<'a> Body<'a> {
 
     /// Asks about everybody who is due. What was answered counts, also where the rest is not.
     fn read(&mut self, stop: &Stop) -> Result<(), Failed> {
-        let mut link = match self.link.take() {
-            Some(link) => link,
-            None => {
-                let address = self.asking.address.to_log_in(Instant::now() + ANSWER);
-                let address = address.map_err(|problem| Failed::Problem(problem.to_string()))?;
-                Link::for_probe(address, &self.asking.main, self.hangup, self.asking.start.crypto())
-            }
-        };
-        let was_open = link.is_open();
-        let clock = link.clock(Instant::now() + ANSWER);
-        if !was_open && let Some(refusal) = self.asking.address.note(&clock) {
-            return Err(Failed::Problem(refusal));
-        }
+        let clock = self.lend(stop)?.ask(|link| link.clock(Instant::now() + ANSWER));
         let now = clock?.unwrap_or_default();
         let mut book = (*self.contacts.book).clone();
         let (mut lasts, everybody) = (None, self.due.len() >= self.users.len());
@@ -213,10 +197,10 @@ impl<'a> Body<'a> {
             if !may_ask(&self.asking.start.published.read()) {
                 break Err(Failed::Problem("the main went while it was asked".to_owned()));
             }
-            match self.told(&mut link, &user, now) {
+            match self.told(stop, &user, now) {
                 Err(error) => {
                     self.due.failed(&user);
-                    break Err(error.into());
+                    break Err(error);
                 }
                 // A user of its own files whom it doesn't have is one that it is just reloading, or could not: that tells
                 // nothing of the phone. Whoever is a user no more goes with the next sync.
@@ -233,7 +217,6 @@ impl<'a> Body<'a> {
                 }
             }
         };
-        self.link = Some(link);
         self.contacts.lasts = if everybody && read.is_ok() { lasts } else { self.contacts.lasts.max(lasts) };
         if changed {
             self.took(book);
@@ -241,12 +224,26 @@ impl<'a> Body<'a> {
         read
     }
 
-    /// What the main tells of a user; none where it doesn't know one of that name.
-    fn told(&self, link: &mut Link, user: &str, now: i64) -> Result<Option<Told>, LinkError> {
+    /// What the main tells of a user; none where it doesn't know one of that name. Each is a question of its own, between
+    /// which a probe may come.
+    fn told(&self, stop: &Stop, user: &str, now: i64) -> Result<Option<Told>, Failed> {
+        let lease = self.lend(stop)?;
         let deadline = Instant::now() + ANSWER;
         Ok(match self.asking.technology {
-            Technology::Pjsip => link.show_endpoint(user, deadline)?.map(|items| of_endpoint(&items, now)),
-            Technology::Sip => link.show_peer(user, deadline)?.map(|peer| of_peer(&peer, user)),
+            Technology::Pjsip => {
+                let items = lease.ask(|link| link.show_endpoint(user, deadline))?;
+                items.map(|items| of_endpoint(&items, now))
+            }
+            Technology::Sip => {
+                lease.ask(|link| link.show_peer(user, deadline))?.map(|peer| of_peer(&peer, user))
+            }
+        })
+    }
+
+    fn lend(&self, stop: &Stop) -> Result<Lease, Failed> {
+        self.asking.session.lend(stop, Instant::now() + ANSWER).map_err(|error| match error {
+            NotLent::Stopped => Failed::Stopped,
+            NotLent::NoWay(problem) => Failed::Problem(problem.to_string()),
         })
     }
 

@@ -38,6 +38,8 @@ pub(super) enum Event {
         /// How it ended.
         outcome: Outcome,
     },
+    /// How a login at the main ended, where the main has looked at the account.
+    Login(Result<(), String>),
     /// What the main says of itself, or its connection does.
     Main(News),
     /// The sync is somewhere else than before.
@@ -89,6 +91,8 @@ pub(super) enum News {
     Lost,
     /// It shuts down.
     ShutsDown,
+    /// It answers so to whatever it is asked.
+    GoingDown,
     /// It lets us in, but has not started up yet.
     Starting,
     /// It has started up, or nothing is known of that.

@@ -13,11 +13,12 @@ use std::{
 use super::{
     Start,
     event::Teller,
-    lookup::{Address, cut},
+    lookup::cut,
+    session::{Access, Unanswered, Way},
     worker::{Role, Stop, Stopped, Worker},
 };
 use crate::{
-    ami::{Hangup, Link, LinkError, Part, Query},
+    ami::{Hangup, Part, Query},
     control::Reply,
     dns,
     doctor::{self, Findings, Include, Listener},
@@ -41,7 +42,7 @@ const NO_SECTION: &str = "synch-doctor";
 pub(super) struct Examining {
     pub(super) start: Start,
     pub(super) settings: Arc<Settings>,
-    pub(super) address: Address,
+    pub(super) access: Access,
     pub(super) reply: Reply<String>,
     pub(super) teller: Teller,
 }
@@ -53,7 +54,7 @@ impl Examining {
     /// The system has no thread to give.
     pub(super) fn start(self, role: Role<'_>) -> io::Result<Worker> {
         let hangup = Hangup::new();
-        let interrupt = cut(&hangup, &self.address);
+        let interrupt = cut(&hangup, &self.access.address);
         let panicked = self.teller.panicked("doctor");
         Worker::start(role, interrupt, panicked, move |stop| {
             // Whoever waits for the answer sees that there will be none.
@@ -67,7 +68,7 @@ impl Examining {
         faults::point("doctor");
         let host = &*self.start.host;
         let mut findings = Findings { asterisk: host.version(), ..Findings::default() };
-        match self.look_at_main(hangup) {
+        match self.look_at_main(hangup, stop) {
             Ok(main) => findings.main = Some(main),
             Err(problem) => findings.main_problem = problem,
         }
@@ -89,34 +90,34 @@ impl Examining {
         Ok(findings)
     }
 
-    fn look_at_main(&self, hangup: &Hangup) -> Result<doctor::Main, String> {
+    fn look_at_main(&self, hangup: &Hangup, stop: &Stop) -> Result<doctor::Main, String> {
         let start = Instant::now();
         let deadline = start + MAIN_TIMEOUT;
-        let address = self.address.get(deadline)?;
-        let mut link = Link::for_events(address, &self.settings.main, hangup, self.start.crypto());
-        let told = |error: LinkError| error.to_string();
-        let clock = link.clock(deadline);
-        // Asked by a person, he waits for nothing; what he learns is for all.
-        self.address.note(&clock);
-        let clock = clock.map_err(told)?;
+        let told = |error: Unanswered| error.to_string();
+        let mut way = self.access.to_look(stop, hangup, deadline).map_err(told)?;
+        // In this order: only an answer shows who may read events.
+        let clock = way.ask(deadline, |link| link.clock(deadline)).map_err(told)?;
+        let events = way.ask(deadline, |link| Ok(link.may_read_events())).map_err(told)?;
         let seconds =
             |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let ours = seconds(SystemTime::now()).cast_signed();
         let mut main = doctor::Main {
             answer_ms: start.elapsed().as_millis(),
-            events: link.may_read_events(),
+            events,
+            single: way.is_single(),
             clock: clock.map(|theirs| theirs.saturating_sub(ours)),
             realm: None,
             files: Vec::new(),
         };
         if let Some(sync) = &self.settings.sync {
-            main.realm = realm_of_main(&mut link, sync.technology, deadline);
+            main.realm = realm_of_main(&mut way, sync.technology, deadline);
         }
         for file in self.files() {
-            let answer = link.get_config(&Query::named(&file, NO_SECTION), deadline);
+            let query = Query::named(&file, NO_SECTION);
+            let answer = way.ask(deadline, |link| link.get_config(&query, deadline));
             main.files.push((file.clone(), answer.err().map(|error| format!("{file}: {error}"))));
         }
-        link.close();
+        way.close();
         Ok(main)
     }
 
@@ -204,7 +205,7 @@ fn realm_in(sections: &[ConfSection], technology: Technology) -> String {
 }
 
 /// Under which name the main asks for passwords; none where it doesn't let us read that.
-fn realm_of_main(link: &mut Link, technology: Technology, deadline: Instant) -> Option<String> {
+fn realm_of_main(way: &mut Way, technology: Technology, deadline: Instant) -> Option<String> {
     let (file, section, key) = doctor::realm_key(technology);
     let mut realm = None;
     let mut sink = |part: Part<'_>| match part {
@@ -213,7 +214,8 @@ fn realm_of_main(link: &mut Link, technology: Technology, deadline: Instant) -> 
         }
         _ => {}
     };
-    link.stream_config(&Query::named(file, section), deadline, &mut sink).ok()?;
+    let query = Query::named(file, section);
+    way.ask(deadline, |link| link.stream_config(&query, deadline, &mut sink)).ok()?;
     Some(realm.unwrap_or_else(|| doctor::DEFAULT_REALM.to_owned()))
 }
 

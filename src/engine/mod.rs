@@ -6,7 +6,8 @@
 //! - `workers`, `worker`: the threads that the settings ask for, and one of them
 //! - `roll`: who runs, and who ends when told to; `ending`: the end of all of it, as an unload sees it
 //! - `lookup`: the address of the main; `admission`: whether it lets us in
-//! - `probing`, `watching`, `syncing`, `serving`, `dialling`, `contacts`, `presence`: the bodies of the workers
+//! - `session`: the one session with the main: its probe, its events, and everybody's questions
+//! - `probing`, `syncing`, `serving`, `dialling`, `contacts`, `presence`: the bodies of the workers
 //! - `selfcheck`: the workers that look at the branch itself
 //! - `phones`: what comes of the last two
 //! - `examining`, `drilling`: the doctor, who looks once and answers, and the drill, which walks once and answers
@@ -35,8 +36,8 @@ mod roll;
 mod running;
 mod selfcheck;
 mod serving;
+mod session;
 mod syncing;
-mod watching;
 mod worker;
 mod workers;
 

@@ -2,6 +2,7 @@
 //!
 //! - `asking`: the main is asked, and judged
 //! - `question`: in whose name it is asked over SIP
+//! - `login`: whether the main lets us in
 //! - `returning`: the way back to the main
 //! - `checking`: the branch looks at itself, and a move may wait for that
 //! - `served`: what was served before a restart
@@ -13,6 +14,7 @@
 mod asking;
 mod checking;
 mod drilled;
+mod login;
 mod moving;
 mod question;
 mod returning;
@@ -55,8 +57,8 @@ use crate::{
     probe::{Burden, Monitor, Pace},
     selfcheck::SelfCheck,
     settings::Settings,
-    state::{Mode, MonitorState, ServiceState, Target},
-    status::{IN_FORCE, Snapshot, SyncStatus},
+    state::{LoginState, Mode, MonitorState, ServiceState, Target},
+    status::{IN_FORCE, LoginStatus, Snapshot, SyncStatus},
 };
 
 /// What the log hears where the system has no thread to give.
@@ -197,6 +199,7 @@ impl Running {
     pub(super) fn event(&mut self, event: Event) {
         match event {
             Event::Probed { kind, asked, outcome } => self.probed(kind, asked, &outcome),
+            Event::Login(result) => self.logged_in(result),
             Event::Main(news) => self.heard(news),
             Event::Synced(status) => self.synced(status),
             Event::Dns { level, news, repeats, state } => {
@@ -333,6 +336,9 @@ impl Running {
             self.show_monitor();
             self.announce("Monitor", before.word(), after.word(), "[main] or [probe] was changed");
         }
+        if old.main != new.main {
+            self.snapshot.login = LoginStatus { state: LoginState::Init, reason: String::new() };
+        }
         if new.sync.is_none() {
             self.snapshot.sync = Arc::new(SyncStatus::before_the_first(false));
         }
@@ -369,7 +375,7 @@ impl Running {
     fn announce(&mut self, subject: &'static str, old: &'static str, new: &'static str, reason: &str) {
         // Whoever reads warnings only has to see an outage, and needn't see its end.
         let level = match new {
-            "Failed" | "Failover" | "Unsynced" | "Unhealthy" => Level::Warning,
+            "Failed" | "Failover" | "Unsynced" | "Unhealthy" | "Refused" => Level::Warning,
             _ => Level::Notice,
         };
         self.log(level, &format!("{subject} state changed from {old} to {new}: {reason}"));

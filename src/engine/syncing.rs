@@ -37,14 +37,15 @@ use self::{directory::Everybody, failure::Failure, reading::Reading, retry::Retr
 use super::{
     Start,
     event::{Event, Teller},
-    lookup::{Address, cut},
+    lookup::cut,
+    session::Access,
     worker::{Role, Stop, Stopped, Worker},
 };
 use crate::{
     ami::{Gauge, Hangup, Stamp},
     faults,
     host::{Host, Level},
-    settings::{self, ConfSection, Main, Settings},
+    settings::{self, ConfSection, Settings},
     state::SyncState,
     status::SyncStatus,
     sync::{Guarded, Kind, Losses, Names, Removals},
@@ -87,9 +88,8 @@ enum Wish {
 pub(super) struct Syncing {
     pub(super) start: Start,
     pub(super) all: Arc<Settings>,
-    pub(super) main: Main,
     pub(super) settings: settings::Sync,
-    pub(super) address: Address,
+    pub(super) access: Access,
     pub(super) orders: Receiver<Order>,
     pub(super) teller: Teller,
 }
@@ -101,7 +101,7 @@ impl Syncing {
     /// The system has no thread to give.
     pub(super) fn start(self, role: Role<'_>) -> io::Result<Worker> {
         let hangup = Hangup::new();
-        let interrupt = cut(&hangup, &self.address);
+        let interrupt = cut(&hangup, &self.access.address);
         let panicked = self.teller.panicked("sync");
         Worker::start(role, interrupt, panicked, move |stop| {
             // It only ever returns to stop.
@@ -300,7 +300,7 @@ impl<'a> Site<'a> {
 
     fn succeed(&mut self) {
         self.status.state = SyncState::Synced;
-        self.status.reason = format!("the branch has the users of {}", self.syncing.main.host);
+        self.status.reason = format!("the branch has the users of {}", self.syncing.access.main.host);
         self.status.last_sync = self.host.local_time(SystemTime::now());
     }
 

@@ -17,12 +17,12 @@ use super::{
     examining::Examining,
     lookup::{Address, Lookup},
     presence::Presence,
-    probing::{self, AmiProbing, SipProbing},
+    probing::{self, SipProbing},
     roll::Roll,
     selfcheck::SelfChecking,
     serving::Serving,
+    session::{self, Access, Counter, Keeping, Session},
     syncing::{Order, Syncing},
-    watching::Watching,
     worker::Role,
 };
 use crate::{
@@ -48,7 +48,8 @@ pub(super) struct Workers {
     dns: Option<Serving>,
     dialplan: Option<Dialling>,
     lookup: Option<Lookup>,
-    ami_orders: Option<Sender<Instant>>,
+    /// What others want of the session with the main of now.
+    counter: Option<(Session, Arc<Counter>)>,
     sip_orders: Option<mpsc::Sender<probing::Ask>>,
     /// To those who look at the branch itself.
     self_checks: Vec<(Part, Sender<()>)>,
@@ -68,7 +69,7 @@ impl Workers {
             dns: None,
             dialplan: None,
             lookup: None,
-            ami_orders: None,
+            counter: None,
             sip_orders: None,
             self_checks: Vec::new(),
             orders: None,
@@ -115,12 +116,17 @@ impl Workers {
             self.lookup = Some(Lookup::start(&settings.main, &start.host)?);
         }
         let Some(address) = self.lookup.as_ref().map(Lookup::address) else { return Ok(()) };
-        if !self.slots.works(Place::Ami) && settings.probe.ami {
-            let (teller, role) = self.role(Place::Ami);
-            let (to_worker, orders) = bounded(1);
-            let probing = AmiProbing::new(start, settings, address.clone(), teller, orders);
-            self.slots.put(Place::Ami, probing.start(role)?);
-            self.ami_orders = Some(to_worker);
+        if !self.slots.works(Place::Session) && needs_session(settings) {
+            let (teller, role) = self.role(Place::Session);
+            let counter = match &self.counter {
+                Some((_, counter)) => Arc::clone(counter),
+                None => {
+                    let (session, counter) = session::counter()?;
+                    Arc::clone(&self.counter.insert((session, Arc::new(counter))).1)
+                }
+            };
+            let keeping = Keeping::new(start, settings, address.for_another(), &counter, teller);
+            self.slots.put(Place::Session, keeping.start(role)?);
         }
         if !self.slots.works(Place::Sip) && settings.probe.sip {
             let (teller, role) = self.role(Place::Sip);
@@ -129,20 +135,14 @@ impl Workers {
             self.slots.put(Place::Sip, probing.start(role)?);
             self.sip_orders = Some(to_worker);
         }
-        if !self.slots.works(Place::Watch) && is_watched(settings) {
-            let (teller, role) = self.role(Place::Watch);
-            let watching = Watching::new(start, settings, address.for_another(), teller);
-            self.slots.put(Place::Watch, watching.start(role)?);
-        }
         if let (false, Some(sync)) = (self.slots.works(Place::Sync), &settings.sync) {
             let (teller, role) = self.role(Place::Sync);
             let (to_worker, orders) = bounded(ORDERS_WAITING);
             let syncing = Syncing {
                 start: start.clone(),
                 all: Arc::clone(settings),
-                main: settings.main.clone(),
                 settings: sync.clone(),
-                address: address.for_another(),
+                access: self.access(start, settings, &address, &teller),
                 orders,
                 teller,
             };
@@ -150,7 +150,7 @@ impl Workers {
             self.orders = Some(to_worker);
         }
         if let Some(technology) = settings.sync.as_ref().map(|sync| sync.technology) {
-            self.start_for_phones(start, settings, technology, &address)?;
+            self.start_for_phones(start, technology)?;
         }
         Ok(())
     }
@@ -169,37 +169,44 @@ impl Workers {
         Ok(())
     }
 
-    fn start_for_phones(
-        &mut self,
-        start: &Start,
-        settings: &Settings,
-        technology: Technology,
-        address: &Address,
-    ) -> io::Result<()> {
+    fn start_for_phones(&mut self, start: &Start, technology: Technology) -> io::Result<()> {
         if !self.slots.works(Place::Presence) {
             let (teller, role) = self.role(Place::Presence);
             let presence = Presence { start: start.clone(), technology, teller };
             self.slots.put(Place::Presence, presence.start(role)?);
         }
-        if !self.slots.works(Place::Contacts) {
+        if let (false, Some(session)) = (self.slots.works(Place::Contacts), self.session()) {
             let (teller, role) = self.role(Place::Contacts);
             let (to_worker, asked) = bounded(ASKED_WAITING);
-            let (start, address) = (start.clone(), address.for_another());
-            let asking = Asking { start, main: settings.main.clone(), technology, address, asked, teller };
+            let asking = Asking { start: start.clone(), technology, session, asked, teller };
             self.slots.put(Place::Contacts, asking.start(role)?);
             self.asked = Some(to_worker);
         }
         Ok(())
     }
 
+    fn session(&self) -> Option<Session> {
+        self.counter.as_ref().map(|(session, _)| session.clone())
+    }
+
+    /// What a worker needs that reads from the main.
+    fn access(&self, start: &Start, settings: &Settings, address: &Address, teller: &Teller) -> Access {
+        Access {
+            main: settings.main.clone(),
+            crypto: start.crypto(),
+            address: address.for_another(),
+            session: self.session(),
+            teller: teller.clone(),
+        }
+    }
+
     /// Whether everything runs that should.
     pub(super) fn complete(&self, settings: &Settings) -> bool {
-        self.slots.works(Place::Ami) == settings.probe.ami
+        self.slots.works(Place::Session) == needs_session(settings)
             && self.slots.works(Place::Sip) == settings.probe.sip
             && self.slots.works(Place::Dialplan)
             && Part::ALL.into_iter().all(|part| self.slots.works(place_of(part)))
             && self.slots.works(Place::Sync) == settings.sync.is_some()
-            && self.slots.works(Place::Watch) == is_watched(settings)
             && self.slots.works(Place::Contacts) == settings.sync.is_some()
             && self.slots.works(Place::Presence) == settings.sync.is_some()
             && self.slots.works(Place::Dns) == settings.dns.is_some()
@@ -208,23 +215,25 @@ impl Workers {
     /// Ends what can't go on under other settings. The rest goes on undisturbed.
     pub(super) fn end_for(&mut self, old: &Settings, new: &Settings) {
         let main = old.main != new.main;
+        let technology = |settings: &Settings| settings.sync.as_ref().map(|sync| sync.technology);
+        let technology = technology(old) != technology(new);
         if main || old.probe != new.probe {
-            self.slots.end(Place::Ami);
             self.slots.end(Place::Sip);
+        }
+        if main || technology || old.probe != new.probe {
+            self.slots.end(Place::Session);
         }
         if main || what_is_synced(old) != what_is_synced(new) {
             self.slots.end(Place::Sync);
             self.orders = None;
         }
-        let technology = |settings: &Settings| settings.sync.as_ref().map(|sync| sync.technology);
-        let technology = technology(old) != technology(new);
-        if main || technology || is_watched(old) != is_watched(new) {
-            self.slots.end(Place::Watch);
-        }
         if main || technology {
             self.slots.end(Place::Contacts);
             self.slots.end(Place::Presence);
             self.asked = None;
+        }
+        if main {
+            self.counter = None;
         }
         if main {
             self.lookup = None;
@@ -279,8 +288,9 @@ impl Workers {
             address.ok_or_else(|| io::Error::other("there is none for the look-up of the main either"))?;
         self.slots.end(Place::Doctor);
         let (teller, role) = self.role(Place::Doctor);
+        let access = self.access(start, settings, &address, &teller);
         let examining =
-            Examining { start: start.clone(), settings: Arc::clone(settings), address, reply, teller };
+            Examining { start: start.clone(), settings: Arc::clone(settings), access, reply, teller };
         self.slots.put(Place::Doctor, examining.start(role)?);
         Ok(())
     }
@@ -312,13 +322,15 @@ impl Workers {
         if let Some(lookup) = &self.lookup {
             lookup.try_now();
         }
+        if let Some(session) = self.session() {
+            session.set_single(false);
+        }
     }
 
     /// Asks the main for a Pong.
     pub(super) fn ask_ami(&self, asked: Instant) {
-        if let Some(orders) = &self.ami_orders {
-            // Full: a question is waiting already.
-            let _ = orders.try_send(asked);
+        if let Some(session) = self.session() {
+            session.probe(asked);
         }
     }
 
@@ -365,8 +377,8 @@ fn place_of(part: Part) -> Place {
     }
 }
 
-/// Whether anybody is interested in what the main tells by itself.
-fn is_watched(settings: &Settings) -> bool {
+/// Whether anybody has a use for a session with the main.
+fn needs_session(settings: &Settings) -> bool {
     settings.sync.is_some() || settings.probe.ami || settings.probe.events
 }
 

@@ -1,6 +1,6 @@
 //! `[main]` as values: where the main system is, how to log in to its AMI, and what to believe it by.
 
-use std::{fmt, net::IpAddr, path::PathBuf};
+use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 /// `[main]`: where the main system is and how to log in to its AMI.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Main {
     pub tls: Option<Tls>,
     /// Where its SIP is.
     pub sip: Sip,
+    /// How old a session with its AMI may get before it is replaced by a new one.
+    pub session_renewal: Duration,
 }
 
 impl Main {
@@ -131,6 +133,7 @@ impl Main {
             password: Password::Given(Secret::new("s")),
             tls: None,
             sip: Sip { transport: Transport::Udp, address: None, port: 5060, given: false },
+            session_renewal: Duration::from_secs(3600),
         }
     }
 }

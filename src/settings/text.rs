@@ -65,7 +65,7 @@ pub fn text(settings: &Settings) -> String {
 }
 
 fn main_section(text: &mut String, main: &Main) {
-    let Main { host, port, username, password, tls, sip } = main;
+    let Main { host, port, username, password, tls, sip, session_renewal } = main;
     let (secret, secret_file) = match password {
         Password::Given(secret) => (secret.to_string(), String::new()),
         Password::InFile(file) => (String::new(), file.display().to_string()),
@@ -98,7 +98,7 @@ fn main_section(text: &mut String, main: &Main) {
             ],
         );
     }
-    lines(text, &[("sip", &sip_text(*sip, host))]);
+    lines(text, &[("sip", &sip_text(*sip, host)), ("session_renewal", &session_renewal.as_secs())]);
 }
 
 fn file(path: Option<&PathBuf>) -> String {

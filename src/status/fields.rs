@@ -2,6 +2,7 @@
 
 use super::{Snapshot, SyncStatus};
 use crate::phones::Place;
+use crate::state::LoginState;
 use crate::wording::{listed, visible};
 
 /// A value of the status: scripts get numbers as numbers.
@@ -65,6 +66,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("HeldRemoval", Value::Text(held_removal(sync))),
         ("LastSync", text(&sync.last_sync)),
         ("Syncs", Value::Number(sync.ended)),
+        ("MainLogin", Value::Text(login(snapshot))),
         ("MainEvents", text(&snapshot.watch)),
         ("Dialplan", text(snapshot.dialplan_state())),
         ("PhonesHere", count(phones.count(Place::Here))),
@@ -97,6 +99,14 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
 fn held_removal(sync: &SyncStatus) -> String {
     let held = sync.held_removals.iter().map(|(guarded, names)| guarded.counted(names.len()));
     held.collect::<Vec<_>>().join(", ")
+}
+
+fn login(snapshot: &Snapshot) -> String {
+    match snapshot.login.state {
+        LoginState::Init => "not tried yet".to_owned(),
+        LoginState::Accepted => "accepted".to_owned(),
+        LoginState::Refused => format!("refused: {}", snapshot.login.reason),
+    }
 }
 
 /// `dns 1, sync 2`: how often each worker was started again.

@@ -28,7 +28,7 @@ use crate::{
     dns::Counters,
     phones::Phones,
     settings::{Settings, Technology},
-    state::{BranchState, DrillResult, Mode, MonitorState, ServiceState, SyncState, Target},
+    state::{BranchState, DrillResult, LoginState, Mode, MonitorState, ServiceState, SyncState, Target},
     sync::{Diff, Guarded, Removals, Tailored, User},
 };
 
@@ -52,6 +52,8 @@ pub struct Snapshot {
     pub branch: BranchStatus,
     /// The DNS server's side.
     pub dns: DnsStatus,
+    /// Whether the main lets us in.
+    pub login: LoginStatus,
     /// Whether the main's own events are heard.
     pub watch: String,
     /// Whether our contexts are in force, or why not.
@@ -66,6 +68,15 @@ pub struct Snapshot {
     pub history: Arc<[HistoryEntry]>,
     /// How often which worker of ours had to be started again after a panic.
     pub restarts: BTreeMap<&'static str, u32>,
+}
+
+/// How the newest login at the main ended.
+#[derive(Clone, Debug)]
+pub struct LoginStatus {
+    /// The state.
+    pub state: LoginState,
+    /// Why.
+    pub reason: String,
 }
 
 /// What the probe found.

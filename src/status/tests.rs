@@ -36,6 +36,7 @@ pub(crate) fn snapshot() -> Snapshot {
         },
         branch: BranchStatus { state: BranchState::Healthy, reason: "it answers".to_owned() },
         dns: DnsStatus { state: "off".to_owned(), counters: Arc::default() },
+        login: LoginStatus { state: LoginState::Accepted, reason: String::new() },
         watch: "heard".to_owned(),
         dialplan: "in force".to_owned(),
         dialplan_waits: false,

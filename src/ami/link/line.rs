@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, Read},
+    os::fd::{AsFd, BorrowedFd},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -9,7 +10,7 @@ use std::{
 
 use socket2::Socket;
 
-use super::{Bounds, Fault, Poured, Timing};
+use super::{Bounds, Fault, Poured, Pulse, Timing};
 use crate::ami::{
     Action, Frame, Part, Refusal, Session, Stream, TlsError, TlsSession, TransportError, frame::FrameTooLong,
     tls,
@@ -45,16 +46,28 @@ pub(super) struct Line {
     plain: Vec<u8>,
     /// Whether the main has said anything.
     heard: bool,
+    /// Beats at each read.
+    pulse: Pulse,
     /// Whether it has ended the TLS session.
     ended: bool,
 }
 
 impl Line {
     /// A connection that may still be in the making.
-    pub(super) fn new(socket: Arc<Socket>, frame_limit: usize, tls: Option<Box<dyn TlsSession>>) -> Self {
+    pub(super) fn new(
+        socket: Arc<Socket>,
+        frame_limit: usize,
+        tls: Option<Box<dyn TlsSession>>,
+        pulse: Pulse,
+    ) -> Self {
         let session = Session::new(frame_limit);
         let (chunk, plain) = (vec![0; CHUNK], Vec::new());
-        Self { socket, tls, session, chunk, received: 0, plain, heard: false, ended: false }
+        Self { socket, tls, session, chunk, received: 0, plain, heard: false, pulse, ended: false }
+    }
+
+    /// For a wait on more than this connection.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// Waits until the main has proved who it is, where that is wanted, and has introduced itself.
@@ -82,6 +95,15 @@ impl Line {
         let bytes = self.session.request(Action::Logoff);
         let Ok(bytes) = self.sealed(bytes) else { return };
         let _ = self.socket.send_with_flags(&bytes, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT);
+    }
+
+    /// Says good-bye and waits until the main has ended the connection: only then has it let go of the login.
+    pub(super) fn log_off(mut self, deadline: Instant) {
+        // It may answer in its time, or have gone before.
+        let mut ends = self.exchange(Action::Logoff, deadline).map(drop);
+        while ends.is_ok() {
+            ends = self.receive(awaited(Action::Logoff), deadline).map(drop);
+        }
     }
 
     /// Sends an action and waits for its answer.
@@ -228,6 +250,7 @@ impl Line {
             Err(error) => return Ok(pass_over(error, awaited).map(|()| false)?),
         };
         self.received = self.received.saturating_add(count);
+        self.pulse.beat();
         let chunk = self.chunk.get(..count).unwrap_or_default();
         let Some(tls) = &mut self.tls else {
             return Ok(self.session.feed(chunk).map(|()| true).map_err(TransportError::from)?);

@@ -1,12 +1,9 @@
-//! The probe workers: each asks the main one kind of question whenever it is told to, and tells how that ended.
+//! The SIP probe worker, and what it has in common with the probe over AMI, which `session` makes.
 //!
-//! - `ami`: a Ping over a connection that is kept while it works
 //! - `sip`: a request to the main's SIP port
 
-mod ami;
 mod sip;
 
-pub(super) use ami::AmiProbing;
 pub(super) use sip::{Ask, SipProbing};
 
 use std::{
@@ -26,18 +23,18 @@ const TOO_LATE: u32 = 2;
 const AFTER_AN_END: [u64; 6] = [5, 10, 20, 40, 80, 160];
 
 /// Whether an error says that this machine is out of something: of descriptors, or of memory.
-fn is_own_fault(error: &io::Error) -> bool {
+pub(super) fn is_own_fault(error: &io::Error) -> bool {
     let own = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS];
     error.raw_os_error().is_some_and(|code| own.contains(&code))
 }
 
 /// What becomes of a question that comes to be asked only now; none where it is in time. `patience` is all its time.
-fn too_late(asked: Instant, patience: Duration, now: Instant) -> Option<Outcome> {
+pub(super) fn too_late(asked: Instant, patience: Duration, now: Instant) -> Option<Outcome> {
     let late = now.saturating_duration_since(asked) > patience / TOO_LATE;
     late.then(|| Outcome::Unasked("the probe was busy with itself; it is asked again".to_owned()))
 }
 
-fn after_an_end() -> impl Iterator<Item = Duration> {
+pub(super) fn after_an_end() -> impl Iterator<Item = Duration> {
     AFTER_AN_END.into_iter().map(Duration::from_millis)
 }
 

@@ -75,6 +75,11 @@ impl Running {
                 let before = self.monitor.shut_down(Instant::now());
                 self.judged(before);
             }
+            // It is no event, but the answer to a question: no new call works there.
+            News::GoingDown => {
+                let before = self.monitor.shut_down(Instant::now());
+                self.judged(before);
+            }
             News::Starting => self.monitor.set_starting(self.settings.probe.events),
             News::Started => self.monitor.set_starting(false),
             News::ShutsDown => {}

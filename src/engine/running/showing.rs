@@ -9,8 +9,8 @@ use crate::{
     faults,
     probe::Kind,
     settings::Settings,
-    state::{BranchState, Mode, ServiceState, Target},
-    status::{BranchStatus, DnsStatus, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
+    state::{BranchState, LoginState, Mode, ServiceState, Target},
+    status::{BranchStatus, DnsStatus, LoginStatus, MonitorStatus, ServiceStatus, Snapshot, SyncStatus},
 };
 
 impl Running {
@@ -74,6 +74,7 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         service: service_status(&failover, settings),
         branch: BranchStatus { state: BranchState::Init, reason: "not looked at yet".to_owned() },
         dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
+        login: LoginStatus { state: LoginState::Init, reason: String::new() },
         watch: "not connected yet".to_owned(),
         dialplan: "not made yet".to_owned(),
         dialplan_waits: false,

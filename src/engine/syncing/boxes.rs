@@ -95,7 +95,7 @@ impl Site<'_> {
         let new: Names = found.boxes.iter().map(ToString::to_string).collect();
         let old = self.boxes_of_users(&named);
         self.may_become(Guarded::Mailboxes, &old, &new)?;
-        let text = found.text(&format!("{}: {}", self.syncing.main.host, voicemail.file));
+        let text = found.text(&format!("{}: {}", self.syncing.access.main.host, voicemail.file));
         let store = self.boxes_store(voicemail)?;
         match store.read_current()? {
             Some(in_place) if !is_ours(&in_place) => Err(Failure::NotOurs(self.boxes_path(voicemail))),
@@ -120,7 +120,7 @@ impl Site<'_> {
         self.reload_inside(MODULE)?;
         drop(inside);
         let count = counted(found.boxes.len(), "mailbox");
-        self.log(&format!("Synced {count} from {}", self.syncing.main.host));
+        self.log(&format!("Synced {count} from {}", self.syncing.access.main.host));
         Ok(())
     }
 

@@ -130,14 +130,14 @@ impl Site<'_> {
         if keep {
             self.keep_contexts(&contexts);
             let count = counted(contexts.len(), "context");
-            self.log(&format!("Took {count} of {}", self.syncing.main.host));
+            self.log(&format!("Took {count} of {}", self.syncing.access.main.host));
         }
         self.status.contexts = Arc::from(contexts);
     }
 
     /// For a restart. Where they can't be written, the next sync tries again.
     fn keep_contexts(&mut self, contexts: &[Context]) {
-        let text = render_sections(&lines::sections(contexts), &self.syncing.main.host);
+        let text = render_sections(&lines::sections(contexts), &self.syncing.access.main.host);
         let kept = self.store().and_then(|store| store.write_beside(FILE, text.as_bytes()));
         self.contexts_unkept = kept.is_err();
         self.syncing.start.log_outcome(&kept, NOT_KEPT, "The contexts are kept for a restart again.");

@@ -7,11 +7,11 @@ use std::{
 
 use super::{Failure, Site, failure::of_file};
 use crate::{
-    ami::{Bounds, Gauge, Link, Poured, Stamp, Timing},
+    ami::{Bounds, Gauge, Poured, Stamp, Timing},
     directory::{self, Directory, Pieces},
     engine::{
         backoff::{Backoff, random},
-        lookup::NoWay,
+        session::Way,
         worker::Stopped,
     },
     host::Level,
@@ -48,7 +48,7 @@ pub(super) struct Everybody<'a> {
     /// Which of the files is being read.
     file: usize,
     pieces: Pieces,
-    link: Option<(Link, usize)>,
+    way: Option<(Way, usize)>,
     /// When the main had last reloaded as this began: what has changed since then is for the next one.
     of: Option<Stamp>,
     began: Instant,
@@ -113,7 +113,7 @@ impl<'a> Site<'a> {
                 people: self.nobody_yet(),
                 file: 0,
                 pieces: self.all_pieces(),
-                link: None,
+                way: None,
                 of: self.stamp.clone(),
                 began: now,
                 accepted: Arc::clone(&self.accepted),
@@ -193,22 +193,33 @@ impl<'a> Site<'a> {
         };
         let query = piece.query(settings.technology, file);
         let limit = everybody.pieces.limit(wanted);
-        let (mut link, window) = self.link_for_pieces(everybody)?;
+        let (mut way, window) = self.way_for_pieces(everybody)?;
+        // Where the main allows one session only, it is the one of the probe: nothing breaks it off.
+        let single = way.is_single();
         let poured = {
             let _reads = self.syncing.teller.reads();
-            let bounds = Bounds { bytes: limit, goes_on: &|| self.line_has_room() };
+            let bytes = if single { usize::MAX } else { limit };
+            let bounds = Bounds { bytes, goes_on: &|| single || self.line_has_room() };
             let people = &mut everybody.people;
-            link.stream_piece(&query, Instant::now() + PIECE_TIMEOUT, &bounds, &mut |part| people.take(part))
+            let deadline = Instant::now() + PIECE_TIMEOUT;
+            way.ask(deadline, |link| {
+                let poured = link.stream_piece(&query, deadline, &bounds, &mut |part| people.take(part))?;
+                Ok((poured, link.timing()))
+            })
         };
-        let Timing { bytes, took, .. } = link.timing();
+        let (poured, timing) = match poured {
+            Ok((poured, timing)) => (Ok(poured), timing),
+            Err(error) => (Err(error), Timing::default()),
+        };
+        let Timing { bytes, took, .. } = timing;
         match poured {
             Ok(Poured::Whole) => {
                 everybody.people.keep();
                 everybody.pieces.took(bytes);
                 everybody.pieces_had += 1;
                 everybody.bytes += bytes;
-                self.gauge.answered(window, link.timing());
-                everybody.link = Some((link, window));
+                self.gauge.answered(window, timing);
+                everybody.way = Some((way, window));
                 Ok(Step::Had(took))
             }
             Ok(Poured::TooLong) => {
@@ -236,24 +247,17 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// A connection whose window is what the line bears by now.
-    fn link_for_pieces(&self, everybody: &mut Everybody<'a>) -> Result<(Link, usize), Failure> {
+    /// A way whose window is what the line bears by now.
+    fn way_for_pieces(&self, everybody: &mut Everybody<'a>) -> Result<(Way, usize), Failure> {
         let window = self.gauge.window();
-        match everybody.link.take() {
-            Some((link, of)) if of == window && link.is_open() => return Ok((link, window)),
-            Some((mut link, _)) => link.close(),
+        match everybody.way.take() {
+            Some((way, of)) if of == window && way.is_open() => return Ok((way, window)),
+            Some((way, _)) => way.close(),
             None => {}
         }
         let deadline = Instant::now() + PIECE_TIMEOUT;
-        let address = self.syncing.address.to_log_in(deadline)?;
-        let crypto = self.syncing.start.crypto();
-        let mut link = Link::for_config(address, &self.syncing.main, self.hangup, crypto, window);
-        let ping = link.ping(deadline);
-        if let Some(refusal) = self.syncing.address.note(&ping) {
-            return Err(NoWay::TurnedAway(refusal).into());
-        }
-        ping?;
-        Ok((link, window))
+        let way = self.syncing.access.to_read(self.stop, self.hangup, window, deadline)?;
+        Ok((way, window))
     }
 
     fn finish_directory(&mut self, everybody: Everybody<'a>) {
@@ -319,7 +323,7 @@ impl<'a> Site<'a> {
             return;
         }
         let count = counted(directory.len(), "number");
-        self.log(&format!("The directory has {count} of {}", self.syncing.main.host));
+        self.log(&format!("The directory has {count} of {}", self.syncing.access.main.host));
         self.status.directory = Arc::new(directory);
         self.write_directory();
     }
@@ -341,8 +345,8 @@ fn numbers(directory: &Directory) -> Names {
 impl Everybody<'_> {
     /// Closes the connection, if one is open: the next piece makes a new one.
     pub(super) fn hang_up(&mut self) {
-        if let Some((mut link, _)) = self.link.take() {
-            link.close();
+        if let Some((way, _)) = self.way.take() {
+            way.close();
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{
     ami::{LinkError, NoMemory, Refusal},
     directory::TooMany,
-    engine::{lookup::NoWay, worker::Stopped},
+    engine::{lookup::NoWay, session::Unanswered, worker::Stopped},
     host::{HostError, ReloadError},
     sync::{Guarded, Open, StoreError, SyncError},
 };
@@ -90,7 +90,11 @@ fn shrink(guarded: Guarded, removed: usize, earlier: usize, of: usize, max_shrin
 impl Failure {
     /// Whether the main let us in neither now nor a moment ago.
     pub(super) const fn is_turned_away(&self) -> bool {
-        matches!(self, Self::NoWay(NoWay::TurnedAway(_)))
+        match self {
+            Self::NoWay(NoWay::TurnedAway(_)) => true,
+            Self::Link(error) => error.is_in_use(),
+            _ => false,
+        }
     }
 
     /// Whether lines of the main's answer were lost.
@@ -121,10 +125,20 @@ impl From<LinkError> for Failure {
     }
 }
 
+impl From<Unanswered> for Failure {
+    fn from(error: Unanswered) -> Self {
+        match error {
+            Unanswered::NoWay(error) => Self::NoWay(error),
+            Unanswered::Link(error) => error.into(),
+            Unanswered::Stopped => Self::Stopped,
+        }
+    }
+}
+
 /// A refused GetConfig is about its file: the main doesn't name it.
-pub(super) fn of_file(file: &str, error: LinkError) -> Failure {
+pub(super) fn of_file(file: &str, error: Unanswered) -> Failure {
     match error {
-        LinkError::Refused { refusal: Refusal::Answer { .. }, .. } => {
+        Unanswered::Link(error @ LinkError::Refused { refusal: Refusal::Answer { .. }, .. }) => {
             Failure::File { file: file.to_owned(), error }
         }
         error => error.into(),

@@ -7,8 +7,11 @@ use std::{
 
 use super::{Failure, Site, failure::of_file};
 use crate::{
-    ami::{Gauge, Link, LinkError, NoMemory, Query, Refusal, Stamp, Timing},
-    engine::{event::Teller, lookup::NoWay},
+    ami::{Gauge, LinkError, NoMemory, Query, Refusal, Stamp, Timing},
+    engine::{
+        event::Teller,
+        session::{Unanswered, Way},
+    },
     sync::Answer,
 };
 
@@ -23,9 +26,9 @@ const MAX_ANSWERS: usize = 64 << 20;
 /// of 40,000 users.
 const WORK: usize = 8;
 
-/// One connection to the main, for one sync.
+/// One way to the main, for one sync.
 pub(super) struct Reading {
-    link: Link,
+    way: Way,
     deadline: Instant,
     bytes: usize,
     teller: Teller,
@@ -42,33 +45,33 @@ impl Site<'_> {
     /// Logs in.
     pub(super) fn reading(&self) -> Result<Reading, Failure> {
         let deadline = Instant::now() + READ_TIMEOUT;
-        let address = self.syncing.address.to_log_in(deadline)?;
-        let (crypto, window) = (self.syncing.start.crypto(), self.gauge.whole_window());
-        let mut link = Link::for_config(address, &self.syncing.main, self.hangup, crypto, window);
-        let stamp = link.core_status(deadline);
-        if let Some(refusal) = self.syncing.address.note(&stamp) {
-            return Err(NoWay::TurnedAway(refusal).into());
-        }
-        let stamp = match stamp {
+        let window = self.gauge.whole_window();
+        let mut way = self.syncing.access.to_read(self.stop, self.hangup, window, deadline)?;
+        let stamp = match way.ask(deadline, |link| link.core_status(deadline)) {
             Ok(stamp) => Some(stamp),
             // An account that may not ask that can still be synced with.
-            Err(LinkError::Refused { refusal: Refusal::Answer { .. }, .. }) => None,
+            Err(Unanswered::Link(LinkError::Refused { refusal: Refusal::Answer { .. }, .. })) => None,
             Err(error) => return Err(error.into()),
         };
         let teller = self.syncing.teller.clone();
         let timings = Vec::new();
-        Ok(Reading { link, deadline, bytes: 0, teller, window, timings, lost_lines: false, stamp })
+        Ok(Reading { way, deadline, bytes: 0, teller, window, timings, lost_lines: false, stamp })
     }
 }
 
 impl Reading {
     /// The answer to one question.
     pub(super) fn ask(&mut self, query: &Query) -> Result<Answer, Failure> {
+        let (deadline, mut timing) = (self.deadline, None);
         let reads = self.teller.reads();
-        let answer = self.link.get_config(query, self.deadline);
+        let answer = self.way.ask(deadline, |link| {
+            let answer = link.get_config(query, deadline);
+            timing = Some(link.timing());
+            answer
+        });
         drop(reads);
-        self.lost_lines |= answer.as_ref().is_err_and(LinkError::lost_lines);
-        self.timings.push(self.link.timing());
+        self.lost_lines |= answer.as_ref().is_err_and(Unanswered::lost_lines);
+        self.timings.extend(timing);
         let frame = answer.map_err(|error| of_file(&query.file, error))?;
         self.bytes += frame.size();
         if self.bytes > MAX_ANSWERS {
@@ -89,8 +92,8 @@ impl Reading {
     }
 
     /// Says good-bye.
-    pub(super) fn close(mut self) {
-        self.link.close();
+    pub(super) fn close(self) {
+        self.way.close();
     }
 }
 

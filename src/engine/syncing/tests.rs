@@ -27,6 +27,14 @@ fn with_site(never: &'static str, body: impl Fn(&mut Site<'_>, &Store, &StandIn)
     let settings = settings();
     let published = crate::control::Published::new(crate::engine::running::first_snapshot(&settings));
     let (events, _told) = crossbeam_channel::unbounded();
+    let teller = Teller::new(1, events);
+    let access = Access {
+        main: settings.main.clone(),
+        crypto: host.clone(),
+        address: Lookup::start(&settings.main, &(host.clone() as Arc<dyn Host>)).unwrap().address(),
+        session: None,
+        teller: teller.clone(),
+    };
     let syncing = Syncing {
         start: Start {
             host: host.clone(),
@@ -34,12 +42,11 @@ fn with_site(never: &'static str, body: impl Fn(&mut Site<'_>, &Store, &StandIn)
             published,
             repeats: Arc::default(),
         },
-        main: settings.main.clone(),
         settings: settings.sync.clone().unwrap(),
-        address: Lookup::start(&settings.main, &(host.clone() as Arc<dyn Host>)).unwrap().address(),
+        access,
         all: settings,
         orders: bounded(1).1,
-        teller: Teller::new(1, events),
+        teller,
     };
     let (done, is_done) = bounded(1);
     let role = Role { name: "test", id: 1, after: Predecessor::default() };

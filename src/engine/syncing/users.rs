@@ -47,7 +47,7 @@ impl Site<'_> {
                 self.install(&store, &synced.text, &meant)?;
                 let (users, version) = (self.status.users.len(), self.status.version.unwrap_or_default());
                 let (users, took) = (counted(users, "user"), start.elapsed().as_secs_f32());
-                let main = &self.syncing.main.host;
+                let main = &self.syncing.access.main.host;
                 self.log(&format!("Synced {users} from {main} in {took:.1} s: version {version}"));
             }
         }
@@ -136,7 +136,7 @@ impl Site<'_> {
             policy: self.policy(),
             local,
             refused,
-            main: &self.syncing.main.host,
+            main: &self.syncing.access.main.host,
         };
         Ok(compose(answers, &rules)?)
     }

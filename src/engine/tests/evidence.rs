@@ -30,6 +30,8 @@ struct Shared {
     booted: AtomicBool,
     /// Whether it turns everybody away.
     refuses: AtomicBool,
+    /// Whether it answers that it shuts down.
+    going: AtomicBool,
     logins: AtomicUsize,
     connections: Mutex<Vec<TcpStream>>,
 }
@@ -108,6 +110,12 @@ impl Shared {
                     return;
                 }
             }
+            if self.going.load(Ordering::SeqCst) {
+                let answer = format!("Response: Error\r\n{id}\r\nMessage: Asterisk is shutting down\r\n\r\n");
+                let _ = stream.write_all(answer.as_bytes());
+                request.clear();
+                continue;
+            }
             let mut answer = format!("Response: Success\r\n{id}\r\nPing: Pong\r\n\r\n");
             if request.contains("Events: system") && self.booted.load(Ordering::SeqCst) {
                 answer.push_str(BOOTED);
@@ -156,7 +164,8 @@ fn asking(ami: &Ami, sip: &str, more: &str) -> Settings {
 fn site(ami: &Ami, sip: &str, more: &str) -> Site {
     let site = Site::start(&Arc::default(), asking(ami, sip, more));
     site.until("normal service", |snapshot| snapshot.service.state == ServiceState::Normal);
-    site.until("events", |snapshot| snapshot.watch == "heard");
+    let events = if more.contains("events=no") { "off: " } else { "heard" };
+    site.until("events", |snapshot| snapshot.watch.starts_with(events));
     site
 }
 
@@ -171,14 +180,32 @@ fn a_main_that_says_that_it_shuts_down_is_believed_without_points() {
 }
 
 #[test]
+fn one_session_serves_the_probe_and_the_events() {
+    let ami = Ami::start();
+    let _site = site(&ami, "", "sip=no");
+    assert_eq!(ami.shared.logins.load(Ordering::SeqCst), 1);
+    assert_eq!(ami.shared.connections.lock().len(), 1);
+}
+
+#[test]
+fn that_it_is_shutting_down_is_believed_as_an_answer_also_where_events_are_off() {
+    let ami = Ami::start();
+    let site = site(&ami, "", "sip=no events=no");
+    ami.shared.going.store(true, Ordering::SeqCst);
+    site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
+    let reason = site.control.snapshot().service.reason.clone();
+    assert_eq!(reason, "main is Failed: the main says that it shuts down");
+    assert_eq!(ami.shared.logins.load(Ordering::SeqCst), 1);
+}
+
+#[test]
 fn its_word_is_not_asked_for_where_events_are_off() {
     let ami = Ami::start();
     let site = site(&ami, "", "sip=no events=no");
     ami.tell(SHUTDOWN);
     // Told in order: once the end of the connection is known, so is the event.
     ami.cut_connections();
-    site.until("the connection to end", |snapshot| snapshot.watch != "heard");
-    site.until("the next one", |snapshot| snapshot.watch == "heard");
+    site.until("the next one", |_| ami.shared.logins.load(Ordering::SeqCst) == 2);
     assert!(site.control.snapshot().history.iter().all(|entry| entry.new != "Failover"));
 }
 

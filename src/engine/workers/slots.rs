@@ -8,9 +8,8 @@ use crate::engine::{
 /// A kind of worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    Ami,
+    Session,
     Sip,
-    Watch,
     Sync,
     Dns,
     Dialplan,
@@ -23,10 +22,9 @@ pub(super) enum Place {
 }
 
 impl Place {
-    const ALL: [Self; 12] = [
-        Self::Ami,
+    const ALL: [Self; 11] = [
+        Self::Session,
         Self::Sip,
-        Self::Watch,
         Self::Sync,
         Self::Dns,
         Self::Dialplan,
@@ -41,9 +39,8 @@ impl Place {
     /// Name of its thread, behind `synch/`.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Ami => "probe",
+            Self::Session => "session",
             Self::Sip => "sip",
-            Self::Watch => "watch",
             Self::Sync => "sync",
             Self::Dns => DNS,
             Self::Dialplan => "dialplan",

@@ -22,9 +22,18 @@ pub(super) fn read_main(section: &mut Reader<'_>) -> Option<Main> {
     let password = read_password(section);
     let details = read_tls(section, host.as_deref());
     let sip = read_sip(section, host.as_deref());
+    let session_renewal = section.seconds("session_renewal", 3600, 10, 86_400);
     section.finish();
     let tls = if tls? { Some(details?) } else { None };
-    Some(Main { host: host?, port: port?, username: username?, password: password?, tls, sip: sip? })
+    Some(Main {
+        host: host?,
+        port: port?,
+        username: username?,
+        password: password?,
+        tls,
+        sip: sip?,
+        session_renewal: session_renewal?,
+    })
 }
 
 fn read_password(section: &mut Reader<'_>) -> Option<Password> {

@@ -267,7 +267,12 @@ impl Shared {
                     let reply = lock(&self.script)();
                     (reply.bytes(&id), reply.closes)
                 }
-                _ => (format!("Response: Goodbye\r\nActionID: {id}\r\n\r\n").into_bytes(), true),
+                "Logoff" => (format!("Response: Goodbye\r\nActionID: {id}\r\n\r\n").into_bytes(), true),
+                // As the real one answers, which goes on.
+                _ => {
+                    let no = "Message: Invalid/unknown command";
+                    (format!("Response: Error\r\nActionID: {id}\r\n{no}\r\n\r\n").into_bytes(), false)
+                }
             };
             self.say(&mut stream, Moment::Answer(&action), &bytes, &id)?;
             if closes {

@@ -124,6 +124,8 @@ fn a_changed_main_is_probed_and_synced_from_anew(version: Version) -> Result {
     let site = Site::in_service(version)?;
     let secret = ("secret = SomePasswordHere", "secret = AnotherOne");
     site.branch.edit_conf("res_synch.conf", secret.0, secret.1)?;
+    // Else SIP alone decides, which answers.
+    site.branch.edit_conf("res_synch.conf", "[probe]\n", "[probe]\nrequire = all\n")?;
     site.branch.reload_module()?;
     site.wait_status("Monitor", "Failed")?;
     site.wait_status("Sync", "Unsynced")?;

@@ -102,6 +102,8 @@ fn the_timer_syncs_by_itself(version: Version) -> Result {
 fn a_wrong_password_is_named_and_heals(version: Version) -> Result {
     let mut site = Site::with_module(version)?;
     edit_manager(&site.main, "SomePasswordHere", "another")?;
+    // Else SIP alone decides, which answers.
+    site.branch.edit_conf("res_synch.conf", "[probe]\n", "[probe]\nrequire = all\n")?;
     site.start()?;
     site.wait_status("Monitor", "Failed")?;
     // The first probes may have come before the main was up.

@@ -117,5 +117,7 @@ fn a_reload_moves_the_stamp() {
     assert_ne!(link.core_status(ample()).unwrap(), first);
     let refusal = refusal(link.core_status(ample()));
     assert!(matches!(refusal, Refusal::Answer { action: "CoreStatus", .. }), "{refusal:?}");
+    assert!(link.is_open(), "a no to one question is none to the next");
+    drop(link);
     main.join().unwrap();
 }
