@@ -17,7 +17,7 @@ lab::on_22_and_16!(
     commands_for_a_sync_that_is_off_say_so,
 );
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "synch show status",
     "synch show config",
     "synch show users",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 16] = [
     "synch show directory",
     "synch show phones",
     "synch show contexts",
+    "synch show dialplan",
     "synch show versions",
     "synch show diff",
     "synch show history",
@@ -37,8 +38,19 @@ const COMMANDS: [&str; 16] = [
 ];
 
 /// What `synch show` shows.
-const SHOWN: [&str; 10] =
-    ["config", "contexts", "diff", "directory", "history", "phones", "status", "user", "users", "versions"];
+const SHOWN: [&str; 11] = [
+    "config",
+    "contexts",
+    "dialplan",
+    "diff",
+    "directory",
+    "history",
+    "phones",
+    "status",
+    "user",
+    "users",
+    "versions",
+];
 
 fn synced(version: Version) -> Result<Site> {
     let mut site = Site::with_module(version)?;
