@@ -85,6 +85,8 @@ pub(super) struct Running {
     failover: Failover,
     /// What of it is kept for a restart, and when that was done.
     served: Option<(ServiceState, Instant)>,
+    /// Whether the sync has told of the users that are on disk.
+    users_known: bool,
     history: History,
     phones: Known,
     self_check: SelfCheck,
@@ -125,6 +127,7 @@ impl Running {
             settings,
             snapshot,
             served: None,
+            users_known: false,
         };
         running.failover.draw(random());
         running.resume();
@@ -176,9 +179,10 @@ impl Running {
                 self.start.log_failure(Level::Error, &text);
             }
         }
-        let contexts = self.contexts();
-        self.snapshot.dialplan_waits |= !self.workers.dials(&contexts);
-        self.workers.dial(contexts);
+        if let Some(contexts) = self.contexts() {
+            self.snapshot.dialplan_waits |= !self.workers.dials(&contexts);
+            self.workers.dial(contexts);
+        }
         self.snapshot.dns.counters = self.workers.counters();
         if self.settings.dns.is_none() {
             "off".clone_into(&mut self.snapshot.dns.state);

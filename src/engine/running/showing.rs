@@ -14,13 +14,17 @@ use crate::{
 };
 
 impl Running {
-    /// What the users and the settings make of the dialplan.
-    pub(super) fn contexts(&self) -> Vec<Context> {
-        let Some(dialplan) = &self.settings.dialplan else { return Vec::new() };
+    /// What the users and the settings make of the dialplan; `None` before the users on disk are known: what a life before
+    /// has left of them in Asterisk would go, and come back.
+    pub(super) fn contexts(&self) -> Option<Vec<Context>> {
+        let Some(dialplan) = &self.settings.dialplan else { return Some(Vec::new()) };
+        if self.settings.sync.is_some() && !self.users_known {
+            return None;
+        }
         let sync = &self.snapshot.sync;
         let mut contexts = dialplan::build(dialplan, &sync.users);
         contexts.extend(sync.contexts.iter().cloned());
-        contexts
+        Some(contexts)
     }
 
     /// Lets everybody else see.
@@ -42,7 +46,7 @@ impl Running {
         let before = self.start.published.read();
         let same = Arc::ptr_eq(&before.sync, &self.snapshot.sync)
             && Arc::ptr_eq(&before.settings, &self.snapshot.settings);
-        let contexts = if same { None } else { Some(self.contexts()) };
+        let contexts = if same { None } else { self.contexts() };
         self.snapshot.dialplan_waits |=
             contexts.as_ref().is_some_and(|contexts| !self.workers.dials(contexts));
         self.start.published.publish(self.snapshot.clone());

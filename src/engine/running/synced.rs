@@ -13,6 +13,7 @@ impl Running {
     pub(super) fn synced(&mut self, status: Arc<SyncStatus>) {
         let old = std::mem::replace(&mut self.snapshot.sync, status);
         let new = Arc::clone(&self.snapshot.sync);
+        self.users_known = true;
         if old.state != new.state {
             self.announce("Sync", old.state.word(), new.state.word(), &new.reason);
         }

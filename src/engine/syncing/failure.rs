@@ -88,10 +88,10 @@ fn shrink(guarded: Guarded, removed: usize, earlier: usize, of: usize, max_shrin
 }
 
 impl Failure {
-    /// Whether the main let us in neither now nor a moment ago.
+    /// Whether the main let us in neither now nor a moment ago, or was not asked because something is wrong here.
     pub(super) const fn is_turned_away(&self) -> bool {
         match self {
-            Self::NoWay(NoWay::TurnedAway(_)) => true,
+            Self::NoWay(NoWay::TurnedAway(_)) | Self::Link(LinkError::Unprepared(_)) => true,
             Self::Link(error) => error.is_in_use(),
             _ => false,
         }

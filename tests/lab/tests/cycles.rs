@@ -23,6 +23,17 @@ const HELD_OPEN: std::ops::RangeInclusive<u32> = 16..=30;
 /// Memory that 50 cycles may leave: some 100 is what malloc's own order costs. A thread's stack, a runtime or an answer of
 /// the main left in each would be more.
 const GROWTH_KIB: u64 = 512;
+/// Behind this, chan_sip has nothing of a request any more.
+const CHAN_SIP_FORGETS: std::time::Duration = std::time::Duration::from_secs(36);
+
+/// Each load asks the branch's own SIP, and chan_sip keeps some 28 KB for such a request for 32 s (RFC 3261 section 17.1.1.2,
+/// timer B).
+fn forget_requests(site: &Site, version: Version) -> Result {
+    if version == Version::V16 {
+        std::thread::sleep(CHAN_SIP_FORGETS);
+    }
+    site.branch.rx("malloc trim").map(drop)
+}
 
 fn fifty_cycles_leave_nothing(version: Version) -> Result {
     let mut site = Site::new(version)?;
@@ -62,9 +73,11 @@ fn fifty_cycles_leave_nothing(version: Version) -> Result {
             held = None;
         }
         if cycle == WARM_UP {
+            forget_requests(&site, version)?;
             before = site.branch.vitals()?;
         }
     }
+    forget_requests(&site, version)?;
     let after = until_ok("threads and descriptors to be as before", GENEROUS, || {
         let now = site.branch.vitals()?;
         if now.threads <= before.threads && now.descriptors <= before.descriptors {
