@@ -107,16 +107,25 @@ fn of_dialplan(snapshot: &Snapshot, value: fn(&Dialplan) -> Option<String>) -> S
     snapshot.settings.dialplan.as_ref().and_then(value).unwrap_or_default()
 }
 
+/// Whether a call to the main is worth its wait: a main that is silent keeps a caller for half a minute. After a restart in
+/// the middle of an outage it is not Failed yet, only not seen alive.
+fn main_takes_calls(snapshot: &Snapshot) -> bool {
+    match snapshot.monitor.state {
+        MonitorState::Stable => true,
+        MonitorState::Failed => false,
+        MonitorState::Init | MonitorState::Unstable => snapshot.service.state != ServiceState::Failover,
+    }
+}
+
 /// `SYNCH_TRUNK(main|local|second,number)`: empty where there is no such trunk, or the number is none; for the main also
-/// while it is Failed.
+/// while it is known to take no calls.
 fn synch_trunk(snapshot: &Snapshot, argument: &str) -> Given {
     let (which, number) = argument.split_once(',').unwrap_or((argument, ""));
     let number = number.trim();
     let dialplan = snapshot.settings.dialplan.as_ref();
     let trunk = match which.trim().to_ascii_lowercase().as_str() {
         "main" => {
-            let serves = snapshot.monitor.state != MonitorState::Failed;
-            dialplan.and_then(|dialplan| dialplan.main_trunk.as_ref()).filter(|_| serves)
+            dialplan.and_then(|dialplan| dialplan.main_trunk.as_ref()).filter(|_| main_takes_calls(snapshot))
         }
         "local" => dialplan.and_then(|dialplan| dialplan.local_trunk.as_ref()),
         "second" => dialplan.and_then(|dialplan| dialplan.emergency_second.as_ref()),
@@ -240,8 +249,17 @@ mod tests {
         for bad in ["local,", "local", "local,1&PJSIP/2", "local,1@x", "local,${SHELL(x)}"] {
             assert_eq!(trunk(&snapshot, bad), text(""), "{bad}");
         }
-        snapshot.monitor.state = MonitorState::Failed;
-        assert_eq!(trunk(&snapshot, "main,2001"), text(""));
+        use {MonitorState as M, ServiceState as S};
+        let takes = [(M::Stable, S::Failover), (M::Unstable, S::Normal), (M::Init, S::Init)];
+        let takes_none = [(M::Failed, S::Normal), (M::Unstable, S::Failover), (M::Init, S::Failover)];
+        for ((monitor, service), dialled) in takes
+            .map(|state| (state, "PJSIP/2001@main"))
+            .into_iter()
+            .chain(takes_none.map(|state| (state, "")))
+        {
+            (snapshot.monitor.state, snapshot.service.state) = (monitor, service);
+            assert_eq!(trunk(&snapshot, "main,2001"), text(dialled), "{monitor}, {service}");
+        }
         assert!(matches!(trunk(&snapshot, "other,1"), Given::Unknown(_)));
     }
 

@@ -146,7 +146,7 @@ fn voicemail(called: &mut Extension, label: &str, greeting: &str, cause: &str) {
 fn elsewhere() -> Context {
     let mut called = extension(ANY_NUMBER);
     called.then("GotoIf", "${SYNCH(from_main)}?refused");
-    // Empty as well while the main is known to be gone.
+    // Empty as well while the main is known to take no calls.
     called.then("GotoIf", "$[\"${SYNCH_TRUNK(main,${EXTEN})}\" = \"\"]?public");
     called.then("Dial", "${SYNCH_TRUNK(main,${EXTEN})}");
     // The main has taken the call, and said no: that is the answer. Only where nobody took it is there another way.

@@ -94,7 +94,7 @@ const ROOM_KIB: u64 = 192 * 1024;
 fn costs_little(version: Version, fault: Fault, wanted: &str) -> Result {
     let (site, main) = FakeMain::with_users(version, &USERS)?;
     site.branch.peak_kib()?;
-    let before = site.branch.vitals()?.resident_kib;
+    let before = site.branch.vitals()?.anonymous_kib;
     main.fails(Moment::Answer("GetConfig"), fault);
     let syncs = site.status("Syncs")?;
     site.sync()?;

@@ -222,8 +222,11 @@ fn a_password_in_a_file_may_change_without_a_reload(version: Version) -> Result 
     let reason = site.status("SyncReason")?;
     assert!(reason.contains("ami.secret: No such file"), "{reason}");
     // Nothing of that is the main's fault: it is not called dead for it.
-    let why = site.status("MonitorReason")?;
-    assert!(why.contains("AMI not asked") && why.contains("ami.secret"), "{why}");
+    until_ok("the monitor to say so", GENEROUS, || {
+        let why = site.status("MonitorReason")?;
+        let told = why.contains("AMI not asked") && why.contains("ami.secret");
+        if told { Ok(()) } else { Err(Error::new(why)) }
+    })?;
     assert_ne!(site.status("Monitor")?, "Failed");
     fs::write(&file, "SomePasswordHere\n").context("the password")?;
     site.wait_status("Sync", "Synced")?;

@@ -16,21 +16,21 @@ pub struct Vitals {
     pub threads: usize,
     /// Open descriptors.
     pub descriptors: usize,
-    /// Memory in RAM, in KiB.
-    pub resident_kib: u64,
+    /// Heap and stacks in RAM, in KiB: pages of files come and go with what else the machine does.
+    pub anonymous_kib: u64,
 }
 
 impl Vitals {
     /// What the process of that number uses now.
     pub fn of(pid: u32) -> Result<Self> {
         let status = proc(pid, "status")?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
         let kib =
-            resident.and_then(|text| text.split_whitespace().next()).and_then(|number| number.parse().ok());
+            anonymous.and_then(|text| text.split_whitespace().next()).and_then(|number| number.parse().ok());
         Ok(Self {
             threads: entries(pid, "task")?.len(),
             descriptors: entries(pid, "fd")?.len(),
-            resident_kib: kib.context("/proc says nothing about VmRSS")?,
+            anonymous_kib: kib.context("/proc says nothing about RssAnon")?,
         })
     }
 }

@@ -36,7 +36,7 @@ pub fn tell() -> Result {
     let own = compare("own name", &load, load.own(), &contenders(&site, &servers, servers.authoritative())?)?;
     let relayed =
         compare("cached name", &load, load.foreign(), &contenders(&site, &servers, servers.resolvers())?)?;
-    let with = site.branch.vitals()?.resident_kib;
+    let with = site.branch.vitals()?.anonymous_kib;
     println!("  memory: {:.1} MiB more than the same Asterisk with [dns] off", mib(with) - mib(without));
     cli(&site, &load)?;
     verdict("own name", &own)?;
@@ -45,7 +45,7 @@ pub fn tell() -> Result {
 
 struct Branch {
     site: Site,
-    /// Resident memory with [dns] off, in KiB.
+    /// Heap and stacks with [dns] off, in KiB.
     without: u64,
 }
 
@@ -55,7 +55,7 @@ fn start_branch(mut site: Site, servers: &Servers) -> Result<Branch> {
     // Not `enabled` of another section: [dns] has none in the lab's file.
     site.branch.write_conf("res_synch.conf", &conf.replace("[dns]", "[dns]\nenabled = no"))?;
     site.branch.start()?;
-    let without = site.branch.vitals()?.resident_kib;
+    let without = site.branch.vitals()?.anonymous_kib;
     site.branch.stop()?;
     let line = format!("[dns]\nforwarder = {}\nrate_limit = 0", servers.upstream());
     site.branch.write_conf("res_synch.conf", &conf.replace("[dns]", &line))?;

@@ -172,7 +172,7 @@ fn without_module(site: &mut Site) -> Result<[u64; 2]> {
 }
 
 fn memory(site: &Site) -> Result<u64> {
-    Ok(site.branch.vitals()?.resident_kib / 1024)
+    Ok(site.branch.vitals()?.anonymous_kib / 1024)
 }
 
 fn status(ami: &mut Ami, key: &str) -> Result<String> {

@@ -103,7 +103,7 @@ fn measured(office: &mut Office, time: Duration) -> Result<Report> {
             break;
         }
         let sample = Sample { at: start.elapsed(), vitals: office.trimmed()? };
-        println!("  round {}: {} KiB without what is unused", rounds.len(), sample.vitals.resident_kib);
+        println!("  round {}: {} KiB without what is unused", rounds.len(), sample.vitals.anonymous_kib);
         rounds.push(sample);
     }
     let samples = watch.finish()?;
@@ -132,7 +132,7 @@ fn round(office: &mut Office, when: &str) -> Result {
         let now = office.site.branch.vitals()?;
         println!(
             "  {when:12}  {act:40} {:7} KiB {:4} threads {:4} descriptors",
-            now.resident_kib, now.threads, now.descriptors
+            now.anonymous_kib, now.threads, now.descriptors
         );
     }
     Ok(())

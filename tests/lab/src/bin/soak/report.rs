@@ -46,7 +46,7 @@ impl Report {
         println!("| the branch's | start | end | slope per hour | most |");
         println!("| --- | --- | --- | --- | --- |");
         let rows: [(&str, Value); 3] = [
-            ("memory, KiB", |vitals| vitals.resident_kib),
+            ("memory, KiB", |vitals| vitals.anonymous_kib),
             ("threads", |vitals| vitals.threads as u64),
             ("descriptors", |vitals| vitals.descriptors as u64),
         ];
@@ -85,13 +85,13 @@ impl Report {
                 faults.push(fault);
             }
         };
-        let slope = Slope::of(&self.rounds, |vitals| vitals.resident_kib);
+        let slope = Slope::of(&self.rounds, |vitals| vitals.anonymous_kib);
         check(
             self.rounds.len() < ROUNDS || slope.at_least() <= SLOPE_KIB_PER_HOUR,
             format!("memory grows by {:.0} ± {:.0} KiB an hour", slope.per_hour, slope.error),
         );
         let [before, after] = &self.quiet;
-        let growth = after.resident_kib.saturating_sub(before.resident_kib);
+        let growth = after.anonymous_kib.saturating_sub(before.anonymous_kib);
         check(growth <= GROWTH_KIB, format!("memory has grown by {growth} KiB"));
         check(
             before.threads == after.threads,
@@ -127,7 +127,7 @@ mod tests {
     type Spoil = fn(&mut Report);
 
     fn report() -> Report {
-        let vitals = Vitals { threads: 40, descriptors: 60, resident_kib: 60_000 };
+        let vitals = Vitals { threads: 40, descriptors: 60, anonymous_kib: 60_000 };
         let sample = |minute: u64| Sample { at: Duration::from_secs(minute * 60), vitals };
         let counts = Counts { asked: 30, main: 10, branch: 10, relayed: 10, ..Counts::default() };
         Report {
@@ -152,10 +152,10 @@ mod tests {
         let spoil: [(&str, Spoil); 11] = [
             ("memory grows by 1200 ± ", |report| {
                 for (round, sample) in (0..).zip(&mut report.rounds) {
-                    sample.vitals.resident_kib += 60 * round + round % 2;
+                    sample.vitals.anonymous_kib += 60 * round + round % 2;
                 }
             }),
-            ("memory has grown by 9000 KiB", |report| report.quiet[1].resident_kib += 9000),
+            ("memory has grown by 9000 KiB", |report| report.quiet[1].anonymous_kib += 9000),
             ("40 threads became 41", |report| report.quiet[1].threads = 41),
             ("60 descriptors became 59", |report| report.quiet[1].descriptors = 59),
             ("1 were lost", |report| report.counts.lost = 1),
@@ -178,9 +178,9 @@ mod tests {
     fn a_few_rounds_have_no_slope_but_may_have_grown() {
         let mut report = report();
         report.rounds.truncate(3);
-        report.rounds[2].vitals.resident_kib += 500;
+        report.rounds[2].vitals.anonymous_kib += 500;
         assert_eq!(report.faults(), [""; 0]);
-        report.quiet[1].resident_kib += 3000;
+        report.quiet[1].anonymous_kib += 3000;
         assert_eq!(report.faults(), ["memory has grown by 3000 KiB"]);
     }
 
@@ -188,7 +188,7 @@ mod tests {
     fn chance_is_no_growth() {
         let mut report = report();
         for (round, sample) in (0_usize..).zip(&mut report.rounds) {
-            sample.vitals.resident_kib += [0, 900, 300, 1200].into_iter().cycle().nth(round).unwrap();
+            sample.vitals.anonymous_kib += [0, 900, 300, 1200].into_iter().cycle().nth(round).unwrap();
         }
         assert_eq!(report.faults(), [""; 0]);
     }

@@ -95,13 +95,13 @@ mod tests {
     fn samples(kib: &[u64]) -> Vec<Sample> {
         let sample = |(minute, kib): (u64, &u64)| Sample {
             at: Duration::from_secs(minute * 60),
-            vitals: Vitals { threads: 1, descriptors: 1, resident_kib: *kib },
+            vitals: Vitals { threads: 1, descriptors: 1, anonymous_kib: *kib },
         };
         (0..).zip(kib).map(sample).collect()
     }
 
     fn slope(kib: &[u64]) -> Slope {
-        Slope::of(&samples(kib), |vitals| vitals.resident_kib)
+        Slope::of(&samples(kib), |vitals| vitals.anonymous_kib)
     }
 
     #[test]
