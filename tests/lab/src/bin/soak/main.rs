@@ -6,6 +6,7 @@
 //! - `act`: what happens
 //! - `office`: main and branch, and how each of it is done
 //! - `load`: the questions, and how they fared
+//! - `reloads`: the dialplan, again and again, beside all of it
 //! - `watch`: what the branch uses, and the slope of that
 //! - `report`: the table, and what is wrong
 
@@ -14,6 +15,7 @@
 mod act;
 mod load;
 mod office;
+mod reloads;
 mod report;
 mod watch;
 

@@ -16,6 +16,7 @@ use lab::{Result, Site, Version};
 
 use crate::act::Act;
 use crate::load::{Counts, Load, Right};
+use crate::reloads::{HINTS, Reloads};
 
 /// Users of this site besides the three of the lab's own.
 const USERS: u32 = 1000;
@@ -51,6 +52,8 @@ pub struct Done {
     pub acts: Vec<Act>,
     /// Workers that ended by a panic and were started again.
     pub restarts: u64,
+    /// Reloads of the branch's own dialplan.
+    pub reloads: u64,
 }
 
 /// A branch at work.
@@ -65,15 +68,18 @@ pub struct Office {
     pub done: Done,
     right: Right,
     load: Option<Load>,
+    reloads: Option<Reloads>,
     /// Sessions that are open all the time: threads of Asterisk that outlive each load of the module.
     held: (Console, Ami),
     round: u32,
 }
 
 impl Office {
-    /// A branch in normal service, with as many users as an office has, and no load yet.
+    /// A branch in normal service, with as many users and hints as an office has, and no load yet.
     pub fn open(version: Version) -> Result<Self> {
-        let mut site = Site::with_module(version)?;
+        let mut site = Site::with_dialplan(version)?;
+        site.branch.install_module()?;
+        site.branch.add_hints(HINTS)?;
         takes_tls(&site)?;
         site.branch.edit_conf("res_synch.conf", "[main]", &format!("[main]\n{}", believing(&site)))?;
         let users: Vec<_> = (10_000..).take(USERS as usize).map(|user: u32| user.to_string()).collect();
@@ -96,6 +102,7 @@ impl Office {
             done: Done::default(),
             right,
             load: None,
+            reloads: None,
             held,
             _forwarder: forwarder,
             round: 0,
@@ -105,6 +112,9 @@ impl Office {
     /// What the branch uses at least while nothing happens: no load, no sessions but those that are held.
     pub fn quiet(&mut self) -> Result<Vitals> {
         self.pause_load()?;
+        if let Some(reloads) = self.reloads.take() {
+            self.done.reloads += reloads.finish()?;
+        }
         self.wait_served()?;
         let (end, mut least) = (Instant::now() + QUIET, self.trimmed()?);
         while Instant::now() < end {
@@ -159,6 +169,9 @@ impl Office {
     fn resume_load(&mut self) -> Result {
         if self.load.is_none() {
             self.load = Some(Load::start(&self.site, self.right)?);
+        }
+        if self.reloads.is_none() {
+            self.reloads = Some(Reloads::start(quiet_session(&self.site)?));
         }
         Ok(())
     }

@@ -71,7 +71,12 @@ impl Report {
             self.moves,
             self.meant()
         );
-        println!("{} workers restarted, {} errors in the log", self.done.restarts, self.errors.len());
+        println!(
+            "{} reloads of the dialplan beside it; {} workers restarted, {} errors in the log",
+            self.done.reloads,
+            self.done.restarts,
+            self.errors.len()
+        );
         for line in self.counts.examples.iter().chain(&self.errors) {
             println!("  {line}");
         }
@@ -108,6 +113,7 @@ impl Report {
         );
         let (moves, meant) = (self.moves, self.meant());
         check(moves == meant, format!("the service moved {moves} times, and {meant} were meant"));
+        check(self.done.reloads > 0, "the dialplan was never reloaded".to_owned());
         check(self.done.restarts == 0, format!("{} workers panicked", self.done.restarts));
         check(self.errors.is_empty(), format!("{} errors in the log", self.errors.len()));
         faults
@@ -135,7 +141,7 @@ mod tests {
             samples: (0..60).map(sample).collect(),
             rounds: (0..20).map(|round| sample(3 * round)).collect(),
             counts,
-            done: Done { acts: vec![Act::Hold, Act::Cycle], restarts: 0 },
+            done: Done { acts: vec![Act::Hold, Act::Cycle], restarts: 0, reloads: 1 },
             moves: 4,
             errors: vec![],
             stopped_by: None,
@@ -149,7 +155,7 @@ mod tests {
 
     #[test]
     fn each_fault_is_found() {
-        let spoil: [(&str, Spoil); 11] = [
+        let spoil: [(&str, Spoil); 12] = [
             ("memory grows by 1200 ± ", |report| {
                 for (round, sample) in (0..).zip(&mut report.rounds) {
                     sample.vitals.anonymous_kib += 60 * round + round % 2;
@@ -162,6 +168,7 @@ mod tests {
             ("1 answered wrongly", |report| report.counts.wrong = 1),
             ("of 0 questions", |report| report.counts = Counts::default()),
             ("moved 5 times, and 4 were meant", |report| report.moves = 5),
+            ("the dialplan was never reloaded", |report| report.done.reloads = 0),
             ("2 workers panicked", |report| report.done.restarts = 2),
             ("it did not come", |report| report.stopped_by = Some(Error::new("it did not come"))),
             ("1 errors in the log", |report| report.errors.push("ERROR".to_owned())),
