@@ -40,6 +40,7 @@ impl Running {
     pub(super) fn probed(&mut self, kind: Kind, asked: Instant, outcome: &Outcome) {
         let now = Instant::now();
         self.monitor.set_burdened(self.burden.shares(asked));
+        let ami_was_away = !self.monitor.answers(Kind::Ami);
         let before = self.monitor.observe(kind, outcome, asked, now);
         self.burden.ended(kind, outcome, asked, now);
         self.pace.ended(kind, outcome, &self.monitor, now);
@@ -60,6 +61,11 @@ impl Running {
         self.snapshot.monitor.last_answer_ms =
             outcome.took().and_then(|took| u64::try_from(took.as_millis()).ok());
         self.judged(before);
+        let is_stable = self.monitor.verdict().state == MonitorState::Stable;
+        if before.is_none() && is_stable && ami_was_away && self.monitor.answers(Kind::Ami) {
+            // The phones have not missed it, but the sync has.
+            self.sync_where_it_failed();
+        }
     }
 
     /// What the main says of itself.
@@ -112,9 +118,14 @@ impl Running {
         if let Some(change) = change {
             self.announce_service(&change);
         }
-        let back = before.is_some() && verdict.state == MonitorState::Stable;
-        if back && self.snapshot.sync.state == SyncState::Unsynced {
-            // No need to wait for the next turn.
+        if before.is_some() && verdict.state == MonitorState::Stable {
+            self.sync_where_it_failed();
+        }
+    }
+
+    /// No need to wait for the next turn.
+    fn sync_where_it_failed(&self) {
+        if self.snapshot.sync.state == SyncState::Unsynced {
             self.order(Order::Due);
         }
     }
