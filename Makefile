@@ -36,7 +36,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all headers tools install uninstall demo test test-pure test-lab test-lab-half test-lab-rest check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
+.PHONY: all before headers tools install uninstall demo test test-pure test-lab test-lab-half test-lab-rest check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -110,7 +110,7 @@ check: tools ## what needs neither root nor Asterisk: format, lints, pure tests,
 	./.ci/licences
 	./.ci/advisories
 
-bench: lab $(LAB_MODULES)/res_synch-before.so ## the move for each death of the main; what a sync costs; our DNS beside four others; a slow line (more than an hour)
+bench: lab before ## the move for each death of the main; what a sync and a rest cost; our DNS beside four others; a slow line (two hours)
 	cargo run --quiet --locked --package lab --bin bench
 
 HOURS = 1
@@ -203,19 +203,19 @@ $(LAB_MODULES)/res_synch-asan.so: FORCE
 	$(ASAN) ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/22 cargo build --quiet --locked --package res_synch $(ASAN_TARGET)
 	@cp target/asan/$(HOST)/debug/libres_synch.so $@
 
-# The module as it was before it asked the main for no more than its own users: what `make bench` compares with. Built
-# once, from this repository's history; without that, the bench only has figures of today.
-BEFORE = df05f3b116c6
-$(LAB_MODULES)/res_synch-before.so:
+# What `make bench` compares with: the module as it was before it asked the main for no more than its own users, and 0.4.0.
+# Built once, from this repository's history; without that, the bench only has figures of today.
+before: $(foreach commit,df05f3b116c6 04cea6456657,$(LAB_MODULES)/res_synch-at-$(commit).so)
+$(LAB_MODULES)/res_synch-at-%.so:
 	@mkdir -p $(@D)
-	@if ! git cat-file -e $(BEFORE) 2>/dev/null; then echo "No history with $(BEFORE) here: nothing to compare with"; \
+	@if ! git cat-file -e $* 2>/dev/null; then echo "No history with $* here: nothing to compare with"; \
 	else \
-		echo "Building $(BEFORE), to compare with" && \
-		rm -rf target/lab/before && mkdir target/lab/before && \
-		git archive $(BEFORE) | tar -x -C target/lab/before && \
+		echo "Building $*, to compare with" && \
+		rm -rf target/lab/$* && mkdir target/lab/$* && \
+		git archive $* | tar -x -C target/lab/$* && \
 		ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/22 cargo build --quiet --release --locked --package res_synch \
-			--manifest-path target/lab/before/Cargo.toml --target-dir target/lab/before/target && \
-		cp target/lab/before/target/release/libres_synch.so $@; \
+			--manifest-path target/lab/$*/Cargo.toml --target-dir target/lab/$*/target && \
+		cp target/lab/$*/target/release/libres_synch.so $@; \
 	fi
 
 clean: ## everything that was built, the lab's file systems too

@@ -165,8 +165,17 @@ impl Net {
 
     /// Bytes that the main has sent over the WAN so far.
     pub fn bytes_from_main(&self) -> Result<u64> {
-        let file = "/sys/class/net/wan/statistics/rx_bytes";
-        let text = run(&mut words(&["ip", "netns", "exec", &self.router(), "cat", file]))?;
+        self.wan_bytes("rx_bytes")
+    }
+
+    /// Bytes that were sent to the main over the WAN so far.
+    pub fn bytes_to_main(&self) -> Result<u64> {
+        self.wan_bytes("tx_bytes")
+    }
+
+    fn wan_bytes(&self, counter: &str) -> Result<u64> {
+        let file = format!("/sys/class/net/wan/statistics/{counter}");
+        let text = run(&mut words(&["ip", "netns", "exec", &self.router(), "cat", &file]))?;
         text.trim().parse().context(format!("reading {file}"))
     }
 

@@ -1,9 +1,10 @@
-//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `line`, `dns`.
+//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `rest`, `line`, `dns`.
 //!
 //! What depends on the machine is set against something measured in the same run: the machine is not always as fast.
 //!
 //! - `switch`: the death of the main, in each of its ways, to the DNS switch, to a call, to the phones at the branch
 //! - `sync`: what a sync costs, against the module before it asked for no more than its own users
+//! - `rest`: what a branch costs its main while nothing happens, against 0.4.0
 //! - `line`: what the directory does to a slow line (half an hour)
 //! - `dns`: our DNS, against four name servers and a bare echo
 //! - `run`: the same measurements of one module, whichever it is
@@ -15,6 +16,7 @@
 mod dns;
 mod line;
 mod meter;
+mod rest;
 mod run;
 mod switch;
 mod sync;
@@ -26,13 +28,12 @@ fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
         Some("switch") => switch::tell(),
         Some("sync") => sync::tell(),
+        Some("rest") => rest::tell(),
         Some("line") => line::tell(),
         Some("dns") => dns::tell(),
         // What `dns` compares with, in another network namespace.
         Some("echo") => dns::echo::serve(&std::env::args().nth(2).unwrap_or_default()),
-        _ => {
-            switch::tell().and_then(|()| sync::tell()).and_then(|()| dns::tell()).and_then(|()| line::tell())
-        }
+        _ => [switch::tell, sync::tell, rest::tell, dns::tell, line::tell].iter().try_for_each(|tell| tell()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
