@@ -6,6 +6,7 @@ mod control;
 mod device;
 mod fleet;
 mod handset;
+mod lamp;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,6 +25,7 @@ use control::Control;
 use device::Device;
 pub use fleet::Fleet;
 pub use handset::{Handset, Kind};
+pub use lamp::Lamp;
 
 const CONTROL_PORT: u16 = 4444;
 /// With the lab's short prompts, some three seconds of it are the message.

@@ -1,5 +1,6 @@
 //! The contexts, hints and functions of the branch's own: made by the module, and gone with it.
 
+use lab::phone::Lamp;
 use lab::wait::{GENEROUS, until_value};
 use lab::{Result, Site, Version};
 
@@ -10,6 +11,7 @@ lab::on_22_and_16!(
     a_restarted_branch_knows_the_other_sites_without_the_main,
     functions_tell_states_and_users,
     hints_follow_the_phones,
+    a_phone_that_watches_a_number_sees_its_phone_come,
     synced_users_dial_in_the_branchs_own_context,
     another_name_of_the_context_is_taken_up_by_a_reload,
     a_context_of_the_same_name_is_told_and_brings_nothing_down,
@@ -147,6 +149,23 @@ fn hints_follow_the_phones(version: Version) -> Result {
     wait("1003", "InUse")?;
     alice.hang_up()?;
     wait("1003", "Idle")
+}
+
+/// What Asterisk 22 needs to take a SUBSCRIBE for a number; chan_sip has it all.
+const LAMPS_22: [&str; 3] =
+    ["res_pjsip_outbound_publish.so", "res_pjsip_exten_state.so", "res_pjsip_pidf_body_generator.so"];
+
+fn a_phone_that_watches_a_number_sees_its_phone_come(version: Version) -> Result {
+    let site = Site::dialling_in_an_outage(version)?;
+    if version == Version::V22 {
+        LAMPS_22.iter().try_for_each(|module| site.branch.rx(&format!("module load {module}")).map(drop))?;
+    }
+    let lamp = Lamp::start(&site.net, &site.branch, "1001", "1003")?;
+    let watched = || site.branch.rx("core show hint 1003");
+    until_value("somebody to watch", GENEROUS, watched, |shown| shown.contains("Watchers  1"))?;
+    site.branch.rx("dialplan reload")?;
+    let _zoe = site.phone_at(&site.branch, "1003")?;
+    lamp.wait_lit(GENEROUS)
 }
 
 fn synced_users_dial_in_the_branchs_own_context(version: Version) -> Result {
