@@ -7,6 +7,7 @@ lab::on_22_and_16!(
     a_return_waits_for_health_and_then_comes_by_itself,
     a_flapping_link_moves_the_phones_once,
     an_idle_return_waits_for_the_end_of_a_call,
+    an_idle_return_does_not_wait_for_a_call_that_is_parked,
     a_return_in_hours_waits_for_them,
     a_manual_return_waits_for_the_operator,
     nobody_is_sent_back_to_a_main_that_is_not_well,
@@ -100,6 +101,26 @@ fn an_idle_return_waits_for_the_end_of_a_call(version: Version) -> Result {
     alice.wait_hears(&alex.user, GENEROUS)?;
     alice.hang_up()?;
     comes_home(&site, "there is no call on this branch")
+}
+
+fn an_idle_return_does_not_wait_for_a_call_that_is_parked(version: Version) -> Result {
+    let mut site = in_service(version, "return_hold = 0\nreturn_when = idle")?;
+    site.branch.write_conf("res_parking.conf", "[default]\nparkpos => 7001-7009\nparkingtime = 600\n")?;
+    let park = "[from-internal]\nexten => 650,1,Answer()\n same => n,Park()\n";
+    site.branch.edit_conf("extensions.conf", "[from-internal]\n", park)?;
+    for command in ["dialplan reload", "module load bridge_holding.so", "module load res_parking.so"] {
+        site.branch.rx(command)?;
+    }
+    let mut alice = site.phone_at(&site.branch, "1001")?;
+    site.kill_main()?;
+    site.wait_status("Service", "Failover")?;
+    alice.dial("650")?;
+    let parked = |site: &Site| site.branch.rx("parking show default");
+    until_value("the call to be parked", GENEROUS, || parked(&site), |shown| shown.contains("1001"))?;
+    site.heal()?;
+    comes_home(&site, "there is no call on this branch")?;
+    assert!(parked(&site)?.contains("1001"), "the call is not touched");
+    Ok(())
 }
 
 fn a_return_in_hours_waits_for_them(version: Version) -> Result {
