@@ -60,7 +60,7 @@ fn print(name: &str, of: &Figures, without: &Figures) {
         of.to_main * 1000.0,
         of.hour.megabytes * 1000.0,
         of.hour.main - without.hour.main,
-        of.hour.branch,
+        of.hour.branch - without.hour.branch,
         of.event - without.event,
         of.sessions
     );
