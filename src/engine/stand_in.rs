@@ -38,6 +38,8 @@ pub(super) struct StandIn {
     live: Mutex<Vec<String>>,
     /// Held, whoever looks into its dialplan hangs.
     pub(super) dialplan: Mutex<()>,
+    /// Whether somebody has begun to look into it.
+    pub(super) is_looked_into: AtomicBool,
     /// Addresses of its own. The loopback is none: there the mains of the tests are.
     pub(super) own: Mutex<Vec<IpAddr>>,
     database: Mutex<HashMap<String, String>>,
@@ -125,6 +127,7 @@ impl Host for StandIn {
         true
     }
     fn leads_on(&self, _: &str, _: &str) -> bool {
+        self.is_looked_into.store(true, Ordering::SeqCst);
         drop(self.dialplan.lock());
         true
     }

@@ -50,6 +50,7 @@ fn a_worker_that_hangs_is_left_alone_and_named_and_phones_have_their_answer_unti
     let hung = host.dialplan.lock();
     let Running { control, ending, engine, last } = run(&host, with_users(port));
     until("the name server", || control.snapshot().dns.state.starts_with("listening"));
+    until("somebody to hang", || host.is_looked_into.load(Ordering::SeqCst));
     control.stop();
     until("the end of the others", || ending.roll.is_closed());
     // Somebody is still waited for.
