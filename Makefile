@@ -36,7 +36,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all before headers tools install uninstall demo test test-pure test-lab test-lab-half test-lab-rest check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
+.PHONY: all before headers tools install uninstall demo test test-pure test-lab check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -83,19 +83,14 @@ test: test-pure test-lab ## every test (root)
 test-pure: tools
 	cargo test --locked $(PURE)
 
-# Two halves at once, each as long as the other: most tests wait for something most of the time.
-HALF = calls cycles handsets move outage reachable sync_files verdict
-REST = $(filter-out $(HALF),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
+# Two files of tests at once, the longest first: most tests wait for something most of the time.
+LONGEST = hang slow_line cycles verdict sync_files reachable outage calls older one_session handsets
+OTHERS = $(filter-out $(LONGEST),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
 LAB_TESTS = cargo test --locked --no-fail-fast --package lab
 test-lab: lab
 	$(LAB_TESTS) --no-run
-	$(MAKE) --no-print-directory --keep-going --jobs=2 test-lab-half test-lab-rest
-
-test-lab-half:
-	$(LAB_TESTS) $(addprefix --test ,$(HALF)) -- --test-threads=3
-
-test-lab-rest:
-	$(LAB_TESTS) --lib --bins $(addprefix --test ,$(REST)) -- --test-threads=3
+	@for test in --lib --bins $(addprefix --test=,$(LONGEST) $(OTHERS)); do echo "$$test"; done \
+		| xargs -P 2 -I {} $(LAB_TESTS) {} -- --test-threads=3
 
 # A dependency that nothing uses is a lint: `unused_crate_dependencies`, in the roots of the crates.
 check: tools ## what needs neither root nor Asterisk: format, lints, pure tests, a short fuzz, licences, known faults
