@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lab::dns::a_record;
 use lab::site::NAME;
 use lab::wait::{GENEROUS, until, until_value};
-use lab::{Context, Result, Site, Version};
+use lab::{Context, Error, Result, Site, Version};
 
 lab::on_22_and_16!(
     a_clean_stop_is_known_at_once,
@@ -133,17 +133,40 @@ fn a_firewall_that_rejects_for_seconds_moves_nobody(version: Version) -> Result 
     let site = site(version, PROBE)?;
     let port = "reject with icmp port-unreachable";
     let prohibited = "reject with icmp admin-prohibited";
-    for [tcp, udp] in [["reject with tcp reset", port], [port, port], [prohibited, prohibited]] {
-        site.net.reject_packets_with("tcp dport 5038", tcp)?;
-        site.net.reject_packets_with("udp dport 5060", udp)?;
-        std::thread::sleep(Duration::from_millis(5500));
-        // First of all: whoever asks for the status of a busy machine lets it last for longer.
-        site.net.restore()?;
-        eprintln!("{tcp}, {udp}: {}", site.status("MonitorReason")?);
-        site.wait_status("Monitor", "Stable")?;
-        assert_eq!(site.moves()?, 1, "{tcp}, {udp}: {}", site.branch.rx("synch show history")?);
+    [["reject with tcp reset", port], [port, port], [prohibited, prohibited]]
+        .iter()
+        .try_for_each(|[tcp, udp]| moves_nobody(&site, tcp, udp))
+}
+
+/// A busy machine takes its time to change the firewall: what lasted longer than is promised shows nothing.
+fn moves_nobody(site: &Site, tcp: &str, udp: &str) -> Result {
+    for _ in 0..TRIES {
+        let before = site.moves()?;
+        if rejects_for_seconds(site, tcp, udp)? <= REJECTS_AT_MOST {
+            assert_eq!(site.moves()?, before, "{tcp}, {udp}: {}", site.branch.rx("synch show history")?);
+            return Ok(());
+        }
+        site.wait_status("Service", "Normal")?;
     }
-    Ok(())
+    Err(Error::new("this machine is too busy to change a firewall for seconds only"))
+}
+
+const TRIES: usize = 10;
+/// A refusal counts after ten seconds; the probes that began in them take time, too.
+const REJECTS_AT_MOST: Duration = Duration::from_secs(8);
+
+/// How long it did in the end.
+fn rejects_for_seconds(site: &Site, tcp: &str, udp: &str) -> Result<Duration> {
+    let start = Instant::now();
+    site.net.reject_packets_with("tcp dport 5038", tcp)?;
+    site.net.reject_packets_with("udp dport 5060", udp)?;
+    std::thread::sleep(Duration::from_millis(5500));
+    // First of all: whoever asks for the status of a busy machine lets it last for longer.
+    site.net.restore()?;
+    let lasted = start.elapsed();
+    eprintln!("{tcp}, {udp}: {}", site.status("MonitorReason")?);
+    site.wait_status("Monitor", "Stable")?;
+    Ok(lasted)
 }
 
 fn a_dropped_ami_port_is_a_dead_main_where_all_have_to_answer(version: Version) -> Result {
