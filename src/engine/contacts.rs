@@ -167,7 +167,11 @@ impl<'a> Body<'a> {
         self.not_before = now + GATHER;
         match self.read(stop) {
             Ok(()) => self.contacts.problem.clear(),
-            Err(Failed::Stopped) => return Err(Stopped),
+            Err(Failed::Stopped) => {
+                // A session that was lent ends with whoever keeps it, and he may be another one from now on.
+                stop.check()?;
+                self.not_before = Instant::now() + AGAIN;
+            }
             Err(Failed::Problem(problem)) => {
                 if self.contacts.problem != problem {
                     let text = format!("The contacts of the phones stay as they are: {problem}");

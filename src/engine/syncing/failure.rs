@@ -70,7 +70,7 @@ pub(super) enum Failure {
     Collides { version: u64, name: String },
     #[error("version {0} is held since a rollback; 'synch sync' ends that")]
     Held(u64),
-    #[error("the module stops")]
+    #[error("the session with the main was ended here, and is made anew")]
     Stopped,
 }
 
