@@ -14,11 +14,10 @@ use crossbeam_channel::Receiver;
 use super::{
     Start,
     event::{Contacts, Event, Teller},
-    session::{Lease, NotLent, Session},
+    session::{Lease, Session, Unanswered},
     worker::{Role, Stop, Stopped, Worker},
 };
 use crate::{
-    ami::LinkError,
     contacts::{Book, Due, Told, of_endpoint, of_peer},
     faults,
     host::Level,
@@ -167,11 +166,7 @@ impl<'a> Body<'a> {
         self.not_before = now + GATHER;
         match self.read(stop) {
             Ok(()) => self.contacts.problem.clear(),
-            Err(Failed::Stopped) => {
-                // A session that was lent ends with whoever keeps it, and he may be another one from now on.
-                stop.check()?;
-                self.not_before = Instant::now() + AGAIN;
-            }
+            Err(Failed::Stopped) => return Err(Stopped),
             Err(Failed::Problem(problem)) => {
                 if self.contacts.problem != problem {
                     let text = format!("The contacts of the phones stay as they are: {problem}");
@@ -245,10 +240,10 @@ impl<'a> Body<'a> {
     }
 
     fn lend(&self, stop: &Stop) -> Result<Lease, Failed> {
-        self.asking.session.lend(stop, Instant::now() + ANSWER).map_err(|error| match error {
-            NotLent::Stopped => Failed::Stopped,
-            NotLent::NoWay(problem) => Failed::Problem(problem.to_string()),
-        })
+        self.asking
+            .session
+            .lend(stop, Instant::now() + ANSWER)
+            .map_err(|error| Unanswered::from(error).into())
     }
 
     fn look_at_disk(&mut self) {
@@ -293,10 +288,10 @@ enum Failed {
     Problem(String),
 }
 
-impl From<LinkError> for Failed {
-    fn from(error: LinkError) -> Self {
+impl From<Unanswered> for Failed {
+    fn from(error: Unanswered) -> Self {
         match error {
-            LinkError::Stopped => Self::Stopped,
+            Unanswered::Stopped => Self::Stopped,
             error => Self::Problem(error.to_string()),
         }
     }

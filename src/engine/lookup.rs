@@ -64,6 +64,9 @@ pub(super) enum NoWay {
     /// The main has turned us away, and it is not time yet to try again.
     #[error("{0}")]
     TurnedAway(String),
+    /// Whoever keeps the session that all share has just ended it, or has failed.
+    #[error("the session with the main is just made anew")]
+    MadeAnew,
 }
 
 #[derive(Default)]

@@ -215,14 +215,10 @@ impl<'a> Site<'a> {
             let in_sync = synced.is_ok();
             match synced {
                 Ok(()) => self.succeed(),
+                Err(Failure::Stopped) => return Err(Stopped),
                 Err(failure) => {
-                    // A session that was lent ends with whoever keeps it, and he may be another one from now on.
-                    let cut_off = matches!(failure, Failure::Stopped);
-                    if cut_off {
-                        self.stop.check()?;
-                    }
                     // Lines that were lost may come over a wider window, which is tried a few times.
-                    if cut_off || failure.is_turned_away() || failure.has_lost_lines() && widens {
+                    if failure.is_turned_away() || failure.has_lost_lines() && widens {
                         next = next.min(Instant::now() + LOG_IN_AGAIN);
                     }
                     self.fail(&failure);

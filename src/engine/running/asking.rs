@@ -77,18 +77,14 @@ impl Running {
                 self.judged(before);
             }
             News::Lost => self.ask_at_once(),
-            News::ShutsDown if self.settings.probe.events => {
-                let before = self.monitor.shut_down(Instant::now());
-                self.judged(before);
-            }
-            // It is no event, but the answer to a question: no new call works there.
-            News::GoingDown => {
+            News::ShutsDown if !self.settings.probe.events => {}
+            // The second is no event, but the answer to a question: no new call works there.
+            News::ShutsDown | News::GoingDown => {
                 let before = self.monitor.shut_down(Instant::now());
                 self.judged(before);
             }
             News::Starting => self.monitor.set_starting(self.settings.probe.events),
             News::Started => self.monitor.set_starting(false),
-            News::ShutsDown => {}
         }
     }
 

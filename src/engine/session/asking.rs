@@ -137,7 +137,9 @@ impl Body<'_> {
     fn failed(&mut self, not_in: NotIn, asked: Instant) -> Outcome {
         let outcome = match &not_in {
             // Nobody was asked.
-            NotIn::NoWay(NoWay::Unknown(problem)) => Outcome::Unasked(problem.clone()),
+            NotIn::NoWay(no_way @ (NoWay::Unknown(_) | NoWay::MadeAnew)) => {
+                Outcome::Unasked(no_way.to_string())
+            }
             // The session before was good, and it was us who ended it: that an account is gone says nothing of the main.
             NotIn::NoWay(NoWay::TurnedAway(refusal)) | NotIn::TurnedAway(refusal) if self.gave_up => {
                 Outcome::Unasked(refusal.clone())

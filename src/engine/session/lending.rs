@@ -11,7 +11,10 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::bell::{Bell, Ear, bell};
+use super::{
+    Unanswered,
+    bell::{Bell, Ear, bell},
+};
 use crate::{
     ami::{Link, LinkError},
     engine::{
@@ -25,8 +28,6 @@ const WAITING: usize = 16;
 
 /// Said where the session is with others, or not made, for all the time that somebody has.
 const BUSY: &str = "the session with the main had no time for this question";
-/// Said where the worker of the session has failed, and is run again.
-const RESTARTED: &str = "the session with the main is just made anew";
 
 /// What others want of the session. Clones are about the same one.
 #[derive(Clone, Debug)]
@@ -114,15 +115,15 @@ impl Session {
     /// # Errors
     /// It is time to stop, or there is no session until the deadline; the text says why.
     pub(in crate::engine) fn lend(&self, stop: &Stop, until: Instant) -> Result<Lease, NotLent> {
-        let no_way = |text: &str| NotLent::NoWay(NoWay::Unknown(text.to_owned()));
+        let busy = || NotLent::NoWay(NoWay::Unknown(BUSY.to_owned()));
         let (answer, answered) = bounded(1);
-        self.wishes.try_send(Wish { answer, until }).map_err(|_| no_way(BUSY))?;
+        self.wishes.try_send(Wish { answer, until }).map_err(|_| busy())?;
         self.bell.ring();
         match stop.or_receive(&answered, until) {
             Ok(Some(lent)) => lent.map_err(NotLent::NoWay),
-            Ok(None) => Err(no_way(BUSY)),
+            Ok(None) => Err(busy()),
             Err(Stopped) if stop.requested() => Err(NotLent::Stopped),
-            Err(Stopped) => Err(no_way(RESTARTED)),
+            Err(Stopped) => Err(NotLent::NoWay(NoWay::MadeAnew)),
         }
     }
 }
@@ -144,12 +145,19 @@ impl Wish {
 
 impl Lease {
     /// Asks, and gives the session back.
+    ///
+    /// # Errors
+    /// There is no answer. Where the session is cut off, its keeper stops, which may be for another one only: whoever asks
+    /// learns by himself whether he is to stop.
     pub(in crate::engine) fn ask<T>(
         mut self,
         question: impl FnOnce(&mut Link) -> Result<T, LinkError>,
-    ) -> Result<T, LinkError> {
+    ) -> Result<T, Unanswered> {
         // It is there until the drop.
-        self.link.as_mut().map_or(Err(LinkError::Stopped), question)
+        match self.link.as_mut().map_or(Err(LinkError::Stopped), question) {
+            Err(LinkError::Stopped) => Err(NoWay::MadeAnew.into()),
+            answer => Ok(answer?),
+        }
     }
 }
 
@@ -160,5 +168,33 @@ impl Drop for Lease {
             let _ = self.back.try_send(link);
             self.bell.ring();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ami::{Crypto, Hangup},
+        engine::stand_in::StandIn,
+        settings::Main,
+    };
+
+    #[test]
+    fn the_end_of_the_keeper_is_not_that_of_whoever_has_the_session() {
+        let hangup = Hangup::new();
+        let crypto: Arc<dyn Crypto> = Arc::new(StandIn::default());
+        let nobody = ([127, 0, 0, 1], 9).into();
+        let (session, counter) = counter().unwrap();
+        let (answer, lent) = bounded(1);
+        let link = Link::for_probe(nobody, &Main::example(), &hangup, crypto);
+        counter.lend(link, &Wish { answer, until: Instant::now() });
+        let lease = lent.recv().unwrap().unwrap();
+
+        hangup.hang_up();
+        let answer = lease.ask(|link| link.ping(Instant::now() + super::super::SOON));
+        assert!(matches!(answer, Err(Unanswered::NoWay(NoWay::MadeAnew))), "{answer:?}");
+        assert!(counter.returned.try_recv().is_ok());
+        drop(session);
     }
 }

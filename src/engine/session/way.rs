@@ -174,7 +174,7 @@ impl Way {
                 }
                 Ok(answer?)
             }
-            Over::Kept(session) => Ok(session.lend(&self.stop, deadline)?.ask(question)?),
+            Over::Kept(session) => session.lend(&self.stop, deadline)?.ask(question),
         }
     }
 

@@ -169,9 +169,8 @@ impl<'a> Site<'a> {
                 self.finish_directory(everybody);
                 return Ok(());
             }
+            Err(Failure::Stopped) => return Err(Stopped),
             Err(failure) => {
-                // Of a session that was lent: others may have ended it.
-                self.stop.check()?;
                 everybody.due = now + everybody.waits.wait(random());
                 self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
                 everybody.told = None;

@@ -70,7 +70,7 @@ pub(super) enum Failure {
     Collides { version: u64, name: String },
     #[error("version {0} is held since a rollback; 'synch sync' ends that")]
     Held(u64),
-    #[error("the session with the main was ended here, and is made anew")]
+    #[error("the module stops")]
     Stopped,
 }
 
@@ -88,10 +88,13 @@ fn shrink(guarded: Guarded, removed: usize, earlier: usize, of: usize, max_shrin
 }
 
 impl Failure {
-    /// Whether the main let us in neither now nor a moment ago, or was not asked because something is wrong here.
+    /// Whether the main let us in neither now nor a moment ago, or was not asked because something is wrong here, or because
+    /// the session ended.
     pub(super) const fn is_turned_away(&self) -> bool {
         match self {
-            Self::NoWay(NoWay::TurnedAway(_)) | Self::Link(LinkError::Unprepared(_)) => true,
+            Self::NoWay(NoWay::TurnedAway(_) | NoWay::MadeAnew) | Self::Link(LinkError::Unprepared(_)) => {
+                true
+            }
             Self::Link(error) => error.is_in_use(),
             _ => false,
         }
