@@ -7,6 +7,7 @@ mod device;
 mod fleet;
 mod handset;
 mod lamp;
+mod sipp;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,9 +1,8 @@
 //! Hundreds of users in one sipp. It knows no DNS but what it is told as it starts, so it runs in rounds: each asks
 //! where the name points, and registers everybody there.
 
-use std::fmt::Write;
 use std::net::Ipv4Addr;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep, spawn};
@@ -11,7 +10,7 @@ use std::time::Duration;
 
 use super::Settings;
 use super::device::Device;
-use crate::conf::password;
+use super::sipp::{sipp, write_users};
 use crate::dns::a_record;
 use crate::error::{Context, Error, Result};
 use crate::net::Net;
@@ -44,12 +43,7 @@ impl Fleet {
     pub fn start(net: &Arc<Net>, users: &[String], settings: &Settings) -> Result<Self> {
         let device = Device::new(net, "fleet")?;
         device.write("register.xml", SCENARIO)?;
-        let mut list = "SEQUENTIAL\n".to_owned();
-        for user in users {
-            let password = password(user);
-            let _ = writeln!(list, "{user};[authentication username={user} password={password}]");
-        }
-        device.write("users.csv", &list)?;
+        write_users(&device, users.iter().map(String::as_str))?;
         let std::net::IpAddr::V4(dns) = settings.dns.ip() else {
             return Err(Error::new("the fleet asks over IPv4"));
         };
@@ -89,13 +83,10 @@ impl Rounds {
     fn round(&self, stop: &AtomicBool) -> Result {
         let Self { device, name, dns, users, expires } = self;
         let registrar = a_record(*dns, name)?;
-        let mut command = device.host.command(&["sipp", "-nostdin", "-t", "u1", "-p", "5060", "-i"]);
-        command.arg(device.host.address.to_string()).current_dir(&device.dir);
-        command.args(["-sf", "register.xml", "-inf", "users.csv"]);
+        let mut command = sipp(device, "register.xml");
         command.args(["-key", "expires", &expires.to_string(), "-m", &users.to_string()]);
         command.args(["-r", &RATE.to_string(), "-l", &users.to_string()]);
         command.args(["-recv_timeout", &ANSWER.to_string()]).arg(registrar.to_string());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         wait(command.spawn().context("starting sipp")?, stop)
     }
 }

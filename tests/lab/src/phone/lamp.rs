@@ -1,13 +1,13 @@
 //! A phone that has a lamp for another one's number, and does nothing but to watch it (RFC 6665, RFC 3856).
 
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::device::Device;
+use super::sipp::{sipp, write_users};
 use crate::asterisk::Asterisk;
-use crate::conf::password;
 use crate::error::{Context, Error, Result};
 use crate::net::Net;
 
@@ -25,13 +25,9 @@ impl Lamp {
     pub fn start(net: &Arc<Net>, system: &Asterisk, user: &str, number: &str) -> Result<Self> {
         let device = Device::new(net, "lamp")?;
         device.write("lamp.xml", SCENARIO)?;
-        let credentials = format!("[authentication username={user} password={}]", password(user));
-        device.write("users.csv", &format!("SEQUENTIAL\n{user};{credentials}\n"))?;
-        let mut command = device.host.command(&["sipp", "-nostdin", "-t", "u1", "-p", "5060", "-i"]);
-        command.arg(device.host.address.to_string()).current_dir(&device.dir);
-        command.args(["-sf", "lamp.xml", "-inf", "users.csv", "-key", "watched", number, "-m", "1"]);
-        command.args(["-trace_err"]).arg(system.address().to_string());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        write_users(&device, [user])?;
+        let mut command = sipp(&device, "lamp.xml");
+        command.args(["-key", "watched", number, "-m", "1", "-trace_err"]).arg(system.address().to_string());
         let sipp = command.spawn().context("starting sipp")?;
         Ok(Self { device, sipp })
     }

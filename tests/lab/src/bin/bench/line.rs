@@ -10,6 +10,8 @@ use lab::{Context, Error, Result, Site, Version, crowd};
 use crate::meter::Meter;
 use crate::run::COMPANY;
 
+/// What the lab's file has in `[probe]` in place of what is shipped.
+pub const QUICK: &str = "interval = 1\ntimeout = 1\nfailure_tolerance = 2\nalive_threshold = 2\n";
 /// The line.
 const RATE: &str = "256kbit";
 /// What a router of such a line lets wait before it drops, in milliseconds: more than a probe may take.
@@ -31,8 +33,7 @@ pub fn tell() -> Result {
     );
     let mut site = Site::with_module(Version::V22)?;
     crowd::fill(&site.main, COMPANY, SITE)?;
-    let quick = "interval = 1\ntimeout = 1\nfailure_tolerance = 2\nalive_threshold = 2\n";
-    site.branch.edit_conf("res_synch.conf", quick, "")?;
+    site.branch.edit_conf("res_synch.conf", QUICK, "")?;
     // As the README has it for a slow line.
     site.main.edit_conf("manager.conf", "[synch]\n", "[synch]\nwritetimeout = 10000\n")?;
     site.net.slow_wan(RATE, QUEUE_MS)?;

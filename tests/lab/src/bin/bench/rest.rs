@@ -10,6 +10,7 @@ use lab::ami::Ami;
 use lab::rootfs::lab_dir;
 use lab::{Result, Site, Version};
 
+use crate::line::QUICK;
 use crate::meter::{Meter, Used};
 
 /// The module of then.
@@ -68,16 +69,10 @@ fn print(name: &str, of: &Figures, without: &Figures) {
 
 fn figures(module: Option<&std::path::Path>) -> Result<Figures> {
     let mut site = Site::new(Version::V22)?;
-    let mut settings = site.branch.read_conf("res_synch.conf")?;
-    for (from, to) in [
-        ("[probe]\ninterval = 1\ntimeout = 1\nfailure_tolerance = 2\nalive_threshold = 2\n", ""),
-        // 0.4.0 does not know it.
-        ("return_spread = 0\n", ""),
-        ("return_hold = 0\n", ""),
-    ] {
-        settings = settings.replace(from, to);
+    // 0.4.0 does not know the last one.
+    for line in [QUICK, "return_hold = 0\n", "return_spread = 0\n"] {
+        site.branch.edit_conf("res_synch.conf", line, "")?;
     }
-    site.branch.write_conf("res_synch.conf", &settings)?;
     site.main.start()?;
     match module {
         Some(module) => {

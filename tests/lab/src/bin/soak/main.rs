@@ -7,12 +7,14 @@
 //! - `office`: main and branch, and how each of it is done
 //! - `load`: the questions, and how they fared
 //! - `reloads`: the dialplan, again and again, beside all of it
+//! - `beside`: what is done on a thread of its own, beside the acts
 //! - `watch`: what the branch uses, and the slope of that
 //! - `report`: the table, and what is wrong
 
 #![expect(clippy::print_stdout, reason = "it prints figures")]
 
 mod act;
+mod beside;
 mod load;
 mod office;
 mod reloads;
@@ -27,7 +29,7 @@ use lab::error::{Context, Error};
 use lab::{Result, Version};
 use office::Office;
 use report::Report;
-use watch::{Sample, Watch};
+use watch::Sample;
 
 /// The warm-up is such a part of the time that counts, and a round at least: what is done a first time takes memory once.
 const WARM_UP: u32 = 8;
@@ -96,7 +98,7 @@ fn measured(office: &mut Office, time: Duration) -> Result<Report> {
         }
     }
     let before = office.quiet()?;
-    let (start, watch) = (Instant::now(), Watch::start(branch));
+    let (start, watch) = (Instant::now(), watch::start(branch));
     let mut rounds = vec![Sample { at: Duration::ZERO, vitals: before }];
     let mut stopped_by = None;
     while start.elapsed() < time {

@@ -15,8 +15,9 @@ use lab::wait::{GENEROUS, until_ok};
 use lab::{Result, Site, Version};
 
 use crate::act::Act;
+use crate::beside::Beside;
 use crate::load::{Counts, Load, Right};
-use crate::reloads::{HINTS, Reloads};
+use crate::reloads::{self, HINTS};
 
 /// Users of this site besides the three of the lab's own.
 const USERS: u32 = 1000;
@@ -68,7 +69,7 @@ pub struct Office {
     pub done: Done,
     right: Right,
     load: Option<Load>,
-    reloads: Option<Reloads>,
+    reloads: Option<Beside<u64>>,
     /// Sessions that are open all the time: threads of Asterisk that outlive each load of the module.
     held: (Console, Ami),
     round: u32,
@@ -171,7 +172,7 @@ impl Office {
             self.load = Some(Load::start(&self.site, self.right)?);
         }
         if self.reloads.is_none() {
-            self.reloads = Some(Reloads::start(quiet_session(&self.site)?));
+            self.reloads = Some(reloads::start(quiet_session(&self.site)?));
         }
         Ok(())
     }

@@ -1,11 +1,10 @@
 //! What the branch uses, all the time: a sample every half minute, and the line through them.
 
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use lab::asterisk::Vitals;
-use lab::{Error, Result};
+
+use crate::beside::Beside;
 
 /// Between two samples.
 const EVERY: Duration = Duration::from_secs(30);
@@ -18,35 +17,13 @@ pub struct Sample {
     pub vitals: Vitals,
 }
 
-/// Takes samples until it is told to finish.
-pub struct Watch {
-    finish: Sender<()>,
-    thread: JoinHandle<Result<Vec<Sample>>>,
-}
-
-impl Watch {
-    /// Starts to look at that process.
-    pub fn start(pid: u32) -> Self {
-        let (finish, finished) = channel();
-        let thread = spawn(move || {
-            let (start, mut samples) = (Instant::now(), Vec::new());
-            loop {
-                let sample = Sample { at: start.elapsed(), vitals: Vitals::of(pid)? };
-                samples.push(sample);
-                if finished.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
-                    return Ok(samples);
-                }
-            }
-        });
-        Self { finish, thread }
-    }
-
-    /// What was seen.
-    pub fn finish(self) -> Result<Vec<Sample>> {
-        // Where it has ended already, because the process has, it says so below.
-        let _ = self.finish.send(());
-        self.thread.join().unwrap_or_else(|_| Err(Error::new("who takes the samples panicked")))
-    }
+/// Starts to look at that process.
+pub fn start(pid: u32) -> Beside<Vec<Sample>> {
+    let start = Instant::now();
+    Beside::start(EVERY, move |samples: &mut Vec<Sample>| {
+        samples.push(Sample { at: start.elapsed(), vitals: Vitals::of(pid)? });
+        Ok(())
+    })
 }
 
 /// The slope of a line, per hour, and how far from the truth it may well be.
