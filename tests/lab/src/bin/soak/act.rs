@@ -41,11 +41,10 @@ impl Act {
     /// How often the service moves in it.
     pub fn moves(self) -> usize {
         match self {
-            Self::Change | Self::Look | Self::Settings => 0,
+            // What served before an unload serves after the load.
+            Self::Change | Self::Look | Self::Settings | Self::Cycle => 0,
             // There, and back.
             Self::Outage(_) | Self::Hold => 2,
-            // From nothing to normal service.
-            Self::Cycle => 1,
         }
     }
 }

@@ -142,7 +142,7 @@ mod tests {
             rounds: (0..20).map(|round| sample(3 * round)).collect(),
             counts,
             done: Done { acts: vec![Act::Hold, Act::Cycle], restarts: 0, reloads: 1 },
-            moves: 4,
+            moves: 3,
             errors: vec![],
             stopped_by: None,
         }
@@ -167,7 +167,7 @@ mod tests {
             ("1 were lost", |report| report.counts.lost = 1),
             ("1 answered wrongly", |report| report.counts.wrong = 1),
             ("of 0 questions", |report| report.counts = Counts::default()),
-            ("moved 5 times, and 4 were meant", |report| report.moves = 5),
+            ("moved 5 times, and 3 were meant", |report| report.moves = 5),
             ("the dialplan was never reloaded", |report| report.done.reloads = 0),
             ("2 workers panicked", |report| report.done.restarts = 2),
             ("it did not come", |report| report.stopped_by = Some(Error::new("it did not come"))),
