@@ -24,7 +24,7 @@ mod asterisk {
         |add_extension2?|(exists|canmatch|matchmore)_extension|explicit_goto|(un)?register_switch\
         |sorcery_(retrieve_by_module_name|retrieve_by_id|alloc|objectset_apply|diff)|variables_destroy\
         |custom_function_(unregister|find)|func_read|device_state\
-        |config_load2|config_destroy|category_browse|variable_browse|manager_register2|manager_unregister\
+        |config_load2|config_destroy|config_hook_(register|unregister)|category_browse|variable_browse|manager_register2|manager_unregister\
         |hook_send_action|module_reload|pthread_create_stack)|__ast_(cli_register|custom_function_register|module_ref|module_unref\
         |manager_event_multichan)|astman_(append|get_header|send_error|send_ack|send_listack\
         |send_list_complete_start|send_list_complete_end)|pbx_findapp|ast_channel_name|ast_channel_iterator_(all_new|destroy)|synch_(next_channel|module|fully_booted|debug|strdup|unref|variable|config_state)";

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     ami::Crypto,
-    dialplan::Context,
+    dialplan::{Context, Hint},
     settings::{ConfSection, Technology},
     sync::{Kind, User},
 };
@@ -126,6 +126,13 @@ pub trait Host: Crypto + 'static {
     /// Asterisk did not take all of them; the rest is in force.
     fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError>;
 
+    /// Adds those of these hints that Asterisk's dialplan doesn't have; whether all are there now. They can't be added while
+    /// it starts, or builds a dialplan of its own: that is over before long. A hint that is there stays as it is.
+    ///
+    /// # Errors
+    /// Asterisk did not take all of them.
+    fn add_hints(&self, hints: &[Hint]) -> Result<bool, HostError>;
+
     /// Who else has made a context of that name.
     fn context_owner(&self, name: &str) -> Option<String>;
 
@@ -134,6 +141,9 @@ pub trait Host: Crypto + 'static {
 
     /// Whether there is a context of that name, whoever made it.
     fn has_context(&self, name: &str) -> bool;
+
+    /// Whether our switch is asked in a context.
+    fn asks_synch(&self, name: &str) -> bool;
 
     /// Whether a number that is dialled in a context leads to a step.
     fn leads_on(&self, context: &str, number: &str) -> bool;

@@ -10,18 +10,18 @@
 //!   with the lock of contexts held for one whole change, so that a call sees the old or the new one. Under it only the
 //!   lock of the one context is taken, as Asterisk itself does. pbx_config and pbx_ael walk over contexts without any lock
 //!   when they have merged: none goes away under them.
-//! - What is changed is never a hint. There are two of ours, for all numbers, and they are made by [`prepare`] while
-//!   Asterisk loads us: with its list of modules locked, so that no module loads or reloads beside it.
+//! - What is changed is never a hint. They are added, by [`hints`] alone, while nobody builds a dialplan, and stay.
 //! - Where a number leads is answered by the switch and by functions, so that hardly anything has to change.
 
 use std::{collections::HashMap, ffi::CStr, ptr};
 
+pub(super) mod hints;
 mod in_force;
 
 use self::in_force::Lock;
 use super::{sys, text};
 use crate::{
-    dialplan::{Change, Context, HINT, HINTS, USERS},
+    dialplan::{Change, Context},
     host::HostError,
 };
 
@@ -32,42 +32,6 @@ const REGISTRAR: &CStr = c"res_synch";
 pub(super) const SWITCH: &CStr = c"Synch";
 /// What `dialplan show` prints behind that name: where to look for what the switch knows.
 const SWITCH_DATA: &CStr = c"see 'synch show dialplan'";
-
-/// Makes the hints, where they are not there yet. Called while Asterisk loads or reloads us.
-///
-/// Nothing else of ours adds a hint. When somebody subscribes to a number, Asterisk itself makes an extension with a hint
-/// of the pattern, as it does for every hint of extensions.conf that is a pattern.
-pub(super) fn prepare() {
-    create(USERS);
-    let users = text::to_c(USERS);
-    for pattern in HINTS {
-        if has_hint(USERS, pattern) {
-            continue;
-        }
-        let pattern = text::to_c(pattern);
-        // SAFETY: the texts are NUL-terminated and copied; of the empty data we hand a copy over that Asterisk frees. The
-        // hint has a variable in it and is a pattern, so `ast_add_hint` tells no watcher of it.
-        unsafe {
-            sys::ast_add_extension(
-                users.as_ptr(),
-                0,
-                pattern.as_ptr(),
-                sys::PRIORITY_HINT,
-                ptr::null(),
-                ptr::null(),
-                text::to_c(HINT).as_ptr(),
-                sys::synch_strdup(c"".as_ptr()).cast(),
-                Some(sys::ast_free_ptr),
-                REGISTRAR.as_ptr(),
-            );
-        }
-    }
-}
-
-/// Whether a context has a hint of ours with that pattern.
-fn has_hint(context: &str, pattern: &str) -> bool {
-    Lock::take().find(context).is_some_and(|context| context.has_hint(pattern))
-}
 
 /// Makes a context without anything in it, where there is none of that name.
 fn create(name: &str) -> bool {
@@ -151,6 +115,11 @@ pub(super) fn is_shared(name: &str) -> bool {
         sys::ast_unlock_contexts();
         shared
     }
+}
+
+/// Whether our switch is asked in the context of that name.
+pub(super) fn asks_synch(name: &str) -> bool {
+    Lock::take().find(name).is_some_and(|context| context.asks_synch())
 }
 
 /// Whether there is a context of that name.

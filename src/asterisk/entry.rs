@@ -2,7 +2,7 @@
 
 use std::{ffi::c_int, path::Path};
 
-use super::{conf, current, dialplan, guard, instance, log, version};
+use super::{conf, current, guard, instance, log, version};
 use crate::{
     control::Command,
     faults,
@@ -34,7 +34,6 @@ extern "C" fn synch_load() -> c_int {
 fn load() -> Result<(), Vec<String>> {
     version::check().map_err(|problem| vec![problem])?;
     let settings = settings()?;
-    prepare(&settings);
     instance::start(settings)
         .map_err(|error| vec![format!("synch could not be started: {error}. The module is not loaded.")])
 }
@@ -45,7 +44,6 @@ extern "C" fn synch_reload() -> c_int {
     guard::guard(REFUSED, || {
         faults::point("reload");
         let result = settings().and_then(|settings| {
-            prepare(&settings);
             let control = current::control().ok_or_else(|| vec!["synch is not running.".to_owned()])?;
             control.send(Command::Configure(settings.into())).map_err(|error| vec![error.to_string()])
         });
@@ -72,13 +70,6 @@ extern "C" fn synch_unload() -> c_int {
         );
         REFUSED
     })
-}
-
-/// What of the dialplan can only be made here, with the module list locked.
-fn prepare(settings: &Settings) {
-    if settings.dialplan.is_some() {
-        dialplan::prepare();
-    }
 }
 
 fn settings() -> Result<Settings, Vec<String>> {

@@ -13,7 +13,7 @@ use super::{
 use crate::wording::visible;
 use crate::{
     ami::{Crypto, TlsError, TlsSession},
-    dialplan::Context,
+    dialplan::{Context, Hint},
     host::{Host, HostError, Level, ReloadError, Verdict},
     settings::{ConfSection, Technology, Tls},
     sync::{Kind, User},
@@ -135,6 +135,10 @@ impl Host for Asterisk {
         dialplan::replace(contexts)
     }
 
+    fn add_hints(&self, hints: &[Hint]) -> Result<bool, HostError> {
+        if self.fully_booted() { dialplan::hints::add(hints) } else { Ok(false) }
+    }
+
     fn context_owner(&self, name: &str) -> Option<String> {
         dialplan::other_owner(name)
     }
@@ -145,6 +149,10 @@ impl Host for Asterisk {
 
     fn has_context(&self, name: &str) -> bool {
         dialplan::has_context(name)
+    }
+
+    fn asks_synch(&self, name: &str) -> bool {
+        dialplan::asks_synch(name)
     }
 
     fn leads_on(&self, context: &str, number: &str) -> bool {

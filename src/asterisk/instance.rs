@@ -9,11 +9,13 @@ use std::{
     time::Instant,
 };
 
-use super::{cli, current, dialplan, functions, host::Asterisk, log, manager, switch, thread::Supervisor};
+use super::{
+    cli, current, dialplan, functions, host::Asterisk, lamps, log, manager, switch, thread::Supervisor,
+};
 use crate::{
     engine::{self, Ended, Ending, left_alone},
     gate::Gate,
-    host::Level,
+    host::{Host, Level},
     settings::Settings,
 };
 
@@ -26,6 +28,7 @@ struct Instance {
     commands: cli::Registered,
     functions: functions::Registered,
     switch: switch::Registered,
+    hook: dialplan::hints::Registered,
     ending: Ending,
     gate: Arc<Gate>,
     supervisor: Supervisor,
@@ -40,6 +43,11 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
     if !stop() {
         return Err(io::Error::other("it still runs since a forced unload, in the middle of a reload"));
     }
+    let booted = Asterisk.fully_booted();
+    let hook = dialplan::hints::register(booted)?;
+    if !booted {
+        lamps::add(&settings);
+    }
     let gate = Arc::new(Gate::default());
     let (control, engine) = engine::prepare(Arc::new(Asterisk), Arc::new(settings), Arc::clone(&gate));
     let ending = engine.ending(&control);
@@ -51,6 +59,7 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
         commands: cli::register(),
         functions: functions::register(),
         switch: switch::register(),
+        hook,
         ending,
         gate,
         supervisor,
@@ -68,7 +77,8 @@ pub(super) fn stop() -> bool {
     if slot.as_ref().is_some_and(|instance| !instance.gate.close(Instant::now())) {
         return false;
     }
-    if let Some(Instance { actions, commands, functions, switch, ending, supervisor, .. }) = slot.take() {
+    if let Some(Instance { actions, commands, functions, switch, hook, ending, supervisor, .. }) = slot.take()
+    {
         let Ended { joinable, left } = ending.end();
         for name in left {
             log::write(Level::Warning, &left_alone(&name));
@@ -82,6 +92,7 @@ pub(super) fn stop() -> bool {
         drop(commands);
         drop(functions);
         drop(switch);
+        drop(hook);
         current::set(None);
     }
     true

@@ -5,9 +5,10 @@
 //! - `current`: how CLI and AMI calls find the engine
 //! - `host`: [`crate::host::Host`] on this Asterisk
 //! - `cli`, `manager`: registration of the commands and actions of [`crate::cli`] and [`crate::actions`]
-//! - `dialplan`, `functions`, `switch`: our contexts, the functions of [`crate::functions`], where a number leads
+//! - `dialplan`, `functions`, `switch`: our contexts and hints, the functions of [`crate::functions`], where a number leads
 //! - `conf`, `reload`, `objects`, `peers`, `devices`, `log`, `thread`, `version`: one part of the API each
 //! - `roomy`: room behind structures that Asterisk writes into
+//! - `lamps`: the hints that there are while Asterisk starts
 //! - `documentation`: whether Asterisk has read ours
 //! - `tls`: [`crate::ami::TlsSession`] by Asterisk's own OpenSSL
 //! - `guard`: the fence that keeps a panic out of Asterisk
@@ -28,6 +29,7 @@ mod functions;
 mod guard;
 mod host;
 mod instance;
+mod lamps;
 mod log;
 mod manager;
 mod objects;

@@ -19,11 +19,20 @@
 
 use std::collections::HashSet;
 
-use super::{Context, Extension};
+use super::{Context, Extension, Hint};
 use crate::{
     settings::{Dialplan, Technology},
     sync::User,
 };
+
+/// All that is to be ours in Asterisk's dialplan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// These contexts, whole.
+    pub contexts: Vec<Context>,
+    /// These hints, all in [`USERS`].
+    pub hints: Vec<Hint>,
+}
 
 /// The users of this site, and the hints.
 pub const USERS: &str = "synch-users";
@@ -35,12 +44,6 @@ pub const OTHERS: &str = "synch-others";
 pub const ELSEWHERE: &str = "synch-elsewhere";
 /// What happens when an emergency number is called.
 pub const EMERGENCY: &str = "synch-emergency";
-
-/// The hints of all numbers: one of a number becomes an extension of its own when somebody subscribes to it. Not `!`, which
-/// would end the collecting of digits.
-pub const HINTS: [&str; 2] = ["_[0-9*#+].", "_[0-9*#+]"];
-/// The device that a hint shows.
-pub const HINT: &str = "${SYNCH_USER(${EXTEN},hint)}";
 
 /// Any number that can be in the directory.
 const ANY_NUMBER: &str = "_[0-9*#+]!";

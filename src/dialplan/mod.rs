@@ -2,6 +2,8 @@
 //!
 //! - [`context`]: contexts, extensions, steps. Pure.
 //! - [`build`](mod@build): the branch's own contexts. Pure.
+//! - [`hint`]: the lamps of this site. Pure.
+//! - [`building`]: whether Asterisk is building a dialplan of its own, beside which no hint may be added. Pure.
 //! - [`door`]: where a number leads that is dialled in one of them. Pure.
 //! - [`change`]: what has to be done to one context to make it another. Pure.
 //!
@@ -24,21 +26,25 @@
 pub mod allow;
 mod alphabet;
 pub mod build;
+pub mod building;
 pub mod change;
 pub mod choice;
 pub mod context;
 pub mod door;
 mod extract;
+pub mod hint;
 pub mod left_out;
 pub mod lines;
 mod substitution;
 pub mod vet;
 
 pub use allow::Allowed;
-pub use build::{HINT, HINTS, USERS, build, device};
+pub use build::{Plan, USERS, build, device};
+pub use building::Building;
 pub use change::Change;
 pub use choice::{ChoiceError, ContextChoice};
 pub use context::{Context, Extension, Step};
 pub use door::{Door, Question, Way};
+pub use hint::{Hint, hints};
 pub use left_out::{LeftOutLine, Refusal};
 pub use vet::{Terms, Vetted, vet};

@@ -179,9 +179,9 @@ impl Running {
                 self.start.log_failure(Level::Error, &text);
             }
         }
-        if let Some(contexts) = self.contexts() {
-            self.snapshot.dialplan_waits |= !self.workers.dials(&contexts);
-            self.workers.dial(contexts);
+        if let Some(plan) = self.plan() {
+            self.snapshot.dialplan_waits |= !self.workers.dials(&plan);
+            self.workers.dial(plan);
         }
         self.snapshot.dns.counters = self.workers.counters();
         if self.settings.dns.is_none() {

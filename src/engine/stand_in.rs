@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use crate::{
     ami::{Crypto, TlsError, TlsSession},
-    dialplan::Context,
+    dialplan::{Context, Hint},
     host::{Host, HostError, Level, ReloadError, Verdict},
     settings::{ConfSection, ConfVariable, Technology, Tls},
     sync::{Kind, User},
@@ -33,6 +33,9 @@ pub(super) struct StandIn {
     /// How many of the next events it panics at.
     pub(super) panics: AtomicUsize,
     pub(super) contexts: Mutex<Vec<Context>>,
+    pub(super) hints: Mutex<Vec<Hint>>,
+    /// Whether it builds a dialplan of its own when it is next asked to take hints.
+    pub(super) builds: AtomicBool,
     pub(super) reloads: Mutex<usize>,
     /// Users of its channel driver.
     live: Mutex<Vec<String>>,
@@ -117,6 +120,13 @@ impl Host for StandIn {
         *self.contexts.lock() = contexts.to_vec();
         Ok(())
     }
+    fn add_hints(&self, hints: &[Hint]) -> Result<bool, HostError> {
+        if self.builds.swap(false, Ordering::SeqCst) {
+            return Ok(false);
+        }
+        *self.hints.lock() = hints.to_vec();
+        Ok(true)
+    }
     fn context_owner(&self, _: &str) -> Option<String> {
         None
     }
@@ -124,6 +134,9 @@ impl Host for StandIn {
         false
     }
     fn has_context(&self, _: &str) -> bool {
+        true
+    }
+    fn asks_synch(&self, _: &str) -> bool {
         true
     }
     fn leads_on(&self, _: &str, _: &str) -> bool {

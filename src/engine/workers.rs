@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     control::Reply,
-    dialplan::Context,
+    dialplan::Plan,
     dns::{Counters, Situation},
     drill::Report,
     selfcheck::Part,
@@ -254,15 +254,15 @@ impl Workers {
         }
     }
 
-    /// Whether these contexts are wanted in the dialplan already.
-    pub(super) fn dials(&self, contexts: &[Context]) -> bool {
-        self.dialplan.as_ref().is_none_or(|dialplan| dialplan.wants(contexts))
+    /// Whether this is wanted of the dialplan already.
+    pub(super) fn dials(&self, plan: &Plan) -> bool {
+        self.dialplan.as_ref().is_none_or(|dialplan| dialplan.wants(plan))
     }
 
-    /// Wants these contexts in the dialplan, and no others of ours.
-    pub(super) fn dial(&self, contexts: Vec<Context>) {
+    /// Wants this in the dialplan, and nothing else of ours.
+    pub(super) fn dial(&self, plan: Plan) {
         if let Some(dialplan) = &self.dialplan {
-            dialplan.want(contexts);
+            dialplan.want(plan);
         }
     }
 

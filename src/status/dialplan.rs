@@ -2,7 +2,7 @@
 
 use super::Snapshot;
 use crate::{
-    dialplan::{Door, device},
+    dialplan::Door,
     settings::{Dialplan, PEOPLE},
     wording::counted,
 };
@@ -16,11 +16,7 @@ pub fn dialplan(snapshot: &Snapshot) -> String {
     };
     let doors = dialplan.doors();
     let mut text: String = doors.iter().filter_map(|door| of(&door.name, snapshot, dialplan)).collect();
-    let name = device(snapshot.technology(), "NUMBER");
-    text.push_str(&format!(
-        "Lamps (hints) are in all of them: 'core show hints' lists those that somebody watches. A number that nobody\n\
-         has yet is watched as {name}.\n"
-    ));
+    text.push_str("Lamps (hints) of the numbers of this site are in all of them: see 'core show hints'.\n");
     text
 }
 

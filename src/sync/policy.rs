@@ -110,6 +110,9 @@ const EXPIRATION_WHY: &str = "phones come home within [policy] max_expiration";
 const HOST_WHY: &str = "a fixed address could send calls elsewhere; the phone has to register";
 const REPLACED: &str = "res_synch.conf sets it";
 const DROPPED: &str = "[policy] drop";
+/// Asterisk asks a switch such as ours with its contexts locked, and lets another thread read the channel meanwhile
+/// (`pbx_find_extension`, `ast_autoservice_start`). Where that hears a fax tone it looks into the contexts: both hang.
+const FAX_WHY: &str = "no phone of the branch needs it, and it can stop Asterisk; [policy] keep takes it";
 const FUNCTION_WHY: &str = "what it sets is no plain variable";
 
 impl Policy<'_> {
@@ -162,6 +165,10 @@ impl Policy<'_> {
         let sets_variable = ["set_var", "setvar"].iter().any(|known| key.eq_ignore_ascii_case(known));
         if sets_variable && !is_plain_variable(value) {
             return Some(FUNCTION_WHY);
+        }
+        let detects_fax = ["fax_detect", "faxdetect"].iter().any(|known| key.eq_ignore_ascii_case(known));
+        if detects_fax && !is_no(value) && !named(&self.settings.keep) {
+            return Some(FAX_WHY);
         }
         let taken = named(&self.settings.keep)
             || options::is_usual(kind, key)
@@ -256,6 +263,11 @@ fn is_plain_variable(assignment: &str) -> bool {
     let name = assignment.split('=').next().unwrap_or_default();
     let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     plain && !name.to_ascii_uppercase().contains("MONITOR_EXEC")
+}
+
+/// What Asterisk takes for no (`ast_false`).
+fn is_no(value: &str) -> bool {
+    ["no", "false", "n", "f", "0", "off"].iter().any(|word| value.trim().eq_ignore_ascii_case(word))
 }
 
 /// Texts that many users share, each held once.

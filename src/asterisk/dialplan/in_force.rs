@@ -1,6 +1,7 @@
 //! Contexts in force, looked at and changed with Asterisk's lock of contexts held.
 
 use std::{
+    collections::HashSet,
     ffi::{CStr, CString, c_int},
     ptr,
 };
@@ -88,57 +89,55 @@ impl InForce<'_> {
             }
         }
         // SAFETY: as in `steps_of_ours`.
-        let (name, includes, ignored, asks_synch) = unsafe {
+        let (name, includes, ignored) = unsafe {
             let name = text::from_c(sys::ast_get_context_name(self.context));
-            (name, self.includes_of_ours(), self.ignored_of_ours(), self.has_switch())
+            (name, self.includes_of_ours(), self.ignored_of_ours())
         };
         let text = |texts: Vec<CString>| texts.iter().map(|text| lossy(text)).collect();
-        Context { name, extensions, includes: text(includes), ignored: text(ignored), asks_synch }
+        Context {
+            name,
+            extensions,
+            includes: text(includes),
+            ignored: text(ignored),
+            asks_synch: self.asks_synch(),
+        }
     }
 
-    /// Whether it has a hint of ours with that pattern.
-    pub(super) fn has_hint(&self, pattern: &str) -> bool {
-        let steps = self.steps_of_ours();
-        steps.iter().any(|step| step.is_hint() && step.pattern.to_bytes() == pattern.as_bytes())
+    /// The numbers that it has hints of ours for.
+    pub(super) fn hints(&self) -> HashSet<String> {
+        self.steps_of_ours().iter().filter(|step| step.is_hint()).map(|step| lossy(&step.pattern)).collect()
+    }
+
+    /// Whether that registrar made it.
+    pub(super) fn is_made_by(&self, registrar: &CStr) -> bool {
+        // SAFETY: with the lock held, the context is there; its registrar is NUL-terminated.
+        unsafe { CStr::from_ptr(sys::ast_get_context_registrar(self.context)) == registrar }
+    }
+
+    /// Where it is, only to be compared: a merge puts another one in its place.
+    pub(super) fn address(&self) -> usize {
+        self.context.addr()
     }
 
     /// Carries a change out, which makes it this context; `None` where Asterisk refused a part.
     pub(super) fn apply(&self, change: &Change<'_>, wanted: &Context) -> Option<()> {
         if !change.out.is_empty() {
+            let out: HashSet<_> = change
+                .out
+                .iter()
+                .map(|(pattern, caller)| (pattern.as_bytes(), caller.map(str::as_bytes)))
+                .collect();
             let is_out = |step: &&Placed| {
-                change.out.iter().any(|(pattern, caller)| {
-                    step.pattern.to_bytes() == pattern.as_bytes()
-                        && step.caller.as_deref().map(CStr::to_bytes) == caller.map(str::as_bytes)
-                })
+                out.contains(&(step.pattern.to_bytes(), step.caller.as_deref().map(CStr::to_bytes)))
             };
             for step in self.steps_of_ours().iter().filter(is_out) {
                 self.take_out(step);
             }
         }
-        let put = change.put.iter().map(|extension| self.put(extension)).fold(Some(()), Option::and);
+        let taken = if change.put.is_empty() { HashSet::new() } else { self.taken() };
+        let put = change.put.iter().map(|extension| self.put(extension, &taken)).fold(Some(()), Option::and);
         if change.surroundings {
-            self.clear_surroundings();
-            // SAFETY: the texts are NUL-terminated, and Asterisk copies them. What it refuses here is there already.
-            unsafe {
-                for include in &wanted.includes {
-                    sys::ast_context_add_include2(
-                        self.context,
-                        text::to_c(include).as_ptr(),
-                        REGISTRAR.as_ptr(),
-                    );
-                }
-                for pattern in &wanted.ignored {
-                    sys::ast_context_add_ignorepat2(
-                        self.context,
-                        text::to_c(pattern).as_ptr(),
-                        REGISTRAR.as_ptr(),
-                    );
-                }
-                if wanted.asks_synch {
-                    let (switch, data) = (SWITCH.as_ptr(), SWITCH_DATA.as_ptr());
-                    sys::ast_context_add_switch2(self.context, switch, data, 0, REGISTRAR.as_ptr());
-                }
-            }
+            self.surround(wanted);
         }
         put
     }
@@ -206,24 +205,44 @@ impl InForce<'_> {
         }
     }
 
-    fn clear_surroundings(&self) {
-        // SAFETY: as in `steps_of_ours`; the texts are copies.
+    /// Gives it the includes, patterns for dial tone and switch that it is to have. What stays is not touched: Asterisk
+    /// walks over the includes without any lock when it has merged (`ast_context_verify_includes`).
+    fn surround(&self, wanted: &Context) {
+        // SAFETY: as in `steps_of_ours`; the texts are NUL-terminated copies, and Asterisk makes its own. What it refuses to
+        // add is there already.
         unsafe {
-            for include in self.includes_of_ours() {
+            let (old, new) = (self.includes_of_ours(), to_c_all(&wanted.includes));
+            let stay = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
+            for include in old.iter().skip(stay) {
                 sys::ast_context_remove_include2(self.context, include.as_ptr(), REGISTRAR.as_ptr());
             }
-            for pattern in self.ignored_of_ours() {
+            for include in new.iter().skip(stay) {
+                sys::ast_context_add_include2(self.context, include.as_ptr(), REGISTRAR.as_ptr());
+            }
+            let (old, new) = (self.ignored_of_ours(), to_c_all(&wanted.ignored));
+            for pattern in old.iter().filter(|pattern| !new.contains(pattern)) {
                 sys::ast_context_remove_ignorepat2(self.context, pattern.as_ptr(), REGISTRAR.as_ptr());
             }
+            for pattern in new.iter().filter(|pattern| !old.contains(pattern)) {
+                sys::ast_context_add_ignorepat2(self.context, pattern.as_ptr(), REGISTRAR.as_ptr());
+            }
         }
-        self.remove_switch();
+        if !wanted.asks_synch {
+            self.remove_switch();
+        } else if !self.asks_synch() {
+            let (switch, data) = (SWITCH.as_ptr(), SWITCH_DATA.as_ptr());
+            // SAFETY: the texts are constants.
+            unsafe { sys::ast_context_add_switch2(self.context, switch, data, 0, REGISTRAR.as_ptr()) };
+        }
     }
 
-    /// Where there is none, Asterisk says so, and that is all.
+    /// Where there is one.
     pub(super) fn remove_switch(&self) {
-        let (switch, data) = (SWITCH.as_ptr(), SWITCH_DATA.as_ptr());
-        // SAFETY: the texts are constants.
-        unsafe { sys::ast_context_remove_switch2(self.context, switch, data, REGISTRAR.as_ptr()) };
+        if self.asks_synch() {
+            let (switch, data) = (SWITCH.as_ptr(), SWITCH_DATA.as_ptr());
+            // SAFETY: the texts are constants.
+            unsafe { sys::ast_context_remove_switch2(self.context, switch, data, REGISTRAR.as_ptr()) };
+        }
     }
 
     /// # Safety
@@ -260,10 +279,9 @@ impl InForce<'_> {
         found
     }
 
-    /// # Safety
-    /// As above.
-    unsafe fn has_switch(&self) -> bool {
-        // SAFETY: as above.
+    /// Whether our switch is asked there.
+    pub(super) fn asks_synch(&self) -> bool {
+        // SAFETY: with the lock held, the list stays as it is; its texts are NUL-terminated.
         unsafe {
             let mut switch = sys::ast_walk_context_switches(self.context, ptr::null());
             while !switch.is_null() {
@@ -276,41 +294,37 @@ impl InForce<'_> {
         false
     }
 
-    /// Whether somebody else has steps in the extension of this pattern and caller.
-    fn is_taken(&self, extension: &Extension) -> bool {
-        let (pattern, caller) = (extension.pattern.as_bytes(), extension.caller.as_deref());
+    /// Patterns and callers of the extensions in which somebody else has steps.
+    fn taken(&self) -> HashSet<(CString, Option<CString>)> {
+        let mut taken = HashSet::new();
         // SAFETY: as in `steps_of_ours`.
         unsafe {
-            let mut found = sys::ast_walk_context_extensions(self.context, ptr::null_mut());
-            while !found.is_null() {
-                let has_caller = sys::ast_get_extension_matchcid(found) != 0;
-                let of =
-                    has_caller.then(|| CStr::from_ptr(sys::ast_get_extension_cidmatch(found)).to_bytes());
-                if CStr::from_ptr(sys::ast_get_extension_name(found)).to_bytes() == pattern
-                    && of == caller.map(str::as_bytes)
-                {
-                    let mut step = sys::ast_walk_extension_priorities(found, ptr::null_mut());
-                    while !step.is_null() {
-                        if CStr::from_ptr(sys::ast_get_extension_registrar(step)) != REGISTRAR {
-                            return true;
-                        }
-                        step = sys::ast_walk_extension_priorities(found, step);
-                    }
+            let mut extension = sys::ast_walk_context_extensions(self.context, ptr::null_mut());
+            while !extension.is_null() {
+                let mut step = sys::ast_walk_extension_priorities(extension, ptr::null_mut());
+                while !step.is_null() && CStr::from_ptr(sys::ast_get_extension_registrar(step)) == REGISTRAR {
+                    step = sys::ast_walk_extension_priorities(extension, step);
                 }
-                found = sys::ast_walk_context_extensions(self.context, found);
+                if !step.is_null() {
+                    let has_caller = sys::ast_get_extension_matchcid(extension) != 0;
+                    let caller = has_caller
+                        .then(|| CStr::from_ptr(sys::ast_get_extension_cidmatch(extension)).to_owned());
+                    taken.insert((CStr::from_ptr(sys::ast_get_extension_name(extension)).to_owned(), caller));
+                }
+                extension = sys::ast_walk_context_extensions(self.context, extension);
             }
         }
-        false
+        taken
     }
 
     /// Puts the steps of an extension in; `None` where somebody else has one, which then stays: Asterisk can replace no step
     /// without harm (`add_priority` with `replace`).
-    fn put(&self, extension: &Extension) -> Option<()> {
-        if self.is_taken(extension) {
+    fn put(&self, extension: &Extension, taken: &HashSet<(CString, Option<CString>)>) -> Option<()> {
+        let place = (text::to_c(&extension.pattern), extension.caller.as_deref().map(text::to_c));
+        if taken.contains(&place) {
             return None;
         }
-        let pattern = text::to_c(&extension.pattern);
-        let caller = extension.caller.as_deref().map(text::to_c);
+        let (pattern, caller) = place;
         let optional = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
         for step in &extension.steps {
             let priority = c_int::try_from(step.priority).ok()?;
@@ -344,4 +358,8 @@ impl InForce<'_> {
 
 fn lossy(text: &CStr) -> String {
     text.to_string_lossy().into_owned()
+}
+
+fn to_c_all(texts: &[String]) -> Vec<CString> {
+    texts.iter().map(|text| text::to_c(text)).collect()
 }

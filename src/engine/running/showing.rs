@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::{Running, asking::monitor};
 use crate::{
-    dialplan::{self, Context},
+    dialplan::{self, Plan},
     failover::Failover,
     faults,
     probe::Kind,
@@ -16,15 +16,17 @@ use crate::{
 impl Running {
     /// What the users and the settings make of the dialplan; `None` before the users on disk are known: what a life before
     /// has left of them in Asterisk would go, and come back.
-    pub(super) fn contexts(&self) -> Option<Vec<Context>> {
-        let Some(dialplan) = &self.settings.dialplan else { return Some(Vec::new()) };
+    pub(super) fn plan(&self) -> Option<Plan> {
+        let Some(dialplan) = &self.settings.dialplan else { return Some(Plan::default()) };
         if self.settings.sync.is_some() && !self.users_known {
             return None;
         }
         let sync = &self.snapshot.sync;
         let mut contexts = dialplan::build(dialplan, &sync.users);
         contexts.extend(sync.contexts.iter().cloned());
-        Some(contexts)
+        let technology = self.settings.sync.as_ref().map(|sync| sync.technology);
+        let hints = technology.map(|technology| dialplan::hints(technology, &sync.users, &sync.contexts));
+        Some(Plan { contexts, hints: hints.unwrap_or_default() })
     }
 
     /// Lets everybody else see.
@@ -46,13 +48,12 @@ impl Running {
         let before = self.start.published.read();
         let same = Arc::ptr_eq(&before.sync, &self.snapshot.sync)
             && Arc::ptr_eq(&before.settings, &self.snapshot.settings);
-        let contexts = if same { None } else { self.contexts() };
-        self.snapshot.dialplan_waits |=
-            contexts.as_ref().is_some_and(|contexts| !self.workers.dials(contexts));
+        let plan = if same { None } else { self.plan() };
+        self.snapshot.dialplan_waits |= plan.as_ref().is_some_and(|plan| !self.workers.dials(plan));
         self.start.published.publish(self.snapshot.clone());
         // Behind the snapshot, in which the functions of the dialplan look.
-        if let Some(contexts) = contexts {
-            self.workers.dial(contexts);
+        if let Some(plan) = plan {
+            self.workers.dial(plan);
         }
     }
 }

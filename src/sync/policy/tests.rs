@@ -108,6 +108,25 @@ fn a_variable_that_is_a_function_or_is_run_by_others_is_never_kept() {
 }
 
 #[test]
+fn fax_tones_are_listened_for_only_where_the_administrator_says_so() {
+    let mut policy = settings();
+    for (technology, lines) in [
+        (Technology::Pjsip, ["type=endpoint", "fax_detect=yes"]),
+        (Technology::Sip, ["type=friend", "faxdetect=t38"]),
+    ] {
+        let (written, dropped) = tailor(&policy, technology, &lines);
+        assert!(!written.iter().any(|line| line.starts_with("fax")), "{written:?}");
+        assert!(dropped.iter().any(|line| line.contains("[policy] keep")), "{dropped:?}");
+    }
+    // Said as FreePBX says it of every user, where the branch's own default may be another.
+    let (written, dropped) = tailor(&policy, Technology::Sip, &["type=friend", "faxdetect=no"]);
+    assert!(written.contains(&"faxdetect=no".to_owned()) && dropped.is_empty(), "{written:?} {dropped:?}");
+    policy.keep = vec!["fax_detect".into()];
+    let (written, _) = tailor(&policy, Technology::Pjsip, &["type=endpoint", "fax_detect=yes"]);
+    assert!(written.contains(&"fax_detect=yes".to_owned()), "{written:?}");
+}
+
+#[test]
 fn phones_come_home_soon() {
     let expirations = |lines: &[&str], most| {
         let mut policy = settings();

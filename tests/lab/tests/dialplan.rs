@@ -1,8 +1,8 @@
 //! The contexts, hints and functions of the branch's own: made by the module, and gone with it.
 
 use lab::phone::Lamp;
-use lab::wait::{GENEROUS, until_value};
-use lab::{Result, Site, Version};
+use lab::wait::{GENEROUS, until_ok, until_value};
+use lab::{Error, Result, Site, Version};
 
 lab::on_22_and_16!(
     contexts_outlive_a_reload_of_the_dialplan,
@@ -127,14 +127,14 @@ fn lamp(site: &Site, number: &str) -> Result<String> {
     Ok(format!("{} {}", answer.need("Hint")?, answer.need("StatusText")?))
 }
 
-/// Two hints stand for all numbers; one becomes real when somebody looks at it.
+/// Each number of the site has a hint, and no other number has; also when the branch starts anew.
 fn hints_follow_the_phones(version: Version) -> Result {
-    let site = Site::dialling_in_an_outage(version)?;
+    let mut site = Site::dialling_in_an_outage(version)?;
     let wait = |user: &str, state: &str| {
         let what = format!("the lamp of {user} to be {state}");
         until_value(&what, GENEROUS, || lamp(&site, user), |line| line.contains(state)).map(drop)
     };
-    assert!(site.branch.rx("dialplan show synch-users")?.contains("SYNCH_USER(${EXTEN},hint)"));
+    until_ok("the lamps", GENEROUS, || has_lamps(&site))?;
     for user in ["1001", "1002", "1003"] {
         wait(user, &format!("{}/{user} Unavailable", version.technology()))?;
     }
@@ -148,7 +148,19 @@ fn hints_follow_the_phones(version: Version) -> Result {
     site.branch.rx("dialplan reload")?;
     wait("1003", "InUse")?;
     alice.hang_up()?;
-    wait("1003", "Idle")
+    wait("1003", "Idle")?;
+    site.branch.stop()?;
+    site.branch.start()?;
+    has_lamps(&site)
+}
+
+/// An error where the lamps of the site are not just those of its users.
+fn has_lamps(site: &Site) -> Result {
+    let shown = site.branch.rx("core show hints")?;
+    let lamps = shown.lines().filter_map(|line| line.split_once("@synch-users")?.0.split_whitespace().last());
+    let mut lamps: Vec<_> = lamps.collect();
+    lamps.sort_unstable();
+    if lamps == ["1001", "1002", "1003"] { Ok(()) } else { Err(Error::new(shown)) }
 }
 
 /// What Asterisk 22 needs to take a SUBSCRIBE for a number; chan_sip has it all.

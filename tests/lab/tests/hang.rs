@@ -12,7 +12,7 @@ use lab::{Context, Error, Result, Site, Version};
 lab::on_22_and_16!(
     reloads_of_the_dialplan_stand_beside_moves_syncs_and_reloads_of_ours,
     reloads_of_everything_after_a_change_of_ours_end,
-    lamps_that_are_first_watched_stand_beside_reloads,
+    lamps_of_new_users_stand_beside_reloads,
     ten_boots_with_every_module_end,
     without_the_module_the_same_reloads_end,
     without_the_module_boots_and_reloads_of_everything_end,
@@ -37,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// The first is in the lab's own file.
 const CALLER_IDS: [&str; 2] = ["+49301234567", "+49307654321"];
 const SECOND: Duration = Duration::from_secs(1);
+/// Users who are new at once.
+const HIRED: usize = 20;
 /// As a person does it who changes users, or settings.
 const SOMETIMES: Duration = Duration::from_secs(4);
 
@@ -120,23 +122,36 @@ fn reloads_of_everything_after_a_change_of_ours_end(version: Version) -> Result 
     site.branch.has_hints(MANY_HINTS)
 }
 
-/// Asterisk makes a hint of its own out of a pattern when somebody first looks at a number: here twenty times a second.
-fn lamps_that_are_first_watched_stand_beside_reloads(version: Version) -> Result {
+/// A hint comes with each new user, and phones ask twenty times a second for numbers that have none yet. Where one of ours
+/// is a pattern, Asterisk makes a hint of it then by itself, and hangs within some hundred reloads.
+fn lamps_of_new_users_stand_beside_reloads(version: Version) -> Result {
     let mut site = Site::with_dialplan(version)?;
     site.branch.add_hints(HINTS)?;
     site.serve()?;
-    let watch = |before: usize| {
-        let number = (20_000 + before).to_string();
-        let asked = [("Exten", number.as_str()), ("Context", "synch-internal")];
-        site.branch.ami()?.action("ExtensionState", &asked).map(drop)
+    let number = |before: usize| (20_000 + before).to_string();
+    let hire = |before: usize| {
+        let new: Vec<String> = (before * HIRED..).take(HIRED).map(number).collect();
+        site.add_users(&new, "HeadOffice")?;
+        site.main.rx(&format!("module reload {}", site.main.version.sip_module()))?;
+        site.sync()
+    };
+    let lamp = |number: &str| {
+        let asked = [("Exten", number), ("Context", "synch-internal")];
+        site.branch.ami()?.action("ExtensionState", &asked)
     };
     let done = Together::default()
         .with("dialplan reload", Duration::ZERO, |_| does(&site, "dialplan reload"))
-        .with("a lamp", SECOND / 20, watch)
+        .with("new users", SECOND, hire)
+        .with("a lamp", SECOND / 20, |before| lamp(&number(before)).map(drop))
         .with("an operator", SECOND / 2, |_| site.branch.answers(PATIENCE))
-        .run_for(time()? / 2)?;
-    eprintln!("Asterisk {version}: reloads, lamps, looks: {done:?}");
+        .run_for(time()?)?;
+    eprintln!("Asterisk {version}: reloads, syncs of new users, lamps, looks: {done:?}");
     assert!(done.iter().all(|times| *times > 1), "{done:?}");
+    let last = number(done.get(1).copied().unwrap_or_default() * HIRED - 1);
+    until_ok("the lamp of the newest user", GENEROUS, || match lamp(&last)?.need("Hint")? {
+        "" => Err(Error::new("no hint")),
+        _ => Ok(()),
+    })?;
     site.branch.has_hints(HINTS)
 }
 

@@ -1,0 +1,132 @@
+//! Hints of ours, added while nobody builds a dialplan.
+//!
+//! `ast_add_extension` has the lock of contexts when it takes that of hints, as a merge has. pbx_config takes them the other
+//! way round for each hint that it builds (see the module above). So nothing is added from when it has read its file, which a
+//! hook of Asterisk's configuration tells, until it has merged: [`Building`] decides. While we add, it waits in the hook,
+//! where it has no lock of the dialplan yet.
+//!
+//! pbx_ael builds in the same way, and tells nobody; it loads before Asterisk is up, when only the loader's own thread adds
+//! anything here.
+
+use std::{
+    collections::HashSet,
+    ffi::{CStr, c_int},
+    ptr,
+    time::Instant,
+};
+
+use parking_lot::Mutex;
+
+use super::{REGISTRAR, create, in_force::Lock, refused, sys, text};
+use crate::{
+    asterisk::guard::guard,
+    dialplan::{Building, Hint, USERS},
+    host::HostError,
+};
+
+/// Whose contexts are made of extensions.conf.
+const PBX_CONFIG: &CStr = c"pbx_config";
+const EXTENSIONS_CONF: &CStr = c"extensions.conf";
+
+/// Asterisk has no flags for hooks; the one name that it gives is for none.
+const NO_FLAGS: sys::config_hook_flags = sys::butt;
+
+/// What pbx_config is at. Whoever has this locked takes the lock of contexts after it.
+static BUILDING: Mutex<Option<Building>> = Mutex::new(None);
+
+/// The hook; gone when dropped.
+pub(in crate::asterisk) struct Registered;
+
+/// Asks to be told when pbx_config begins.
+///
+/// # Errors
+/// Asterisk had no memory.
+pub(in crate::asterisk) fn register(fully_booted: bool) -> std::io::Result<Registered> {
+    // Modules load one after the other: at boot none is in the middle of it now.
+    *BUILDING.lock() = fully_booted.then(|| Building::unseen(contexts_of_pbx_config(), Instant::now()));
+    // SAFETY: the texts are constants; the function stays mapped (`-z nodelete`), whoever is in it when the hook goes.
+    let result = unsafe {
+        sys::ast_config_hook_register(
+            REGISTRAR.as_ptr(),
+            EXTENSIONS_CONF.as_ptr(),
+            PBX_CONFIG.as_ptr(),
+            NO_FLAGS,
+            Some(begins),
+        )
+    };
+    if result == 0 {
+        Ok(Registered)
+    } else {
+        Err(std::io::Error::other("Asterisk took no hook for extensions.conf"))
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        // SAFETY: the name is a constant.
+        unsafe { sys::ast_config_hook_unregister(REGISTRAR.as_ptr()) };
+    }
+}
+
+/// pbx_config has read its file, and has no lock of the dialplan (`config_hook_exec`).
+extern "C" fn begins(conf: *mut sys::ast_config) -> c_int {
+    guard((), || {
+        // SAFETY: a copy made for this hook, which has to free it.
+        unsafe { sys::ast_config_destroy(conf) };
+        let mut building = BUILDING.lock();
+        let begun = Building::begin(building.as_ref(), contexts_of_pbx_config(), Instant::now());
+        *building = Some(begun);
+    });
+    0
+}
+
+/// Adds those of these hints that there are not; whether all are there now. What a number has, it keeps.
+///
+/// # Errors
+/// Asterisk had no memory.
+pub(in crate::asterisk) fn add(hints: &[Hint]) -> Result<bool, HostError> {
+    if hints.is_empty() {
+        return Ok(true);
+    }
+    let mut building = BUILDING.lock();
+    if building.as_ref().is_some_and(|building| !building.is_over(&contexts_of_pbx_config(), Instant::now()))
+    {
+        return Ok(false);
+    }
+    *building = None;
+    if !create(USERS) {
+        return Err(refused(USERS));
+    }
+    let there = Lock::take().find(USERS).map(|users| users.hints()).unwrap_or_default();
+    let missing = hints.iter().filter(|hint| !there.contains(&hint.number));
+    let refusals = missing.filter(|hint| !put(hint)).count();
+    if refusals == 0 { Ok(true) } else { Err(refused(USERS)) }
+}
+
+fn put(hint: &Hint) -> bool {
+    // SAFETY: the texts are NUL-terminated and copied; of the empty data we hand a copy over that Asterisk frees.
+    let result = unsafe {
+        sys::ast_add_extension(
+            text::to_c(USERS).as_ptr(),
+            0,
+            text::to_c(&hint.number).as_ptr(),
+            sys::PRIORITY_HINT,
+            ptr::null(),
+            ptr::null(),
+            text::to_c(&hint.devices).as_ptr(),
+            sys::synch_strdup(c"".as_ptr()).cast(),
+            Some(sys::ast_free_ptr),
+            REGISTRAR.as_ptr(),
+        )
+    };
+    result == 0
+}
+
+/// Addresses of the contexts that pbx_config has in force.
+fn contexts_of_pbx_config() -> HashSet<usize> {
+    Lock::take()
+        .all()
+        .filter(|context| context.is_made_by(PBX_CONFIG))
+        .map(|context| context.address())
+        .collect()
+}

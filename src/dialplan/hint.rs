@@ -1,0 +1,62 @@
+//! The lamps of this site: which number shows which devices. Pure.
+//!
+//! None of them is a pattern. Asterisk makes an extension of a pattern when somebody first watches one of its numbers
+//! (`ast_extension_state_add_destroy`), with the lock of contexts taken before that of hints; and pbx_config, which builds a
+//! dialplan, takes them the other way round. Two threads that meet so stop the whole Asterisk.
+
+use std::collections::HashSet;
+
+use super::{Context, device};
+use crate::{settings::Technology, sync::User};
+
+/// The lamp of one number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// What phones subscribe to.
+    pub number: String,
+    /// Whose state it shows, as in `extensions.conf`: `PJSIP/1001&Custom:DND1001`.
+    pub devices: String,
+}
+
+/// The lamps of these users, and of the numbers that contexts taken from the main have one for; each number once.
+#[must_use]
+pub fn hints(technology: Technology, users: &[User], taken: &[Context]) -> Vec<Hint> {
+    let of_user = |user: &User| {
+        let number = user.number.clone()?;
+        Some(Hint { number, devices: device(technology, &user.name) })
+    };
+    let extensions = taken.iter().flat_map(|context| &context.extensions);
+    let of_main =
+        extensions.filter(|extension| !extension.pattern.starts_with('_')).filter_map(|extension| {
+            Some(Hint { number: extension.pattern.clone(), devices: extension.hint.clone()? })
+        });
+    let mut known = HashSet::new();
+    let all = users.iter().filter_map(of_user).chain(of_main);
+    all.filter(|hint| known.insert(hint.number.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialplan::Extension;
+
+    #[test]
+    fn each_number_has_the_devices_of_its_user_or_of_the_main() {
+        let users = [User::new("1001", "Alice <1001>"), User::new("desk", "Desk <1002>"), User::new("x", "")];
+        let lamp = |pattern: &str, hint: Option<&str>| Extension {
+            pattern: pattern.to_owned(),
+            hint: hint.map(str::to_owned),
+            ..Extension::default()
+        };
+        let extensions = vec![
+            lamp("*28", Some("Custom:NIGHT")),
+            lamp("1001", Some("SIP/other")),
+            lamp("_3X", Some("SIP/3")),
+            lamp("9", None),
+        ];
+        let taken = [Context { extensions, ..Context::default() }];
+        let hints = hints(Technology::Pjsip, &users, &taken);
+        let shown: Vec<_> = hints.iter().map(|hint| (hint.number.as_str(), hint.devices.as_str())).collect();
+        assert_eq!(shown, [("1001", "PJSIP/1001"), ("1002", "PJSIP/desk"), ("*28", "Custom:NIGHT")]);
+    }
+}
