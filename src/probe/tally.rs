@@ -12,8 +12,11 @@ pub const ANSWERS: &str = "answers";
 pub(super) struct Tally {
     /// Failure points, except those of refusals.
     points: u32,
-    /// Failure points of probes that were refused, by the main's host or by a firewall.
+    /// Failure points of probes that were refused, by the main's host or by a firewall, and of silence in such a row.
     refused: u32,
+    /// Whether the row of failures began with a refusal. Silence in it is the same firewall's: it says so once a second, and
+    /// drops the other packets (Linux: `icmp_ratelimit`). A line that breaks begins with silence.
+    began_refused: bool,
     failures: u32,
     successes: u32,
     /// Whether it ever answered.
@@ -48,12 +51,13 @@ impl Tally {
             self.successes = 0;
             self.well = false;
             self.failures = self.failures.saturating_add(1);
+            let is_refusal = matches!(outcome, Outcome::Closed(_) | Outcome::Rejected(_));
+            if self.failing.is_none() {
+                self.began_refused = is_refusal;
+            }
             self.failing = since(self.failing, asked);
-            let sum = if matches!(outcome, Outcome::Closed(_) | Outcome::Rejected(_)) {
-                &mut self.refused
-            } else {
-                &mut self.points
-            };
+            let is_weak = is_refusal || self.began_refused && matches!(outcome, Outcome::Silent(_));
+            let sum = if is_weak { &mut self.refused } else { &mut self.points };
             *sum = sum.saturating_add(points);
         }
         self.closed = if is_closed(outcome) { since(self.closed, asked) } else { None };

@@ -295,10 +295,25 @@ mod two_kinds {
     }
 
     #[test]
-    fn silence_counts_at_once_also_between_refusals() {
+    fn silence_counts_at_once_where_it_came_first() {
         let mut run = Run::stable(settings(5, 5, 1));
         let outcomes = [silent(), closed(), silent(), closed(), silent()];
         assert_eq!(run.all(Kind::Sip, &outcomes), [Unstable, Unstable, Unstable, Unstable, Failed]);
+    }
+
+    /// The firewall that has said no lets most packets fall, and says it again a second later.
+    #[test]
+    fn silence_behind_a_refusal_counts_as_late_as_that() {
+        let rejected = Outcome::Rejected("administratively prohibited".to_owned());
+        for refusal in [rejected, closed()] {
+            let mut run = Run::stable(settings(5, 5, 1));
+            assert_eq!(run.take(Kind::Sip, &refusal), Unstable);
+            assert_eq!(run.all(Kind::Sip, &vec![silent(); 9]), [Unstable; 9]);
+            assert_eq!(run.take(Kind::Sip, &silent()), Failed);
+            // An answer ends the row.
+            run.all(Kind::Sip, &vec![alive(); 5]);
+            assert_eq!(run.all(Kind::Sip, &vec![silent(); 3]), [Unstable, Unstable, Failed]);
+        }
     }
 
     #[test]
@@ -612,10 +627,12 @@ proptest! {
                 .map(|outcome| if *outcome == wrong() { 1 } else { 1 + penalty }).sum();
             let failures: Vec<&Outcome> =
                 so_far.iter().rev().take_while(|outcome| **outcome != alive()).collect();
+            let began_refused = failures.last() == Some(&&closed());
+            let is_weak = |outcome: &&&Outcome| ***outcome == closed() || began_refused && ***outcome == silent();
             let refused = if failures.len() > 10 {
                 0
             } else {
-                (1 + penalty) * u32::try_from(failures.iter().filter(|outcome| ***outcome == closed()).count()).unwrap()
+                (1 + penalty) * u32::try_from(failures.iter().filter(is_weak).count()).unwrap()
             };
             let points = points - refused;
             let expected = if points >= tolerance {

@@ -129,11 +129,9 @@ impl Net {
         self.filter(rule, verdict)
     }
 
-    /// Refuses what matches `rule` between LAN and WAN in nft's words, such as `reject with icmp admin-prohibited`: each
-    /// packet, where Linux by itself says so once a second and drops the others.
+    /// Refuses what matches `rule` between LAN and WAN in nft's words, such as `reject with icmp admin-prohibited`. Linux
+    /// says so once a second, and drops what comes between.
     pub fn reject_packets_with(&self, rule: &str, verdict: &str) -> Result {
-        let router = self.router();
-        run(&mut words(&["ip", "netns", "exec", &router, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0"]))?;
         self.filter(rule, verdict)
     }
 
