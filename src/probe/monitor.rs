@@ -36,6 +36,10 @@ pub const CONFIRM: Duration = Duration::from_millis(300);
 /// a main whose SIP alone is gone can wait for as long.
 pub const REFUSED: Duration = Duration::from_secs(10);
 
+/// A main that still shuts down has said so again by then, to the next Ping or login: they are at most a minute apart
+/// (`engine::backoff`). One whose AMI stays away and whose SIP answers is another life of it.
+const SAYS_SO_AGAIN: Duration = Duration::from_secs(120);
+
 /// What the probes so far amount to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -59,7 +63,7 @@ pub struct Monitor {
     starting: bool,
     /// What comes next had to share the line with what we read.
     burdened: bool,
-    /// When the main said that it shuts down; none once it has answered since.
+    /// When the main last said that it shuts down; none once another life of it has answered.
     shut_down: Option<Instant>,
     /// When the main closed its AMI connection; `None` once it has answered since, over whatever.
     ended: Option<Instant>,
@@ -114,7 +118,7 @@ impl Monitor {
             if self.shut_down.is_some_and(|since| asked < since) {
                 return None;
             }
-            self.shut_down = None;
+            self.shut_down = self.shut_down.filter(|since| !self.is_new_life(kind, asked, *since));
             // Only what was asked after the end shows that it was none of the main.
             self.ended = self.ended.filter(|ended| asked < *ended);
         }
@@ -138,6 +142,12 @@ impl Monitor {
             return None;
         }
         self.decide(now)
+    }
+
+    /// Whether an answer to what was asked then is none of the main that has said since `since` that it shuts down. One that
+    /// does so gracefully answers SIP until its last call has ended, and refuses every question of AMI.
+    fn is_new_life(&self, kind: Kind, asked: Instant, since: Instant) -> bool {
+        kind == Kind::Ami || self.sip.fails() || asked.duration_since(since) >= SAYS_SO_AGAIN
     }
 
     /// The main has closed a connection to its AMI that was kept. Returns the state before where it changed.

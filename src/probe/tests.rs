@@ -395,6 +395,24 @@ mod what_the_main_says_itself {
         assert_eq!(run.take(Kind::Sip, &alive()), Unstable);
     }
 
+    /// `core stop gracefully`: SIP answers as ever while calls are up, and no new one works.
+    #[test]
+    fn a_sip_that_answers_does_not_hide_that_the_main_shuts_down() {
+        let mut run = Run::stable(settings(5, 2, 1));
+        for _ in 0..30 {
+            run.monitor.shut_down(run.now);
+            assert_eq!(run.take(Kind::Sip, &alive()), Failed);
+            assert_eq!(run.take(Kind::Ami, &wrong()), Failed);
+        }
+        // Somebody thought better of it (`core abort shutdown`).
+        assert_eq!(run.take(Kind::Ami, &alive()), Unstable);
+        // Its AMI has been switched off, and it came back between two probes.
+        run.monitor.shut_down(run.now);
+        assert_eq!(run.take(Kind::Sip, &alive()), Failed);
+        run.now += Duration::from_secs(120);
+        assert_eq!(run.take(Kind::Sip, &alive()), Unstable);
+    }
+
     #[test]
     fn a_main_that_is_still_starting_is_not_alive() {
         let mut run = Run::new(settings(5, 1, 1), false);
