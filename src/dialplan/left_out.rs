@@ -115,6 +115,9 @@ pub enum Refusal {
     /// No line that Asterisk would take.
     #[error("Asterisk would not take it either: {0}")]
     Line(&'static str),
+    /// More in it than calls can wait for.
+    #[error("it has more than {0} extensions: calls would stand still while it is changed")]
+    Large(usize),
     /// More than fits.
     #[error("the contexts of the main have more than {count} {what}: this one is left out")]
     Many {

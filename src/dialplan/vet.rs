@@ -26,6 +26,9 @@ use check::Check;
 
 /// Contexts that are taken at most.
 pub const MAX_CONTEXTS: usize = 1000;
+/// Extensions in one of them at most. Asterisk looks at all that a context has for each that is added, and no call goes on
+/// meanwhile.
+pub const MAX_EXTENSIONS_OF_ONE: usize = 5_000;
 /// Extensions in them at most, all together.
 pub const MAX_EXTENSIONS: usize = 50_000;
 /// Steps in them at most, all together.
@@ -158,6 +161,9 @@ struct Room {
 impl Room {
     /// A part of a context would be another context, so it is taken whole or not at all.
     fn takes(&mut self, context: &Context) -> Result<(), (String, Refusal)> {
+        if context.extensions.len() > MAX_EXTENSIONS_OF_ONE {
+            return Err((String::new(), Refusal::Large(MAX_EXTENSIONS_OF_ONE)));
+        }
         let steps: usize = context.extensions.iter().map(|extension| extension.steps.len()).sum();
         let contexts = self.contexts + 1;
         let (extensions, steps) = (self.extensions + context.extensions.len(), self.steps + steps);

@@ -355,12 +355,20 @@ fn hints_are_devices() {
 
 #[test]
 fn there_is_an_end_to_everything() {
-    let many: String = (0..MAX_EXTENSIONS).map(|number| format!("exten={number},1,NoOp()\n")).collect();
-    let vetted = vetted(&format!("[a]\n{many}[b]\nexten=1,1,NoOp()\n"));
-    assert_eq!(vetted.contexts().len(), 1);
-    let expected =
-        "context b: the contexts of the main have more than 50000 extensions: this one is left out";
-    assert_eq!(vetted.left_out()[0].to_string(), expected);
+    let lines = |count| (0..count).map(|number| format!("exten={number},1,NoOp()\n")).collect::<String>();
+    let one = lines(MAX_EXTENSIONS_OF_ONE);
+    let full: String =
+        (0..MAX_EXTENSIONS / MAX_EXTENSIONS_OF_ONE).map(|number| format!("[a{number}]\n{one}")).collect();
+    let vetted = vetted(&format!("{full}[b]\nexten=1,1,NoOp()\n[c]\n{one}exten=s,1,NoOp()\n"));
+    assert_eq!(vetted.contexts().len(), 10);
+    let left_out: Vec<_> = vetted.left_out().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        left_out,
+        [
+            "context b: the contexts of the main have more than 50000 extensions: this one is left out",
+            "context c: it has more than 5000 extensions: calls would stand still while it is changed"
+        ]
+    );
     let long = format!("NoOp({})", "x".repeat(3000));
     assert_eq!(reason(&long), Some(Refusal::Long(2000)));
     assert_eq!(reason(&format!("NoOp({})", "x".repeat(2000))), None);

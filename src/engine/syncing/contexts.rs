@@ -18,6 +18,9 @@ const FILE: &str = "contexts.kept";
 const NOT_READ: &str = "The contexts of the main stay as they were";
 const NOT_KEPT: &str = "The contexts are not kept for a restart, which the next sync tries again";
 
+/// Where the channel drivers whose devices a context may dial have theirs; realtime has them elsewhere.
+const DRIVERS: [&str; 3] = ["pjsip.conf", "pjsip_wizard.conf", "sip.conf"];
+
 impl Site<'_> {
     /// Reads and checks them. Nothing else depends on it: where it fails, the old ones stay.
     pub(super) fn sync_contexts(&mut self, reading: &mut Reading) -> Result<(), Failure> {
@@ -95,17 +98,16 @@ impl Site<'_> {
         vet(documents, &terms)
     }
 
-    /// What a context of the main may not dial: every endpoint or peer of the branch's own, and whatever is named in a
-    /// trunk.
+    /// What a context of the main may not dial: every endpoint or peer of the branch's own, whichever driver has it, and
+    /// whatever is named in a trunk.
     fn fenced(&self, dialplan: &Dialplan) -> Vec<String> {
-        let own = self.local_sections().into_iter().map(|(_, name)| name);
-        let trunks = [&dialplan.main_trunk, &dialplan.local_trunk].into_iter().flatten();
-        let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_.-+".contains(letter);
-        let words = trunks.flat_map(|trunk| {
-            let text = trunk.to_string();
-            text.split(|letter| !is_name(letter)).map(str::to_owned).collect::<Vec<_>>()
-        });
-        own.chain(words.filter(|word| !word.is_empty())).collect()
+        let sections = |conf: &str| {
+            let conf = self.host.config_dir().join(conf);
+            // Of a driver that isn't there, there is no file.
+            self.host.load_conf_besides(&conf, &self.syncing.settings.output).unwrap_or_default()
+        };
+        let own = DRIVERS.into_iter().flat_map(sections).map(|section| section.name);
+        own.chain(trunk_words(dialplan)).collect()
     }
 
     fn take_contexts(&mut self, vetted: Vetted, keep: bool) {
@@ -179,4 +181,36 @@ fn section(section: &ConfSection) -> Section<'_> {
     let lines = section.variables.iter();
     let lines = lines.map(|variable| Line { key: variable.key.as_bytes(), value: variable.value.as_bytes() });
     Section { name: section.name.as_bytes(), lines: lines.collect() }
+}
+
+/// The words of which the names in trunks are made, such as `gw` of `PJSIP/${EXTEN}@gw`.
+fn trunk_words(dialplan: &Dialplan) -> Vec<String> {
+    let trunks = [&dialplan.main_trunk, &dialplan.local_trunk, &dialplan.emergency_second];
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_.-+".contains(letter);
+    let words = trunks.into_iter().flatten().flat_map(|trunk| {
+        let text = trunk.to_string();
+        text.split(|letter| !is_name(letter)).map(str::to_owned).collect::<Vec<_>>()
+    });
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Trunk;
+
+    #[test]
+    fn no_trunk_of_the_branch_may_be_dialled() {
+        let trunk = |text: &str| Some(Trunk::new(text).unwrap());
+        let dialplan = Dialplan {
+            main_trunk: trunk("main"),
+            local_trunk: trunk("PJSIP/${EXTEN}@gw"),
+            emergency_second: trunk("SIP/gsm-box/${EXTEN}"),
+            ..Dialplan::example()
+        };
+        let words = trunk_words(&dialplan);
+        for name in ["main", "gw", "gsm-box"] {
+            assert!(words.iter().any(|word| word == name), "{name}: {words:?}");
+        }
+    }
 }
