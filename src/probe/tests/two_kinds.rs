@@ -1,0 +1,179 @@
+use super::*;
+
+#[test]
+fn a_dead_sip_beside_a_living_ami_is_a_dead_main() {
+    let mut run = Run::stable(settings(5, 5, 1));
+    for expected in [Unstable, Unstable, Failed] {
+        assert_eq!(run.take(Kind::Sip, &silent()), expected);
+        run.take(Kind::Ami, &alive());
+    }
+    assert_eq!(run.reason(), "AMI answers, SIP silent for 3 probes: timed out (5 of 5 failure points)");
+}
+
+#[test]
+fn a_silent_main_is_dead_when_the_points_of_both_suffice() {
+    let mut run = Run::stable(settings(5, 5, 1));
+    assert_eq!(run.take(Kind::Sip, &silent()), Unstable);
+    assert_eq!(run.take(Kind::Ami, &silent()), Unstable);
+    assert_eq!(run.take(Kind::Sip, &silent()), Failed);
+}
+
+#[test]
+fn an_ami_that_fails_beside_a_living_sip_counts_a_point_a_probe() {
+    let mut run = Run::stable(settings(5, 5, 3));
+    let mut states = Vec::new();
+    for _ in 0..5 {
+        states.push(run.take(Kind::Ami, &silent()));
+        run.take(Kind::Sip, &alive());
+    }
+    assert_eq!(states, [Unstable, Unstable, Unstable, Unstable, Failed]);
+}
+
+#[test]
+fn the_tolerance_itself_is_enough() {
+    let mut run = Run::stable(settings(5, 5, 0));
+    run.all(Kind::Sip, &vec![silent(); 3]);
+    assert_eq!(run.all(Kind::Ami, &[silent(), silent()]), [Unstable, Failed]);
+    let mut run = Run::stable(settings(5, 5, 0));
+    assert_eq!(run.all(Kind::Sip, &vec![silent(); 5]), [Unstable, Unstable, Unstable, Unstable, Failed]);
+    let mut run = Run::stable(settings::Probe { require: Require::Any, ..settings(5, 5, 0) });
+    assert_eq!(run.all(Kind::Ami, &vec![silent(); 5]), [Stable; 5]);
+    assert_eq!(run.all(Kind::Sip, &vec![silent(); 5]), [Unstable, Unstable, Unstable, Unstable, Failed]);
+}
+
+#[test]
+fn points_of_a_kind_that_could_not_be_asked_any_more_are_not_added_to_the_other() {
+    let mut run = Run::stable(settings(5, 5, 0));
+    run.all(Kind::Ami, &vec![silent(); 4]);
+    run.take(Kind::Ami, &Outcome::Unasked("no descriptors".to_owned()));
+    assert_eq!(run.take(Kind::Sip, &silent()), Unstable);
+    assert_eq!(run.take(Kind::Ami, &silent()), Failed);
+}
+
+#[test]
+fn where_any_will_do_one_that_answers_keeps_the_main_alive() {
+    for (fails, answers) in [(Kind::Ami, Kind::Sip), (Kind::Sip, Kind::Ami)] {
+        let mut run = Run::stable(settings::Probe { require: Require::Any, ..settings(5, 5, 1) });
+        for _ in 0..20 {
+            assert_eq!(run.take(fails, &silent()), Stable);
+            run.take(answers, &alive());
+        }
+    }
+}
+
+#[test]
+fn behind_an_end_two_refusals_of_each_kind_need_no_points() {
+    let mut run = Run::stable(settings(1000, 5, 0));
+    // What refuses tells of the end a moment before or after it is known.
+    assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
+    assert_eq!(run.end(), Unstable);
+    assert_eq!(run.all(Kind::Sip, &[closed(), closed()]), [Unstable; 2]);
+    assert_eq!(run.take(Kind::Ami, &closed()), Failed);
+    assert_eq!(
+        run.reason(),
+        "nobody listens on the main any more: AMI closed for 2 probes, SIP closed for 2 probes"
+    );
+    assert_eq!(run.take(Kind::Sip, &alive()), Unstable);
+}
+
+#[test]
+fn the_second_refusal_has_to_be_asked_for_at_least_300_ms_after_the_first() {
+    let mut run = Run::stable(settings(1000, 5, 0));
+    run.end();
+    let start = run.now;
+    let mut at = |milliseconds: u64| {
+        let asked = start + Duration::from_millis(milliseconds);
+        for kind in Kind::ALL {
+            run.monitor.observe(kind, &closed(), asked, asked);
+        }
+        (run.monitor.verdict().state, run.monitor.wants_confirmation(Kind::Sip))
+    };
+    assert_eq!(at(1), (Unstable, true));
+    assert_eq!(at(300), (Unstable, true));
+    assert_eq!(at(301), (Failed, false));
+}
+
+#[test]
+fn behind_an_end_one_kind_that_refuses_twice_brings_no_points_for_one_that_has_once() {
+    let mut run = Run::stable(settings(5, 5, 1));
+    run.end();
+    assert_eq!(run.all(Kind::Ami, &[closed(), closed()]), [Unstable; 2]);
+    assert_eq!(run.take(Kind::Sip, &closed()), Unstable);
+    assert_eq!(run.take(Kind::Sip, &closed()), Failed);
+    assert!(run.reason().starts_with("nobody listens on the main any more"), "{}", run.reason());
+}
+
+#[test]
+fn an_end_of_long_ago_or_one_that_was_none_makes_nothing_of_refusals() {
+    let mut run = Run::stable(settings(1000, 5, 0));
+    run.end();
+    run.now += 20 * SECOND;
+    for _ in 0..3 {
+        assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
+        assert_eq!(run.take(Kind::Sip, &closed()), Unstable);
+    }
+    // The manager interface alone was restarted: the process answers.
+    let mut run = Run::stable(settings(2, 1, 1));
+    run.end();
+    assert_eq!(run.take(Kind::Sip, &alive()), Stable);
+    assert_eq!(run.all(Kind::Sip, &[closed(), closed(), closed()]), [Unstable; 3]);
+}
+
+#[test]
+fn without_an_end_refusals_count_once_they_have_lasted() {
+    let mut run = Run::stable(settings(5, 5, 1));
+    for _ in 0..5 {
+        assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
+        assert_eq!(run.take(Kind::Sip, &closed()), Unstable);
+    }
+    // The eleventh second since the first of them.
+    assert_eq!(run.take(Kind::Ami, &closed()), Failed);
+    // One that begins anew does so from the start.
+    run.take(Kind::Ami, &alive());
+    run.take(Kind::Sip, &alive());
+    assert_eq!(run.all(Kind::Sip, &vec![closed(); 10]), [Unstable; 10]);
+    assert_eq!(run.take(Kind::Sip, &closed()), Failed);
+}
+
+#[test]
+fn what_a_firewall_says_of_itself_counts_late_whatever_has_ended_and_is_no_death() {
+    let rejected = Outcome::Rejected("administratively prohibited".to_owned());
+    let mut run = Run::stable(settings(1000, 5, 1));
+    run.end();
+    for _ in 0..20 {
+        assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
+        assert_eq!(run.take(Kind::Sip, &rejected), Unstable);
+    }
+    let mut run = Run::stable(settings(5, 5, 1));
+    assert_eq!(run.all(Kind::Sip, &vec![rejected.clone(); 10]), [Unstable; 10]);
+    assert_eq!(run.take(Kind::Sip, &rejected), Failed);
+}
+
+#[test]
+fn silence_counts_at_once_where_it_came_first() {
+    let mut run = Run::stable(settings(5, 5, 1));
+    let outcomes = [silent(), closed(), silent(), closed(), silent()];
+    assert_eq!(run.all(Kind::Sip, &outcomes), [Unstable, Unstable, Unstable, Unstable, Failed]);
+}
+
+/// The firewall that has said no lets most packets fall, and says it again a second later.
+#[test]
+fn silence_behind_a_refusal_counts_as_late_as_that() {
+    let rejected = Outcome::Rejected("administratively prohibited".to_owned());
+    for refusal in [rejected, closed()] {
+        let mut run = Run::stable(settings(5, 5, 1));
+        assert_eq!(run.take(Kind::Sip, &refusal), Unstable);
+        assert_eq!(run.all(Kind::Sip, &vec![silent(); 9]), [Unstable; 9]);
+        assert_eq!(run.take(Kind::Sip, &silent()), Failed);
+        // An answer ends the row.
+        run.all(Kind::Sip, &vec![alive(); 5]);
+        assert_eq!(run.all(Kind::Sip, &vec![silent(); 3]), [Unstable, Unstable, Failed]);
+    }
+}
+
+#[test]
+fn all_have_to_answer_before_the_main_is_stable() {
+    let mut run = Run::new(settings(5, 2, 1), true);
+    assert_eq!(run.all(Kind::Ami, &[alive(), alive(), alive()]), [Unstable; 3]);
+    assert_eq!(run.all(Kind::Sip, &[alive(), alive()]), [Unstable, Stable]);
+}
