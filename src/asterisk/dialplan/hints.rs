@@ -11,8 +11,8 @@
 use std::{
     collections::HashSet,
     ffi::{CStr, c_int},
-    ptr,
-    time::Instant,
+    io, ptr,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -31,6 +31,9 @@ const EXTENSIONS_CONF: &CStr = c"extensions.conf";
 /// Asterisk has no flags for hooks; the one name that it gives is for none.
 const NO_FLAGS: sys::config_hook_flags = sys::butt;
 
+/// Hints are added within a second; whoever takes longer hangs in Asterisk, and shall not keep others from what they do.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What pbx_config is at. Whoever has this locked takes the lock of contexts after it.
 static BUILDING: Mutex<Option<Building>> = Mutex::new(None);
 
@@ -40,10 +43,16 @@ pub(in crate::asterisk) struct Registered;
 /// Asks to be told when pbx_config begins.
 ///
 /// # Errors
-/// Asterisk had no memory.
-pub(in crate::asterisk) fn register(fully_booted: bool) -> std::io::Result<Registered> {
+/// Asterisk had no memory, or hangs.
+pub(in crate::asterisk) fn register(fully_booted: bool) -> io::Result<Registered> {
     // Modules load one after the other: at boot none is in the middle of it now.
-    *BUILDING.lock() = fully_booted.then(|| Building::unseen(contexts_of_pbx_config(), Instant::now()));
+    let Some(mut building) = BUILDING.try_lock_for(PATIENCE) else {
+        return Err(io::Error::other(
+            "a thread of an earlier life hangs in Asterisk's dialplan; restart Asterisk",
+        ));
+    };
+    *building = fully_booted.then(|| Building::unseen(contexts_of_pbx_config(), Instant::now()));
+    drop(building);
     // SAFETY: the texts are constants; the function stays mapped (`-z nodelete`), whoever is in it when the hook goes.
     let result = unsafe {
         sys::ast_config_hook_register(
@@ -57,7 +66,7 @@ pub(in crate::asterisk) fn register(fully_booted: bool) -> std::io::Result<Regis
     if result == 0 {
         Ok(Registered)
     } else {
-        Err(std::io::Error::other("Asterisk took no hook for extensions.conf"))
+        Err(io::Error::other("Asterisk took no hook for extensions.conf"))
     }
 }
 
@@ -73,7 +82,7 @@ extern "C" fn begins(conf: *mut sys::ast_config) -> c_int {
     guard((), || {
         // SAFETY: a copy made for this hook, which has to free it.
         unsafe { sys::ast_config_destroy(conf) };
-        let mut building = BUILDING.lock();
+        let Some(mut building) = BUILDING.try_lock_for(PATIENCE) else { return };
         let begun = Building::begin(building.as_ref(), contexts_of_pbx_config(), Instant::now());
         *building = Some(begun);
     });
