@@ -1,5 +1,7 @@
 //! The contacts worker: asks the main where the phones of this site's users are, user by user, so that the cost follows
 //! the site and not the company. Only while the main serves: what it knew last is what an outage needs.
+//!
+//! That it is well again, all branches see at the same moment: each asks about all its users at a time of its own then.
 
 use std::{
     collections::HashSet,
@@ -13,7 +15,9 @@ use crossbeam_channel::Receiver;
 
 use super::{
     Start,
+    backoff::random,
     event::{Contacts, Event, Teller},
+    schedule::Schedule,
     session::{Lease, Session, Unanswered},
     worker::{Role, Stop, Stopped, Worker},
 };
@@ -59,6 +63,8 @@ pub(super) enum Ask {
 pub(super) struct Asking {
     pub(super) start: Start,
     pub(super) technology: Technology,
+    /// As `[sync]` has it.
+    pub(super) spread: Duration,
     pub(super) session: Session,
     pub(super) asked: Receiver<Ask>,
     pub(super) teller: Teller,
@@ -93,7 +99,10 @@ struct Body<'a> {
     due: Due,
     /// Users of the last look.
     users: HashSet<String>,
-    all_at: Instant,
+    /// When all of them are asked about.
+    all: Schedule,
+    /// Whether the main was not well at the last look.
+    was_away: bool,
     not_before: Instant,
 }
 
@@ -107,7 +116,8 @@ impl<'a> Body<'a> {
             keep_at: None,
             due: Due::default(),
             users: HashSet::new(),
-            all_at: now,
+            all: Schedule::new(ALL_AGAIN, asking.spread, now),
+            was_away: false,
             not_before: now,
         }
     }
@@ -121,7 +131,7 @@ impl<'a> Body<'a> {
             while let Some(ask) = asked {
                 match ask {
                     Ask::User(name) => self.due.add(name),
-                    Ask::All => self.all_at = Instant::now(),
+                    Ask::All => self.all.has_reason(Instant::now(), random()),
                 }
                 asked = self.asking.asked.try_recv().ok();
             }
@@ -130,12 +140,24 @@ impl<'a> Body<'a> {
             }
             let snapshot = self.asking.start.published.read();
             self.look_at_users(&snapshot);
-            if !may_ask(&snapshot) {
-                // Phones come and go meanwhile, and nobody here hears of it.
-                self.all_at = Instant::now();
-            } else if Instant::now() >= self.not_before {
+            self.look_at_main(&snapshot);
+            if may_ask(&snapshot) && Instant::now() >= self.not_before {
                 self.ask(stop)?;
             }
+        }
+    }
+
+    /// Phones come and go while the main can't be asked, and nobody here hears of it: then all users are asked about.
+    fn look_at_main(&mut self, snapshot: &Snapshot) {
+        let (now, is_away) = (Instant::now(), !is_well(snapshot));
+        let was_away = std::mem::replace(&mut self.was_away, is_away);
+        if !is_away && was_away {
+            self.all.resumes(now, random());
+            // Whoever was left when it went is one of them.
+            self.due.keep_only(&HashSet::new());
+        } else if !is_away && !may_ask(snapshot) {
+            // The phones come home at a time that is this branch's own already.
+            self.all.no_later_than(now);
         }
     }
 
@@ -155,9 +177,9 @@ impl<'a> Body<'a> {
 
     fn ask(&mut self, stop: &Stop) -> Result<(), Stopped> {
         let now = Instant::now();
-        if now >= self.all_at {
+        if now >= self.all.due() {
             self.due.add_all(self.users.iter().cloned());
-            self.all_at = now + ALL_AGAIN;
+            self.all.begins(now, random());
         }
         self.due.keep_only(&self.users);
         if self.due.is_empty() {
@@ -279,7 +301,11 @@ impl<'a> Body<'a> {
 
 /// Whether the main serves the phones, and can be asked.
 fn may_ask(snapshot: &Snapshot) -> bool {
-    snapshot.service.target == Target::Main && snapshot.monitor.state == MonitorState::Stable
+    snapshot.service.target == Target::Main && is_well(snapshot)
+}
+
+fn is_well(snapshot: &Snapshot) -> bool {
+    snapshot.monitor.state == MonitorState::Stable
 }
 
 /// Why not everybody was asked about.
@@ -294,5 +320,66 @@ impl From<Unanswered> for Failed {
             Unanswered::Stopped => Self::Stopped,
             error => Self::Problem(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        control::Published,
+        engine::{running::first_snapshot, session::counter, stand_in::StandIn},
+        gate::Gate,
+        settings::{ConfSection, read},
+    };
+
+    const SPREAD: Duration = Duration::from_secs(60);
+
+    fn asking() -> (Asking, Snapshot) {
+        let sections = [
+            ConfSection::new("main", [("host", "192.0.2.1"), ("username", "synch"), ("secret", "x")]),
+            ConfSection::new("sync", [("filter_value", "x")]),
+            ConfSection::new("dns", [("enabled", "no")]),
+        ];
+        let snapshot = first_snapshot(&Arc::new(read(&sections).unwrap()));
+        let start = Start {
+            host: Arc::new(StandIn::default()),
+            gate: Arc::new(Gate::default()),
+            published: Published::new(snapshot.clone()),
+            repeats: Arc::default(),
+        };
+        let (session, _) = counter().unwrap();
+        let teller = Teller::new(1, crossbeam_channel::unbounded().0);
+        let asked = crossbeam_channel::bounded(1).1;
+        let technology = Technology::Pjsip;
+        (Asking { start, technology, spread: SPREAD, session, asked, teller }, snapshot)
+    }
+
+    #[test]
+    fn a_main_that_is_well_again_is_not_asked_by_all_branches_at_once() {
+        let (asking, mut snapshot) = asking();
+        let mut body = Body::new(&asking);
+        let mut look = |body: &mut Body<'_>, state, target| {
+            (snapshot.monitor.state, snapshot.service.target) = (state, target);
+            body.look_at_main(&snapshot);
+            body.all.due().saturating_duration_since(Instant::now())
+        };
+        look(&mut body, MonitorState::Init, Target::Main);
+        // Nothing is known yet.
+        assert_eq!(look(&mut body, MonitorState::Stable, Target::Main), Duration::ZERO);
+
+        let waits = (0..8).map(|_| {
+            body.all.begins(Instant::now(), 0);
+            body.due.add("1001".to_owned());
+            look(&mut body, MonitorState::Unstable, Target::Main);
+            let wait = look(&mut body, MonitorState::Stable, Target::Main);
+            assert!(wait <= SPREAD && body.due.is_empty());
+            wait
+        });
+        // The chance that none of them is as long is one in 10^14.
+        assert!(waits.max().unwrap() > Duration::from_secs(1));
+        // The phones come home, which has waited already.
+        look(&mut body, MonitorState::Stable, Target::Branch);
+        assert_eq!(look(&mut body, MonitorState::Stable, Target::Main), Duration::ZERO);
     }
 }

@@ -11,7 +11,7 @@
 //! - `selfcheck`: the workers that look at the branch itself
 //! - `phones`: what comes of the last two
 //! - `examining`, `drilling`: the doctor, who looks once and answers, and the drill, which walks once and answers
-//! - `debounce`: many reloads of the main into one sync
+//! - `debounce`: many reloads of the main into one sync; `schedule`: what all branches of a main do, each at its own time
 //! - `backoff`: longer and longer waits between tries that fail; `restart`: what panicked is run again after them
 //! - `cautions`: what an administrator should know of the settings
 //! - `history`: what changed when
@@ -34,6 +34,7 @@ mod probing;
 mod restart;
 mod roll;
 mod running;
+mod schedule;
 mod selfcheck;
 mod serving;
 mod session;

@@ -218,7 +218,7 @@ impl Running {
             Event::Reading(reads) => self.burden.reading(reads, Instant::now()),
             Event::MainReloaded => {
                 self.log(Level::Debug, "The main has reloaded: a sync follows.");
-                self.order(Order::Due);
+                self.order(Order::Soon);
             }
             Event::Watch(state) => {
                 if self.snapshot.watch != state {

@@ -36,8 +36,10 @@ use crossbeam_channel::Receiver;
 use self::{directory::Everybody, failure::Failure, reading::Reading, retry::Retry};
 use super::{
     Start,
+    backoff::random,
     event::{Event, Teller},
     lookup::cut,
+    schedule::Schedule,
     session::Access,
     worker::{Role, Stop, Stopped, Worker},
 };
@@ -71,6 +73,8 @@ pub(super) enum Order {
     },
     /// Sync as if it were due, which a held version forbids.
     Due,
+    /// The same before long: the main has given all its branches this reason at the same moment.
+    Soon,
     /// Put a version back and hold it.
     Rollback(u64),
 }
@@ -193,10 +197,13 @@ impl<'a> Site<'a> {
         }
         self.tell();
         self.wait_for_boot()?;
-        let mut next = Instant::now();
+        let settings::Sync { interval, spread, .. } = self.syncing.settings;
+        let mut schedule = Schedule::new(interval, spread, Instant::now());
         loop {
+            let next = schedule.due();
             let wake = self.piece_due().map_or(next, |piece| piece.min(next));
             let order = match self.stop.or_receive(&self.syncing.orders, wake)? {
+                Some(order) if self.puts_off(&order, &mut schedule, Instant::now()) => continue,
                 Some(order) => order,
                 None if Instant::now() >= next => Order::Due,
                 None => {
@@ -206,7 +213,7 @@ impl<'a> Site<'a> {
             };
             faults::point("sync");
             if !matches!(order, Order::Rollback(_)) {
-                next = Instant::now() + self.syncing.settings.interval;
+                schedule.begins(Instant::now(), random());
             }
             let asked = matches!(order, Order::Sync { .. });
             let before = self.gauge.whole_window();
@@ -219,7 +226,7 @@ impl<'a> Site<'a> {
                 Err(failure) => {
                     // Lines that were lost may come over a wider window, which is tried a few times.
                     if failure.is_turned_away() || failure.has_lost_lines() && widens {
-                        next = next.min(Instant::now() + LOG_IN_AGAIN);
+                        schedule.no_later_than(Instant::now() + LOG_IN_AGAIN);
                     }
                     self.fail(&failure);
                 }
@@ -231,6 +238,16 @@ impl<'a> Site<'a> {
                 self.begin_directory(asked);
             }
         }
+    }
+
+    /// Whether this waits for the branch's own time: not where somebody asked, nor where no earlier sync has left what the
+    /// branch can live on.
+    fn puts_off(&self, order: &Order, schedule: &mut Schedule, now: Instant) -> bool {
+        let waits = *order == Order::Soon && !self.status.users.is_empty();
+        if waits {
+            schedule.has_reason(now, random());
+        }
+        waits
     }
 
     /// A reload before all modules are loaded would only be queued by Asterisk.
@@ -252,7 +269,7 @@ impl<'a> Site<'a> {
                 self.bad = None;
                 self.sync(Wish::Asked)
             }
-            Order::Due => match self.status.held {
+            Order::Due | Order::Soon => match self.status.held {
                 Some(version) => Err(Failure::Held(version)),
                 None => self.sync(Wish::Due),
             },

@@ -31,7 +31,7 @@ use crate::{
     dns::{Counters, Situation},
     drill::Report,
     selfcheck::Part,
-    settings::{Settings, Technology},
+    settings::{Settings, Sync},
 };
 
 /// Orders that may wait for the sync worker: one sync does for all who asked for it.
@@ -149,8 +149,8 @@ impl Workers {
             self.slots.put(Place::Sync, syncing.start(role)?);
             self.orders = Some(to_worker);
         }
-        if let Some(technology) = settings.sync.as_ref().map(|sync| sync.technology) {
-            self.start_for_phones(start, technology)?;
+        if let Some(sync) = &settings.sync {
+            self.start_for_phones(start, sync)?;
         }
         Ok(())
     }
@@ -169,7 +169,8 @@ impl Workers {
         Ok(())
     }
 
-    fn start_for_phones(&mut self, start: &Start, technology: Technology) -> io::Result<()> {
+    fn start_for_phones(&mut self, start: &Start, sync: &Sync) -> io::Result<()> {
+        let Sync { technology, spread, .. } = *sync;
         if !self.slots.works(Place::Presence) {
             let (teller, role) = self.role(Place::Presence);
             let presence = Presence { start: start.clone(), technology, teller };
@@ -178,7 +179,7 @@ impl Workers {
         if let (false, Some(session)) = (self.slots.works(Place::Contacts), self.session()) {
             let (teller, role) = self.role(Place::Contacts);
             let (to_worker, asked) = bounded(ASKED_WAITING);
-            let asking = Asking { start: start.clone(), technology, session, asked, teller };
+            let asking = Asking { start: start.clone(), technology, spread, session, asked, teller };
             self.slots.put(Place::Contacts, asking.start(role)?);
             self.asked = Some(to_worker);
         }
@@ -217,6 +218,7 @@ impl Workers {
         let main = old.main != new.main;
         let technology = |settings: &Settings| settings.sync.as_ref().map(|sync| sync.technology);
         let technology = technology(old) != technology(new);
+        let spread = |settings: &Settings| settings.sync.as_ref().map(|sync| sync.spread);
         if main || old.probe != new.probe {
             self.slots.end(Place::Sip);
         }
@@ -228,8 +230,10 @@ impl Workers {
             self.orders = None;
         }
         if main || technology {
-            self.slots.end(Place::Contacts);
             self.slots.end(Place::Presence);
+        }
+        if main || technology || spread(old) != spread(new) {
+            self.slots.end(Place::Contacts);
             self.asked = None;
         }
         if main {

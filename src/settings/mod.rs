@@ -128,8 +128,11 @@ impl fmt::Display for Technology {
 /// `[sync]`: which users are taken from the main, and where they are written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sync {
-    /// From the start of one sync to the start of the next.
+    /// From the start of one sync to the start of the next, give or take a tenth.
     pub interval: Duration,
+    /// The most that a sync is put off which all branches of the main have the same reason for, drawn anew each time; zero:
+    /// it is made at once.
+    pub spread: Duration,
     /// Channel driver.
     pub technology: Technology,
     /// Configuration files to read on the main.

@@ -157,6 +157,7 @@ fn read_sync(section: &mut Reader<'_>) -> Option<Option<Sync>> {
     let technology = section.optional("technology", Technology::Pjsip, "pjsip or sip", technology);
     let sip = technology == Some(Technology::Sip);
     let interval = section.seconds("interval", 300, 1, WEEK);
+    let spread = section.seconds("spread", 60, 0, DAY);
     let files = section.optional(
         "files",
         if sip {
@@ -188,6 +189,7 @@ fn read_sync(section: &mut Reader<'_>) -> Option<Option<Sync>> {
     section.finish();
     Some(Some(Sync {
         interval: interval?,
+        spread: spread?,
         technology: technology?,
         files: files?,
         filter: Filter { key: key?, value: value? },

@@ -153,7 +153,17 @@ fn probe_section(text: &mut String, probe: &Probe) {
 }
 
 fn sync_section(text: &mut String, sync: &Sync) {
-    let Sync { interval, technology, files, filter, output, versions, max_shrink, directory_interval } = sync;
+    let Sync {
+        interval,
+        spread,
+        technology,
+        files,
+        filter,
+        output,
+        versions,
+        max_shrink,
+        directory_interval,
+    } = sync;
     let key = match &filter.key {
         FilterKey::CategoryName => "categoryname",
         FilterKey::Variable(name) => name,
@@ -164,6 +174,7 @@ fn sync_section(text: &mut String, sync: &Sync) {
         &[
             ("enabled", &"yes"),
             ("interval", &interval.as_secs()),
+            ("spread", &spread.as_secs()),
             ("technology", technology),
             ("files", &files.join(",")),
             ("filter_key", &key),

@@ -119,10 +119,10 @@ impl Running {
         }
     }
 
-    /// No need to wait for the next turn.
+    /// No need to wait for the next turn, which may be minutes away.
     fn sync_where_it_failed(&self) {
         if self.snapshot.sync.state == SyncState::Unsynced {
-            self.order(Order::Due);
+            self.order(Order::Soon);
         }
     }
 

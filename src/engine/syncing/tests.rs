@@ -103,6 +103,27 @@ fn a_first_file_stays_because_there_is_none_to_go_back_to() {
     });
 }
 
+#[test]
+fn what_all_branches_hear_waits_only_where_there_are_users_and_a_person_never_waits() {
+    with_site("", |site, store, _| {
+        let now = Instant::now();
+        let settings::Sync { interval, spread, .. } = site.syncing.settings;
+        let mut schedule = Schedule::new(interval, spread, now);
+        schedule.begins(now, 0);
+        assert!(!site.puts_off(&Order::Soon, &mut schedule, now));
+        site.install(store, GOOD, &sections(GOOD)).unwrap();
+        for order in [Order::Sync { accepted: Arc::default() }, Order::Due, Order::Rollback(1)] {
+            assert!(!site.puts_off(&order, &mut schedule, now), "{order:?}");
+        }
+        assert!(site.puts_off(&Order::Soon, &mut schedule, now));
+        let due = schedule.due();
+        assert!(now <= due && due <= now + spread);
+        // Several are one.
+        assert!(site.puts_off(&Order::Soon, &mut schedule, now));
+        assert_eq!(schedule.due(), due);
+    });
+}
+
 fn names(range: std::ops::Range<u32>) -> crate::sync::Names {
     range.map(|number| format!("{number:02}")).collect()
 }

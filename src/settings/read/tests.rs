@@ -43,6 +43,7 @@ fn the_least_configuration_has_the_documented_defaults() {
     assert_eq!(settings.failover.return_hold, Duration::from_secs(120));
     assert_eq!(settings.failover.return_when, ReturnWhen::AtOnce);
     let sync = settings.sync.unwrap();
+    assert_eq!((sync.interval, sync.spread), (Duration::from_secs(300), Duration::from_secs(60)));
     assert_eq!(sync.files, ["pjsip.endpoint.conf", "pjsip.aor.conf", "pjsip.auth.conf"]);
     assert_eq!((sync.output.as_str(), sync.versions, sync.max_shrink), ("pjsip_synch.conf", 10, 50));
     assert_eq!(sync.filter.key, FilterKey::Variable("accountcode".to_owned()));
@@ -258,7 +259,7 @@ fn the_sample_is_valid_and_shows_every_default_as_it_is() {
     assert_eq!(spelled_out, as_shipped);
     let keys =
         |sections: &[ConfSection]| sections.iter().map(|section| section.variables.len()).sum::<usize>();
-    assert_eq!(keys(&sample(true)), 91, "a key is missing in the sample");
+    assert_eq!(keys(&sample(true)), 92, "a key is missing in the sample");
 }
 
 #[test]

@@ -69,8 +69,8 @@ fn print(name: &str, of: &Figures, without: &Figures) {
 
 fn figures(module: Option<&std::path::Path>) -> Result<Figures> {
     let mut site = Site::new(Version::V22)?;
-    // 0.4.0 does not know the last one.
-    for line in [QUICK, "return_hold = 0\n", "return_spread = 0\n"] {
+    // 0.4.0 does not know the last two. In this order: the one ends with the other.
+    for line in [QUICK, "return_hold = 0\n", "return_spread = 0\n", "spread = 0\n"] {
         site.branch.edit_conf("res_synch.conf", line, "")?;
     }
     site.main.start()?;
