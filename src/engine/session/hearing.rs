@@ -7,13 +7,17 @@ use crate::{
     ami::Frame,
     contacts::user_of_event,
     engine::{
+        backoff::{Backoff, random},
         debounce::Debounce,
         event::{Event, News},
     },
     settings::Technology,
 };
 
-/// How soon it is looked whether the account may read events now.
+/// How long a main is given to say that it has started, at least, before it is looked whether the account may read events
+/// now. Only a login shows that: rights that somebody has just given shall count soon, but where nobody gives any, each
+/// login is work and lines of the log at the main. So each look is later than the one before, until the renewal of the
+/// session does for it.
 const RIGHTS_AGAIN: Duration = Duration::from_secs(60);
 
 /// Modules whose reload may change what is synced, without their ending; `All` is `core reload`.
@@ -42,6 +46,7 @@ pub(super) struct Hearing {
     may_read: bool,
     /// In this session it can't, as it seems: how long the main is given to say that it has started.
     rights_until: Option<Instant>,
+    rights_waits: Backoff,
     debounce: Debounce,
 }
 
@@ -49,10 +54,19 @@ pub(super) struct Hearing {
 pub(super) type Tell<'a> = &'a mut dyn FnMut(Event);
 
 impl Hearing {
-    /// Nothing has been heard yet.
-    pub(super) fn new(technology: Technology, wanted: bool) -> Self {
-        let debounce = Debounce::default();
-        Self { technology, wanted, first: true, may_read: false, rights_until: None, debounce }
+    /// Nothing has been heard yet, in sessions that grow as old as that.
+    pub(super) fn new(technology: Technology, wanted: bool, renewal: Duration) -> Self {
+        // What is drawn is half of the bound at least.
+        let first = RIGHTS_AGAIN * 2;
+        Self {
+            technology,
+            wanted,
+            first: true,
+            may_read: false,
+            rights_until: None,
+            rights_waits: Backoff::new(first, renewal.max(first)),
+            debounce: Debounce::default(),
+        }
     }
 
     /// A session begins, in which the account can read events or not.
@@ -65,11 +79,15 @@ impl Hearing {
         } else {
             if self.may_read {
                 // It greets whoever may read events once it has started.
+                self.rights_waits.reset();
                 tell(Event::Main(News::Starting));
             }
             let missing = "not readable: 'read = system' of the account on the main is missing";
             tell(Event::Watch(missing.to_owned()));
-            self.rights_until = Some(now + RIGHTS_AGAIN);
+            // Kept where it was looked just now.
+            if self.rights_until.is_none_or(|until| until <= now) {
+                self.look_again(now);
+            }
         }
     }
 
@@ -98,6 +116,7 @@ impl Hearing {
     fn heard(&mut self, now: Instant, tell: Tell<'_>) {
         self.may_read = true;
         self.rights_until = None;
+        self.rights_waits.reset();
         tell(Event::Main(News::Started));
         tell(Event::Watch("heard".to_owned()));
         if !std::mem::take(&mut self.first) {
@@ -147,10 +166,14 @@ impl Hearing {
         if over {
             // It has had the time to start: then it is the right to read that is gone.
             self.may_read = false;
-            self.rights_until = Some(now + RIGHTS_AGAIN);
+            self.look_again(now);
             tell(Event::Main(News::Started));
         }
         over
+    }
+
+    fn look_again(&mut self, now: Instant) {
+        self.rights_until = Some(now + self.rights_waits.wait(random()));
     }
 }
 
@@ -179,8 +202,10 @@ mod tests {
     }
 
     fn hearing() -> Hearing {
-        Hearing::new(Technology::Pjsip, true)
+        Hearing::new(Technology::Pjsip, true, RENEWAL)
     }
+
+    const RENEWAL: Duration = Duration::from_secs(3600);
 
     const HEARD: [&str; 2] = ["Main(Started)", "Watch(\"heard\")"];
 
@@ -222,12 +247,64 @@ mod tests {
 
         hearing.begins(false, now, &mut |_| {});
         hearing.debounce = Debounce::default();
-        assert_eq!(hearing.due(), Some(now + RIGHTS_AGAIN));
+        let then = hearing.due().unwrap();
+        assert!((RIGHTS_AGAIN..=RIGHTS_AGAIN * 2).contains(&(then - now)));
         assert_eq!(told(|tell| assert!(!hearing.look(now, tell))), [""; 0]);
-        let then = now + RIGHTS_AGAIN;
         assert_eq!(told(|tell| assert!(hearing.look(then, tell))), ["Main(Started)"]);
         let again = told(|tell| hearing.begins(false, then, tell));
         assert_eq!(again.len(), 1, "the right is gone, and it is not starting: {again:?}");
+    }
+
+    /// When it logs in anew to see whether the account may read, each with the next renewal refused or not.
+    fn logins(hearing: &mut Hearing, now: Instant, all: Duration, is_let_in: bool) -> Vec<Duration> {
+        let mut logins = Vec::new();
+        while let Some(due) = hearing.due().filter(|due| *due < now + all) {
+            assert!(hearing.look(due, &mut |_| {}));
+            if is_let_in {
+                hearing.goes_on(false, due, &mut |_| {});
+            }
+            logins.push(due - now);
+        }
+        logins
+    }
+
+    #[test]
+    fn an_account_that_may_not_read_logs_in_ever_more_seldom_until_it_may() {
+        let day = Duration::from_secs(24 * 3600);
+        for is_let_in in [true, false] {
+            let (mut hearing, now) = (hearing(), Instant::now());
+            hearing.begins(false, now, &mut |_| {});
+            let logins = logins(&mut hearing, now, day, is_let_in);
+            // Several within the first minutes, then no more than the session is renewed anyway.
+            assert!(logins[0] <= RIGHTS_AGAIN * 2, "{logins:?}");
+            assert!(
+                logins.iter().filter(|login| **login < Duration::from_secs(900)).count() >= 2,
+                "{logins:?}"
+            );
+            assert!((24..60).contains(&logins.len()), "{logins:?}");
+            assert!(
+                logins.windows(2).rev().take(10).all(|pair| pair[1] - pair[0] >= RENEWAL / 2),
+                "{logins:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_main_that_is_starting_is_given_as_long_whatever_was_before() {
+        let (mut hearing, now) = (hearing(), Instant::now());
+        hearing.begins(false, now, &mut |_| {});
+        logins(&mut hearing, now, RENEWAL * 4, true);
+        let then = now + RENEWAL * 4;
+        // Somebody has given the right, and then the main restarts.
+        hearing.goes_on(true, then, &mut |_| {});
+        hearing.fails("x", &mut |_| {});
+        hearing.debounce = Debounce::default();
+        for _ in 0..3 {
+            let told = told(|tell| hearing.begins(false, then, tell));
+            assert_eq!(told.first().map(String::as_str), Some("Main(Starting)"));
+            assert!(hearing.due().unwrap() <= then + RIGHTS_AGAIN * 2);
+            hearing.fails("x", &mut |_| {});
+        }
     }
 
     #[test]
@@ -245,7 +322,7 @@ mod tests {
 
     #[test]
     fn where_nobody_listens_nothing_is_missing() {
-        let mut hearing = Hearing::new(Technology::Pjsip, false);
+        let mut hearing = Hearing::new(Technology::Pjsip, false, RENEWAL);
         let begins = told(|tell| hearing.begins(false, Instant::now(), tell));
         assert!(begins.iter().any(|told| told.contains("off: ")), "{begins:?}");
         assert_eq!(hearing.due(), None);

@@ -157,7 +157,7 @@ impl<'a> Body<'a> {
             lent: None,
             waiting: None,
             wishes: VecDeque::new(),
-            hearing: Hearing::new(keeping.technology, keeping.events),
+            hearing: Hearing::new(keeping.technology, keeping.events, keeping.main.session_renewal),
             renewal: Renewal::new(keeping.main.session_renewal, now),
             just_ended: false,
             gave_up: false,
