@@ -136,6 +136,16 @@ impl Link {
         self.line.as_ref().map(Line::as_fd)
     }
 
+    /// From now on no more than this is on its way over an open connection, as over [`Self::for_config`].
+    ///
+    /// The room that the main was told of before stays its own until it has used it once, some 30 KB. No window scale is
+    /// lost by it: a wider window can follow.
+    pub fn narrow(&mut self, window: usize) {
+        if let Some(line) = &self.line {
+            line.narrow(window);
+        }
+    }
+
     /// Connects and logs in, where there is no connection.
     ///
     /// # Errors

@@ -158,6 +158,12 @@ impl Pieces {
         }
     }
 
+    /// Whether the next piece is the whole file, of which nobody knows how long it is.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.todo.last().is_some_and(Piece::is_all) && self.costs_at(0).0 == 0
+    }
+
     /// The next piece was had, and had so many bytes.
     pub fn took(&mut self, bytes: usize) {
         let Some(had) = self.todo.pop() else { return };
@@ -182,14 +188,14 @@ impl Pieces {
         }
     }
 
-    /// The next piece was longer than its limit: smaller ones take its place.
+    /// The next piece was longer than its limit, or may well be: smaller ones take its place.
     pub fn too_long(&mut self) {
+        let unknown = self.is_unknown();
         let Some(long) = self.todo.pop() else { return };
         if long.width() == 1 {
             self.todo.push(long.cut());
             return;
         }
-        let unknown = long.is_all() && self.costs_at(0).0 == 0;
         let middle = if unknown { 1 } else { long.from + long.width() / 2 };
         let first = Piece { to: middle, ..long.clone() };
         self.todo.push(Piece { from: middle, ..long });

@@ -70,6 +70,12 @@ impl Line {
         self.socket.as_fd()
     }
 
+    /// From now on the system keeps no more than this for us.
+    pub(super) fn narrow(&self, window: usize) {
+        // No answer depends on it.
+        let _ = self.socket.set_recv_buffer_size(window);
+    }
+
     /// Waits until the main has proved who it is, where that is wanted, and has introduced itself.
     pub(super) fn wait_for_banner(&mut self, deadline: Instant) -> Result<(), Fault> {
         self.shake_hands(deadline).map_err(|fault| self.before_banner(fault))?;

@@ -51,6 +51,28 @@ fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
 }
 
 #[test]
+fn where_nothing_can_be_broken_off_no_piece_is_long_and_not_many_more_are_asked_for() {
+    let values = numbers(10_000..30_000);
+    let wanted = 64 << 10;
+    let mut pieces = Pieces::new(None);
+    let (mut came, mut questions, mut longest) = (0, 0, 0);
+    while let Some(piece) = pieces.next(wanted) {
+        if pieces.is_unknown() {
+            pieces.too_long();
+            continue;
+        }
+        let condition = condition(&piece.query(Technology::Pjsip, "x.conf")).unwrap();
+        let found = values.iter().filter(|value| condition.is_match(value.as_bytes())).count();
+        pieces.took(found * USER);
+        (came, questions, longest) = (came + found, questions + 1, longest.max(found * USER));
+    }
+    assert_eq!(came, values.len());
+    assert!(longest <= wanted * SLACK, "{longest}");
+    let least = values.len() * USER / wanted;
+    assert!(questions <= least * 3, "{questions} of {least}");
+}
+
+#[test]
 fn a_small_company_is_one_question() {
     let values = numbers(1000..1040);
     let (came, questions, wasted) = read(Technology::Pjsip, &values, 64 << 10, None);

@@ -1,11 +1,16 @@
 //! The way to the main for whoever reads much of it: a short session of its own, or the kept one, question by question,
 //! where the main allows one only.
+//!
+//! A short session has a small receive buffer, so that little is on its way at once and calls and probes over SIP don't
+//! wait behind it on a slow line. The kept one gets the same with the first such question. It is not made with it: a
+//! connection that begins with a small buffer has no window scale, and could never be widened where the line is quick or the
+//! main loses lines. It is not widened again either: what remains to be read over it is short.
 
 use std::{sync::Arc, time::Instant};
 
 use super::{NotLent, Session, login::told};
 use crate::{
-    ami::{Crypto, Hangup, Last, Link, LinkError},
+    ami::{Crypto, Hangup, Last, Link, LinkError, TransportError},
     engine::{
         event::{Event, News, Teller},
         lookup::{Address, NoWay},
@@ -34,7 +39,8 @@ pub(in crate::engine) struct Way {
 
 enum Over {
     Own(Box<Link>),
-    Kept(Session),
+    /// With a receive buffer of so many bytes, for whoever reads much.
+    Kept(Session, Option<usize>),
 }
 
 /// Why a question has no answer.
@@ -52,6 +58,11 @@ pub(in crate::engine) enum Unanswered {
 }
 
 impl Unanswered {
+    /// Whether the answer took too long.
+    pub(in crate::engine) const fn is_timed_out(&self) -> bool {
+        matches!(self, Self::Link(LinkError::Transport { error: TransportError::TimedOut { .. }, .. }))
+    }
+
     /// Whether the main left out lines of its answer.
     pub(in crate::engine) const fn lost_lines(&self) -> bool {
         matches!(self, Self::Link(error) if error.lost_lines())
@@ -83,7 +94,7 @@ impl Access {
         if let Some(session) = &self.session {
             drop(session.lend(stop, deadline)?);
             if session.is_single() {
-                return Ok(self.kept(session, stop));
+                return Ok(self.kept(session, Some(window), stop));
             }
         }
         let address = self.address.to_log_in(deadline)?;
@@ -93,7 +104,7 @@ impl Access {
             self.tell(&result);
             return Err(NoWay::TurnedAway(refusal).into());
         }
-        self.choose(link, result, stop)
+        self.choose(link, result, Some(window), stop)
     }
 
     /// For a person who wants to know whether the main lets us in: waits for nothing.
@@ -111,11 +122,17 @@ impl Access {
         let result = link.connect(deadline);
         // What is learned is for all.
         self.address.note(&result);
-        self.choose(link, result, stop)
+        self.choose(link, result, None, stop)
     }
 
     /// The session that was just made; the kept one where that is the one that the main allows.
-    fn choose(&self, link: Link, result: Result<(), LinkError>, stop: &Stop) -> Result<Way, Unanswered> {
+    fn choose(
+        &self,
+        link: Link,
+        result: Result<(), LinkError>,
+        window: Option<usize>,
+        stop: &Stop,
+    ) -> Result<Way, Unanswered> {
         match (result, &self.session) {
             (Err(error), Some(session)) if error.is_in_use() => {
                 // It may be the session of somebody else.
@@ -125,7 +142,7 @@ impl Access {
                     Err(NotLent::NoWay(_)) => return Err(error.into()),
                 }
                 session.set_single(true);
-                Ok(self.kept(session, stop))
+                Ok(self.kept(session, window, stop))
             }
             (result, session) => {
                 self.tell(&result);
@@ -138,8 +155,8 @@ impl Access {
         }
     }
 
-    fn kept(&self, session: &Session, stop: &Stop) -> Way {
-        self.way(Over::Kept(session.clone()), stop)
+    fn kept(&self, session: &Session, window: Option<usize>, stop: &Stop) -> Way {
+        self.way(Over::Kept(session.clone(), window), stop)
     }
 
     fn way(&self, over: Over, stop: &Stop) -> Way {
@@ -174,7 +191,12 @@ impl Way {
                 }
                 Ok(answer?)
             }
-            Over::Kept(session) => session.lend(&self.stop, deadline)?.ask(question),
+            Over::Kept(session, window) => session.lend(&self.stop, deadline)?.ask(|link| {
+                if let Some(window) = *window {
+                    link.narrow(window);
+                }
+                question(link)
+            }),
         }
     }
 
@@ -182,13 +204,13 @@ impl Way {
     pub(in crate::engine) fn is_open(&self) -> bool {
         match &self.over {
             Over::Own(link) => link.is_open(),
-            Over::Kept(_) => true,
+            Over::Kept(..) => true,
         }
     }
 
     /// Whether the main allows no session but the kept one.
     pub(in crate::engine) const fn is_single(&self) -> bool {
-        matches!(self.over, Over::Kept(_))
+        matches!(self.over, Over::Kept(..))
     }
 
     /// Says good-bye, where it is a session of its own.
@@ -196,5 +218,75 @@ impl Way {
         if let Over::Own(mut link) = self.over {
             link.close();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Write},
+        net::TcpListener,
+        thread,
+        time::Duration,
+    };
+
+    use crossbeam_channel::bounded;
+    use socket2::SockRef;
+
+    use super::{super::counter, *};
+    use crate::engine::{
+        stand_in::StandIn,
+        worker::{Predecessor, Role, Worker},
+    };
+
+    /// A link to a main that agrees to everything, on loopback.
+    fn link() -> Link {
+        let main = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = main.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = main.accept().unwrap();
+            stream.write_all(b"Asterisk Call Manager/11.0.0\r\n").unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            for id in lines.map_while(Result::ok).filter(|line| line.starts_with("ActionID")) {
+                let _ = write!(stream, "Response: Success\r\n{id}\r\nPing: Pong\r\n\r\n");
+            }
+        });
+        let mut link =
+            Link::for_probe(address, &Main::example(), &Hangup::new(), Arc::new(StandIn::default()));
+        link.connect(Instant::now() + Duration::from_secs(60)).unwrap();
+        link
+    }
+
+    /// The receive buffer of the kept session while a question is asked over it.
+    fn buffer(window: Option<usize>) -> usize {
+        let (session, counter) = counter().unwrap();
+        let teller = Teller::new(1, crossbeam_channel::unbounded().0);
+        let (done, is_done) = bounded(1);
+        let role = Role { name: "test", id: 1, after: Predecessor::default() };
+        let worker = Worker::start(
+            role,
+            || {},
+            || {},
+            move |stop| {
+                let over = Over::Kept(session.clone(), window);
+                let mut way = Way { over, stop: stop.clone(), teller: teller.clone() };
+                let until = Instant::now() + Duration::from_secs(60);
+                let size = way
+                    .ask(until, |link| Ok(SockRef::from(&link.as_fd().unwrap()).recv_buffer_size().unwrap()));
+                done.send(size.unwrap()).unwrap();
+            },
+        );
+        counter.lend(link(), &counter.wishes.recv().unwrap());
+        let size = is_done.recv_timeout(Duration::from_secs(60)).unwrap();
+        drop(worker.unwrap());
+        size
+    }
+
+    #[test]
+    fn the_kept_session_has_a_small_buffer_for_whoever_reads_much_over_it() {
+        let window = 4 << 10;
+        // Linux doubles what it is told, for what it needs itself.
+        assert!(buffer(Some(window)) <= window * 2);
+        assert!(buffer(None) > window * 4);
     }
 }

@@ -72,8 +72,8 @@ enum Step {
     Done,
     /// It was longer than thought.
     TooLong(Duration),
-    /// The probes suffered.
-    BrokenOff,
+    /// The probes suffered: it was broken off, or had, where nothing breaks it off.
+    Suffered,
 }
 
 impl<'a> Site<'a> {
@@ -160,7 +160,7 @@ impl<'a> Site<'a> {
                 self.tell_progress(&mut everybody, "is being read");
             }
             Ok(Step::TooLong(took)) => everybody.due = now + Gauge::rest(took),
-            Ok(Step::BrokenOff) => {
+            Ok(Step::Suffered) => {
                 self.gauge.slower();
                 everybody.due = now + everybody.waits.wait(random());
                 self.tell_progress(&mut everybody, "waits, for the main answers slowly");
@@ -194,8 +194,14 @@ impl<'a> Site<'a> {
         let query = piece.query(settings.technology, file);
         let limit = everybody.pieces.limit(wanted);
         let (mut way, window) = self.way_for_pieces(everybody)?;
-        // Where the main allows one session only, it is the one of the probe: nothing breaks it off.
+        // Where the main allows one session only, it is the one of the probe. Nothing breaks it off: that would end it, and
+        // the main may not let us in again at once. What bounds a piece is done before it and after it.
         let single = way.is_single();
+        if single && everybody.pieces.is_unknown() {
+            everybody.pieces.too_long();
+            everybody.way = Some((way, window));
+            return Ok(Step::Had(Duration::ZERO));
+        }
         let poured = {
             let _reads = self.syncing.teller.reads();
             let bytes = if single { usize::MAX } else { limit };
@@ -220,7 +226,8 @@ impl<'a> Site<'a> {
                 everybody.bytes += bytes;
                 self.gauge.answered(window, timing);
                 everybody.way = Some((way, window));
-                Ok(Step::Had(took))
+                // The piece is had, but the next one is smaller and later.
+                Ok(if single && !self.line_has_room() { Step::Suffered } else { Step::Had(took) })
             }
             Ok(Poured::TooLong) => {
                 everybody.people.take_back();
@@ -229,13 +236,16 @@ impl<'a> Site<'a> {
             }
             Ok(Poured::BrokenOff) => {
                 everybody.people.take_back();
-                Ok(Step::BrokenOff)
+                Ok(Step::Suffered)
             }
             Err(error) => {
                 everybody.people.take_back();
                 let lost = error.lost_lines();
                 if lost {
                     self.gauge.lost_piece();
+                }
+                if single && error.is_timed_out() && limit < usize::MAX {
+                    everybody.pieces.too_long();
                 }
                 // A smaller one may fit, where there are any.
                 if lost && self.gauge.piece() < wanted && limit < usize::MAX {

@@ -1,3 +1,7 @@
+use std::io::Read;
+
+use socket2::SockRef;
+
 use super::*;
 use crate::ami::frame::FrameTooLong;
 
@@ -174,4 +178,57 @@ fn an_answer_that_falls_silent_is_broken_off_too() {
     assert_eq!(poured, Poured::BrokenOff);
     drop(link);
     main.join().unwrap();
+}
+
+/// Bytes that the system keeps for a link that reads nothing, of a main that writes all it can.
+fn kept_back(main: &mut TcpStream) -> usize {
+    main.set_nonblocking(true).unwrap();
+    let (line, mut sent, until) = ([b'x'; 512], 0, Instant::now() + Duration::from_millis(500));
+    while Instant::now() < until {
+        match main.write(&line) {
+            Ok(count) => sent += count,
+            Err(_) => thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    sent
+}
+
+#[test]
+fn a_connection_that_is_narrowed_lets_less_be_on_its_way_and_can_be_widened_again() {
+    const NARROW: usize = 4 << 10;
+    let (to_test, from_main) = std::sync::mpsc::channel();
+    let (address, main) = main_that(1, move |mut request| {
+        request.serve("");
+        if request.is("Login") {
+            to_test.send(request.stream).unwrap();
+            return false;
+        }
+        true
+    });
+    let mut link = Link::for_probe(address, &settings(), &Hangup::new(), crypto());
+    link.connect(ample()).unwrap();
+    main.join().unwrap();
+    let mut main = from_main.recv().unwrap();
+    SockRef::from(&main).set_send_buffer_size(NARROW).unwrap();
+    let mut reader = TcpStream::from(link.as_fd().unwrap().try_clone_to_owned().unwrap());
+    let mut drain = || {
+        reader.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let mut buffer = [0; 1 << 12];
+        while reader.read(&mut buffer).is_ok_and(|count| count > 0) {}
+    };
+    link.narrow(NARROW);
+    // What the main was told of before.
+    kept_back(&mut main);
+    drain();
+    let narrow = kept_back(&mut main);
+    assert!(narrow <= NARROW * 6, "{narrow}");
+    drain();
+    link.narrow(1 << 20);
+    // The window opens as it is used.
+    for _ in 0..3 {
+        kept_back(&mut main);
+        drain();
+    }
+    let wide = kept_back(&mut main);
+    assert!(wide > narrow * 4, "{wide} after {narrow}");
 }
