@@ -33,6 +33,7 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
+pub(super) use self::contexts::trunks;
 use self::{directory::Everybody, failure::Failure, reading::Reading, retry::Retry};
 use super::{
     Start,

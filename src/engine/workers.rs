@@ -22,7 +22,7 @@ use super::{
     selfcheck::SelfChecking,
     serving::Serving,
     session::{self, Access, Counter, Keeping, Session},
-    syncing::{Order, Syncing},
+    syncing::{Order, Syncing, trunks},
     worker::Role,
 };
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
     dns::{Counters, Situation},
     drill::Report,
     selfcheck::Part,
-    settings::{Settings, Sync},
+    settings::{Settings, Sync, Trunk},
 };
 
 /// Orders that may wait for the sync worker: one sync does for all who asked for it.
@@ -391,7 +391,32 @@ fn what_is_synced(settings: &Settings) -> impl PartialEq {
     let dialplan = settings.dialplan.as_ref();
     let dialled = dialplan.map(|dialplan| {
         let (context, classes) = (dialplan.context.clone(), dialplan.classes.clone());
-        (context, classes, dialplan.public_key.clone(), dialplan.contexts.clone())
+        // The main's contexts are kept off the trunks.
+        let trunks = trunks(dialplan).map(Option::<&Trunk>::cloned);
+        (context, classes, dialplan.public_key.clone(), dialplan.contexts.clone(), trunks)
     });
     (settings.sync.clone(), settings.policy.clone(), settings.voicemail.clone(), dialled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{ConfSection, read};
+
+    #[test]
+    fn another_trunk_is_another_fence_for_what_is_synced() {
+        let with = |second| {
+            let dialplan = [("local_trunk", "gateway"), ("emergency", "112"), ("emergency_second", second)];
+            let sections = [
+                ConfSection::new("main", [("host", "192.0.2.1"), ("username", "synch"), ("secret", "x")]),
+                ConfSection::new("sync", [("filter_value", "x")]),
+                ConfSection::new("dns", [("enabled", "no")]),
+                ConfSection::new("dialplan", dialplan),
+            ];
+            read(&sections).unwrap()
+        };
+        let [settings, same, other] = ["gsm", "gsm", "other"].map(with);
+        assert!(what_is_synced(&settings) == what_is_synced(&same));
+        assert!(what_is_synced(&settings) != what_is_synced(&other));
+    }
 }

@@ -7,19 +7,18 @@ use crate::{
     ami::Query,
     dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, lines, vet},
     host::Level,
-    settings::{ConfSection, Dialplan},
+    settings::{ConfSection, Dialplan, Technology, Trunk},
     sync::{Answer, Document, Guarded, Line, Names, Section, SyncError, Tailored, render_sections},
     wording::counted,
 };
 
 /// What a branch that starts in an outage has of them.
 const FILE: &str = "contexts.kept";
+/// Where res_pjsip_config_wizard has its own.
+const WIZARD: &str = "pjsip_wizard.conf";
 /// What the log hears where they can't be taken from the main, and where the file can't be written.
 const NOT_READ: &str = "The contexts of the main stay as they were";
 const NOT_KEPT: &str = "The contexts are not kept for a restart, which the next sync tries again";
-
-/// Where the channel drivers whose devices a context may dial have theirs; realtime has them elsewhere.
-const DRIVERS: [&str; 3] = ["pjsip.conf", "pjsip_wizard.conf", "sip.conf"];
 
 impl Site<'_> {
     /// Reads and checks them. Nothing else depends on it: where it fails, the old ones stay.
@@ -98,16 +97,27 @@ impl Site<'_> {
         vet(documents, &terms)
     }
 
-    /// What a context of the main may not dial: every endpoint or peer of the branch's own, whichever driver has it, and
-    /// whatever is named in a trunk.
-    fn fenced(&self, dialplan: &Dialplan) -> Vec<String> {
-        let sections = |conf: &str| {
-            let conf = self.host.config_dir().join(conf);
-            // Of a driver that isn't there, there is no file.
-            self.host.load_conf_besides(&conf, &self.syncing.settings.output).unwrap_or_default()
-        };
-        let own = DRIVERS.into_iter().flat_map(sections).map(|section| section.name);
-        own.chain(trunk_words(dialplan)).collect()
+    /// What a context of the main may not dial: every endpoint or peer of the branch's own, and whatever is named in a
+    /// trunk.
+    pub(super) fn fenced(&self, dialplan: &Dialplan) -> Vec<String> {
+        let own = self.local_sections().into_iter().map(|(_, name)| name).chain(self.by_wizard());
+        let trunks = trunks(dialplan).into_iter().flatten();
+        let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_.-+".contains(letter);
+        let words = trunks.flat_map(|trunk| {
+            let text = trunk.to_string();
+            text.split(|letter| !is_name(letter)).map(str::to_owned).collect::<Vec<_>>()
+        });
+        own.chain(words.filter(|word| !word.is_empty())).collect()
+    }
+
+    /// The branch's own endpoints that res_pjsip_config_wizard makes: each has the name of its section.
+    fn by_wizard(&self) -> Vec<String> {
+        if self.syncing.settings.technology != Technology::Pjsip {
+            return Vec::new();
+        }
+        // Most have no such file.
+        let sections = self.host.load_conf(&self.host.config_dir().join(WIZARD)).unwrap_or_default();
+        sections.into_iter().map(|section| section.name).collect()
     }
 
     fn take_contexts(&mut self, vetted: Vetted, keep: bool) {
@@ -150,6 +160,12 @@ impl Site<'_> {
     }
 }
 
+/// All that calls leave the branch over.
+pub(in crate::engine) const fn trunks(dialplan: &Dialplan) -> [Option<&Trunk>; 3] {
+    let Dialplan { main_trunk, local_trunk, emergency_second, .. } = dialplan;
+    [main_trunk.as_ref(), local_trunk.as_ref(), emergency_second.as_ref()]
+}
+
 /// Each extension, as `100@site-features`.
 fn extensions(contexts: &[Context]) -> Names {
     let names = |context: &Context| -> Vec<String> {
@@ -181,36 +197,4 @@ fn section(section: &ConfSection) -> Section<'_> {
     let lines = section.variables.iter();
     let lines = lines.map(|variable| Line { key: variable.key.as_bytes(), value: variable.value.as_bytes() });
     Section { name: section.name.as_bytes(), lines: lines.collect() }
-}
-
-/// The words of which the names in trunks are made, such as `gw` of `PJSIP/${EXTEN}@gw`.
-fn trunk_words(dialplan: &Dialplan) -> Vec<String> {
-    let trunks = [&dialplan.main_trunk, &dialplan.local_trunk, &dialplan.emergency_second];
-    let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_.-+".contains(letter);
-    let words = trunks.into_iter().flatten().flat_map(|trunk| {
-        let text = trunk.to_string();
-        text.split(|letter| !is_name(letter)).map(str::to_owned).collect::<Vec<_>>()
-    });
-    words.filter(|word| !word.is_empty()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::Trunk;
-
-    #[test]
-    fn no_trunk_of_the_branch_may_be_dialled() {
-        let trunk = |text: &str| Some(Trunk::new(text).unwrap());
-        let dialplan = Dialplan {
-            main_trunk: trunk("main"),
-            local_trunk: trunk("PJSIP/${EXTEN}@gw"),
-            emergency_second: trunk("SIP/gsm-box/${EXTEN}"),
-            ..Dialplan::example()
-        };
-        let words = trunk_words(&dialplan);
-        for name in ["main", "gw", "gsm-box"] {
-            assert!(words.iter().any(|word| word == name), "{name}: {words:?}");
-        }
-    }
 }

@@ -124,6 +124,30 @@ fn what_all_branches_hear_waits_only_where_there_are_users_and_a_person_never_wa
     });
 }
 
+#[test]
+fn every_trunk_and_endpoint_of_the_branch_is_fenced_whoever_made_it() {
+    let second = "DAHDI/g1/${EXTEN}";
+    let dialplan = [
+        ("main_trunk", "to-main"),
+        ("local_trunk", "gateway"),
+        ("emergency", "112"),
+        ("emergency_second", second),
+    ];
+    let main = ConfSection::new("main", [("host", "192.0.2.1"), ("username", "synch"), ("secret", "x")]);
+    let sync = ConfSection::new("sync", [("filter_value", "x")]);
+    let dns = ConfSection::new("dns", [("enabled", "no")]);
+    let settings = read(&[main, sync, dns, ConfSection::new("dialplan", dialplan)]).unwrap();
+    let dialplan = settings.dialplan.unwrap();
+    with_site("", move |site, _, host| {
+        let file = host.config_dir().join("pjsip_wizard.conf");
+        std::fs::write(file, "[provider]\ntype = wizard\n").unwrap();
+        let fenced = site.fenced(&dialplan);
+        for name in ["to-main", "gateway", "DAHDI", "g1", "provider"] {
+            assert!(fenced.iter().any(|known| known == name), "{name}: {fenced:?}");
+        }
+    });
+}
+
 fn names(range: std::ops::Range<u32>) -> crate::sync::Names {
     range.map(|number| format!("{number:02}")).collect()
 }
