@@ -60,6 +60,11 @@ pub fn figures(module: &Path, listens: bool) -> Result<Figures> {
     site.branch.edit_conf("res_synch.conf", NOT_DUE, DUE)?;
     // The module of before knows no such section; that of now dials without one, too.
     site.branch.edit_conf("res_synch.conf", "[dialplan]\noutside = from-internal\n", "")?;
+    if !listens {
+        for unknown in ["[failover]\nreturn_hold = 0\nreturn_spread = 0\n", "spread = 0\n"] {
+            site.branch.edit_conf("res_synch.conf", unknown, "")?;
+        }
+    }
     site.start()?;
     let mut ami = site.branch.ami()?;
 
