@@ -4,7 +4,8 @@
 //! A probe that is late, that fails, or that is answered much later than usual ends what can be ended: the directory is read
 //! in pieces, and the piece on its way is broken off. Silence of a probe that was on the line with it counts one
 //! point and no penalty. That lasts until the line is free again, a second after the first late answer at most: so a
-//! main that dies meanwhile is noticed two seconds later than else.
+//! main that dies meanwhile is noticed two seconds later than else. Whoever reads on for longer than that gets no more,
+//! for a main that is dead looks the same: until a probe is answered as usual again.
 
 use std::{collections::VecDeque, time::Duration, time::Instant};
 
@@ -29,7 +30,7 @@ pub struct Burden {
     sip: Course,
     /// Whether something is being read.
     reads: bool,
-    /// Whether that was to stop, so that its silence is none of its doing any more.
+    /// Whether that is to stop, so that silence is none of its doing any more.
     told: bool,
     /// Probes that began before that were on the line with it.
     shared_until: Option<Instant>,
@@ -125,9 +126,10 @@ impl Burden {
     pub fn has_room(&mut self, now: Instant) -> bool {
         let suffers = [&self.ami, &self.sip].iter().any(|course| course.suffers(self.late, now));
         if suffers && self.reads && !self.told {
-            self.told = true;
             self.shared_until = Some(now + DRAIN);
         }
+        // Who reads looks five times a second: he may not have seen it, and reads on.
+        self.told = suffers && self.reads;
         !suffers
     }
 

@@ -18,6 +18,7 @@ const SETTINGS: Probe = Probe {
     fast_interval: Duration::from_secs(1),
 };
 const USUAL: Duration = Duration::from_millis(20);
+const SECOND: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(50);
 
 fn silent() -> Outcome {
@@ -96,6 +97,25 @@ fn a_silence_may_be_our_doing_until_we_have_stopped_for_a_second() {
     burden.reading(false, late + DRAIN * 2);
     burden.reading(true, late + DRAIN * 2);
     assert!(!burden.shares(late + DRAIN * 2));
+}
+
+#[test]
+fn who_reads_on_because_there_was_room_again_before_he_looked_shares_the_line_still() {
+    let now = Instant::now();
+    let mut burden = line(now);
+    burden.reading(true, now);
+    burden.ended(Kind::Sip, &Outcome::Alive(USUAL + SLOWER * 2), now, now + SECOND);
+    assert!(!burden.has_room(now + SECOND));
+    let quick = now + SECOND + TICK;
+    burden.ended(Kind::Sip, &Outcome::Alive(USUAL), quick, quick);
+    assert!(burden.has_room(quick));
+    assert!(burden.shares(quick + DRAIN * 5));
+    // The next late answer is told as the first was.
+    let asked = quick + DRAIN * 5;
+    burden.asked(Kind::Sip, asked);
+    let late = asked + SETTINGS.fast_interval;
+    assert!(!burden.has_room(late));
+    assert!(burden.shares(late + DRAIN) && !burden.shares(late + DRAIN + TICK));
 }
 
 #[test]
