@@ -153,10 +153,11 @@ enum NoAnswer {
 
 impl NoAnswer {
     /// What waiting for a datagram ended with. Linux tells a socket without `IP_RECVERR` only of what RFC 1122 calls hard:
-    /// a port that nobody has, and what is prohibited. A host or a network that can't be reached is silence (icmp(7)).
+    /// a port that nobody has, and what is prohibited: EACCES is that over IPv6. A host or a network that can't be reached
+    /// is silence (icmp(7)).
     fn of_datagram(error: io::Error) -> Self {
         match error.raw_os_error() {
-            Some(libc::EHOSTUNREACH | libc::ENETUNREACH) => Self::Rejected(error),
+            Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EACCES) => Self::Rejected(error),
             _ => Self::Failed(error),
         }
     }
@@ -377,4 +378,20 @@ impl Probe {
 
 fn is_end(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_firewall_is_known_by_what_it_says_over_ipv4_and_over_ipv6() {
+        let of_code = |code| NoAnswer::of_datagram(io::Error::from_raw_os_error(code));
+        for code in [libc::EHOSTUNREACH, libc::ENETUNREACH, libc::EACCES] {
+            assert!(matches!(of_code(code), NoAnswer::Rejected(_)), "{code}");
+        }
+        for code in [libc::ECONNREFUSED, libc::ENOBUFS] {
+            assert!(matches!(of_code(code), NoAnswer::Failed(_)), "{code}");
+        }
+    }
 }
