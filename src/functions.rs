@@ -180,8 +180,9 @@ fn may_dial(snapshot: &Snapshot, public: &str) -> bool {
     snapshot.settings.dialplan.as_ref().is_none_or(|dialplan| dialplan.may_dial(public))
 }
 
-/// What the lamp of a number shows: the device of the user, else the hint of a context that was taken from the main. Whoever
-/// subscribes before the user is known gets the device that he most likely will have, since that hint then stays.
+/// What the lamp of a number shows (`dialplan::hints`): the device of the user, else the hint of a context that was taken
+/// from the main. A dialplan of the administrator's that asks before the user is known gets the device that he most likely
+/// will have.
 fn hint(snapshot: &Snapshot, number: &str) -> String {
     let technology = snapshot.technology();
     if let Some(user) = snapshot.sync.user(number) {

@@ -327,9 +327,7 @@ impl From<Unanswered> for Failed {
 mod tests {
     use super::*;
     use crate::{
-        control::Published,
-        engine::{running::first_snapshot, session::counter, stand_in::StandIn},
-        gate::Gate,
+        engine::{session::counter, stand_in::StandIn},
         settings::{ConfSection, read},
     };
 
@@ -341,13 +339,8 @@ mod tests {
             ConfSection::new("sync", [("filter_value", "x")]),
             ConfSection::new("dns", [("enabled", "no")]),
         ];
-        let snapshot = first_snapshot(&Arc::new(read(&sections).unwrap()));
-        let start = Start {
-            host: Arc::new(StandIn::default()),
-            gate: Arc::new(Gate::default()),
-            published: Published::new(snapshot.clone()),
-            repeats: Arc::default(),
-        };
+        let start = Arc::new(StandIn::default()).start(&Arc::new(read(&sections).unwrap()));
+        let snapshot = (*start.published.read()).clone();
         let (session, _) = counter().unwrap();
         let teller = Teller::new(1, crossbeam_channel::unbounded().0);
         let asked = crossbeam_channel::bounded(1).1;

@@ -1,5 +1,5 @@
-//! The dialplan worker: puts the newest contexts and hints into force. Asterisk may have its dialplan locked for somebody else, so the
-//! engine doesn't wait for it.
+//! The dialplan worker: puts the newest contexts and hints into force. Asterisk may have its dialplan locked for somebody
+//! else, so the engine doesn't wait for it.
 
 use std::{
     io,
@@ -127,10 +127,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        control::Published,
         dialplan::Hint,
-        engine::{event::Told, running::first_snapshot, stand_in::StandIn, worker::Predecessor},
-        gate::Gate,
+        engine::{event::Told, stand_in::StandIn, worker::Predecessor},
         settings::{self, ConfSection},
     };
 
@@ -140,9 +138,7 @@ mod tests {
         let off = |name| ConfSection::new(name, [("enabled", "no")]);
         let settings = settings::read(&[main, off("sync"), off("dns")]).unwrap().into();
         let host = Arc::new(StandIn::default());
-        let published = Published::new(first_snapshot(&settings));
-        let start =
-            Start { host: host.clone(), gate: Arc::new(Gate::default()), published, repeats: Arc::default() };
+        let start = host.start(&settings);
         let (events, told) = crossbeam_channel::unbounded();
         let role = Role { name: "test", id: 1, after: Predecessor::default() };
         let (dialling, worker) = Dialling::start(start, Teller::new(1, events), role).unwrap();

@@ -6,17 +6,22 @@ use std::{
     fs,
     net::IpAddr,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::SystemTime,
 };
 
 use parking_lot::Mutex;
 
+use super::{Start, running::first_snapshot};
 use crate::{
     ami::{Crypto, TlsError, TlsSession},
+    control::Published,
     dialplan::{Context, Hint},
     host::{Host, HostError, Level, ReloadError, Verdict},
-    settings::{ConfSection, ConfVariable, Technology, Tls},
+    settings::{ConfSection, ConfVariable, Settings, Technology, Tls},
     sync::{Kind, User},
 };
 
@@ -52,6 +57,12 @@ impl StandIn {
     /// One with its files there, whose channel driver never takes that user.
     pub(super) fn at(folder: &Path, never: &'static str) -> Self {
         Self { folder: folder.to_owned(), never, ..Self::default() }
+    }
+
+    /// What a worker on it is started with.
+    pub(super) fn start(self: &Arc<Self>, settings: &Arc<Settings>) -> Start {
+        let published = Published::new(first_snapshot(settings));
+        Start { host: self.clone(), gate: Arc::default(), published, repeats: Arc::default() }
     }
 }
 

@@ -221,6 +221,22 @@ impl Drop for Worker {
     }
 }
 
+/// Does this on the thread of a worker, for a test, and gives what comes of it.
+#[cfg(test)]
+pub(super) fn on_a_worker<T: Send + 'static>(body: impl Fn(&Stop) -> T + Send + 'static) -> T {
+    let (done, is_done) = bounded(1);
+    let role = Role { name: "test", id: 1, after: Predecessor::default() };
+    let body = move |stop: &Stop| {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(stop)));
+        // The same again after a panic: nobody waits for that any more.
+        let _ = done.try_send(result);
+    };
+    let worker = Worker::start(role, || {}, || {}, body).unwrap();
+    let result = is_done.recv_timeout(Duration::from_secs(60)).unwrap();
+    drop(worker);
+    result.unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};

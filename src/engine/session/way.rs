@@ -230,14 +230,10 @@ mod tests {
         time::Duration,
     };
 
-    use crossbeam_channel::bounded;
     use socket2::SockRef;
 
     use super::{super::counter, *};
-    use crate::engine::{
-        stand_in::StandIn,
-        worker::{Predecessor, Role, Worker},
-    };
+    use crate::engine::{stand_in::StandIn, worker::on_a_worker};
 
     /// A link to a main that agrees to everything, on loopback.
     fn link() -> Link {
@@ -261,24 +257,15 @@ mod tests {
     fn buffer(window: Option<usize>) -> usize {
         let (session, counter) = counter().unwrap();
         let teller = Teller::new(1, crossbeam_channel::unbounded().0);
-        let (done, is_done) = bounded(1);
-        let role = Role { name: "test", id: 1, after: Predecessor::default() };
-        let worker = Worker::start(
-            role,
-            || {},
-            || {},
-            move |stop| {
-                let over = Over::Kept(session.clone(), window);
-                let mut way = Way { over, stop: stop.clone(), teller: teller.clone() };
-                let until = Instant::now() + Duration::from_secs(60);
-                let size = way
-                    .ask(until, |link| Ok(SockRef::from(&link.as_fd().unwrap()).recv_buffer_size().unwrap()));
-                done.send(size.unwrap()).unwrap();
-            },
-        );
-        counter.lend(link(), &counter.wishes.recv().unwrap());
-        let size = is_done.recv_timeout(Duration::from_secs(60)).unwrap();
-        drop(worker.unwrap());
+        let keeper = thread::spawn(move || counter.lend(link(), &counter.wishes.recv().unwrap()));
+        let size = on_a_worker(move |stop| {
+            let over = Over::Kept(session.clone(), window);
+            let mut way = Way { over, stop: stop.clone(), teller: teller.clone() };
+            let until = Instant::now() + Duration::from_secs(60);
+            way.ask(until, |link| Ok(SockRef::from(&link.as_fd().unwrap()).recv_buffer_size().unwrap()))
+                .unwrap()
+        });
+        keeper.join().unwrap();
         size
     }
 

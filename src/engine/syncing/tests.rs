@@ -7,9 +7,8 @@ use crate::{
     engine::{
         lookup::Lookup,
         stand_in::{StandIn, sections},
-        worker::Predecessor,
+        worker::on_a_worker,
     },
-    gate::Gate,
     settings::read,
     sync::Store,
 };
@@ -25,7 +24,6 @@ fn with_site(never: &'static str, body: impl Fn(&mut Site<'_>, &Store, &StandIn)
     let folder = tempfile::tempdir().unwrap();
     let host = Arc::new(StandIn::at(folder.path(), never));
     let settings = settings();
-    let published = crate::control::Published::new(crate::engine::running::first_snapshot(&settings));
     let (events, _told) = crossbeam_channel::unbounded();
     let teller = Teller::new(1, events);
     let access = Access {
@@ -36,36 +34,19 @@ fn with_site(never: &'static str, body: impl Fn(&mut Site<'_>, &Store, &StandIn)
         teller: teller.clone(),
     };
     let syncing = Syncing {
-        start: Start {
-            host: host.clone(),
-            gate: Arc::new(Gate::default()),
-            published,
-            repeats: Arc::default(),
-        },
+        start: host.start(&settings),
         settings: settings.sync.clone().unwrap(),
         access,
         all: settings,
         orders: bounded(1).1,
         teller,
     };
-    let (done, is_done) = bounded(1);
-    let role = Role { name: "test", id: 1, after: Predecessor::default() };
-    let worker = Worker::start(
-        role,
-        || {},
-        || {},
-        move |stop| {
-            let hangup = Hangup::new();
-            let mut site = Site::new(&syncing, &hangup, stop);
-            let store = site.store().unwrap();
-            let result =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(&mut site, &store, &host)));
-            done.send(result.is_ok()).unwrap();
-        },
-    );
-    let worker = worker.unwrap();
-    assert!(is_done.recv_timeout(Duration::from_secs(60)).unwrap());
-    drop(worker);
+    on_a_worker(move |stop| {
+        let hangup = Hangup::new();
+        let mut site = Site::new(&syncing, &hangup, stop);
+        let store = site.store().unwrap();
+        body(&mut site, &store, &host);
+    });
 }
 
 const GOOD: &str = "; Written by res_synch from test.\n[1001]\ntype = endpoint\n[1002]\ntype = endpoint\n";
