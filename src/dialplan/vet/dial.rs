@@ -85,7 +85,9 @@ impl Check<'_> {
             && name.eq_ignore_ascii_case("PJSIP_DIAL_CONTACTS")
             && rest.is_empty()
         {
-            return self.lacks(arguments, place, SYNTAX);
+            // More arguments name an aor, which may be a trunk's, and a number to call there.
+            let one = split(arguments, ',').len() == 1 && self.endpoint(arguments, false);
+            return if one { self.lacks(arguments, place, SYNTAX) } else { Err(no_device(device)) };
         }
         self.lacks(device, place, SYNTAX)?;
         let (technology, resource) = split_once(device, '/').ok_or_else(|| no_device(device))?;

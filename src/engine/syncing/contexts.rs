@@ -8,7 +8,7 @@ use crate::{
     dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, lines, vet},
     host::Level,
     settings::{ConfSection, Dialplan, Technology, Trunk},
-    sync::{Answer, Document, Guarded, Line, Names, Section, SyncError, Tailored, render_sections},
+    sync::{Answer, Document, Guarded, Line, Names, Section, SyncError, Tailored, kinds_in, render_sections},
     wording::counted,
 };
 
@@ -100,7 +100,8 @@ impl Site<'_> {
     /// What a context of the main may not dial: every endpoint or peer of the branch's own, and whatever is named in a
     /// trunk.
     pub(super) fn fenced(&self, dialplan: &Dialplan) -> Vec<String> {
-        let own = self.local_sections().into_iter().map(|(_, name)| name).chain(self.by_wizard());
+        let own = self.local_sections().into_iter().map(|(_, name)| name);
+        let own = own.chain(self.by_wizard()).chain(self.of_other_driver());
         let trunks = trunks(dialplan).into_iter().flatten();
         let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_.-+".contains(letter);
         let words = trunks.flat_map(|trunk| {
@@ -110,11 +111,19 @@ impl Site<'_> {
         own.chain(words.filter(|word| !word.is_empty())).collect()
     }
 
+    /// What the driver has that is not synced, where both are loaded. Users who move from one to the other are in both.
+    fn of_other_driver(&self) -> Vec<String> {
+        let (other, conf) = match self.syncing.settings.technology {
+            Technology::Pjsip => (Technology::Sip, "sip.conf"),
+            Technology::Sip => (Technology::Pjsip, "pjsip.conf"),
+        };
+        let sections = self.host.load_conf(&self.host.config_dir().join(conf)).unwrap_or_default();
+        let names = kinds_in(&sections, other).into_iter().map(|(_, name)| name);
+        names.filter(|name| !self.status.users.iter().any(|user| user.name == *name)).collect()
+    }
+
     /// The branch's own endpoints that res_pjsip_config_wizard makes: each has the name of its section.
     fn by_wizard(&self) -> Vec<String> {
-        if self.syncing.settings.technology != Technology::Pjsip {
-            return Vec::new();
-        }
         // Most have no such file.
         let sections = self.host.load_conf(&self.host.config_dir().join(WIZARD)).unwrap_or_default();
         sections.into_iter().map(|section| section.name).collect()
