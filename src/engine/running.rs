@@ -25,6 +25,7 @@ mod synced;
 pub(super) use showing::first_snapshot;
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Instant, SystemTime},
 };
@@ -78,7 +79,7 @@ pub(super) struct Running {
     sip_answered: bool,
     question: Question,
     /// In whose name SIP was asked last.
-    asked_as: Option<String>,
+    asked_as: BTreeMap<Instant, String>,
     start_again: Option<Instant>,
     pace: Pace,
     burden: Burden,
@@ -114,7 +115,7 @@ impl Running {
             monitor: monitor(&settings, sip_answered),
             sip_answered,
             question,
-            asked_as: None,
+            asked_as: BTreeMap::new(),
             start_again: None,
             pace: pace(&settings),
             burden: Burden::new(&settings.probe),

@@ -30,7 +30,7 @@ impl Running {
                 Kind::Sip => {
                     let patience = self.pace.patience();
                     let user = self.question.user(&self.snapshot.sync);
-                    self.asked_as.clone_from(&user);
+                    self.asked_as.extend(user.clone().map(|user| (asked, user)));
                     self.workers.ask_sip(probing::Ask { asked, user, patience, quick });
                 }
             }
@@ -44,7 +44,9 @@ impl Running {
         let before = self.monitor.observe(kind, outcome, asked, now);
         self.burden.ended(kind, outcome, asked, now);
         self.pace.ended(kind, outcome, &self.monitor, now);
-        if let (Kind::Sip, Outcome::Alive(_), Some(user)) = (kind, outcome, self.asked_as.clone()) {
+        // Questions overlap: an answer says something of the user in whose name that very one was asked.
+        let asked_as = if kind == Kind::Sip { self.asked_as.remove(&asked) } else { None };
+        if let (Outcome::Alive(_), Some(user)) = (outcome, asked_as) {
             let place = sip_place(&self.settings);
             if let Err(error) = self.question.answered(&user, &place, &*self.start.host) {
                 self.log(Level::Debug, &format!("That {place} knows {user} is not kept: {error}"));

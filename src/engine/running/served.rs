@@ -23,7 +23,8 @@ pub(super) fn recall(host: &dyn Host, now: SystemTime) -> Option<(ServiceState, 
     let memo = host.recall(SERVED)?;
     let (word, seconds) = memo.split_once(' ')?;
     let state = ServiceState::from_word(word).filter(|state| *state != ServiceState::Init)?;
-    let age = now.duration_since(UNIX_EPOCH + Duration::from_secs(seconds.parse().ok()?)).ok()?;
+    let kept = UNIX_EPOCH.checked_add(Duration::from_secs(seconds.parse().ok()?))?;
+    let age = now.duration_since(kept).ok()?;
     (age <= FRESH).then_some((state, age))
 }
 
