@@ -15,8 +15,8 @@ use crate::{
     dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, vet},
     settings::{self, Filter, FilterKey, Technology},
     sync::{
-        Answer, Document, Line, Policy, Rules, Section, Synced, Wanted, WantedBoxes, compose, find_boxes,
-        policy::is_usual,
+        Answer, Document, Line, Owner, Policy, Rules, Section, Synced, Wanted, WantedBoxes, compose,
+        find_boxes, policy::is_usual,
     },
 };
 
@@ -182,7 +182,7 @@ fn composed(technology: Technology, honest: &[(&str, &[&str])], attack: &Attack)
     let filter = Filter { key: FilterKey::CategoryName, value: bytes::Regex::new("").unwrap() };
     let files = ["users.conf".to_owned()];
     let wanted = Wanted { technology, files: &files, filter: &filter };
-    let policy = Policy { settings: &policy(), dialplan: None };
+    let policy = Policy { settings: &policy(), dialplan: None, declined: &crate::sync::Declined::default() };
     let rules = Rules { wanted, policy, local: &[], refused: &[], main: "10.0.0.254" };
     compose(&[answer(honest, attack)], &rules).ok()
 }
@@ -227,8 +227,10 @@ fn no_mailbox_of_the_main_becomes_anything_else() {
         let answer = answer(&[("default", &["1001=4711,Alice,alice@example.com,,attach=yes"])], &attack);
         let Ok(document) = Document::read(&answer.frame) else { continue };
         let keys = document.sections.iter().flat_map(|section| &section.lines).map(|line| line.key);
-        let named = keys.map(|key| String::from_utf8_lossy(key).into_owned()).collect();
-        let wanted = WantedBoxes { named: &named, local: &Default::default(), options: &[] };
+        let owner =
+            |key| Owner { number: Some(String::from_utf8_lossy(key).into_owned()), named: Vec::new() };
+        let owners: Vec<Owner> = keys.map(owner).collect();
+        let wanted = WantedBoxes { owners: &owners, local: &Default::default(), options: &[], mails: true };
         let found = find_boxes(&document, &wanted);
         let text = found.text("10.0.0.254: voicemail.conf");
         let sections = strict::boxes(name, &text);

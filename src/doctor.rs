@@ -14,6 +14,7 @@ use crate::{
     settings::{Dialplan, Settings},
     state::{BranchState, MonitorState, SyncState},
     status::{BranchStatus, IN_FORCE, Snapshot},
+    sync::Remarks,
     version::{BUILT_FOR, Version},
     wording::{counted, listed},
 };
@@ -52,6 +53,8 @@ pub struct Findings {
     pub parts: Vec<(&'static str, &'static str, bool)>,
     /// A synced mailbox that voicemail doesn't have.
     pub dead_box: Option<String>,
+    /// Whether boxes have an address for mail, and voicemail can't send any here.
+    pub no_mailer: bool,
     /// Version of this Asterisk.
     pub asterisk: String,
 }
@@ -264,9 +267,38 @@ impl Report {
         if !sync.boxes_problem.is_empty() {
             self.say(Level::Warning, "mailboxes", sync.boxes_problem.clone());
         }
+        self.box_remarks(&sync.box_remarks);
+        if findings.no_mailer {
+            let text = "boxes have addresses, and voicemail can't send mail: the program of 'mailcmd' in voicemail.conf, \
+                        or else /usr/sbin/sendmail, is not there";
+            self.say(Level::Warning, "mailboxes", text);
+        }
         if let Some(name) = &findings.dead_box {
             let text = format!("{name} is in the file and not in voicemail: 'synch sync' reloads it");
             self.say(Level::Broken, "mailboxes", text);
+        }
+    }
+
+    fn box_remarks(&mut self, remarks: &Remarks) {
+        if let Some((first, why)) = remarks.lost.first_key_value() {
+            let count = counted(remarks.lost.len(), "mailbox");
+            let why = why.join("; ");
+            let text =
+                format!("{count} not taken whole, {first} the first: {why}. 'synch show user' shows each");
+            self.say(Level::Warning, "mailboxes", text);
+        }
+        if let Some((number, several)) = remarks.unclear.first_key_value() {
+            let text = format!(
+                "{} without a mailbox, {number} the first: it could be {}. Name it on the main, with 'mailboxes'",
+                counted(remarks.unclear.len(), "number"),
+                several.join(" or ")
+            );
+            self.say(Level::Warning, "mailboxes", text);
+        }
+        if remarks.pins_elsewhere {
+            let text = "the main keeps the PINs that users have chosen in its spool (passwordlocation = spooldir), where \
+                        nothing reads them: here the PINs of voicemail.conf count";
+            self.say(Level::Warning, "mailboxes", text);
         }
     }
 

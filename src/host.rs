@@ -10,7 +10,7 @@ use crate::{
     ami::Crypto,
     dialplan::{Context, Hint},
     settings::{ConfSection, Technology},
-    sync::{Kind, User},
+    sync::{Declined, Kind, User},
 };
 
 /// How much a log line matters, in Asterisk's terms.
@@ -110,6 +110,18 @@ pub trait Host: Crypto + 'static {
         wanted: &[(Kind, String)],
     ) -> Result<Vec<(Kind, String)>, HostError>;
 
+    /// Whether the channel driver would take these sections, as far as what it does not take of them, which is added to
+    /// `declined`, is left out; none where it has to be taken on trust (chan_sip takes any peer).
+    ///
+    /// # Errors
+    /// The channel driver did not answer.
+    fn try_out(
+        &self,
+        technology: Technology,
+        sections: &[(Kind, &ConfSection)],
+        declined: &mut Declined,
+    ) -> Result<Option<Vec<bool>>, HostError>;
+
     /// What the channel driver makes of these sections; none where it has to be taken on trust (chan_sip).
     ///
     /// # Errors
@@ -126,8 +138,12 @@ pub trait Host: Crypto + 'static {
     /// Asterisk did not take all of them; the rest is in force.
     fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError>;
 
+    /// Whether Asterisk's dialplan doesn't have some of these hints.
+    fn lacks_hints(&self, hints: &[Hint]) -> bool;
+
     /// Adds those of these hints that Asterisk's dialplan doesn't have; whether all are there now. They can't be added while
-    /// it starts, or builds a dialplan of its own: that is over before long. A hint that is there stays as it is.
+    /// it starts, reloads a module, or builds a dialplan of its own: that is over before long. A hint that is there stays as it
+    /// is. Asterisk's module list is locked meanwhile: inside the gate.
     ///
     /// # Errors
     /// Asterisk did not take all of them.

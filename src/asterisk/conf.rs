@@ -2,13 +2,15 @@
 
 use std::{
     ffi::{OsStr, c_char},
+    fs::File,
+    io,
     path::Path,
     ptr,
 };
 
-use super::{sys, text};
+use super::{host::Asterisk, sys, text};
 use crate::{
-    host::HostError,
+    host::{Host, HostError},
     settings::{ConfSection, ConfVariable},
 };
 
@@ -37,9 +39,19 @@ pub(super) fn load_besides(path: &Path, file: Option<&str>) -> Result<Vec<ConfSe
             let loaded = Loaded(config);
             Ok(loaded.sections(file))
         }
+        // Asterisk says the same of a file that it may not read.
+        sys::SYNCH_CONFIG_MISSING if is_forbidden(path) => Err(HostError(format!(
+            "{0} can't be read by Asterisk's user: chgrp asterisk {0}; chmod 640 {0}",
+            Asterisk.config_dir().join(path).display()
+        ))),
         sys::SYNCH_CONFIG_MISSING => Err(HostError(format!("{} is missing", path.display()))),
         _ => Err(HostError(format!("{} is invalid; the lines above in the log say where", path.display()))),
     }
+}
+
+fn is_forbidden(path: &Path) -> bool {
+    let opened = File::open(Asterisk.config_dir().join(path));
+    opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// A loaded configuration; given back to Asterisk when dropped.

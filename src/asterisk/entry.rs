@@ -2,11 +2,11 @@
 
 use std::{ffi::c_int, path::Path};
 
-use super::{conf, current, guard, instance, log, version};
+use super::{conf, current, guard, host::Asterisk, instance, log, reload, version};
 use crate::{
     control::Command,
     faults,
-    host::Level,
+    host::{Host, Level},
     settings::{self, Settings},
 };
 
@@ -42,6 +42,9 @@ fn load() -> Result<(), Vec<String>> {
 #[unsafe(no_mangle)]
 extern "C" fn synch_reload() -> c_int {
     guard::guard(REFUSED, || {
+        if reload::run_errand() {
+            return DONE;
+        }
         faults::point("reload");
         let result = settings().and_then(|settings| {
             let control = current::control().ok_or_else(|| vec!["synch is not running.".to_owned()])?;
@@ -74,9 +77,10 @@ extern "C" fn synch_unload() -> c_int {
 
 fn settings() -> Result<Settings, Vec<String>> {
     let sections = conf::load(Path::new(CONF)).map_err(|error| {
-        vec![format!(
-            "{error}. Copy res_synch.conf.sample to Asterisk's configuration folder as {CONF} and edit it."
-        )]
+        let there = Asterisk.config_dir().join(CONF).exists();
+        let remedy =
+            format!(" 'make install' puts one into Asterisk's configuration folder, to be edited ({CONF}).");
+        vec![format!("{error}.{}", if there { "" } else { &remedy })]
     })?;
     settings::read(&sections)
         .map_err(|errors| errors.iter().map(|error| format!("{CONF}: {error}")).collect())

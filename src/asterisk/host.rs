@@ -16,7 +16,7 @@ use crate::{
     dialplan::{Context, Hint},
     host::{Host, HostError, Level, ReloadError, Verdict},
     settings::{ConfSection, Technology, Tls},
-    sync::{Kind, User},
+    sync::{Declined, Kind, User},
 };
 
 /// Family in Asterisk's database: `database show synch`.
@@ -120,6 +120,18 @@ impl Host for Asterisk {
         }
     }
 
+    fn try_out(
+        &self,
+        technology: Technology,
+        sections: &[(Kind, &ConfSection)],
+        declined: &mut Declined,
+    ) -> Result<Option<Vec<bool>>, HostError> {
+        match technology {
+            Technology::Pjsip => objects::try_out(sections, declined).map(Some),
+            Technology::Sip => Ok(None),
+        }
+    }
+
     fn judge(
         &self,
         technology: Technology,
@@ -135,8 +147,19 @@ impl Host for Asterisk {
         dialplan::replace(contexts)
     }
 
+    fn lacks_hints(&self, hints: &[Hint]) -> bool {
+        dialplan::hints::lacks(hints)
+    }
+
     fn add_hints(&self, hints: &[Hint]) -> Result<bool, HostError> {
-        if self.fully_booted() { dialplan::hints::add(hints) } else { Ok(false) }
+        if !self.fully_booted() {
+            return Ok(false);
+        }
+        match reload::with_list_locked(|| dialplan::hints::add(hints)) {
+            Ok(added) => added,
+            Err(ReloadError::InProgress) => Ok(false),
+            Err(error) => Err(HostError(error.to_string())),
+        }
     }
 
     fn context_owner(&self, name: &str) -> Option<String> {

@@ -12,7 +12,7 @@ use super::{guard::guard, sys, text};
 use crate::{
     host::{HostError, Verdict},
     settings::ConfSection,
-    sync::Kind,
+    sync::{Declined, Kind},
 };
 
 const MODULE: &CStr = c"res_pjsip";
@@ -41,6 +41,22 @@ pub(super) fn missing(wanted: &[(Kind, String)]) -> Result<Vec<(Kind, String)>, 
 /// res_pjsip is not loaded.
 pub(super) fn judge(sections: &[(Kind, &ConfSection)]) -> Result<Vec<Verdict>, HostError> {
     on_its_thread(|sorcery| sections.iter().map(|(kind, section)| sorcery.judge(*kind, section)).collect())
+}
+
+/// Whether it would take these sections, one by one, without what is added to `declined`.
+///
+/// # Errors
+/// res_pjsip is not loaded.
+pub(super) fn try_out(
+    sections: &[(Kind, &ConfSection)],
+    declined: &mut Declined,
+) -> Result<Vec<bool>, HostError> {
+    on_its_thread(|sorcery| {
+        let mut takes = |(kind, section): &(Kind, &ConfSection)| {
+            declined.search(*kind, section, |section| sorcery.make(*kind, section).is_some())
+        };
+        sections.iter().map(&mut takes).collect()
+    })
 }
 
 /// Runs something on a thread of res_pjsip, and waits for it.

@@ -1,7 +1,17 @@
 //! Reloading another module, through Asterisk's own API.
 
+use std::cell::RefCell;
+
 use super::{sys, text};
 use crate::host::ReloadError;
+
+/// Our own name, as Asterisk has it.
+const OURS: &str = "res_synch.so";
+
+thread_local! {
+    /// What this thread does in our own reload, in place of it: Asterisk calls it on the same thread, and passes nothing.
+    static ERRAND: RefCell<Option<*mut dyn FnMut()>> = const { RefCell::new(None) };
+}
 
 /// Reloads a module and waits for it. The module list of Asterisk is locked meanwhile, so whoever calls this has
 /// entered the gate (`crate::gate`), and a reference keeps Asterisk from unloading us under the call.
@@ -25,6 +35,31 @@ pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
         _ => "it reported an error; the lines above in the log say which",
     };
     Err(ReloadError::Failed(format!("{module} was not reloaded: {problem}")))
+}
+
+/// Does something as a reload of our own: no other module is loaded, reloaded or unloaded meanwhile.
+///
+/// # Errors
+/// As [`reload`]; nothing was done then.
+pub(super) fn with_list_locked<T>(work: impl FnOnce() -> T) -> Result<T, ReloadError> {
+    let (mut work, mut result) = (Some(work), None);
+    let mut errand = || result = work.take().map(|work| work());
+    let errand: &mut dyn FnMut() = &mut errand;
+    // SAFETY: only the lifetime changes; it is taken away again before what it borrows goes.
+    let errand = unsafe { std::mem::transmute::<*mut dyn FnMut(), *mut (dyn FnMut() + 'static)>(errand) };
+    ERRAND.set(Some(errand));
+    let reloaded = reload(OURS);
+    ERRAND.take();
+    reloaded?;
+    result.ok_or(ReloadError::InProgress)
+}
+
+/// Runs what this thread has our reload do; false where it is a reload like any other.
+pub(super) fn run_errand() -> bool {
+    let Some(errand) = ERRAND.take() else { return false };
+    // SAFETY: set by `with_list_locked` of this thread, which is still in it.
+    unsafe { (*errand)() };
+    true
 }
 
 /// A reference to our own module.

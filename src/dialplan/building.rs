@@ -15,11 +15,15 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// For one that may have begun before anybody looked.
 const LONGEST_UNSEEN: Duration = Duration::from_secs(60);
 
+/// Names and addresses of all contexts: a merge makes all of them anew, whoever has made them (`ast_merge_contexts_and_delete`).
+/// An address alone may be given out again.
+pub type Contexts = HashSet<(String, usize)>;
+
 /// One that has begun, or may have.
 #[derive(Clone, Debug)]
 pub struct Building {
-    /// The contexts that pbx_config had when it began.
-    before: HashSet<usize>,
+    /// The contexts that there were when it began.
+    before: Contexts,
     /// Whether another one had begun before and not ended: then nobody knows whose end is seen.
     crossed: bool,
     since: Instant,
@@ -27,22 +31,22 @@ pub struct Building {
 }
 
 impl Building {
-    /// It begins; `before` are the contexts that pbx_config has, `other` is what had begun before.
+    /// It begins; `before` are the contexts that there are, `other` is what had begun before.
     #[must_use]
-    pub fn begin(other: Option<&Self>, before: HashSet<usize>, now: Instant) -> Self {
+    pub fn begin(other: Option<&Self>, before: Contexts, now: Instant) -> Self {
         let crossed = other.is_some_and(|other| !other.is_over(&before, now));
         Self { before, crossed, since: now, longest: LONGEST }
     }
 
     /// One may be going on already.
     #[must_use]
-    pub const fn unseen(before: HashSet<usize>, now: Instant) -> Self {
+    pub const fn unseen(before: Contexts, now: Instant) -> Self {
         Self { before, crossed: false, since: now, longest: LONGEST_UNSEEN }
     }
 
-    /// Whether it has ended, now that pbx_config has these contexts.
+    /// Whether it has ended, now that there are these contexts.
     #[must_use]
-    pub fn is_over(&self, contexts: &HashSet<usize>, now: Instant) -> bool {
+    pub fn is_over(&self, contexts: &Contexts, now: Instant) -> bool {
         let merged = if self.before.is_empty() {
             // The first one of all.
             !contexts.is_empty()
@@ -57,8 +61,8 @@ impl Building {
 mod tests {
     use super::*;
 
-    fn set(contexts: &[usize]) -> HashSet<usize> {
-        contexts.iter().copied().collect()
+    fn set(contexts: &[usize]) -> Contexts {
+        contexts.iter().map(|address| ("default".to_owned(), *address)).collect()
     }
 
     #[test]

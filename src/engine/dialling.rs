@@ -18,6 +18,7 @@ use super::{
 use crate::{
     dialplan::{Context, Plan},
     faults,
+    host::HostError,
 };
 
 /// How often it is looked whether our contexts are there, and ours alone. Where an administrator has one of the same name, the
@@ -104,7 +105,7 @@ impl Body {
                 });
                 problem = shared.or(result);
             }
-            let lamps = host.add_hints(&wanted.hints);
+            let lamps = self.add_hints(&wanted);
             let look = if matches!(lamps, Ok(false)) { LOOK_AGAIN } else { LOOK_AROUND };
             self.start.log_outcome(&lamps.map(drop), LAMPS, "Lamps: all are there.");
             let newest = Arc::ptr_eq(&wanted, &self.wanted.lock());
@@ -118,6 +119,17 @@ impl Body {
                 Err(_) => return,
             }
         }
+    }
+}
+
+impl Body {
+    /// Whether all lamps are there now.
+    fn add_hints(&self, wanted: &Plan) -> Result<bool, HostError> {
+        if !self.start.host.lacks_hints(&wanted.hints) {
+            return Ok(true);
+        }
+        // Closed: the module goes.
+        self.start.gate.enter().map_or(Ok(false), |_inside| self.start.host.add_hints(&wanted.hints))
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     event::Teller,
     lookup::cut,
     session::{Access, Unanswered, Way},
+    syncing::can_mail,
     worker::{Role, Stop, Stopped, Worker},
 };
 use crate::{
@@ -151,6 +152,12 @@ impl Examining {
         let boxes = &snapshot.sync.boxes;
         findings.dead_box = boxes.values().find(|name| !self.start.host.has_mailbox(name)).cloned();
         if let Some(voicemail) = voicemail.as_ref().filter(|_| !boxes.is_empty()) {
+            let sections = host.load_conf(&host.config_dir().join(&voicemail.output)).unwrap_or_default();
+            let has_address = |variable: &ConfVariable| {
+                variable.value.split(',').nth(2).is_some_and(|field| !field.is_empty())
+            };
+            let addressed = sections.iter().flat_map(|section| &section.variables).any(has_address);
+            findings.no_mailer = addressed && !can_mail(&**host);
             findings.includes.push(self.include("voicemail.conf", &voicemail.output));
         }
     }

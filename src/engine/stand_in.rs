@@ -22,7 +22,7 @@ use crate::{
     dialplan::{Context, Hint},
     host::{Host, HostError, Level, ReloadError, Verdict},
     settings::{ConfSection, ConfVariable, Settings, Technology, Tls},
-    sync::{Kind, User},
+    sync::{Declined, Kind, User},
 };
 
 #[derive(Default)]
@@ -124,12 +124,23 @@ impl Host for StandIn {
         let live = self.live.lock();
         Ok(wanted.iter().filter(|(_, name)| !live.contains(name)).cloned().collect())
     }
+    fn try_out(
+        &self,
+        _: Technology,
+        _: &[(Kind, &ConfSection)],
+        _: &mut Declined,
+    ) -> Result<Option<Vec<bool>>, HostError> {
+        Ok(None)
+    }
     fn judge(&self, _: Technology, _: &[(Kind, &ConfSection)]) -> Result<Option<Vec<Verdict>>, HostError> {
         Ok(None)
     }
     fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError> {
         *self.contexts.lock() = contexts.to_vec();
         Ok(())
+    }
+    fn lacks_hints(&self, hints: &[Hint]) -> bool {
+        *self.hints.lock() != hints
     }
     fn add_hints(&self, hints: &[Hint]) -> Result<bool, HostError> {
         if self.builds.swap(false, Ordering::SeqCst) {

@@ -23,7 +23,7 @@ mod shrink;
 mod users;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     convert::Infallible,
     hash::RandomState,
     io,
@@ -33,7 +33,7 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
-pub(super) use self::contexts::trunks;
+pub(super) use self::{boxes::can_mail, contexts::trunks};
 use self::{directory::Everybody, failure::Failure, reading::Reading, retry::Retry};
 use super::{
     Start,
@@ -51,7 +51,7 @@ use crate::{
     settings::{self, ConfSection, Settings},
     state::SyncState,
     status::SyncStatus,
-    sync::{Guarded, Kind, Losses, Names, Removals},
+    sync::{Declined, Guarded, Kind, Losses, Names, Owner, Removals},
 };
 
 /// Where a held version is remembered across restarts.
@@ -128,6 +128,8 @@ struct Site<'a> {
     listed: Vec<(Kind, String)>,
     /// Sections that the channel driver would not take, as they were then.
     refused: Vec<(Kind, ConfSection)>,
+    /// What the channel driver does not take of them.
+    declined: Declined,
     /// The file that did not come into force, and why: it is not tried again.
     bad: Option<(String, String)>,
     /// What has gone within a day.
@@ -147,7 +149,7 @@ struct Site<'a> {
     /// When they were read.
     boxes_at: Option<Instant>,
     /// Whose.
-    boxes_users: HashSet<String>,
+    boxes_users: Vec<Owner>,
     /// The same as the directory was read.
     directory_of: Option<Stamp>,
     /// When it was read.
@@ -174,6 +176,7 @@ impl<'a> Site<'a> {
             marks: RandomState::new(),
             listed: Vec::new(),
             refused: Vec::new(),
+            declined: Declined::default(),
             bad: None,
             losses: BTreeMap::new(),
             accepted: Arc::default(),
@@ -183,7 +186,7 @@ impl<'a> Site<'a> {
             stamp: None,
             boxes_of: None,
             boxes_at: None,
-            boxes_users: HashSet::new(),
+            boxes_users: Vec::new(),
             directory_of: None,
             directory_at: None,
             everybody: None,

@@ -29,7 +29,7 @@ use crate::{
     phones::Phones,
     settings::{Settings, Technology},
     state::{BranchState, DrillResult, LoginState, Mode, MonitorState, ServiceState, SyncState, Target},
-    sync::{Diff, Guarded, Removals, Tailored, User},
+    sync::{Diff, Guarded, Remarks, Removals, Tailored, User},
 };
 
 /// What `Dialplan` says where all is well.
@@ -119,6 +119,8 @@ pub struct SyncStatus {
     pub boxes_problem: String,
     /// Mailboxes of the users by number, as `VoiceMail` takes them.
     pub boxes: Arc<BTreeMap<String, String>>,
+    /// What of them is not as on the main; empty until they have been read.
+    pub box_remarks: Arc<Remarks>,
     /// Contexts taken from the main.
     pub contexts: Arc<[Context]>,
     /// What of the contexts of the main was not taken, each with its reason.
@@ -153,6 +155,7 @@ impl SyncStatus {
             directory: Arc::default(),
             directory_state: String::new(),
             boxes: Arc::default(),
+            box_remarks: Arc::default(),
             sections: Arc::from([]),
             boxes_problem: String::new(),
             contexts: Arc::from([]),

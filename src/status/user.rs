@@ -24,7 +24,7 @@ pub fn user(snapshot: &Snapshot, wanted: &str, registered: bool) -> Result<Strin
     let Some(user) = find(sync, wanted) else {
         return left_out.map_or_else(|| Err(nobody(sync, wanted)), |text| Ok(text + "\n"));
     };
-    let mut text = who(sync, user, registered);
+    let mut text = who(sync, user, registered) + &mailbox_remarks(sync, user);
     if let Some(left_out) = left_out {
         text.push_str(&format!("\n{left_out}\n"));
     }
@@ -77,6 +77,21 @@ fn who(sync: &SyncStatus, user: &User, registered: bool) -> String {
         format!("{label:<13}: {value}\n")
     };
     values.into_iter().map(line).collect()
+}
+
+/// What of the user's mailbox is not as on the main.
+fn mailbox_remarks(sync: &SyncStatus, user: &User) -> String {
+    let Some(number) = &user.number else { return String::new() };
+    if let Some(several) = sync.box_remarks.unclear.get(number) {
+        let boxes = several.join(" and ");
+        return format!(
+            "\nNo mailbox, since nobody says whether it is {boxes}: name it on the main, with 'mailboxes'.\n"
+        );
+    }
+    let name = sync.boxes.get(number);
+    let Some(lost) = name.and_then(|name| sync.box_remarks.lost.get(name)) else { return String::new() };
+    let lines: String = lost.iter().map(|lost| format!("  {lost}\n")).collect();
+    format!("\nNot taken over of the mailbox:\n{lines}")
 }
 
 /// The user's own section, then the aors and auths that it names.

@@ -1,50 +1,27 @@
 //! The mailboxes of this site's users: from the main's voicemail.conf to a file of the branch. Pure.
 //!
-//! A line of voicemail.conf is `number => pin,name,e-mail,pager,option=value|option=value`. Of all that, each part is
-//! written only where it is plainly what it should be: some options of a box run programs or lead into the dialplan.
+//! - `entry`: what of a box is written, and what is not
+//! - `owner`: whose box is whose
+//!
+//! Nobody's box is copied whom no user of this site names.
+
+mod entry;
+mod owner;
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Document, render_sections};
+use self::entry::{Entry, Taking};
+pub use self::owner::{Contexts, Owner, assign, owners_in};
+use super::{Document, Section, render_sections};
 use crate::settings::{ConfSection, ConfVariable};
+use crate::wording::visible;
 
 /// Sections of voicemail.conf that are no contexts of boxes, upper or lower case.
 const NO_BOXES: [&[u8]; 3] = [b"general", b"zonemessages", b"aliases"];
-
 /// The context of boxes that are named without one.
 const DEFAULT: &str = "default";
-
-/// Options that only shape how a message is kept, told and mailed. Not among them: what changes the text of a mail
-/// (Asterisk evaluates `emailbody`), leads into the dialplan (`callback`, `dialout`, `exitcontext`) or names a program.
-const OPTIONS: [&str; 24] = [
-    "attach",
-    "attachfmt",
-    "backupdeleted",
-    "delete",
-    "deletevoicemail",
-    "envelope",
-    "forcegreetings",
-    "forcename",
-    "hidefromdir",
-    "language",
-    "leaveurgent",
-    "locale",
-    "maxmessage",
-    "maxmsg",
-    "maxsecs",
-    "messagewrap",
-    "minsecs",
-    "moveheard",
-    "nextaftercmd",
-    "review",
-    "saycid",
-    "sayduration",
-    "saydurationm",
-    "tz",
-];
-
-/// A name or an address longer than this doesn't fit Asterisk's own buffers (80 bytes).
-const MAX_FIELD: usize = 79;
+/// A name of a folder longer than this doesn't fit app_voicemail's own buffers (80 bytes).
+const MAX_WORD: usize = 79;
 
 /// One mailbox.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,76 +52,122 @@ impl std::fmt::Display for Mailbox {
 pub struct Mailboxes {
     /// Their boxes, in the order of the main.
     pub boxes: Vec<Mailbox>,
-    /// Those that are not taken, with the reason.
+    /// The box that takes the messages for a number.
+    pub of_number: BTreeMap<String, String>,
+    /// What a person has to know of them.
+    pub remarks: Remarks,
+}
+
+/// What is not on the branch as it is on the main.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// Boxes that are not taken, with the reason.
     pub left_out: Vec<String>,
+    /// What of a box is not taken, each with the reason.
+    pub lost: BTreeMap<String, Vec<String>>,
+    /// Numbers for which nobody says which of several boxes it is, with those.
+    pub unclear: BTreeMap<String, Vec<String>>,
+    /// Whether the users' own PINs are elsewhere on the main (`passwordlocation = spooldir`), where nothing reads them.
+    pub pins_elsewhere: bool,
 }
 
 /// What is wanted of the main's file.
 #[derive(Clone, Copy, Debug)]
 pub struct WantedBoxes<'a> {
-    /// Boxes that the users name, as `number@context` or `number`, and the users' own numbers.
-    pub named: &'a HashSet<String>,
+    /// The users of this site.
+    pub owners: &'a [Owner],
     /// Boxes that the branch has already: `number@context`.
     pub local: &'a HashSet<String>,
     /// Options that are taken besides the usual ones.
     pub options: &'a [String],
+    /// Whether voicemail can send mail here.
+    pub mails: bool,
 }
 
 /// Finds the boxes.
 #[must_use]
 pub fn find_boxes(document: &Document<'_>, wanted: &WantedBoxes<'_>) -> Mailboxes {
-    let mut found = Mailboxes::default();
-    let mut known = HashSet::new();
-    for section in document.sections.iter().filter(|section| has_boxes(section.name)) {
-        let Some(context) = word(section.name, b"_.-") else { continue };
-        for line in &section.lines {
-            let Some(number) = word(line.key, b"*#_.-") else { continue };
-            let name = format!("{number}@{context}");
-            let bare = context == DEFAULT || !wanted.named.contains(&format!("{number}@{DEFAULT}"));
-            let is_wanted = wanted.named.contains(&name) || bare && wanted.named.contains(number);
-            if !is_wanted {
-                continue;
-            }
-            match mailbox(number, context, line.value, wanted) {
-                _ if wanted.local.contains(&name) => {
-                    found.left_out.push(format!("{name}: the branch's own voicemail.conf has it"));
-                }
-                _ if !known.insert(name.clone()) => found.left_out.push(format!("{name}: it is there twice")),
-                Ok(mailbox) => found.boxes.push(mailbox),
-                Err(reason) => found.left_out.push(format!("{name}: {reason}")),
-            }
+    let aliases = Aliases::of(document);
+    let there: Vec<(&str, &str, &[u8])> = document
+        .sections
+        .iter()
+        .filter(|section| has_boxes(section.name) && !aliases.is(section.name))
+        .filter_map(|section| Some((word(section.name, b"_.-")?, section)))
+        .flat_map(|(context, section)| section.lines.iter().map(move |line| (context, line)))
+        .filter_map(|(context, line)| Some((word(line.key, b"*#_.-")?, context, line.value)))
+        .collect();
+    let contexts = Contexts::new(there.iter().map(|(number, context, _)| (*number, *context)));
+    let owners: Vec<Owner> = wanted.owners.iter().map(|owner| aliases.resolved(owner)).collect();
+    let mut found = Mailboxes { of_number: assign(&owners, &contexts), ..Mailboxes::default() };
+    found.remarks.pins_elsewhere = general(document, "passwordlocation") == Some(b"spooldir");
+    let mut named: HashSet<String> = owners.iter().flat_map(|owner| owner.named.iter().cloned()).collect();
+    named.extend(found.of_number.values().cloned());
+    for owner in owners.iter().filter(|owner| owner.named.is_empty()) {
+        if let Some(number) = owner.number.as_ref().filter(|number| contexts.of(number).len() > 1) {
+            let several = contexts.of(number).iter().map(|context| format!("{number}@{context}")).collect();
+            found.remarks.unclear.insert(number.clone(), several);
         }
     }
+    let taking = Taking { options: wanted.options, mails: wanted.mails };
+    let mut known = HashSet::new();
+    for (number, context, value) in there {
+        let name = format!("{number}@{context}");
+        if !named.contains(&name) {
+            continue;
+        }
+        match Entry::read(value, taking) {
+            _ if wanted.local.contains(&name) => {
+                found.remarks.left_out.push(format!("{name}: the branch's own voicemail.conf has it"));
+            }
+            _ if !known.insert(name.clone()) => {
+                found.remarks.left_out.push(format!("{name}: it is there twice"))
+            }
+            Ok(Entry { value, lost }) => {
+                let (number, context) = (number.to_owned(), context.to_owned());
+                found.boxes.push(Mailbox { number, context, value });
+                if !lost.is_empty() {
+                    found.remarks.lost.insert(name, lost.iter().map(|text| visible(text)).collect());
+                }
+            }
+            Err(reason) => found.remarks.left_out.push(format!("{name}: {reason}")),
+        }
+    }
+    let taken: HashSet<String> = found.boxes.iter().map(ToString::to_string).collect();
+    found.of_number.retain(|_, name| taken.contains(name) || wanted.local.contains(name));
     found
 }
 
-fn mailbox(
-    number: &str,
-    context: &str,
-    value: &[u8],
-    wanted: &WantedBoxes<'_>,
-) -> Result<Mailbox, &'static str> {
-    let value = std::str::from_utf8(value).map_err(|_| "it is not UTF-8")?;
-    if value.chars().any(char::is_control) {
-        return Err("it has control characters");
+/// Other names of boxes (`aliasescontext`), as FreePBX has them: `1001@device = 1001@default`.
+struct Aliases<'a> {
+    context: Option<&'a [u8]>,
+    names: BTreeMap<&'a [u8], &'a [u8]>,
+}
+
+impl<'a> Aliases<'a> {
+    fn of(document: &Document<'a>) -> Self {
+        let context = general(document, "aliasescontext");
+        let sections = document.sections.iter().filter(|section| Some(section.name) == context);
+        let names = sections.flat_map(|section| &section.lines).map(|line| (line.key, line.value)).collect();
+        Self { context, names }
     }
-    let mut fields = value.splitn(5, ',').map(str::trim);
-    let pin = fields.next().unwrap_or_default();
-    if !is_pin(pin) {
-        return Err("its PIN is none");
+
+    fn is(&self, section: &[u8]) -> bool {
+        self.context == Some(section)
     }
-    // A name, an address or a pager that isn't one is left away; the box is there all the same.
-    let name = fields.next().filter(|name| is_name(name)).unwrap_or_default();
-    let mut address = || fields.next().filter(|text| is_address(text)).unwrap_or_default();
-    let (email, pager) = (address(), address());
-    let options: Vec<&str> = fields.next().unwrap_or_default().split('|').map(str::trim).collect();
-    let options: Vec<&str> = options.into_iter().filter(|option| is_option(option, wanted.options)).collect();
-    let value = format!("{pin},{name},{email},{pager},{}", options.join("|"));
-    Ok(Mailbox {
-        number: number.to_owned(),
-        context: context.to_owned(),
-        value: value.trim_end_matches(',').to_owned(),
-    })
+
+    fn resolved(&self, owner: &Owner) -> Owner {
+        let real = |name: &String| {
+            let real = self.names.get(name.as_bytes()).and_then(|real| std::str::from_utf8(real).ok());
+            real.map_or_else(|| name.clone(), owner::whole_name)
+        };
+        Owner { number: owner.number.clone(), named: owner.named.iter().map(real).collect() }
+    }
+}
+
+/// What `[general]` says last.
+fn general<'a>(document: &Document<'a>, key: &str) -> Option<&'a [u8]> {
+    let sections = document.sections.iter().filter(|section| section.name.eq_ignore_ascii_case(b"general"));
+    sections.flat_map(|section: &Section<'a>| section.values(key).collect::<Vec<_>>()).next_back()
 }
 
 impl Mailboxes {
@@ -167,17 +190,11 @@ impl Mailboxes {
     }
 }
 
-/// The boxes in a file of ours: `number@context` by number, the context `default` first.
+/// The boxes in a file of ours, by their number and context.
 #[must_use]
-pub fn boxes_in(sections: &[ConfSection]) -> BTreeMap<String, String> {
-    let mut boxes = BTreeMap::new();
-    let (first, others): (Vec<_>, Vec<_>) = sections.iter().partition(|section| section.name == DEFAULT);
-    for section in first.into_iter().chain(others) {
-        for ConfVariable { key, .. } in &section.variables {
-            boxes.entry(key.clone()).or_insert_with(|| format!("{key}@{}", section.name));
-        }
-    }
-    boxes
+pub fn boxes_in(sections: &[ConfSection]) -> Contexts<'_> {
+    let boxes = sections.iter().flat_map(|section| section.variables.iter().map(move |line| (section, line)));
+    Contexts::new(boxes.map(|(section, line)| (line.key.as_str(), section.name.as_str())))
 }
 
 fn has_boxes(section: &[u8]) -> bool {
@@ -189,38 +206,7 @@ fn word<'a>(text: &'a [u8], besides: &[u8]) -> Option<&'a str> {
     // They become names of folders: none may be `..`.
     let begins = text.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"*#".contains(byte));
     let plain = begins && text.iter().all(|byte| byte.is_ascii_alphanumeric() || besides.contains(byte));
-    (plain && (1..=MAX_FIELD).contains(&text.len())).then(|| std::str::from_utf8(text).ok()).flatten()
-}
-
-/// A leading `-` keeps the user from changing it.
-fn is_pin(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    digits.len() <= MAX_FIELD
-        && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"*#".contains(&byte))
-}
-
-/// It comes into the head of a mail.
-fn is_name(text: &str) -> bool {
-    text.len() <= MAX_FIELD && !text.contains(['"', '<', '>', '\\', '`', '$', '|', ';', '{', '}'])
-}
-
-fn is_address(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".!#%&*+/=?^_~-".contains(&byte);
-    let parts: Vec<&str> = text.split('@').collect();
-    let [local, domain] = parts.as_slice() else { return false };
-    text.len() <= MAX_FIELD
-        && !local.is_empty()
-        && !local.starts_with('-')
-        && local.bytes().all(plain)
-        && !domain.is_empty()
-        && domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
-}
-
-fn is_option(text: &str, besides: &[String]) -> bool {
-    let Some((key, value)) = text.split_once('=') else { return false };
-    let known = OPTIONS.contains(&key) || besides.iter().any(|option| option == key);
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-/+.: ".contains(&byte);
-    known && value.len() <= MAX_FIELD && value.bytes().all(plain) && !value.contains("..")
+    (plain && (1..=MAX_WORD).contains(&text.len())).then(|| std::str::from_utf8(text).ok()).flatten()
 }
 
 #[cfg(test)]

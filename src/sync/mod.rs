@@ -12,6 +12,7 @@
 //! - [`document`]: a GetConfig answer into sections and lines, or the reason why it is void. Pure.
 //! - [`select`](mod@select): the users that the filter chooses, complete or left out with a reason. Pure.
 //! - [`accept`]: which of the main's words can be written at all. Pure.
+//! - [`declined`]: what this branch's own Asterisk does not take of an option by option. Pure.
 //! - [`open`]: who would need no password. Pure.
 //! - [`policy`]: which options of a user are taken, and what is written instead. Pure.
 //! - [`render`](mod@render): the only writer of configuration syntax. Pure.
@@ -29,6 +30,7 @@ pub mod accept;
 pub mod boxes;
 pub mod compose;
 pub mod cover;
+pub mod declined;
 pub mod diff;
 pub mod document;
 pub mod narrow;
@@ -43,9 +45,10 @@ pub mod shrink;
 pub mod store;
 
 pub use accept::{Accepted, Kind, Violation};
-pub use boxes::{Mailbox, Mailboxes, WantedBoxes, boxes_in, find_boxes};
+pub use boxes::{Mailbox, Mailboxes, Owner, Remarks, WantedBoxes, assign, boxes_in, find_boxes, owners_in};
 pub use compose::{Answer, Rules, SyncError, Synced, compose};
 pub use cover::{can_cover, cover};
+pub use declined::Declined;
 pub use diff::{Change, Diff, OptionDiff};
 pub use document::{Document, DocumentError, Line, Section};
 pub use narrow::narrow;

@@ -7,7 +7,12 @@ mod options;
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{Accepted, Kind, open::Written};
+use super::{
+    Accepted, Declined, Kind,
+    accept::{Spoilt, Taken},
+    declined::Instead,
+    open::Written,
+};
 use crate::settings::{self, ConfSection, is_secret};
 
 pub use options::is_usual;
@@ -99,6 +104,8 @@ pub struct Policy<'a> {
     pub settings: &'a settings::Policy,
     /// Whose contexts replace the main's; `None`: the main's stays.
     pub dialplan: Option<&'a settings::Dialplan>,
+    /// What this branch's own Asterisk does not take.
+    pub declined: &'a Declined,
 }
 
 const CONTEXT_WHY: &str = "[dialplan] context";
@@ -113,6 +120,8 @@ const DROPPED: &str = "[policy] drop";
 /// Asterisk asks a switch such as ours with its contexts locked, and lets another thread read the channel meanwhile
 /// (`pbx_find_extension`, `ast_autoservice_start`). Where that hears a fax tone it looks into the contexts: both hang.
 const FAX_WHY: &str = "no phone of the branch needs it, and it can stop Asterisk; [policy] keep takes it";
+const DECLINED_WHY: &str = "this branch's Asterisk does not know it, or not that value";
+const PARTLY_WHY: &str = "this branch's Asterisk does not know all of it";
 const FUNCTION_WHY: &str = "what it sets is no plain variable";
 
 impl Policy<'_> {
@@ -123,20 +132,48 @@ impl Policy<'_> {
         let set = self.set(kind);
         let is_set = |key: &str| set.iter().any(|(known, _)| known.eq_ignore_ascii_case(key));
         let mut options = Vec::with_capacity(section.lines().len());
-        for (key, value) in section.lines() {
-            let origin = match self.why_dropped(kind, key, value) {
+        for Taken { key, value, mended } in section.lines() {
+            let origin = match (self.why_dropped(kind, key, value), mended) {
                 _ if is_set(key) => Origin::Dropped { why: REPLACED },
-                Some(why) => Origin::Dropped { why },
-                None => Origin::Main,
+                (Some(why), _) => Origin::Dropped { why },
+                (None, Some((was, why))) => Origin::Rewritten { was: Some(texts.share(was)), why },
+                (None, None) => Origin::Main,
             };
-            options.push(Fate { key: texts.share(key), value: texts.share(value), origin });
+            options.push(self.known_here(
+                kind,
+                Fate { key: texts.share(key), value: texts.share(value), origin },
+                texts,
+            ));
         }
         self.rewrite(kind, &mut options, texts);
         for (key, value) in set.iter().filter(|(_, value)| !value.is_empty()) {
             let origin = Origin::Rewritten { was: None, why: SET_WHY };
+            options.push(self.known_here(
+                kind,
+                Fate { key: texts.share(key), value: texts.share(value), origin },
+                texts,
+            ));
+        }
+        for Spoilt { key, value, why } in section.spoilt() {
+            let origin = Origin::Dropped { why: self.why_dropped(kind, key, value).unwrap_or(why) };
             options.push(Fate { key: texts.share(key), value: texts.share(value), origin });
         }
         Tailored { kind, name: section.name().to_owned(), file: Arc::clone(file), options }
+    }
+
+    /// The same where this branch's Asterisk takes it, else what is written in its place.
+    fn known_here(&self, kind: Kind, fate: Fate, texts: &mut Texts) -> Fate {
+        if !fate.is_written() {
+            return fate;
+        }
+        match self.declined.instead_of(kind, &fate.key, &fate.value) {
+            None => fate,
+            Some(Instead::Nothing) => Fate { origin: Origin::Dropped { why: DECLINED_WHY }, ..fate },
+            Some(Instead::List(list)) => {
+                let origin = Origin::Rewritten { was: Some(fate.value), why: PARTLY_WHY };
+                Fate { value: texts.share(list), origin, ..fate }
+            }
+        }
     }
 
     /// What will be written of a section, without writing it.
@@ -220,9 +257,9 @@ impl Written for WrittenOf<'_> {
         if set.peek().is_some() {
             return set.filter(|value| !value.is_empty()).collect();
         }
-        let same = self.section.lines().iter().filter(|(known, _)| known.eq_ignore_ascii_case(key));
-        let taken = same.filter(|(known, value)| self.policy.why_dropped(kind, known, value).is_none());
-        taken.map(|(_, value)| *value).collect()
+        let same = self.section.lines().iter().filter(|line| line.key.eq_ignore_ascii_case(key));
+        let taken = same.filter(|line| self.policy.why_dropped(kind, line.key, &line.value).is_none());
+        taken.map(|line| &*line.value).collect()
     }
 }
 

@@ -320,13 +320,21 @@ fn key(technology: Technology, name: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Any value of a repeated key may match.
+/// Of a key that is repeated, Asterisk takes the last value: a template may have had another one. Variables of a channel are
+/// all taken.
 pub(super) fn matches(filter: &Filter, section: &Section<'_>) -> bool {
+    let fits = |value: &[u8]| filter.value.is_match(value);
     match &filter.key {
-        FilterKey::CategoryName => filter.value.is_match(section.name),
-        FilterKey::Variable(key) => section.values(key).any(|value| filter.value.is_match(value)),
+        FilterKey::CategoryName => fits(section.name),
+        FilterKey::Variable(key) if ADD_UP.iter().any(|known| key.eq_ignore_ascii_case(known)) => {
+            section.values(key).any(fits)
+        }
+        FilterKey::Variable(key) => section.values(key).next_back().is_some_and(fits),
     }
 }
+
+/// Options of which all lines count.
+const ADD_UP: [&str; 2] = ["set_var", "setvar"];
 
 fn describe(filter: &Filter) -> String {
     let key = match &filter.key {

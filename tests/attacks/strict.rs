@@ -7,7 +7,9 @@ use regex::Regex;
 static SECTION: LazyLock<Regex> = LazyLock::new(|| of(r"^\[([A-Za-z0-9_.@+-]{1,79})\]$"));
 static VARIABLE: LazyLock<Regex> = LazyLock::new(|| of(r"^[A-Za-z0-9_-]{1,64} =( [^ \x00-\x1f\x7f].*)?$"));
 static MAILBOX: LazyLock<Regex> = LazyLock::new(|| {
-    of(r"^[A-Za-z0-9*#_.-]+ =( -?[A-Za-z0-9*#]*(,[^,|$`]*){0,3}(,[a-z]+=[A-Za-z0-9_/+.: |=-]*)?)?$")
+    of(
+        r"^[A-Za-z0-9*#_.-]+ =( -?[A-Za-z0-9*#]*(,[^,|$`]*(,[^,$`]*(,[^,|$`]*)?)?)?(,[a-z]+=[A-Za-z0-9_/+.: |=-]*)?)?$",
+    )
 });
 static CALL: LazyLock<Regex> = LazyLock::new(|| of(r"\$\{([^${}():]*)\("));
 

@@ -9,9 +9,9 @@
 //! anything here.
 
 use std::{
-    collections::HashSet,
     ffi::{CStr, c_int},
     io, ptr,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use super::{REGISTRAR, create, in_force::Lock, refused, sys, text};
 use crate::{
     asterisk::guard::guard,
-    dialplan::{Building, Hint, USERS},
+    dialplan::{Building, Hint, USERS, building::Contexts},
     host::HostError,
 };
 
@@ -36,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What pbx_config is at. Whoever has this locked takes the lock of contexts after it.
 static BUILDING: Mutex<Option<Building>> = Mutex::new(None);
+/// That pbx_config waits to begin: whoever adds hints stops behind the one that he is at.
+static WAITED_FOR: AtomicBool = AtomicBool::new(false);
 
 /// The hook; gone when dropped.
 pub(in crate::asterisk) struct Registered;
@@ -51,7 +53,7 @@ pub(in crate::asterisk) fn register(fully_booted: bool) -> io::Result<Registered
             "a thread of an earlier life hangs in Asterisk's dialplan; restart Asterisk",
         ));
     };
-    *building = fully_booted.then(|| Building::unseen(contexts_of_pbx_config(), Instant::now()));
+    *building = fully_booted.then(|| Building::unseen(contexts(), Instant::now()));
     drop(building);
     // SAFETY: the texts are constants; the function stays mapped (`-z nodelete`), whoever is in it when the hook goes.
     let result = unsafe {
@@ -82,14 +84,25 @@ extern "C" fn begins(conf: *mut sys::ast_config) -> c_int {
     guard((), || {
         // SAFETY: a copy made for this hook, which has to free it.
         unsafe { sys::ast_config_destroy(conf) };
-        let Some(mut building) = BUILDING.try_lock_for(PATIENCE) else { return };
-        let begun = Building::begin(building.as_ref(), contexts_of_pbx_config(), Instant::now());
+        WAITED_FOR.store(true, Ordering::SeqCst);
+        let building = BUILDING.try_lock_for(PATIENCE);
+        WAITED_FOR.store(false, Ordering::SeqCst);
+        let Some(mut building) = building else { return };
+        let begun = Building::begin(building.as_ref(), contexts(), Instant::now());
         *building = Some(begun);
     });
     0
 }
 
+/// Whether some of these hints are not there.
+pub(in crate::asterisk) fn lacks(hints: &[Hint]) -> bool {
+    !hints.is_empty() && !missing(hints).is_empty()
+}
+
 /// Adds those of these hints that there are not; whether all are there now. What a number has, it keeps.
+///
+/// Only where no other module can add hints at the same time: with Asterisk's module list locked. Some look for contexts with
+/// the hints locked (res_parking with `parkinghints`, seen to hang), and here it is the other way round.
 ///
 /// # Errors
 /// Asterisk had no memory.
@@ -98,18 +111,27 @@ pub(in crate::asterisk) fn add(hints: &[Hint]) -> Result<bool, HostError> {
         return Ok(true);
     }
     let mut building = BUILDING.lock();
-    if building.as_ref().is_some_and(|building| !building.is_over(&contexts_of_pbx_config(), Instant::now()))
-    {
+    if building.as_ref().is_some_and(|building| !building.is_over(&contexts(), Instant::now())) {
         return Ok(false);
     }
     *building = None;
     if !create(USERS) {
         return Err(refused(USERS));
     }
+    for hint in missing(hints) {
+        if WAITED_FOR.load(Ordering::SeqCst) {
+            return Ok(false);
+        }
+        if !put(hint) {
+            return Err(refused(USERS));
+        }
+    }
+    Ok(true)
+}
+
+fn missing(hints: &[Hint]) -> Vec<&Hint> {
     let there = Lock::take().find(USERS).map(|users| users.hints()).unwrap_or_default();
-    let missing = hints.iter().filter(|hint| !there.contains(&hint.number));
-    let refusals = missing.filter(|hint| !put(hint)).count();
-    if refusals == 0 { Ok(true) } else { Err(refused(USERS)) }
+    hints.iter().filter(|hint| !there.contains(&hint.number)).collect()
 }
 
 fn put(hint: &Hint) -> bool {
@@ -131,11 +153,7 @@ fn put(hint: &Hint) -> bool {
     result == 0
 }
 
-/// Addresses of the contexts that pbx_config has in force.
-fn contexts_of_pbx_config() -> HashSet<usize> {
-    Lock::take()
-        .all()
-        .filter(|context| context.is_made_by(PBX_CONFIG))
-        .map(|context| context.address())
-        .collect()
+/// Names and addresses of all contexts in force.
+fn contexts() -> Contexts {
+    Lock::take().all().map(|context| (context.name(), context.address())).collect()
 }

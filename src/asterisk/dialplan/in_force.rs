@@ -108,10 +108,10 @@ impl InForce<'_> {
         self.steps_of_ours().iter().filter(|step| step.is_hint()).map(|step| lossy(&step.pattern)).collect()
     }
 
-    /// Whether that registrar made it.
-    pub(super) fn is_made_by(&self, registrar: &CStr) -> bool {
-        // SAFETY: with the lock held, the context is there; its registrar is NUL-terminated.
-        unsafe { CStr::from_ptr(sys::ast_get_context_registrar(self.context)) == registrar }
+    /// Its name.
+    pub(super) fn name(&self) -> String {
+        // SAFETY: with the lock held, the context is there; its name is NUL-terminated.
+        unsafe { text::from_c(sys::ast_get_context_name(self.context)) }
     }
 
     /// Where it is, only to be compared: a merge puts another one in its place.

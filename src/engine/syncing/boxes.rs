@@ -2,7 +2,9 @@
 
 use std::{
     collections::HashSet,
-    path::PathBuf,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,11 +12,11 @@ use std::{
 use super::{Failure, Site, Wish, reading::Reading, retry::Retry};
 use crate::{
     ami::Query,
-    host::Level,
+    host::{Host, Level},
     settings::{ConfSection, Voicemail},
     sync::{
-        Document, Guarded, Mailboxes, Names, Store, SyncError, WantedBoxes, boxes_in, difference, find_boxes,
-        is_ours,
+        Document, Guarded, Mailboxes, Names, Owner, Store, SyncError, WantedBoxes, assign, boxes_in,
+        difference, find_boxes, is_ours, owners_in,
     },
     wording::counted,
 };
@@ -28,8 +30,8 @@ const CONF: &str = "voicemail.conf";
 /// A change that no reload of the main tells of is here after this long: the whole company's boxes are 100 bytes a head.
 const NOW_AND_THEN: Duration = Duration::from_secs(3600);
 
-/// Options of a user that name its boxes.
-const NAMED_BY: [&str; 2] = ["mailboxes", "mailbox"];
+/// What app_voicemail sends mail with where voicemail.conf doesn't say (`SENDMAIL`).
+const MAILER: &str = "/usr/sbin/sendmail -t";
 
 impl Site<'_> {
     /// Syncs them where they may have changed. Only a stop of the module ends more than that.
@@ -40,7 +42,7 @@ impl Site<'_> {
         let all = Arc::clone(&self.syncing.all);
         let Some(voicemail) = &all.voicemail else { return Ok(()) };
         let old = self.boxes_at.is_none_or(|at| at.elapsed() >= NOW_AND_THEN);
-        let same_users = self.boxes_users == self.wanted_boxes();
+        let same_users = self.boxes_users == self.owners();
         if wish == Wish::Due && !old && same_users && self.stamp.is_some() && self.boxes_of == self.stamp {
             return Ok(());
         }
@@ -60,7 +62,7 @@ impl Site<'_> {
                 self.boxes_wait = Retry::new();
                 self.boxes_of.clone_from(&self.stamp);
                 self.boxes_at = Some(Instant::now());
-                self.boxes_users = self.wanted_boxes();
+                self.boxes_users = self.owners();
                 String::new()
             }
         };
@@ -77,7 +79,7 @@ impl Site<'_> {
     pub(super) fn look_at_boxes(&mut self) {
         let Some(voicemail) = &self.syncing.all.voicemail else { return };
         if let Ok(sections) = self.host.load_conf(&self.boxes_path(voicemail)) {
-            self.status.boxes = Arc::new(boxes_in(&sections));
+            self.status.boxes = Arc::new(assign(&self.owners(), &boxes_in(&sections)));
         }
     }
 
@@ -85,16 +87,19 @@ impl Site<'_> {
         let answer = reading.ask(&Query::whole(&voicemail.file))?;
         let document = Document::read(&answer.frame)
             .map_err(|error| SyncError::Document { file: voicemail.file.clone(), error })?;
-        let (named, local) = (self.wanted_boxes(), self.local_boxes(voicemail));
-        let wanted = WantedBoxes { named: &named, local: &local, options: &voicemail.options };
+        let (owners, local) = (self.owners(), self.local_boxes(voicemail));
+        let mails = can_mail(self.host);
+        let wanted = WantedBoxes { owners: &owners, local: &local, options: &voicemail.options, mails };
         let found = find_boxes(&document, &wanted);
-        for left_out in &found.left_out {
+        for left_out in &found.remarks.left_out {
             self.host.log(Level::Debug, &format!("mailbox {left_out}"));
         }
+        self.status.box_remarks = Arc::new(found.remarks.clone());
         // As with users: what a main has lost stays until a person says so.
         let new: Names = found.boxes.iter().map(ToString::to_string).collect();
-        let old = self.boxes_of_users(&named);
+        let old = self.boxes_of_users(&owners, &found);
         self.may_become(Guarded::Mailboxes, &old, &new)?;
+        let of_number = Arc::new(found.of_number.clone());
         let text = found.text(&format!("{}: {}", self.syncing.access.main.host, voicemail.file));
         let store = self.boxes_store(voicemail)?;
         match store.read_current()? {
@@ -104,7 +109,9 @@ impl Site<'_> {
             // Nobody has a box, and nobody had one.
             None if found.boxes.is_empty() => Ok(()),
             _ => self.install_boxes(&store, &found, &text),
-        }
+        }?;
+        self.status.boxes = of_number;
+        Ok(())
     }
 
     fn install_boxes(&mut self, store: &Store, found: &Mailboxes, text: &str) -> Result<(), Failure> {
@@ -116,7 +123,6 @@ impl Site<'_> {
         }
         store.add_version(text.as_bytes())?;
         self.commit(staged)?;
-        self.status.boxes = Arc::new(boxes_in(&read));
         self.reload_inside(MODULE)?;
         drop(inside);
         let count = counted(found.boxes.len(), "mailbox");
@@ -129,22 +135,17 @@ impl Site<'_> {
         found.boxes.first().is_none_or(|mailbox| self.host.has_mailbox(&mailbox.to_string()))
     }
 
-    /// The boxes in place of users who are still there.
-    fn boxes_of_users(&self, named: &HashSet<String>) -> Names {
-        let boxes = self.status.boxes.iter();
-        let wanted = boxes.filter(|(number, name)| named.contains(*number) || named.contains(*name));
-        wanted.map(|(_, name)| name.clone()).collect()
+    /// The boxes in place of users who are still there, by what the file says: a box that another one has taken the place
+    /// of is none that the main has lost.
+    fn boxes_of_users(&self, owners: &[Owner], new: &Mailboxes) -> Names {
+        let numbers = owners.iter().filter_map(|owner| owner.number.as_ref());
+        let had = numbers.filter_map(|number| Some((number, self.status.boxes.get(number)?)));
+        had.map(|(number, old)| new.of_number.get(number).unwrap_or(old).clone()).collect()
     }
 
-    /// The boxes that the users name, and their own numbers.
-    fn wanted_boxes(&self) -> HashSet<String> {
-        let mut wanted: HashSet<String> =
-            self.status.users.iter().filter_map(|user| user.number.clone()).collect();
-        let options = self.status.sections.iter().flat_map(|section| &section.options);
-        for fate in options.filter(|fate| NAMED_BY.contains(&&*fate.key)) {
-            wanted.extend(fate.value.split(',').map(|name| name.trim().to_owned()));
-        }
-        wanted
+    /// The users, with the boxes that they name.
+    fn owners(&self) -> Vec<Owner> {
+        owners_in(&self.sections_in_place())
     }
 
     /// What the branch's own voicemail.conf has.
@@ -164,4 +165,26 @@ impl Site<'_> {
     fn boxes_path(&self, voicemail: &Voicemail) -> PathBuf {
         self.host.config_dir().join(&voicemail.output)
     }
+}
+
+/// Whether voicemail could send a mail: its program is there and can be run.
+pub(in super::super) fn can_mail(host: &dyn Host) -> bool {
+    let sections = host.load_conf(&host.config_dir().join(CONF)).unwrap_or_default();
+    let general = sections.iter().filter(|section| section.name.eq_ignore_ascii_case("general"));
+    let mut variables = general.flat_map(|section| &section.variables);
+    let said = variables.rfind(|variable| variable.key.eq_ignore_ascii_case("mailcmd"));
+    let command = said.map_or(MAILER, |variable| &variable.value);
+    is_program(command.split_whitespace().next().unwrap_or_default())
+}
+
+/// Whether a command line's first word is a program, as a shell finds it.
+fn is_program(word: &str) -> bool {
+    let runs = |path: &Path| {
+        fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    if word.contains('/') {
+        return runs(Path::new(word));
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    !word.is_empty() && std::env::split_paths(&folders).any(|folder| runs(&folder.join(word)))
 }

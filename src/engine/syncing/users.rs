@@ -4,15 +4,21 @@ use std::{sync::Arc, time::Instant};
 
 use super::{Failure, Site, reading::Reading, shrink::now};
 use crate::{
-    host::{Level, Verdict},
+    host::Level,
     settings::{self, ConfSection, Settings},
     status::LeftOut,
     sync::{
-        Answer, Bounds, Content, Guarded, Kind, Names, Plan, Policy, Rules, SyncError, Synced, Tailored,
-        User, Wanted, changed_in, compose, open, users_in,
+        Answer, Bounds, Content, Declined, Guarded, Kind, Names, Plan, Policy, Rules, SyncError, Synced,
+        Tailored, User, Wanted, changed_in, compose, open, users_in,
     },
     wording::counted,
 };
+
+/// Options that a warning names.
+const DECLINED_SHOWN: usize = 5;
+
+/// Users lost by an edit of the main whom the log names, each in a line.
+const LOST_NAMED: usize = 10;
 
 impl Site<'_> {
     /// From the main to live users.
@@ -111,12 +117,14 @@ impl Site<'_> {
     /// stay as it was, without a word.
     fn compose(&mut self, answers: &[Answer], in_place: Option<&[u8]>) -> Result<Synced, Failure> {
         let local = self.local_sections();
-        let all = self.compose_without(answers, &local, &[])?;
+        let mut all = self.compose_without(answers, &local, &[])?;
         if in_place == Some(all.text.as_bytes()) {
             self.refused.clear();
             return Ok(all);
         }
-        self.judge(&all)?;
+        if self.judge(&all)? {
+            all = self.compose_without(answers, &local, &[])?;
+        }
         if self.refused.is_empty() {
             return Ok(all);
         }
@@ -141,8 +149,9 @@ impl Site<'_> {
         Ok(compose(answers, &rules)?)
     }
 
-    /// Has the channel driver look at what is new to it; what it refused before is not asked about again.
-    fn judge(&mut self, synced: &Synced) -> Result<(), Failure> {
+    /// Has the channel driver look at what is new to it; what it refused before is not asked about again. Says whether
+    /// there is something new that it does not take of them.
+    fn judge(&mut self, synced: &Synced) -> Result<bool, Failure> {
         let meant: Vec<(Kind, ConfSection)> =
             synced.sections.iter().map(|section| (section.kind, section.meaning())).collect();
         self.refused.retain(|refused| meant.contains(refused));
@@ -153,20 +162,39 @@ impl Site<'_> {
             .filter(|section| !self.refused.contains(section))
             .map(|(kind, section)| (*kind, section))
             .collect();
+        let mut declined = Declined::default();
         // Where it doesn't answer, the reload will say so.
-        let Ok(Some(verdicts)) = self.host.judge(self.syncing.settings.technology, &asked) else {
-            return Ok(());
+        let Ok(Some(taken)) = self.host.try_out(self.syncing.settings.technology, &asked, &mut declined)
+        else {
+            return Ok(false);
         };
-        let refused = asked.iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::Refused);
+        let refused = asked.iter().zip(taken).filter(|(_, taken)| !taken);
         let refused: Vec<_> = refused.map(|((kind, section), _)| (*kind, (*section).clone())).collect();
         self.refused.extend(refused);
-        Ok(())
+        let new = self.declined.learn(declined);
+        self.tell_declined(&new);
+        Ok(!new.is_empty())
+    }
+
+    fn tell_declined(&self, new: &[String]) {
+        let shown = new.get(..new.len().min(DECLINED_SHOWN)).unwrap_or_default();
+        let more = match new.len() - shown.len() {
+            _ if shown.is_empty() => return,
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        let text = format!(
+            "This Asterisk does not take all that the main says of its users: {}{more}. The users are taken without it; \
+             'synch show user' shows what is written.",
+            shown.join("; ")
+        );
+        self.host.log(Level::Warning, &text);
     }
 
     /// What is done to each user.
     fn policy(&self) -> Policy<'_> {
         let Settings { policy, dialplan, .. } = &*self.syncing.all;
-        Policy { settings: policy, dialplan: dialplan.as_ref() }
+        Policy { settings: policy, dialplan: dialplan.as_ref(), declined: &self.declined }
     }
 
     /// Lets everybody see what became of each option.
@@ -186,12 +214,18 @@ impl Site<'_> {
         if left_out == self.status.left_out {
             return;
         }
-        self.status.left_out = left_out;
-        if let Some(LeftOut { name, reason }) = self.status.left_out.first() {
-            let count = counted(self.status.left_out.len(), "user");
+        let is_live = |user: &&LeftOut| self.status.users.iter().any(|live| live.name == user.name);
+        let (lost, others): (Vec<&LeftOut>, Vec<&LeftOut>) = left_out.iter().partition(is_live);
+        for LeftOut { name, reason } in lost.iter().take(LOST_NAMED) {
+            let text = format!("{name} worked here, and the last sync leaves it out: {reason}");
+            self.host.log(Level::Warning, &text);
+        }
+        if let Some(LeftOut { name, reason }) = others.first().or_else(|| lost.get(LOST_NAMED)) {
+            let count = counted(left_out.len(), "user");
             let text = format!("{count} left out, {name} the first: {reason}. See 'synch show users'.");
             self.host.log(Level::Warning, &text);
         }
+        self.status.left_out = left_out;
     }
 }
 

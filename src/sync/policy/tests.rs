@@ -19,11 +19,8 @@ pub fn settings() -> settings::Policy {
 
 /// A section whose options are all written as they are.
 pub fn verbatim(section: &Accepted<'_>) -> Tailored {
-    let fate = |(key, value): &(&str, &str)| Fate {
-        key: (*key).into(),
-        value: (*value).into(),
-        origin: Origin::Main,
-    };
+    let fate =
+        |line: &Taken<'_>| Fate { key: line.key.into(), value: (*line.value).into(), origin: Origin::Main };
     let options = section.lines().iter().map(fate).collect();
     Tailored { kind: section.kind(), name: section.name().to_owned(), file: "file.conf".into(), options }
 }
@@ -42,7 +39,7 @@ fn tailor<'a>(
     let section = Section { name: b"1001", lines };
     let accepted = Accepted::check(&section, technology).unwrap();
     let dialplan = crate::settings::Dialplan::example();
-    let policy = Policy { settings: policy, dialplan: Some(&dialplan) };
+    let policy = Policy { settings: policy, dialplan: Some(&dialplan), declined: &Declined::default() };
     let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
     let written = tailored.written().map(|(key, value)| format!("{key}={value}")).collect();
     let others = tailored.options.iter().filter_map(|fate| match fate.origin {
@@ -182,7 +179,7 @@ fn no_password_is_left_to_be_looked_at() {
     let section = Section { name: b"1001", lines };
     let accepted = Accepted::check(&section, Technology::Pjsip).unwrap();
     let settings = settings();
-    let policy = Policy { settings: &settings, dialplan: None };
+    let policy = Policy { settings: &settings, dialplan: None, declined: &Declined::default() };
     let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
     assert!(tailored.written().any(|option| option == ("password", "canary")));
     assert!(!format!("{:?}", tailored.masked()).contains("canary"));

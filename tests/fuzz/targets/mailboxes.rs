@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use res_synch::{
     settings::ConfSection,
-    sync::{Document, Mailboxes, WantedBoxes, boxes_in, find_boxes},
+    sync::{Document, Line, Mailboxes, Owner, Section, WantedBoxes, boxes_in, find_boxes},
 };
 
 use super::{assert_shown, conf, strict};
@@ -21,20 +21,27 @@ pub fn run(text: &[u8]) {
     // Sections and boxes become folders.
     let names = sections.iter().chain(found.boxes.iter().map(|mailbox| &mailbox.number));
     names.for_each(|name| assert!(!name.starts_with('.') && !name.contains('/'), "{name}"));
-    found.left_out.iter().for_each(|line| assert_shown(line));
+    let lost = found.remarks.lost.values().flatten();
+    found.remarks.left_out.iter().chain(lost).for_each(|line| assert_shown(line));
     let meaning: Vec<ConfSection> = found.meaning();
     assert_eq!(sections.len(), meaning.len());
-    assert!(boxes_in(&meaning).len() <= found.boxes.len());
+    let there = boxes_in(&meaning);
+    assert!(found.boxes.iter().all(|mailbox| there.has(&mailbox.to_string())));
     let again = self::found(conf::text(&meaning).as_bytes());
     assert_eq!(again.meaning(), meaning);
-    assert!(again.left_out.is_empty(), "{:?}", again.left_out);
+    assert!(again.remarks.left_out.is_empty(), "{:?}", again.remarks.left_out);
 }
 
 fn found(text: &[u8]) -> Mailboxes {
     let answer = conf::answer(text);
     let document = Document::read_part(&answer).expect("it is whole");
-    let keys = document.sections.iter().flat_map(|section| &section.lines).map(|line| line.key);
-    let named: HashSet<String> = keys.map(|key| String::from_utf8_lossy(key).into_owned()).collect();
-    let wanted = WantedBoxes { named: &named, local: &HashSet::new(), options: &["kept".to_owned()] };
+    let of = |section: &Section<'_>| {
+        let name = |line: &Line<'_>| [line.key, section.name].map(String::from_utf8_lossy).join("@");
+        section.lines.iter().map(name).collect()
+    };
+    let owners: Vec<Owner> =
+        document.sections.iter().map(|section| Owner { number: None, named: of(section) }).collect();
+    let options = ["kept".to_owned()];
+    let wanted = WantedBoxes { owners: &owners, local: &HashSet::new(), options: &options, mails: true };
     find_boxes(&document, &wanted)
 }

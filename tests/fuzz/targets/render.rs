@@ -5,7 +5,7 @@ use regex::bytes::Regex;
 use res_synch::{
     ami::Query,
     settings::{self, ConfSection, ConfVariable, Filter, FilterKey, Technology},
-    sync::{Answer, Policy, Rules, Synced, Tailored, Wanted, compose, is_ours, policy::is_usual},
+    sync::{Answer, Declined, Policy, Rules, Synced, Tailored, Wanted, compose, is_ours, policy::is_usual},
 };
 
 use super::{assert_shown, conf, strict};
@@ -16,8 +16,13 @@ pub fn run(octets: &[u8]) {
     let technology = if kind & 1 == 0 { Technology::Pjsip } else { Technology::Sip };
     let dialplan = (kind & 2 != 0).then(dialplan);
     let policy = policy(kind & 4 == 0, kind & 8 != 0);
-    let composed =
-        |text: &[u8]| composed(technology, Policy { settings: &policy, dialplan: dialplan.as_ref() }, text);
+    let composed = |text: &[u8]| {
+        composed(
+            technology,
+            Policy { settings: &policy, dialplan: dialplan.as_ref(), declined: &Declined::default() },
+            text,
+        )
+    };
     let synced = match composed(text) {
         Ok(synced) => synced,
         Err(error) => return assert_shown(&error),

@@ -2,8 +2,10 @@
 //! the last one badly.
 
 mod fault;
+mod pjsip;
 
 pub use fault::{Fault, Moment};
+pub use pjsip::with_pjsip_users;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

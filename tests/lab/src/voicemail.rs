@@ -25,13 +25,12 @@ impl Message {
 }
 
 impl Asterisk {
-    /// The new messages in a user's box, oldest first.
-    pub fn messages(&self, user: &str) -> Result<Vec<Message>> {
-        let folder = self.path("spool/voicemail/default").join(user).join("INBOX");
-        // Nobody has ever left one.
-        let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+    /// The new messages in the boxes of that number, of any context, oldest first.
+    pub fn messages(&self, number: &str) -> Result<Vec<Message>> {
+        let contexts = entries(&self.path("spool/voicemail"));
+        let folders = contexts.iter().map(|context| context.join(number).join("INBOX"));
         let mut files: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path()).filter(|path| is_message(path)).collect();
+            folders.flat_map(|folder| entries(&folder)).filter(|path| is_message(path)).collect();
         files.sort();
         files.into_iter().map(|path| Ok(Message { length: length(&path)?, path })).collect()
     }
@@ -42,6 +41,11 @@ impl Asterisk {
             self.messages(user)?.pop().context("the box is empty")
         })
     }
+}
+
+/// What is in a folder; nothing where there is none: nobody has ever left a message.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 /// Asterisk writes the sound first; what it says about it ends the message.

@@ -13,6 +13,7 @@ lab::on_22_and_16!(
     reloads_of_the_dialplan_stand_beside_moves_syncs_and_reloads_of_ours,
     reloads_of_everything_after_a_change_of_ours_end,
     lamps_of_new_users_stand_beside_reloads,
+    lamps_of_new_users_stand_beside_parking_places,
     ten_boots_with_every_module_end,
     without_the_module_the_same_reloads_end,
     without_the_module_boots_and_reloads_of_everything_end,
@@ -153,6 +154,50 @@ fn lamps_of_new_users_stand_beside_reloads(version: Version) -> Result {
         _ => Ok(()),
     })?;
     site.branch.has_hints(HINTS)
+}
+
+/// Parking places with hints: res_parking looks for contexts with the hints locked, and a hint that is added then hangs all.
+/// Asterisk hangs without us, too, where somebody looks at its dialplan or its hints meanwhile: nobody does here.
+fn lamps_of_new_users_stand_beside_parking_places(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    let modules = site.branch.read_conf("modules.conf")?;
+    site.branch
+        .write_conf("modules.conf", &format!("{modules}load = bridge_holding.so\nload = res_parking.so\n"))?;
+    let park = |site: &Site, before: usize| {
+        let last = turn(before, ["7500", "7499"]);
+        let places = format!(
+            "[general]\n\n[default]\nparkext => 7000\nparkpos => 7001-{last}\ncontext => parkedcalls\nparkinghints = yes\n"
+        );
+        site.branch.write_conf("res_parking.conf", &places)
+    };
+    park(&site, 0)?;
+    site.serve()?;
+    let number = |before: usize| (20_000 + before).to_string();
+    let hire = |before: usize| {
+        let new: Vec<String> = (before * HIRED..).take(HIRED).map(number).collect();
+        site.add_users(&new, "HeadOffice")?;
+        site.main.rx(&format!("module reload {}", site.main.version.sip_module()))?;
+        site.sync()
+    };
+    let reload = |before: usize| {
+        park(&site, before + 1)?;
+        does(&site, "module reload res_parking.so")
+    };
+    let done = Together::default()
+        .with("module reload res_parking.so", Duration::ZERO, reload)
+        .with("new users", SECOND, hire)
+        .with("a look at ours", SECOND / 2, |_| does(&site, "synch show status"))
+        .run_for(time()?)?;
+    eprintln!("Asterisk {version}: reloads of parking, syncs of new users, looks: {done:?}");
+    assert!(done.iter().all(|times| *times > 1), "{done:?}");
+    site.branch.answers(PATIENCE)?;
+    let last = number(done.get(1).copied().unwrap_or_default() * HIRED - 1);
+    until_ok("the lamp of the newest user", GENEROUS, || {
+        let shown = site.branch.rx(&format!("dialplan show {last}@synch-users"))?;
+        if shown.contains("hint:") { Ok(()) } else { Err(Error::new(shown)) }
+    })?;
+    let places = site.branch.rx("dialplan show 7001@parkedcalls")?;
+    if places.contains("hint:") { Ok(()) } else { Err(Error::new(places)) }
 }
 
 /// Our module comes up beside pbx_config, pbx_ael and some two hundred others.

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use lab::command::{run_with, words};
-use lab::fake_main::{FakeMain, Reply, Section, user};
+use lab::fake_main::{FakeMain, Reply, Section, user, with_pjsip_users};
 use lab::wait::{GENEROUS, until_ok};
 use lab::{Context, Error, Result, Site, Version};
 
@@ -49,34 +49,11 @@ fn open_pjsip_users() -> Vec<(Vec<Section>, &'static str)> {
     ]
 }
 
-/// A site whose main has these sections; the branch runs res_pjsip on 16, too.
-fn with_pjsip(version: Version, sections: &[Section], policy: &str) -> Result<(Site, FakeMain)> {
-    let mut site = Site::with_module(version)?;
-    if version == Version::V16 {
-        let modules = include_str!("../conf/any/modules-22.conf");
-        site.branch.write_conf("modules.conf", &format!("{modules}load = res_synch.so\n"))?;
-        let addresses = [
-            ("@ADDRESS@", site.branch.address()),
-            ("@MAIN@", site.net.main_address()),
-            ("@CARRIER@", site.net.carrier_address()),
-        ];
-        let conf = include_str!("../conf/branch-22/pjsip.conf").to_owned();
-        let conf = addresses.iter().fold(conf, |conf, (name, to)| conf.replace(name, &to.to_string()));
-        site.branch.write_conf("pjsip.conf", &conf)?;
-        site.branch.edit_conf("res_synch.conf", "technology = sip", "technology = pjsip")?;
-    }
-    site.branch.edit_conf("res_synch.conf", "[sync]", &format!("{policy}\n[sync]"))?;
-    let main = FakeMain::in_place_of_main(&site, Reply::of(sections))?;
-    site.branch.start()?;
-    site.wait_status("Sync", "Synced")?;
-    Ok((site, main))
-}
-
 fn nobody_is_a_pjsip_user_without_his_password(version: Version) -> Result {
     let open = open_pjsip_users();
     let mut sections = user(Version::V22, "5001");
     sections.extend(open.iter().flat_map(|(sections, _)| sections.clone()));
-    let (site, _main) = with_pjsip(version, &sections, "")?;
+    let (site, _main) = with_pjsip_users(version, &sections, "")?;
     assert_eq!(site.status("Users")?, "1");
     let shown = site.branch.rx("synch show users")?;
     for (_, said) in &open {
@@ -120,7 +97,7 @@ fn nobody_is_a_peer_without_his_password(version: Version) -> Result {
 /// It also shows that the test would see a user who can be anybody: on 16, the empty password is the right one.
 fn the_administrator_may_take_them_all_the_same(version: Version) -> Result {
     let sections = [user(Version::V22, "5001"), pjsip_user("5010", &[&["auth_type=userpass"]])].concat();
-    let (site, _main) = with_pjsip(version, &sections, "[policy]\nopen_users = yes")?;
+    let (site, _main) = with_pjsip_users(version, &sections, "[policy]\nopen_users = yes")?;
     assert_eq!(register(&site, "5001", PASSWORD)?, 200);
     if version == Version::V16 {
         assert_eq!(site.status("Users")?, "2");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lab::phone::Settings;
-use lab::wait::{GENEROUS, until_value};
+use lab::wait::{GENEROUS, until, until_value};
 use lab::{Phone, Result, Site, Version};
 
 lab::on_22_and_16!(
@@ -16,6 +16,8 @@ lab::on_22_and_16!(
     a_user_without_a_box_is_busy_or_unavailable,
     without_voicemail_there_are_no_boxes,
     messages_outlive_a_sync_and_a_restart,
+    the_box_is_the_one_that_the_user_names,
+    no_message_is_lost_that_the_main_would_mail,
 );
 
 const OUTPUT: &str = "voicemail_synch.conf";
@@ -176,4 +178,73 @@ fn messages_outlive_a_sync_and_a_restart(version: Version) -> Result {
     site.branch.start()?;
     assert_message(&site, "1003", &alice)?;
     wait_box(&site, "1003", "Zo")
+}
+
+/// Two tenants with the same number: the caller reaches the user's own box, and no stranger's is copied.
+fn the_box_is_the_one_that_the_user_names(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    let edits: &[(&str, &str)] = match version {
+        Version::V22 => &[
+            ("Alice <1001>", "Alice <1001>\nmailboxes=1001@sales"),
+            ("[3]\" <1003>", "[3]\" <1003>\nmailboxes=1003@default"),
+        ],
+        Version::V16 => &[("mailbox=1001@default", "mailbox=1001@sales"), ("mailbox=1002@default\n", "")],
+    };
+    edits.iter().try_for_each(|(from, to)| site.edit_users(from, to))?;
+    let others = "\n[sales]\n1001 => 2222,Dave,dave@example.com\n1003 => 2223,Eve\n\n[tenant2]\n1002 => 5555,Foreign\n";
+    let boxes = site.main.read_conf("voicemail.conf")?;
+    site.main.write_conf("voicemail.conf", &(boxes + others))?;
+    site.serve()?;
+    wait_box(&site, "1001", "Dave")?;
+    let file = site.branch.read_conf(OUTPUT)?;
+    for stranger in ["4711", "4712", "2223", "5555"] {
+        assert!(!file.contains(stranger), "{stranger} in {file}");
+    }
+    site.branch.wait_function("SYNCH_USER(1001,voicemail)", "1001@sales")?;
+    // Nobody says which of two it is.
+    site.branch.wait_function("SYNCH_USER(1002,voicemail)", "")?;
+    let shown = site.branch.rx("synch show user 1002")?;
+    assert!(shown.contains("nobody says whether it is 1002@default and 1002@tenant2"), "{shown}");
+
+    site.begin_outage()?;
+    let mut alex = site.phone_at(&site.branch, "1002")?;
+    alex.leave_message("1001")?;
+    assert_message(&site, "1001", &alex)?;
+    assert!(site.branch.path("spool/voicemail/sales/1001/INBOX").exists());
+    Ok(())
+}
+
+/// Two addresses and `delete=yes`, as FreePBX writes them: both get the message. Without an address it stays.
+fn no_message_is_lost_that_the_main_would_mail(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    for (from, to) in [
+        (
+            "1001 => 4711,Alice,alice@example.com,,attach=yes|saycid=no",
+            "1001 => 4711,Alice \"Al\" O'Hara,al.o'hara@example.com|team@example.com,,attach=yes|delete=yes",
+        ),
+        (
+            "1002 => 4712,Alex,alex@example.com,,attach=yes|saycid=no",
+            "1002 => 4712,Alex,,,attach=yes|delete=yes",
+        ),
+    ] {
+        site.main.edit_conf("voicemail.conf", from, to)?;
+    }
+    site.serve()?;
+    wait_box(&site, "1001", "O'Hara")?;
+    let shown = site.branch.rx("synch show user 1002")?;
+    assert!(shown.contains("delete: the box has no address, so the message would be lost"), "{shown}");
+
+    site.begin_outage()?;
+    let mut zoe = site.phone_at(&site.branch, "1003")?;
+    zoe.leave_message("1002")?;
+    assert_message(&site, "1002", &zoe)?;
+    zoe.leave_message("1001")?;
+    let mails = || Ok(std::fs::read_to_string(site.branch.path("spool/mails")).unwrap_or_default());
+    let both = |mails: &str| mails.contains("al.o'hara@example.com") && mails.contains("team@example.com");
+    until_value("both mails", GENEROUS, mails, both)?;
+    until("the message to be deleted", GENEROUS, || {
+        site.branch.messages("1001").is_ok_and(|messages| messages.is_empty())
+    })?;
+    assert_eq!(site.branch.messages("1002")?.len(), 1);
+    Ok(())
 }

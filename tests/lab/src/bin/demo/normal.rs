@@ -21,7 +21,8 @@ pub fn tell(cast: &mut Cast, story: &mut Story) -> Result {
 fn a_new_colleague(site: &Site, story: &mut Story) -> Result {
     site.add_user("1004", "HeadOffice")?;
     let boxes = site.main.read_conf("voicemail.conf")?;
-    site.main.write_conf("voicemail.conf", &format!("{boxes}{BOX}"))?;
+    site.main
+        .write_conf("voicemail.conf", &boxes.replacen("[default]\n", &format!("[default]\n{BOX}"), 1))?;
     site.main.rx("core reload")?;
     story.begin("On the main, a new colleague got the number 1004 and a mailbox; the main has reloaded.");
     until("1004 to be live", GENEROUS, || {
