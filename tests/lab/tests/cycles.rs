@@ -62,7 +62,7 @@ fn fifty_cycles_leave_nothing(version: Version) -> Result {
             site.branch.rx("synch sync")?;
             site.wait_status("HeldVersion", "")?;
         }
-        assert!(a_record(site.branch.address(), "sip.voice.example.com").is_ok());
+        until_ok("the site's name", GENEROUS, || a_record(site.branch.address(), "sip.voice.example.com"))?;
         if let Some((console, ami)) = &mut held {
             console.type_line("synch set mode normal")?;
             site.wait_status("Mode", "normal")?;
