@@ -1,6 +1,6 @@
 //! Reloading another module, through Asterisk's own API.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use super::{sys, text};
 use crate::host::ReloadError;
@@ -10,7 +10,7 @@ const OURS: &str = "res_synch.so";
 
 thread_local! {
     /// What this thread does in our own reload, in place of it: Asterisk calls it on the same thread, and passes nothing.
-    static ERRAND: RefCell<Option<*mut dyn FnMut()>> = const { RefCell::new(None) };
+    static ERRAND: Cell<Option<*mut dyn FnMut()>> = const { Cell::new(None) };
 }
 
 /// Reloads a module and waits for it. The module list of Asterisk is locked meanwhile, so whoever calls this has

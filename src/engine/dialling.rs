@@ -120,9 +120,7 @@ impl Body {
             }
         }
     }
-}
 
-impl Body {
     /// Whether all lamps are there now.
     fn add_hints(&self, wanted: &Plan) -> Result<bool, HostError> {
         if !self.start.host.lacks_hints(&wanted.hints) {

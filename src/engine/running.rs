@@ -78,7 +78,7 @@ pub(super) struct Running {
     /// Whether the main's SIP has ever answered where it is now.
     sip_answered: bool,
     question: Question,
-    /// In whose name SIP was asked last.
+    /// In whose name each question over SIP was asked that has no outcome yet.
     asked_as: BTreeMap<Instant, String>,
     start_again: Option<Instant>,
     pace: Pace,

@@ -75,7 +75,7 @@ pub fn kind_in(section: &ConfSection, technology: Technology) -> Option<Kind> {
 }
 
 /// The value of a key; of one that comes twice, the last.
-fn value<'a>(section: &'a ConfSection, key: &str) -> &'a str {
+pub(super) fn value<'a>(section: &'a ConfSection, key: &str) -> &'a str {
     let found = section.variables.iter().rev().find(|variable| variable.key.eq_ignore_ascii_case(key));
     found.map_or("", |variable| &variable.value)
 }

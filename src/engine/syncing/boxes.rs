@@ -42,7 +42,8 @@ impl Site<'_> {
         let all = Arc::clone(&self.syncing.all);
         let Some(voicemail) = &all.voicemail else { return Ok(()) };
         let old = self.boxes_at.is_none_or(|at| at.elapsed() >= NOW_AND_THEN);
-        let same_users = self.boxes_users == self.owners();
+        let owners = self.owners();
+        let same_users = self.boxes_users == owners;
         if wish == Wish::Due && !old && same_users && self.stamp.is_some() && self.boxes_of == self.stamp {
             return Ok(());
         }
@@ -50,7 +51,7 @@ impl Site<'_> {
         if wish == Wish::Due && !self.boxes_wait.is_due(Instant::now()) {
             return Ok(());
         }
-        let problem = match self.read_boxes(reading, voicemail) {
+        let problem = match self.read_boxes(reading, voicemail, &owners) {
             Err(Failure::Stopped) => return Err(Failure::Stopped),
             Err(failure) => {
                 if failure.is_about_the_line() {
@@ -62,7 +63,7 @@ impl Site<'_> {
                 self.boxes_wait = Retry::new();
                 self.boxes_of.clone_from(&self.stamp);
                 self.boxes_at = Some(Instant::now());
-                self.boxes_users = self.owners();
+                self.boxes_users = owners;
                 String::new()
             }
         };
@@ -83,13 +84,18 @@ impl Site<'_> {
         }
     }
 
-    fn read_boxes(&mut self, reading: &mut Reading, voicemail: &Voicemail) -> Result<(), Failure> {
+    fn read_boxes(
+        &mut self,
+        reading: &mut Reading,
+        voicemail: &Voicemail,
+        owners: &[Owner],
+    ) -> Result<(), Failure> {
         let answer = reading.ask(&Query::whole(&voicemail.file))?;
         let document = Document::read(&answer.frame)
             .map_err(|error| SyncError::Document { file: voicemail.file.clone(), error })?;
-        let (owners, local) = (self.owners(), self.local_boxes(voicemail));
+        let local = self.local_boxes(voicemail);
         let mails = can_mail(self.host);
-        let wanted = WantedBoxes { owners: &owners, local: &local, options: &voicemail.options, mails };
+        let wanted = WantedBoxes { owners, local: &local, options: &voicemail.options, mails };
         let found = find_boxes(&document, &wanted);
         for left_out in &found.remarks.left_out {
             self.host.log(Level::Debug, &format!("mailbox {left_out}"));
@@ -97,7 +103,7 @@ impl Site<'_> {
         self.status.box_remarks = Arc::new(found.remarks.clone());
         // As with users: what a main has lost stays until a person says so.
         let new: Names = found.boxes.iter().map(ToString::to_string).collect();
-        let old = self.boxes_of_users(&owners, &found);
+        let old = self.boxes_of_users(owners, &found);
         self.may_become(Guarded::Mailboxes, &old, &new)?;
         let of_number = Arc::new(found.of_number.clone());
         let text = found.text(&format!("{}: {}", self.syncing.access.main.host, voicemail.file));

@@ -111,7 +111,7 @@ impl Site<'_> {
         own.chain(words.filter(|word| !word.is_empty())).collect()
     }
 
-    /// What the driver has that is not synced, where both are loaded. Users who move from one to the other are in both.
+    /// What the other driver has that is not synced, where both are loaded. Users who move from one to the other are in both.
     fn of_other_driver(&self) -> Vec<String> {
         let (other, conf) = match self.syncing.settings.technology {
             Technology::Pjsip => (Technology::Sip, "sip.conf"),

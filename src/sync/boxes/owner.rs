@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::DEFAULT;
 use crate::{
     settings::ConfSection,
-    sync::{Kind, User},
+    sync::{Kind, User, open::names, readback::value},
 };
 
 /// A user's number, and the boxes that he names, as `number@context`.
@@ -46,9 +46,9 @@ pub fn owners_in(sections: &[(Kind, ConfSection)]) -> Vec<Owner> {
         let mut named = Vec::new();
         match kind {
             Kind::Endpoint => {
-                named.extend(listed(section, "mailboxes"));
-                let of_aors = listed(section, "aors").into_iter().filter_map(|name| aors.get(name));
-                named.extend(of_aors.flat_map(|aor| listed(aor, "mailboxes")));
+                named.extend(names(value(section, "mailboxes")));
+                let of_aors = names(value(section, "aors")).filter_map(|name| aors.get(name));
+                named.extend(of_aors.flat_map(|aor| names(value(aor, "mailboxes"))));
             }
             // chan_sip adds up what several lines say (`build_peer`).
             Kind::Peer => {
@@ -59,7 +59,7 @@ pub fn owners_in(sections: &[(Kind, ConfSection)]) -> Vec<Owner> {
         }
         let mut known = BTreeSet::new();
         let named = named.into_iter().map(whole_name).filter(|name| known.insert(name.clone())).collect();
-        let callerid = listed_last(section, "callerid");
+        let callerid = value(section, "callerid");
         Some(Owner { number: User::new(&section.name, callerid).number, named })
     };
     sections.iter().filter_map(owner).collect()
@@ -111,20 +111,6 @@ impl<'a> Contexts<'a> {
 #[must_use]
 pub fn whole_name(name: &str) -> String {
     if name.contains('@') { name.to_owned() } else { format!("{name}@{DEFAULT}") }
-}
-
-fn listed<'a>(section: &'a ConfSection, key: &str) -> Vec<&'a str> {
-    names(listed_last(section, key)).collect()
-}
-
-fn names(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim).filter(|name| !name.is_empty())
-}
-
-/// Of an option that comes twice, Asterisk takes the last.
-fn listed_last<'a>(section: &'a ConfSection, key: &str) -> &'a str {
-    let found = section.variables.iter().rev().find(|variable| variable.key.eq_ignore_ascii_case(key));
-    found.map_or("", |variable| &variable.value)
 }
 
 #[cfg(test)]

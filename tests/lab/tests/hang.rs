@@ -123,32 +123,38 @@ fn reloads_of_everything_after_a_change_of_ours_end(version: Version) -> Result 
     site.branch.has_hints(MANY_HINTS)
 }
 
+/// The number of the new user who comes after `before` others.
+fn hired(before: usize) -> String {
+    (20_000 + before).to_string()
+}
+
+/// New users on the main, and a sync.
+fn hire(site: &Site, before: usize) -> Result {
+    let new: Vec<String> = (before * HIRED..).take(HIRED).map(hired).collect();
+    site.add_users(&new, "HeadOffice")?;
+    site.main.rx(&format!("module reload {}", site.main.version.sip_module()))?;
+    site.sync()
+}
+
 /// A hint comes with each new user, and phones ask twenty times a second for numbers that have none yet. Where one of ours
 /// is a pattern, Asterisk makes a hint of it then by itself, and hangs within some hundred reloads.
 fn lamps_of_new_users_stand_beside_reloads(version: Version) -> Result {
     let mut site = Site::with_dialplan(version)?;
     site.branch.add_hints(HINTS)?;
     site.serve()?;
-    let number = |before: usize| (20_000 + before).to_string();
-    let hire = |before: usize| {
-        let new: Vec<String> = (before * HIRED..).take(HIRED).map(number).collect();
-        site.add_users(&new, "HeadOffice")?;
-        site.main.rx(&format!("module reload {}", site.main.version.sip_module()))?;
-        site.sync()
-    };
     let lamp = |number: &str| {
         let asked = [("Exten", number), ("Context", "synch-internal")];
         site.branch.ami()?.action("ExtensionState", &asked)
     };
     let done = Together::default()
         .with("dialplan reload", Duration::ZERO, |_| does(&site, "dialplan reload"))
-        .with("new users", SECOND, hire)
-        .with("a lamp", SECOND / 20, |before| lamp(&number(before)).map(drop))
+        .with("new users", SECOND, |before| hire(&site, before))
+        .with("a lamp", SECOND / 20, |before| lamp(&hired(before)).map(drop))
         .with("an operator", SECOND / 2, |_| site.branch.answers(PATIENCE))
         .run_for(time()?)?;
     eprintln!("Asterisk {version}: reloads, syncs of new users, lamps, looks: {done:?}");
     assert!(done.iter().all(|times| *times > 1), "{done:?}");
-    let last = number(done.get(1).copied().unwrap_or_default() * HIRED - 1);
+    let last = hired(done.get(1).copied().unwrap_or_default() * HIRED - 1);
     until_ok("the lamp of the newest user", GENEROUS, || match lamp(&last)?.need("Hint")? {
         "" => Err(Error::new("no hint")),
         _ => Ok(()),
@@ -172,26 +178,19 @@ fn lamps_of_new_users_stand_beside_parking_places(version: Version) -> Result {
     };
     park(&site, 0)?;
     site.serve()?;
-    let number = |before: usize| (20_000 + before).to_string();
-    let hire = |before: usize| {
-        let new: Vec<String> = (before * HIRED..).take(HIRED).map(number).collect();
-        site.add_users(&new, "HeadOffice")?;
-        site.main.rx(&format!("module reload {}", site.main.version.sip_module()))?;
-        site.sync()
-    };
     let reload = |before: usize| {
         park(&site, before + 1)?;
         does(&site, "module reload res_parking.so")
     };
     let done = Together::default()
         .with("module reload res_parking.so", Duration::ZERO, reload)
-        .with("new users", SECOND, hire)
+        .with("new users", SECOND, |before| hire(&site, before))
         .with("a look at ours", SECOND / 2, |_| does(&site, "synch show status"))
         .run_for(time()?)?;
     eprintln!("Asterisk {version}: reloads of parking, syncs of new users, looks: {done:?}");
     assert!(done.iter().all(|times| *times > 1), "{done:?}");
     site.branch.answers(PATIENCE)?;
-    let last = number(done.get(1).copied().unwrap_or_default() * HIRED - 1);
+    let last = hired(done.get(1).copied().unwrap_or_default() * HIRED - 1);
     until_ok("the lamp of the newest user", GENEROUS, || {
         let shown = site.branch.rx(&format!("dialplan show {last}@synch-users"))?;
         if shown.contains("hint:") { Ok(()) } else { Err(Error::new(shown)) }
