@@ -21,8 +21,8 @@ const SITE: u32 = 20;
 /// Half of the line would take half an hour.
 const BOUND: Duration = Duration::from_secs(5400);
 const BOOT: Duration = Duration::from_secs(300);
-/// How long it goes on when all is there.
-const AFTER: Duration = Duration::from_secs(180);
+/// How long the site is watched for a move: the reading takes half of it, what comes behind it counts as well.
+const WATCHED: Duration = Duration::from_secs(3600);
 /// As often as probes end.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -47,15 +47,15 @@ pub fn tell() -> Result {
     let mut ami = site.branch.ami()?;
     let meter = Meter::start(&site)?;
     let mut answers = Vec::new();
-    let (start, mut complete) = (Instant::now(), None);
-    while complete.is_none_or(|at: Instant| at.elapsed() < AFTER) {
+    let (start, mut complete) = (Instant::now(), false);
+    while !complete || start.elapsed() < WATCHED {
         if start.elapsed() > BOUND {
             return Err(Error::new(format!("no directory: {}", status(&mut ami, "DirectoryReason")?)));
         }
-        if complete.is_none() {
+        if !complete {
             answers.extend(status(&mut ami, "LastProbeMs")?.parse::<u32>());
             if status(&mut ami, "Directory")? == COMPANY.to_string() {
-                complete = Some(Instant::now());
+                complete = true;
                 let used = meter.used(&site)?;
                 let rate = used.megabytes * 1000.0 / used.time;
                 println!(
