@@ -13,7 +13,7 @@ use regex::{Regex, bytes};
 use crate::{
     ami::{Frame, Query},
     dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, vet},
-    settings::{self, Filter, FilterKey, Technology},
+    settings::{self, Filter, FilterKey, NumberFrom, Technology},
     sync::{
         Answer, Document, Line, Owner, Policy, Rules, Section, Synced, Wanted, WantedBoxes, compose,
         find_boxes, policy::is_usual,
@@ -183,7 +183,8 @@ fn composed(technology: Technology, honest: &[(&str, &[&str])], attack: &Attack)
     let files = ["users.conf".to_owned()];
     let wanted = Wanted { technology, files: &files, filter: &filter };
     let policy = Policy { settings: &policy(), dialplan: None, declined: &crate::sync::Declined::default() };
-    let rules = Rules { wanted, policy, local: &[], refused: &[], main: "10.0.0.254" };
+    let rules =
+        Rules { wanted, policy, number: &NumberFrom::Guess, local: &[], refused: &[], main: "10.0.0.254" };
     compose(&[answer(honest, attack)], &rules).ok()
 }
 

@@ -3,6 +3,7 @@
 mod classes;
 mod evidence;
 mod listening;
+mod numbers;
 mod phones;
 
 pub use evidence::{DEFAULT_REALM, realm_key};
@@ -133,6 +134,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.sip(snapshot);
     checks.mode(snapshot);
     checks.users(findings, snapshot);
+    checks.numbers(snapshot);
     checks.phones(snapshot);
     checks.includes(findings);
     checks.realm(findings, snapshot.technology());

@@ -3,11 +3,12 @@
 use std::ffi::CStr;
 
 use crate::{
-    dialplan::device,
+    dialplan::{device, devices},
     directory::{caller_id, is_number},
     settings::{Dialplan, Technology},
     state::{MonitorState, ServiceState, Target},
     status::Snapshot,
+    sync::User,
 };
 
 /// What a function gives.
@@ -17,10 +18,10 @@ pub enum Given {
     Text(String),
     /// `1` where the call came in from this device, else `0`.
     From(String),
-    /// How `Dial` reaches this phone now; empty where it isn't here.
-    Dial(Phone),
-    /// `1` where it is here, else `0`.
-    Here(Phone),
+    /// How `Dial` reaches those of these phones that are here now; empty where none is.
+    Dial(Vec<Phone>),
+    /// `1` where one of them is here, else `0`.
+    Here(Vec<Phone>),
     /// Nothing: it was asked for what it doesn't know.
     Unknown(String),
 }
@@ -47,6 +48,26 @@ pub fn harmless(dial: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/:;@.=_+~%!*[]-".contains(&byte);
     let contacts = dial.split('&').filter(|contact| !contact.is_empty() && contact.bytes().all(plain));
     contacts.filter(|contact| contact.starts_with("PJSIP/")).collect::<Vec<_>>().join("&")
+}
+
+/// Each contact of a dial string once: endpoints may share an AOR, and each of them names all that is registered there. It
+/// is dialled as the endpoint that registered it, which `owner` knows of an endpoint that has the contact: another one might
+/// ask it for encryption that it doesn't have.
+#[must_use]
+pub fn once_each(dial: &str, owner: impl Fn(&str, &str) -> Option<String>) -> String {
+    let mut kept: Vec<(&str, &str, &str)> = Vec::new();
+    for whole in dial.split('&') {
+        let mut parts = whole.splitn(3, '/').skip(1);
+        let (Some(endpoint), Some(contact)) = (parts.next(), parts.next()) else { continue };
+        match kept.iter_mut().find(|(_, _, known)| *known == contact) {
+            None => kept.push((whole, endpoint, contact)),
+            Some(known) if owner(endpoint, contact).as_deref() == Some(endpoint) => {
+                *known = (whole, endpoint, contact);
+            }
+            Some(_) => {}
+        }
+    }
+    kept.into_iter().map(|(whole, _, _)| whole).collect::<Vec<_>>().join("&")
 }
 
 /// One function.
@@ -139,7 +160,8 @@ fn synch_trunk(snapshot: &Snapshot, argument: &str) -> Given {
 fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
     let (number, what) = argument.split_once(',').unwrap_or((argument, "name"));
     let (number, what) = (number.trim(), what.trim().to_ascii_lowercase());
-    let user = snapshot.sync.user(number);
+    let users = snapshot.sync.users_of(number);
+    let user = users.first();
     let entry = snapshot.sync.directory.get(number);
     let technology = snapshot.technology();
     let text = match what.as_str() {
@@ -152,19 +174,20 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
             .and_then(|entry| entry.public)
             .filter(|public| may_dial(snapshot, public))
             .map(str::to_owned),
-        "voicemail" => snapshot.sync.boxes.get(number).cloned(),
-        "known" => user.and_then(|user| known(snapshot, &user.name)),
+        "voicemail" => {
+            let number = user.and_then(|user| user.number.as_deref()).unwrap_or(number);
+            snapshot.sync.boxes.get(number).cloned()
+        }
+        "known" => Some(known(snapshot, &users)),
         "device" => user.map(|user| device(technology, &user.name)),
         "hint" => Some(hint(snapshot, number)),
         "dial" | "here" => {
-            let Some(user) = user else {
-                return Given::Text(if what == "dial" { "" } else { "0" }.to_owned());
-            };
-            let phone = match technology {
+            let phone = |user: &&User| match technology {
                 Technology::Pjsip => Phone::Contacts(user.name.clone()),
                 Technology::Sip => Phone::Device(device(technology, &user.name)),
             };
-            return if what == "dial" { Given::Dial(phone) } else { Given::Here(phone) };
+            let phones = users.iter().map(phone).collect();
+            return if what == "dial" { Given::Dial(phones) } else { Given::Here(phones) };
         }
         _ => {
             return Given::Unknown(format!(
@@ -185,8 +208,9 @@ fn may_dial(snapshot: &Snapshot, public: &str) -> bool {
 /// will have.
 fn hint(snapshot: &Snapshot, number: &str) -> String {
     let technology = snapshot.technology();
-    if let Some(user) = snapshot.sync.user(number) {
-        return device(technology, &user.name);
+    let users = snapshot.sync.users_of(number);
+    if !users.is_empty() {
+        return devices(technology, users);
     }
     let extensions = snapshot.sync.contexts.iter().flat_map(|context| &context.extensions);
     let hints =
@@ -194,13 +218,17 @@ fn hint(snapshot: &Snapshot, number: &str) -> String {
     hints.unwrap_or_else(|| if is_number(number) { device(technology, number) } else { String::new() })
 }
 
-/// How `Dial` reaches a user where the main last knew the phone; none while the main serves, which knows better.
-fn known(snapshot: &Snapshot, user: &str) -> Option<String> {
-    let known = snapshot.phones.book.get(user).filter(|_| snapshot.service.target == Target::Branch)?;
+/// How `Dial` reaches users where the main last knew the phone; none while the main serves, which knows better.
+fn known(snapshot: &Snapshot, users: &[&User]) -> String {
+    if snapshot.service.target != Target::Branch {
+        return String::new();
+    }
     let technology = snapshot.technology();
-    let dials: Vec<String> =
-        known.contacts.iter().filter_map(|contact| contact.dial(technology, user)).collect();
-    Some(dials.join("&"))
+    let dials = users.iter().flat_map(|user| {
+        let contacts = snapshot.phones.book.get(&user.name).map(|known| &known.contacts);
+        contacts.into_iter().flatten().filter_map(|contact| contact.dial(technology, &user.name))
+    });
+    dials.collect::<Vec<String>>().join("&")
 }
 
 #[cfg(test)]
@@ -225,6 +253,35 @@ mod tests {
             assert_eq!(harmless(bad), "", "{bad}");
             assert_eq!(harmless(&format!("{bad}&{good}")), good, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_contact_of_several_endpoints_is_dialled_once_as_the_one_that_registered_it() {
+        let (desk, web) = ("sip:299@10.0.0.1:5060", "sip:x7@10.0.0.2:5061;transport=ws");
+        let dial = format!("PJSIP/desk/{desk}&PJSIP/desk/{web}&PJSIP/web/{desk}&PJSIP/web/{web}");
+        let owner = |_: &str, contact: &str| Some(if contact == web { "web" } else { "desk" }.to_owned());
+        assert_eq!(once_each(&dial, owner), format!("PJSIP/desk/{desk}&PJSIP/web/{web}"));
+        assert_eq!(once_each(&dial, |_, _| None), format!("PJSIP/desk/{desk}&PJSIP/desk/{web}"));
+        assert_eq!(once_each("", |_, _| None), "");
+    }
+
+    #[test]
+    fn all_devices_of_a_person_are_dialled_and_are_one_lamp() {
+        let mut snapshot = settings(&[]);
+        let users = [User::new("8439201745", ""), User::new("301-cell", "Ann <301>"), User::new("301", "")];
+        let mut users = users.to_vec();
+        users[0].number = Some("201".to_owned());
+        std::sync::Arc::make_mut(&mut snapshot.sync).users = users;
+        let given = |argument: &str| synch_user(&snapshot, argument);
+        let contacts = |names: &[&str]| {
+            Given::Dial(names.iter().map(|name| Phone::Contacts((*name).to_owned())).collect())
+        };
+        assert_eq!(given("301,dial"), contacts(&["301-cell", "301"]));
+        assert_eq!(given("301,hint"), Given::Text("PJSIP/301-cell&PJSIP/301".to_owned()));
+        assert_eq!(given("201,dial"), contacts(&["8439201745"]));
+        // The name of an account goes on to reach it.
+        assert_eq!(given("8439201745,dial"), contacts(&["8439201745"]));
+        assert_eq!(given("7,dial"), contacts(&[]));
     }
 
     fn settings(lines: &[(&str, &str)]) -> Snapshot {

@@ -39,6 +39,17 @@ pub(super) fn dial_contacts(channel: *mut sys::ast_channel, endpoint: &str) -> O
     read(channel, &format!("PJSIP_DIAL_CONTACTS({endpoint})"))
 }
 
+/// The endpoint that registered a contact which this endpoint of res_pjsip has; none where nobody did.
+pub(super) fn registered_by(endpoint: &str, contact: &str) -> Option<String> {
+    let ask = |call: String| read(ptr::null_mut(), &call).unwrap_or_default();
+    let aors = ask(format!("PJSIP_ENDPOINT({endpoint},aors)"));
+    let contacts = aors.split(',').map(|aor| ask(format!("PJSIP_AOR({aor},contact)")));
+    let contacts: Vec<String> = contacts.collect();
+    let mut names = contacts.iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty());
+    let name = names.find(|name| ask(format!("PJSIP_CONTACT({name},uri)")) == contact)?;
+    Some(ask(format!("PJSIP_CONTACT({name},endpoint)"))).filter(|endpoint| !endpoint.is_empty())
+}
+
 /// Whether voicemail has this mailbox.
 pub(super) fn has_mailbox(name: &str) -> bool {
     read(ptr::null_mut(), &format!("VM_INFO({name},exists)")).as_deref() == Some("1")

@@ -10,7 +10,7 @@ use once_cell::sync::OnceCell;
 use super::{current, devices, documentation, guard::guard, log, roomy::Roomy, sys, text};
 use crate::{
     faults,
-    functions::{FUNCTIONS, Given, Phone, harmless},
+    functions::{FUNCTIONS, Given, Phone, harmless, once_each},
     host::Level,
 };
 
@@ -86,8 +86,8 @@ extern "C" fn read(
         let given = match (function.read)(&control.snapshot(), &argument) {
             Given::Text(given) => given,
             Given::From(device) => u8::from(came_from(channel, &device)).to_string(),
-            Given::Dial(phone) => dial(channel, &phone),
-            Given::Here(phone) => u8::from(!dial(channel, &phone).is_empty()).to_string(),
+            Given::Dial(phones) => dials(channel, &phones),
+            Given::Here(phones) => u8::from(!dials(channel, &phones).is_empty()).to_string(),
             Given::Unknown(problem) => {
                 log::write(Level::Warning, &problem);
                 String::new()
@@ -107,6 +107,16 @@ fn came_from(channel: *mut sys::ast_channel, device: &str) -> bool {
     // SAFETY: the channel is that of this call; its name is NUL-terminated and doesn't change meanwhile.
     let name = unsafe { text::from_c(sys::ast_channel_name(channel)) };
     name.rsplit_once('-').is_some_and(|(of, _)| of.eq_ignore_ascii_case(device))
+}
+
+/// How those of these phones are dialled together that are registered here; empty where none is.
+fn dials(channel: *mut sys::ast_channel, phones: &[Phone]) -> String {
+    let dials = phones.iter().map(|phone| dial(channel, phone)).filter(|dial| !dial.is_empty());
+    let all = dials.collect::<Vec<_>>().join("&");
+    match phones {
+        [_, Phone::Contacts(_), ..] => once_each(&all, devices::registered_by),
+        _ => all,
+    }
 }
 
 /// How a phone is dialled now; empty where it isn't registered here.

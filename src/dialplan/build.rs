@@ -70,6 +70,13 @@ pub fn device(technology: Technology, user: &str) -> String {
     }
 }
 
+/// The devices of a person, as one hint names them.
+#[must_use]
+pub fn devices<'a>(technology: Technology, users: impl IntoIterator<Item = &'a User>) -> String {
+    let device = |user: &User| device(technology, &user.name);
+    users.into_iter().map(device).collect::<Vec<_>>().join("&")
+}
+
 fn door(name: &str, settings: &Dialplan) -> Context {
     let mut context = Context { asks_synch: true, ..context(name) };
     if settings.local_trunk.is_some() {

@@ -2,6 +2,7 @@
 
 use super::build::{ELSEWHERE, OTHERS, RING};
 use crate::{
+    directory::is_number,
     settings::{Dialplan, Grants},
     state::Target,
     status::Snapshot,
@@ -84,7 +85,10 @@ impl<'a> Door<'a> {
     }
 
     fn users(&self) -> impl Iterator<Item = &'a str> {
-        self.snapshot.sync.users.iter().filter_map(|user| user.number.as_deref())
+        let users = &self.snapshot.sync.users;
+        let numbers = users.iter().filter_map(|user| user.number.as_deref());
+        // An account's name that is a number leads there as well where it is nobody's.
+        numbers.chain(users.iter().map(|user| user.name.as_str()).filter(|name| is_number(name)))
     }
 }
 

@@ -4,9 +4,9 @@
 //! (`ast_extension_state_add_destroy`), with the lock of contexts taken before that of hints; and pbx_config, which builds a
 //! dialplan, takes them the other way round. Two threads that meet so stop the whole Asterisk.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::{Context, device};
+use super::{Context, build::devices};
 use crate::{settings::Technology, sync::User};
 
 /// The lamp of one number.
@@ -21,9 +21,16 @@ pub struct Hint {
 /// The lamps of these users, and of the numbers that contexts taken from the main have one for; each number once.
 #[must_use]
 pub fn hints(technology: Technology, users: &[User], taken: &[Context]) -> Vec<Hint> {
+    let mut people: HashMap<&str, Vec<&User>> = HashMap::new();
+    for user in users {
+        if let Some(number) = &user.number {
+            people.entry(number).or_default().push(user);
+        }
+    }
     let of_user = |user: &User| {
         let number = user.number.clone()?;
-        Some(Hint { number, devices: device(technology, &user.name) })
+        let devices = devices(technology, people.get(number.as_str())?.iter().copied());
+        Some(Hint { number, devices })
     };
     let extensions = taken.iter().flat_map(|context| &context.extensions);
     let of_main =
@@ -42,7 +49,12 @@ mod tests {
 
     #[test]
     fn each_number_has_the_devices_of_its_user_or_of_the_main() {
-        let users = [User::new("1001", "Alice <1001>"), User::new("desk", "Desk <1002>"), User::new("x", "")];
+        let users = [
+            User::new("1001", "Alice <1001>"),
+            User::new("desk", "Desk <1002>"),
+            User::new("x", ""),
+            User::new("cell", "Desk <1002>"),
+        ];
         let lamp = |pattern: &str, hint: Option<&str>| Extension {
             pattern: pattern.to_owned(),
             hint: hint.map(str::to_owned),
@@ -57,6 +69,9 @@ mod tests {
         let taken = [Context { extensions, ..Context::default() }];
         let hints = hints(Technology::Pjsip, &users, &taken);
         let shown: Vec<_> = hints.iter().map(|hint| (hint.number.as_str(), hint.devices.as_str())).collect();
-        assert_eq!(shown, [("1001", "PJSIP/1001"), ("1002", "PJSIP/desk"), ("*28", "Custom:NIGHT")]);
+        assert_eq!(
+            shown,
+            [("1001", "PJSIP/1001"), ("1002", "PJSIP/desk&PJSIP/cell"), ("*28", "Custom:NIGHT")]
+        );
     }
 }

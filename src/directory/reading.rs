@@ -1,11 +1,16 @@
 //! Sections as they stream by into a directory. Pure. Of each, four values are kept and nothing else: no password is ever
 //! in it.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::{Directory, Entry, TooMany, caller_id, is_number};
 use crate::{
     ami::Part,
-    settings::{FilterKey, Technology},
-    sync::Kind,
+    settings::{FilterKey, NumberFrom, Technology},
+    sync::{
+        Kind,
+        number::{self, Account},
+    },
 };
 
 /// Bytes of a value that are looked at: several times what any of them may have.
@@ -18,7 +23,10 @@ pub struct Reading<'s> {
     technology: Technology,
     site: Option<&'s str>,
     public: &'s str,
+    number: &'s NumberFrom,
     directory: Directory,
+    /// Entries whose number depends on who else is there, with the number in their caller id.
+    unsure: Vec<(usize, String)>,
     open: Option<Section>,
     full: bool,
     /// How far the directory had come with the last whole answer.
@@ -33,19 +41,26 @@ struct Section {
     callerid: String,
     site: String,
     public: Option<String>,
+    said: Option<String>,
 }
 
 impl<'s> Reading<'s> {
-    /// Nobody yet. `public` is the name of the variable that holds a user's public number.
+    /// Nobody yet. `number` says what others dial; `public` is the name of the variable that holds a user's public number.
     #[must_use]
-    pub fn new(technology: Technology, filter: &'s FilterKey, public: &'s str) -> Self {
+    pub fn new(
+        technology: Technology,
+        filter: &'s FilterKey,
+        number: &'s NumberFrom,
+        public: &'s str,
+    ) -> Self {
         let site = match filter {
             FilterKey::Variable(key) => Some(key.as_str()),
             FilterKey::CategoryName => None,
         };
         let directory = Directory::default();
         let kept = directory.mark();
-        Self { technology, site, public, directory, open: None, full: false, kept }
+        let unsure = Vec::new();
+        Self { technology, site, public, number, directory, unsure, open: None, full: false, kept }
     }
 
     /// Takes in the next part of an answer.
@@ -71,6 +86,8 @@ impl<'s> Reading<'s> {
     pub fn take_back(&mut self) {
         self.open = None;
         self.directory.cut(self.kept);
+        let there = self.directory.len();
+        self.unsure.retain(|(place, _)| *place < there);
     }
 
     /// How many have come so far.
@@ -91,7 +108,13 @@ impl<'s> Reading<'s> {
     /// When there are too many.
     pub fn finish(mut self) -> Result<Directory, TooMany> {
         self.close();
-        if self.full { Err(TooMany) } else { Ok(self.directory.sorted()) }
+        if self.full {
+            return Err(TooMany);
+        }
+        match self.unsure.as_slice() {
+            [] => Ok(self.directory.sorted()),
+            unsure => Directory::new(numbered(&self.directory, unsure)),
+        }
     }
 
     fn variable(&mut self, key: &[u8], value: &[u8]) {
@@ -106,30 +129,70 @@ impl<'s> Reading<'s> {
         if self.site.is_some_and(is) {
             section.site = looked_at(value);
         }
-        let public = if is("set_var") || is("setvar") {
-            let value = looked_at(value);
-            let (name, number) = value.split_once('=').unwrap_or_default();
-            name.trim().eq_ignore_ascii_case(self.public).then(|| number.trim().to_owned())
-        } else if is(self.public) {
-            Some(looked_at(value))
-        } else {
-            None
+        let holds_number = match self.number {
+            NumberFrom::Variable(name) => name,
+            _ => number::VARIABLE,
+        };
+        let sets = is("set_var") || is("setvar");
+        if !sets && !is(self.public) && !is(holds_number) {
+            return;
+        }
+        let (key, value) = (if sets { "set_var" } else { "" }, looked_at(value));
+        let of = |variable: &str| {
+            number::value_of(variable, if is(variable) { variable } else { key }, &value).map(str::to_owned)
         };
         // Asterisk sets one variable after the other: the last counts.
-        if let Some(number) = public.filter(|number| is_number(number)) {
+        if let Some(number) = of(self.public).filter(|number| is_number(number)) {
             section.public = Some(number);
         }
+        section.said = of(holds_number).or(section.said.take());
     }
 
     fn close(&mut self) {
         let Some(section) = self.open.take().filter(|section| section.is_user) else { return };
-        let from_name = Some(section.name.as_str()).filter(|name| is_number(name));
-        let Some(number) = from_name.or_else(|| caller_id::number(&section.callerid)) else { return };
+        let account = Account::new(&section.name, &section.callerid);
+        let account = Account { said: section.said.as_deref(), ..account };
+        let guess = *self.number == NumberFrom::Guess;
+        let number = if guess {
+            account.plain()
+        } else {
+            number::decide(&[account], self.number).into_iter().flatten().next()
+        };
+        let Some(number) = number else { return };
+        if let Some((_, caller)) = account.unsure().filter(|_| guess) {
+            self.unsure.push((self.directory.len(), caller.to_owned()));
+        }
         let name = caller_id::name(&section.callerid);
         let site = caller_id::printable(&section.site);
         let entry = Entry { number, name: &name, site: site.trim(), public: section.public.as_deref() };
         self.full |= self.directory.push(entry).is_err();
     }
+}
+
+/// All entries, each with what others dial: of some, the others of the site decide. Who is called after his number comes
+/// before his devices.
+fn numbered<'a>(directory: &'a Directory, unsure: &'a [(usize, String)]) -> Vec<Entry<'a>> {
+    let unsure: HashMap<usize, &str> =
+        unsure.iter().map(|(place, caller)| (*place, caller.as_str())).collect();
+    let mut sites: BTreeMap<&str, Vec<(usize, Entry<'_>)>> = BTreeMap::new();
+    for (place, entry) in directory.iter().enumerate() {
+        sites.entry(entry.site).or_default().push((place, entry));
+    }
+    let (mut sure, mut decided) = (Vec::new(), Vec::new());
+    for people in sites.into_values() {
+        let account = |(place, entry): &(usize, Entry<'a>)| Account {
+            name: entry.number,
+            caller: unsure.get(place).copied(),
+            said: None,
+        };
+        let accounts: Vec<Account<'_>> = people.iter().map(account).collect();
+        for ((place, entry), number) in people.iter().zip(number::decide(&accounts, &NumberFrom::Guess)) {
+            let entry = Entry { number: number.unwrap_or(entry.number), ..*entry };
+            if unsure.contains_key(place) { decided.push(entry) } else { sure.push(entry) }
+        }
+    }
+    sure.append(&mut decided);
+    sure
 }
 
 fn looked_at(value: &[u8]) -> String {

@@ -127,9 +127,14 @@ impl<'a> Calls<'a> {
             Given::Text(text) => Ok(text),
             // The call is one of a phone's.
             Given::From(_) => Ok("0".to_owned()),
-            Given::Here(_) => Ok("1".to_owned()),
-            Given::Dial(Phone::Contacts(user)) => Ok(device(self.outage.technology(), &user)),
-            Given::Dial(Phone::Device(device)) => Ok(device),
+            Given::Here(phones) => Ok(u8::from(!phones.is_empty()).to_string()),
+            Given::Dial(phones) => {
+                let dial = |phone| match phone {
+                    Phone::Contacts(user) => device(self.outage.technology(), &user),
+                    Phone::Device(device) => device,
+                };
+                Ok(phones.into_iter().map(dial).collect::<Vec<_>>().join("&"))
+            }
             Given::Unknown(problem) => Err(problem),
         }
     }

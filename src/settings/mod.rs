@@ -139,6 +139,8 @@ pub struct Sync {
     pub files: Vec<String>,
     /// Which user belongs to this site.
     pub filter: Filter,
+    /// What others dial to reach each of them.
+    pub number: NumberFrom,
     /// File name in Asterisk's configuration folder.
     pub output: String,
     /// How many versions are kept.
@@ -147,6 +149,19 @@ pub struct Sync {
     pub max_shrink: u8,
     /// The least time between two readings of the directory; zero: it is not read.
     pub directory_interval: Duration,
+}
+
+/// `number`: what others dial to reach a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NumberFrom {
+    /// It is not said: the name of the section, or the number in the caller id where that is more likely.
+    Guess,
+    /// The name of the section.
+    Section,
+    /// The number in the caller id.
+    CallerId,
+    /// An option of that name, or a variable that `set_var` sets.
+    Variable(String),
 }
 
 /// `filter_key` and `filter_value`.

@@ -18,8 +18,8 @@ use regex::bytes::RegexBuilder;
 
 use self::reader::Reader;
 use super::{
-    Filter, FilterKey, Probe, Require, Settings, Sync, Technology,
-    value::{file_on_main, filter_key, list, output_file, require, technology},
+    Filter, FilterKey, NumberFrom, Probe, Require, Settings, Sync, Technology,
+    value::{file_on_main, filter_key, list, number_from, output_file, require, technology},
 };
 
 /// One `[section]` as Asterisk's loader found it.
@@ -177,6 +177,12 @@ fn read_sync(section: &mut Reader<'_>) -> Option<Option<Sync>> {
     let value = section.required("filter_value", "a regular expression", |text| {
         RegexBuilder::new(text).size_limit(MAX_FILTER_SIZE).build().ok()
     });
+    let number = section.optional(
+        "number",
+        NumberFrom::Guess,
+        "section, callerid, or the name of a variable that holds what others dial",
+        number_from,
+    );
     let output = section.optional(
         "output",
         if sip { "sip_synch.conf" } else { "pjsip_synch.conf" }.to_owned(),
@@ -193,6 +199,7 @@ fn read_sync(section: &mut Reader<'_>) -> Option<Option<Sync>> {
         technology: technology?,
         files: files?,
         filter: Filter { key: key?, value: value? },
+        number: number?,
         output: output?,
         versions: versions?,
         max_shrink: max_shrink?,

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Certificate, Contexts, Dialplan, Dns, Drill, Failover, FilterKey, Main, Options, Outside, Password,
-    Policy, Probe, Relay, Settings, Sip, Soa, Sync, Tls, Voicemail, is_secret,
+    Certificate, Contexts, Dialplan, Dns, Drill, Failover, FilterKey, Main, NumberFrom, Options, Outside,
+    Password, Policy, Probe, Relay, Settings, Sip, Soa, Sync, Tls, Voicemail, is_secret,
 };
 use crate::state::Target;
 
@@ -159,6 +159,7 @@ fn sync_section(text: &mut String, sync: &Sync) {
         technology,
         files,
         filter,
+        number,
         output,
         versions,
         max_shrink,
@@ -167,6 +168,12 @@ fn sync_section(text: &mut String, sync: &Sync) {
     let key = match &filter.key {
         FilterKey::CategoryName => "categoryname",
         FilterKey::Variable(name) => name,
+    };
+    let number = match number {
+        NumberFrom::Guess => "",
+        NumberFrom::Section => "section",
+        NumberFrom::CallerId => "callerid",
+        NumberFrom::Variable(name) => name,
     };
     section(
         text,
@@ -179,6 +186,7 @@ fn sync_section(text: &mut String, sync: &Sync) {
             ("files", &files.join(",")),
             ("filter_key", &key),
             ("filter_value", &filter.value.as_str()),
+            ("number", &number),
             ("output", output),
             ("versions", versions),
             ("max_shrink", max_shrink),

@@ -8,7 +8,7 @@ use std::{
 
 use hickory_server::proto::rr::{LowerName, Name};
 
-use super::{FilterKey, Require, Sip, Technology, Transport};
+use super::{FilterKey, NumberFrom, Require, Sip, Technology, Transport};
 
 /// A file name longer than this does not fit Asterisk's path buffers with the folder before it.
 const MAX_FILE_NAME: usize = 120;
@@ -73,8 +73,20 @@ pub(super) fn filter_key(text: &str) -> Option<FilterKey> {
     if text.eq_ignore_ascii_case("categoryname") {
         return Some(FilterKey::CategoryName);
     }
-    let word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'=');
-    word.then(|| FilterKey::Variable(text.to_owned()))
+    is_variable(text).then(|| FilterKey::Variable(text.to_owned()))
+}
+
+pub(super) fn number_from(text: &str) -> Option<NumberFrom> {
+    match text.to_ascii_lowercase().as_str() {
+        "" => Some(NumberFrom::Guess),
+        "section" => Some(NumberFrom::Section),
+        "callerid" => Some(NumberFrom::CallerId),
+        _ => is_variable(text).then(|| NumberFrom::Variable(text.to_owned())),
+    }
+}
+
+fn is_variable(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'=')
 }
 
 pub(super) fn list<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {

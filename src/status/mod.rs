@@ -24,7 +24,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use crate::{
     dialplan::Context,
-    directory::Directory,
+    directory::{Directory, is_number},
     dns::Counters,
     phones::Phones,
     settings::{Settings, Technology},
@@ -183,10 +183,22 @@ impl SyncStatus {
         self.none_on_main || self.held_removals.contains_key(&Guarded::Users)
     }
 
-    /// The user of this site that is reached by this number.
+    /// The users of this site that are reached by this number: one for each device of a person. Also by the name of an
+    /// account that is a number, where it is nobody's.
+    #[must_use]
+    pub fn users_of(&self, number: &str) -> Vec<&User> {
+        let users: Vec<&User> =
+            self.users.iter().filter(|user| user.number.as_deref() == Some(number)).collect();
+        if !users.is_empty() || !is_number(number) || self.directory.get(number).is_some() {
+            return users;
+        }
+        self.users.iter().filter(|user| user.name == number).collect()
+    }
+
+    /// The first of them.
     #[must_use]
     pub fn user(&self, number: &str) -> Option<&User> {
-        self.users.iter().find(|user| user.number.as_deref() == Some(number))
+        self.users_of(number).first().copied()
     }
 }
 

@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use super::{
     Barred, Document, DocumentError, Kind, LeftOut, Policy, SelectError, Tailored, Told, Wanted,
-    policy::Texts, render, select,
+    number::{self, Account},
+    policy::Texts,
+    render, select,
 };
-use crate::ami::{Frame, Query};
+use crate::{
+    ami::{Frame, Query},
+    settings::NumberFrom,
+};
 
 /// The answer to one GetConfig.
 #[derive(Clone, Debug)]
@@ -67,6 +72,8 @@ pub struct Rules<'a> {
     pub wanted: Wanted<'a>,
     /// What is done to each of them.
     pub policy: Policy<'a>,
+    /// What others dial to reach them.
+    pub number: &'a NumberFrom,
     /// The branch's own sections, which win.
     pub local: &'a [(Kind, String)],
     /// Sections that the channel driver would not take.
@@ -80,7 +87,7 @@ pub struct Rules<'a> {
 /// # Errors
 /// When an answer is not whole, or not one user can be written.
 pub fn compose(answers: &[Answer], rules: &Rules<'_>) -> Result<Synced, SyncError> {
-    let Rules { wanted, policy, local, refused, main } = *rules;
+    let Rules { wanted, policy, number, local, refused, main } = *rules;
     let told = answers.iter().map(Answer::told).collect::<Result<Vec<_>, _>>()?;
     let (files, documents): (Vec<String>, Vec<Document<'_>>) =
         rules.wanted.documents(told).into_iter().unzip();
@@ -96,9 +103,38 @@ pub fn compose(answers: &[Answer], rules: &Rules<'_>) -> Result<Synced, SyncErro
         .sections
         .iter()
         .filter_map(|(document, section)| Some(policy.tailor(section, files.get(*document)?, &mut texts)));
-    let sections: Vec<Tailored> = tailored.collect();
+    let mut sections: Vec<Tailored> = tailored.collect();
+    write_numbers(&mut sections, number, &mut texts);
     let text = render(&sections, &format!("{main}: {}", wanted.files.join(", ")));
     Ok(Synced { text, sections, left_out: selection.left_out })
+}
+
+/// Writes what others dial to reach a user, where his name and his caller id would say otherwise.
+fn write_numbers(sections: &mut [Tailored], from: &NumberFrom, texts: &mut Texts) {
+    let mut users: Vec<&mut Tailored> =
+        sections.iter_mut().filter(|section| matches!(section.kind, Kind::Endpoint | Kind::Peer)).collect();
+    let accounts: Vec<Account<'_>> = users.iter().map(|user| account(user, from)).collect();
+    let other = |(user, number): (&&mut Tailored, Option<&str>)| {
+        let says = Account::of(&user.name, user.written()).plain();
+        (says != number).then(|| number.unwrap_or_default().to_owned())
+    };
+    let others: Vec<Option<String>> = users.iter().zip(number::decide(&accounts, from)).map(other).collect();
+    for (user, number) in users.iter_mut().zip(others) {
+        if let Some(number) = number {
+            user.set_number(&number, texts);
+        }
+    }
+}
+
+/// What is known of a user; of the variable that holds his number, also where it is not written.
+fn account<'a>(user: &'a Tailored, from: &NumberFrom) -> Account<'a> {
+    let account = Account::of(&user.name, user.written());
+    let name = match from {
+        NumberFrom::Variable(name) => name,
+        _ => number::VARIABLE,
+    };
+    let mut lines = user.options.iter().map(|fate| number::value_of(name, &fate.key, &fate.value));
+    Account { said: account.said.or_else(|| lines.rfind(Option::is_some).flatten()), ..account }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! - [`accept`]: which of the main's words can be written at all. Pure.
 //! - [`declined`]: what this branch's own Asterisk does not take of an option by option. Pure.
 //! - [`open`]: who would need no password. Pure.
+//! - [`number`]: what others dial to reach each of them. Pure.
 //! - [`policy`]: which options of a user are taken, and what is written instead. Pure.
 //! - [`render`](mod@render): the only writer of configuration syntax. Pure.
 //! - [`narrow`](mod@narrow), [`cover`](mod@cover): filters that the main itself applies. Pure.
@@ -34,6 +35,7 @@ pub mod declined;
 pub mod diff;
 pub mod document;
 pub mod narrow;
+pub mod number;
 pub mod open;
 pub mod parts;
 pub mod plan;

@@ -75,6 +75,14 @@ impl Tailored {
         written.map(|fate| (&*fate.key, &*fate.value))
     }
 
+    /// Writes what others dial to reach this user.
+    pub fn set_number(&mut self, number: &str, texts: &mut Texts) {
+        let key = if self.kind == Kind::Peer { "setvar" } else { "set_var" };
+        let value = format!("{}={number}", super::number::VARIABLE);
+        let origin = Origin::Rewritten { was: None, why: NUMBER_WHY };
+        self.options.push(Fate { key: texts.share(key), value: texts.share(&value), origin });
+    }
+
     /// What Asterisk's loader has to read where this was written.
     #[must_use]
     pub fn meaning(&self) -> ConfSection {
@@ -108,6 +116,7 @@ pub struct Policy<'a> {
     pub declined: &'a Declined,
 }
 
+const NUMBER_WHY: &str = "what others dial to reach this user; [sync] number says otherwise";
 const CONTEXT_WHY: &str = "[dialplan] context";
 const CLASS_WHY: &str = "[classes]: what that context of the main may reach here";
 /// The context of an endpoint or peer that names none (res_pjsip's config_endpoint, chan_sip's `default_context`).

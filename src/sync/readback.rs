@@ -2,11 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::Kind;
-use crate::{
-    directory::{caller_id, is_number},
-    settings::{ConfSection, ConfVariable, Technology},
-};
+use super::{Kind, number::Account};
+use crate::settings::{ConfSection, ConfVariable, Technology};
 
 /// A synced user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +12,7 @@ pub struct User {
     pub name: String,
     /// Its `callerid`, empty where it has none.
     pub callerid: String,
-    /// What others dial to reach it: its name, or else the number in its `callerid`; none where that is no number.
+    /// What others dial to reach it, as [`number`](super::number) decides; none where nobody can.
     pub number: Option<String>,
 }
 
@@ -23,9 +20,16 @@ impl User {
     /// Of that account.
     #[must_use]
     pub fn new(name: &str, callerid: &str) -> Self {
-        let number = Some(name).filter(|name| is_number(name)).or_else(|| caller_id::number(callerid));
-        let number = number.map(str::to_owned);
+        let number = Account::new(name, callerid).plain().map(str::to_owned);
         Self { name: name.to_owned(), callerid: callerid.to_owned(), number }
+    }
+
+    /// Of a section of a file of ours.
+    #[must_use]
+    pub fn of(section: &ConfSection) -> Self {
+        let lines = section.variables.iter().map(|line| (line.key.as_str(), line.value.as_str()));
+        let number = Account::of(&section.name, lines).plain().map(str::to_owned);
+        Self { name: section.name.clone(), callerid: value(section, "callerid").to_owned(), number }
     }
 }
 
@@ -34,8 +38,7 @@ impl User {
 pub fn users_in(sections: &[ConfSection], technology: Technology) -> Vec<User> {
     let is_user =
         |section: &&ConfSection| matches!(kind_in(section, technology), Some(Kind::Endpoint | Kind::Peer));
-    let user = |section: &ConfSection| User::new(&section.name, value(section, "callerid"));
-    sections.iter().filter(is_user).map(user).collect()
+    sections.iter().filter(is_user).map(User::of).collect()
 }
 
 /// The sections of a kind that is synced, each with its kind.

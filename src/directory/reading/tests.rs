@@ -2,7 +2,7 @@ use super::*;
 
 /// Sections as `[name] key=value …`; `(!)` behind the name makes a template.
 fn read(technology: Technology, key: &FilterKey, sections: &[&[&str]]) -> Directory {
-    let mut reading = Reading::new(technology, key, "PUBLIC_NUMBER");
+    let mut reading = Reading::new(technology, key, &NumberFrom::Guess, "PUBLIC_NUMBER");
     for section in sections {
         let (name, lines) = section.split_first().unwrap();
         let template = name.strip_suffix("(!)");
@@ -47,6 +47,21 @@ fn the_number_is_the_section_or_what_the_caller_id_says() {
     ]);
     let numbers: Vec<&str> = directory.iter().map(|entry| entry.number).collect();
     assert_eq!(numbers, ["1001", "2002"]);
+}
+
+#[test]
+fn an_id_is_no_number_and_a_device_is_no_person() {
+    let directory = pjsip(&[
+        &["991001", "type=endpoint", "callerid=Web <1001>", "accountcode=A"],
+        &["1001", "type=endpoint", "callerid=Alice <1001>", "accountcode=A"],
+        &["8439201745", "type=endpoint", "callerid=Ann <201>", "accountcode=B"],
+        &["101", "type=endpoint", "callerid=Company <1>", "accountcode=C"],
+        &["102", "type=endpoint", "callerid=Company <1>", "accountcode=C"],
+    ]);
+    let entries: Vec<_> = directory.iter().map(|entry| (entry.number, entry.name, entry.site)).collect();
+    let expected =
+        [("1001", "Alice", "A"), ("101", "Company", "C"), ("102", "Company", "C"), ("201", "Ann", "B")];
+    assert_eq!(entries, expected);
 }
 
 #[test]
@@ -119,7 +134,7 @@ fn no_value_is_more_than_text() {
 #[test]
 fn what_a_void_answer_brought_is_taken_back_and_comes_again() {
     let key = FilterKey::Variable("accountcode".to_owned());
-    let mut reading = Reading::new(Technology::Pjsip, &key, "PUBLIC_NUMBER");
+    let mut reading = Reading::new(Technology::Pjsip, &key, &NumberFrom::Guess, "PUBLIC_NUMBER");
     let user = |reading: &mut Reading<'_>, name: &str, lines: &[(&str, &str)]| {
         reading.take(Part::Section(name.as_bytes()));
         for (key, value) in lines {

@@ -313,7 +313,7 @@ impl<'a> Site<'a> {
     fn nobody_yet(&self) -> directory::Reading<'a> {
         let settings = &self.syncing.settings;
         let public = self.syncing.all.dialplan.as_ref().map_or(Dialplan::PUBLIC_KEY, |own| &own.public_key);
-        directory::Reading::new(settings.technology, &settings.filter.key, public)
+        directory::Reading::new(settings.technology, &settings.filter.key, &settings.number, public)
     }
 
     /// Of one file. How long it is, the directory of before tells.

@@ -142,6 +142,7 @@ impl Site<'_> {
         let rules = Rules {
             wanted: self.wanted(),
             policy: self.policy(),
+            number: &self.syncing.settings.number,
             local,
             refused,
             main: &self.syncing.access.main.host,

@@ -59,8 +59,7 @@ pub fn owners_in(sections: &[(Kind, ConfSection)]) -> Vec<Owner> {
         }
         let mut known = BTreeSet::new();
         let named = named.into_iter().map(whole_name).filter(|name| known.insert(name.clone())).collect();
-        let callerid = value(section, "callerid");
-        Some(Owner { number: User::new(&section.name, callerid).number, named })
+        Some(Owner { number: User::of(section).number, named })
     };
     sections.iter().filter_map(owner).collect()
 }

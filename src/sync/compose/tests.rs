@@ -2,7 +2,7 @@ use regex::bytes::Regex;
 
 use super::*;
 use crate::{
-    settings::{Filter, FilterKey, Technology},
+    settings::{Filter, FilterKey, NumberFrom, Technology},
     sync::policy,
 };
 
@@ -29,7 +29,10 @@ fn composed(answers: &[Answer]) -> Result<Synced, SyncError> {
     };
     let files: Vec<String> = answers.iter().map(|answer| answer.query.file.clone()).collect();
     let wanted = Wanted { technology: Technology::Pjsip, files: &files, filter: &all() };
-    compose(answers, &Rules { wanted, policy, local: &[], refused: &[], main: "10.0.0.254" })
+    compose(
+        answers,
+        &Rules { wanted, policy, number: &NumberFrom::Guess, local: &[], refused: &[], main: "10.0.0.254" },
+    )
 }
 
 const GOOD: &str = "Response: Success

@@ -4,7 +4,7 @@
 use regex::bytes::Regex;
 use res_synch::{
     ami::Query,
-    settings::{self, ConfSection, ConfVariable, Filter, FilterKey, Technology},
+    settings::{self, ConfSection, ConfVariable, Filter, FilterKey, NumberFrom, Technology},
     sync::{Answer, Declined, Policy, Rules, Synced, Tailored, Wanted, compose, is_ours, policy::is_usual},
 };
 
@@ -73,7 +73,8 @@ fn composed(technology: Technology, policy: Policy<'_>, text: &[u8]) -> Result<S
     let filter = Filter { key: FilterKey::CategoryName, value: Regex::new("").expect("it is one") };
     let files = ["users.conf".to_owned()];
     let wanted = Wanted { technology, files: &files, filter: &filter };
-    let rules = Rules { wanted, policy, local: &[], refused: &[], main: "10.0.0.254" };
+    let rules =
+        Rules { wanted, policy, number: &NumberFrom::Guess, local: &[], refused: &[], main: "10.0.0.254" };
     let answer = Answer { query: Query::whole("users.conf"), frame: conf::answer(text) };
     compose(&[answer], &rules).map_err(|error| error.to_string())
 }
@@ -98,7 +99,8 @@ fn listed(section: &Tailored, technology: Technology, policy: &settings::Policy)
     for (key, value) in section.written() {
         let ours = [&policy.endpoint, &policy.aor, &policy.peer].into_iter().any(|list| named(key, list));
         let kept = policy.keep.iter().any(|known| known.eq_ignore_ascii_case(key));
-        assert!(is_usual(section.kind, key) || key == "context" || ours || kept, "{key}");
+        let number = ["set_var", "setvar"].contains(&key) && value.starts_with("SYNCH_NUMBER=");
+        assert!(is_usual(section.kind, key) || key == "context" || ours || kept || number, "{key}");
         assert!(!key.eq_ignore_ascii_case("type") || types.contains(&value), "{value}");
     }
 }
