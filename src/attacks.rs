@@ -182,7 +182,12 @@ fn composed(technology: Technology, honest: &[(&str, &[&str])], attack: &Attack)
     let filter = Filter { key: FilterKey::CategoryName, value: bytes::Regex::new("").unwrap() };
     let files = ["users.conf".to_owned()];
     let wanted = Wanted { technology, files: &files, filter: &filter };
-    let policy = Policy { settings: &policy(), dialplan: None, declined: &crate::sync::Declined::default() };
+    let policy = Policy {
+        settings: &policy(),
+        dialplan: None,
+        boxes: true,
+        declined: &crate::sync::Declined::default(),
+    };
     let rules =
         Rules { wanted, policy, number: &NumberFrom::Guess, local: &[], refused: &[], main: "10.0.0.254" };
     compose(&[answer(honest, attack)], &rules).ok()

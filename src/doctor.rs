@@ -5,6 +5,7 @@ mod evidence;
 mod listening;
 mod numbers;
 mod phones;
+mod users;
 
 pub use evidence::{DEFAULT_REALM, realm_key};
 pub use listening::Listener;
@@ -12,6 +13,7 @@ pub use listening::Listener;
 use std::{fmt, net::IpAddr};
 
 use crate::{
+    dns::{Slip, is_local},
     settings::{Dialplan, Settings},
     state::{BranchState, MonitorState, SyncState},
     status::{BranchStatus, IN_FORCE, Snapshot},
@@ -42,6 +44,8 @@ pub struct Findings {
     pub realm: Option<String>,
     /// What a phone is told that asks for the site's name; none where DNS is off.
     pub dns: Option<Result<Vec<IpAddr>, String>>,
+    /// What of the zone can't be meant.
+    pub slips: Vec<Slip>,
     /// Where phones are sent over TCP and TLS.
     pub listeners: Vec<Listener>,
     /// The trunks, by key, and whether each can be reached; none where that can't be told.
@@ -134,11 +138,13 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.sip(snapshot);
     checks.mode(snapshot);
     checks.users(findings, snapshot);
+    checks.users_one_by_one(snapshot);
     checks.numbers(snapshot);
     checks.phones(snapshot);
     checks.includes(findings);
     checks.realm(findings, snapshot.technology());
     checks.dns(findings, snapshot);
+    checks.slips(&findings.slips, snapshot);
     checks.listening(&findings.listeners);
     if let Some(dialplan) = &settings.dialplan {
         checks.dialplan(findings, snapshot, dialplan);
@@ -225,10 +231,7 @@ impl Report {
         for (file, problem) in &main.files {
             match problem {
                 None => self.say(Level::Fine, "files", format!("{file} can be read on the main")),
-                Some(problem) => {
-                    let hint = "[sync] files = pjsip.conf where the main has no FreePBX; 'write = system' for its account";
-                    self.say(Level::Broken, "files", format!("{problem}. {hint}"));
-                }
+                Some(problem) => self.say(Level::Broken, "files", problem.clone()),
             }
         }
     }
@@ -358,6 +361,18 @@ impl Report {
         }
     }
 
+    fn slips(&mut self, slips: &[Slip], snapshot: &Snapshot) {
+        for Slip { fails, text } in slips {
+            let level = if *fails { Level::Broken } else { Level::Warning };
+            self.say(level, "dns", format!("[dns] {text}"));
+        }
+        let domain = snapshot.settings.dns.as_ref().map(|dns| &dns.domain);
+        if domain.is_some_and(is_local) {
+            let text = "[dns] domain is below .local: some phones look for such names by mDNS alone (RFC 6762). Try yours";
+            self.say(Level::Warning, "dns", text);
+        }
+    }
+
     fn dialplan(&mut self, findings: &Findings, snapshot: &Snapshot, dialplan: &Dialplan) {
         let level = if snapshot.dialplan == IN_FORCE { Level::Fine } else { Level::Broken };
         self.say(level, "dialplan", format!("context {}: {}", dialplan.context, snapshot.dialplan));
@@ -421,7 +436,10 @@ impl Report {
                 true => self.say(
                     Level::Fine,
                     "emergency",
-                    format!("{number} in {context} goes out over local_trunk"),
+                    match dialplan.goes_out_as(number) {
+                        bare if bare == number => format!("{number} in {context} goes out over local_trunk"),
+                        bare => format!("{number} in {context} goes out over local_trunk as {bare}"),
+                    },
                 ),
                 false => self.say(Level::Broken, "emergency", format!("{number} leads nowhere in {context}")),
             }

@@ -144,7 +144,10 @@ fn synch_trunk(snapshot: &Snapshot, argument: &str) -> Given {
     let (which, number) = argument.split_once(',').unwrap_or((argument, ""));
     let number = number.trim();
     let dialplan = snapshot.settings.dialplan.as_ref();
-    let trunk = match which.trim().to_ascii_lowercase().as_str() {
+    let goes_out = |number| dialplan.map_or(number, |dialplan| dialplan.goes_out_as(number));
+    let which = which.trim().to_ascii_lowercase();
+    let number = if which == "main" { number } else { goes_out(number) };
+    let trunk = match which.as_str() {
         "main" => {
             dialplan.and_then(|dialplan| dialplan.main_trunk.as_ref()).filter(|_| main_takes_calls(snapshot))
         }
@@ -319,6 +322,28 @@ mod tests {
             assert_eq!(trunk(&snapshot, "main,2001"), text(dialled), "{monitor}, {service}");
         }
         assert!(matches!(trunk(&snapshot, "other,1"), Given::Unknown(_)));
+    }
+
+    /// Kari's law, and offices where 0 is dialled first: both forms are listed, and the carrier knows one.
+    #[test]
+    fn an_emergency_number_goes_out_without_the_prefix_for_an_outside_line() {
+        let snapshot =
+            settings(&[("local_trunk", "gw"), ("emergency", "112,911,9911,0112,9999,0110,118,0118,933")]);
+        for (dialled, goes_out) in [
+            ("112", "112"),
+            ("911", "911"),
+            ("9911", "911"),
+            ("0112", "112"),
+            ("9999", "999"),
+            ("0110", "110"),
+            ("0118", "118"),
+            ("933", "933"),
+            // Not listed: no emergency, whatever it looks like.
+            ("0911", "0911"),
+        ] {
+            let given = synch_trunk(&snapshot, &format!("local,{dialled}"));
+            assert_eq!(given, Given::Text(format!("PJSIP/{goes_out}@gw")), "{dialled}");
+        }
     }
 
     #[test]

@@ -158,7 +158,7 @@ pub enum Refusal {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// An action failed.
-    #[error("{action} refused: {message}")]
+    #[error("{action} refused: {message}{}", remedy(message))]
     Answer {
         /// Which one.
         action: &'static str,
@@ -171,6 +171,22 @@ pub enum Refusal {
     /// Something of an answer to GetConfig is missing.
     #[error(transparent)]
     Numbering(#[from] NumberingError),
+}
+
+/// What to do about what the main says of an action (`action_getconfig`, `process_message`).
+fn remedy(message: &str) -> &'static str {
+    let says = |text: &str| message.contains(text);
+    if says("Permission denied") {
+        "; the account on the main needs 'write = system'"
+    } else if says("Config file not found") {
+        "; the main has no such file"
+    } else if says("Config file has invalid format") {
+        "; a file that it includes is missing on the main, or a line is broken: the main's log says which"
+    } else if says("Invalid/unknown command") {
+        "; the main has not loaded what answers that: is [sync] technology the main's?"
+    } else {
+        ""
+    }
 }
 
 /// What broke on TCP/IP level.

@@ -57,6 +57,14 @@ const SHOWN: usize = 40;
 /// What the main says, in a line of its own, where no section has the name asked for.
 const NOBODY: &[u8] = b"No categories found";
 
+/// What a proxy for AMI adds to each message, wherever it likes (astmanproxy).
+const OF_PROXY: &[u8] = b"Server";
+
+/// Whether a header is none of the main's.
+pub(super) fn is_of_proxy(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(OF_PROXY)
+}
+
 /// How far an answer has come.
 #[derive(Clone, Debug, Default)]
 pub struct Numbering {
@@ -81,6 +89,9 @@ impl Numbering {
     /// # Errors
     /// When it is not the next one, or none of GetConfig's.
     pub fn take<'a>(&mut self, name: &'a [u8], value: &'a [u8]) -> Result<Part<'a>, NumberingError> {
+        if is_of_proxy(name) {
+            return Ok(Part::Preamble);
+        }
         let current = self.sections.checked_sub(1);
         match Header::read(name) {
             Some(Header::Category(number)) if number == self.sections => {
@@ -189,6 +200,14 @@ mod tests {
             assert!(matches!(numbering.take(header, b"1"), Err(NumberingError::Gap { .. })));
             numbering.take(b"Category-000001", b"a").unwrap();
             assert!(matches!(numbering.take(header, b"1"), Err(NumberingError::Gap { .. })));
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_adds_is_nothing_of_the_answers() {
+        let mut numbering = Numbering::default();
+        for (name, value) in [("Category-000000", "a"), ("Server", "main"), ("Line-000000-000000", "a=b")] {
+            assert!(numbering.take(name.as_bytes(), value.as_bytes()).is_ok(), "{name}");
         }
     }
 

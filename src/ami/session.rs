@@ -191,7 +191,8 @@ impl Session {
     fn judge(&self, frame: &Frame) -> Option<Refusal> {
         let (action, response) = (self.action, frame.get("Response").unwrap_or_default());
         let wanted = match action {
-            "Ping" => response == b"Success" && frame.get("Ping") == Some(b"Pong"),
+            // The second is that of AMI 1.0 (Asterisk 1.4).
+            "Ping" => response == b"Success" && frame.get("Ping") == Some(b"Pong") || response == b"Pong",
             "Logoff" => response == b"Goodbye",
             _ => response == b"Success",
         };
@@ -242,6 +243,7 @@ mod tests {
     fn only_a_pong_answers_a_ping() {
         let pong = b"Response: Success\r\nActionID: synch-1\r\nPing: Pong\r\n\r\n";
         assert!(session(Action::Ping, pong).unwrap().is_some());
+        assert!(session(Action::Ping, b"Response: Pong\r\nActionID: synch-1\r\n\r\n").unwrap().is_some());
         for answer in [
             &b"Response: Success\r\nActionID: synch-1\r\n\r\n"[..],
             b"Response: Error\r\nActionID: synch-1\r\nMessage: Permission denied\r\n\r\n",

@@ -3,6 +3,7 @@
 use super::{
     Frame, Numbering, Part, Refusal,
     frame::{FrameTooLong, SHORT_FRAME, header},
+    numbering::is_of_proxy,
 };
 
 /// Bytes of one streamed answer: about ten times the endpoints of 20,000 users.
@@ -66,6 +67,7 @@ impl Stream {
             });
         }
         match &mut self.state {
+            State::Between | State::Success if is_of_proxy(name) => {}
             State::Between if !name.eq_ignore_ascii_case(b"Response") => self.state = State::Foreign,
             State::Between if value == b"Success" => self.state = State::Success,
             State::Between => self.state = State::Refused([line, b"\r\n"].concat()),

@@ -26,6 +26,9 @@ pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
     let problem = match result {
         sys::AST_MODULE_RELOAD_SUCCESS => return Ok(()),
         sys::AST_MODULE_RELOAD_QUEUED => "Asterisk has only queued it, as it is still starting",
+        sys::AST_MODULE_RELOAD_NOT_FOUND if module.contains("voicemail") => {
+            "it is not loaded; load it, or set [voicemail] enabled = no"
+        }
         sys::AST_MODULE_RELOAD_NOT_FOUND => {
             "it is not loaded; load it, or set [sync] technology to the one in use"
         }

@@ -8,6 +8,7 @@
 //!     people of other sites                      ──▶ synch-elsewhere  over the main, or outside
 //!     contexts that the class may reach          ──▶ the administrator's
 //!   include synch-users                          the users once more, for Goto and include, and all hints
+//!   include synch-messages                       *97 the own mailbox, *98 any
 //! synch-others                                   the people of other sites, for include
 //! ```
 //!
@@ -45,6 +46,12 @@ pub const ELSEWHERE: &str = "synch-elsewhere";
 /// What happens when an emergency number is called.
 pub const EMERGENCY: &str = "synch-emergency";
 
+/// Where users hear their messages.
+pub const MESSAGES: &str = "synch-messages";
+/// The own box, and any box: as FreePBX has them.
+pub const OWN_MESSAGES: &str = "*97";
+const ANY_MESSAGES: &str = "*98";
+
 /// Any number that can be in the directory.
 const ANY_NUMBER: &str = "_[0-9*#+]!";
 
@@ -53,10 +60,10 @@ const BUSY: &str = "17";
 const ABSENT: &str = "20";
 const CONGESTION: &str = "34";
 
-/// Makes the contexts. Only doors and users follow the settings and the sync.
+/// Makes the contexts. Only doors and users follow the settings and the sync. `boxes`: whether users may have mailboxes.
 #[must_use]
-pub fn build(settings: &Dialplan, users: &[User]) -> Vec<Context> {
-    let mut contexts = vec![ring(), elsewhere(), emergency(), others(), listed(users)];
+pub fn build(settings: &Dialplan, users: &[User], boxes: bool) -> Vec<Context> {
+    let mut contexts = vec![ring(), elsewhere(), emergency(), others(), messages(boxes), listed(users)];
     contexts.extend(settings.doors().into_iter().map(|door| self::door(&door.name, settings)));
     contexts
 }
@@ -83,7 +90,7 @@ fn door(name: &str, settings: &Dialplan) -> Context {
         let lead_on = |number: &String| goto(number, EMERGENCY);
         context.extensions = settings.emergency.iter().map(lead_on).collect();
     }
-    context.includes = vec![USERS.to_owned()];
+    context.includes = vec![USERS.to_owned(), MESSAGES.to_owned()];
     context
 }
 
@@ -97,6 +104,19 @@ fn listed(users: &[User]) -> Context {
 
 fn others() -> Context {
     Context { asks_synch: true, ..context(OTHERS) }
+}
+
+/// The usual codes. Last of all, so that an administrator's own of the same number come first.
+fn messages(boxes: bool) -> Context {
+    let mut own = extension(OWN_MESSAGES);
+    own.then("Set", "SYNCH_BOX=${SYNCH_USER(${CALLERID(num)},voicemail)}");
+    // Whoever has none is asked for the number of one, and whoever has is asked for its PIN.
+    own.then("VoiceMailMain", "${SYNCH_BOX}");
+    own.then("Hangup", "");
+    let mut any = extension(ANY_MESSAGES);
+    any.then("VoiceMailMain", "");
+    any.then("Hangup", "");
+    Context { extensions: if boxes { vec![own, any] } else { Vec::new() }, ..context(MESSAGES) }
 }
 
 fn emergency() -> Context {

@@ -40,6 +40,7 @@
 //! - [`datagrams`]: a UDP socket that takes several requests at once and replies from the address that was asked.
 //! - [`tcp`]: connections, limited in number, idle time and life.
 //! - [`frame`]: the two length octets before a message on TCP.
+//! - [`slips`](mod@slips): what of the zone can't be meant. Pure.
 //! - [`ask`]: one question, as a phone asks it.
 //! - [`bind`]: listening sockets, and what to do where one is refused.
 
@@ -64,6 +65,7 @@ pub mod responder;
 pub mod server;
 pub mod shared;
 pub mod short_cut;
+pub mod slips;
 pub mod tcp;
 #[cfg(test)]
 mod testing;
@@ -76,4 +78,5 @@ pub use ask::addresses_of;
 pub use bind::{BindError, Endpoint, Transport};
 pub use server::{Report, ServeError, Server};
 pub use shared::{Counters, Counts, ZoneCell};
+pub use slips::{Slip, is_local, slips};
 pub use zone::{Situation, Zone};

@@ -7,7 +7,7 @@ use hickory_server::proto::rr::RecordType;
 use super::{Outcome, walk};
 use crate::{
     dialplan::{self, device},
-    dns::Zone,
+    dns::{Zone, slips},
     functions::{FUNCTIONS, Given, Phone},
     settings::{Dialplan, Dns},
     state::{MonitorState, ServiceState, Target},
@@ -15,11 +15,14 @@ use crate::{
     wording::listed,
 };
 
-/// What the phones' name would be while the branch serves.
+/// What the phones' name would be while the branch serves. `is_own` says which addresses this machine has.
 ///
 /// # Errors
-/// It would lead elsewhere.
-pub fn dns(settings: &Dns) -> Result<String, String> {
+/// It would lead elsewhere, or nobody would ask for it in time.
+pub fn dns(settings: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Result<String, String> {
+    if let Some(slip) = slips(settings, is_own).into_iter().find(|slip| slip.fails) {
+        return Err(format!("[dns] {}", slip.text));
+    }
     let zone = Zone::new(settings, Target::Branch, 1);
     let wanted = &settings.target_failover;
     let name = settings.record.to_string();
@@ -53,7 +56,7 @@ impl<'a> Calls<'a> {
         let mut all = (*outage.settings).clone();
         all.dialplan = Some(settings.clone());
         outage.settings = all.into();
-        let contexts = dialplan::build(settings, &outage.sync.users);
+        let contexts = dialplan::build(settings, &outage.sync.users, outage.settings.voicemail.is_some());
         Self { settings, outage, contexts }
     }
 
@@ -94,7 +97,8 @@ impl<'a> Calls<'a> {
     pub fn to_help(&self, number: &str, in_force: bool) -> Result<String, String> {
         let dialled = self.walk(number)?;
         let trunk = self.settings.local_trunk.as_ref();
-        let trunk = trunk.map(|trunk| trunk.dial(self.outage.technology(), number));
+        let trunk =
+            trunk.map(|trunk| trunk.dial(self.outage.technology(), self.settings.goes_out_as(number)));
         if trunk.as_deref() != Some(&dialled) {
             return Err(format!("{number} goes to {dialled}, and not out over local_trunk"));
         }

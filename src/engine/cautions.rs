@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    dns::is_local,
     probe::THIS_MACHINE,
     settings::{Main, Password, Settings},
 };
@@ -25,7 +26,7 @@ pub(super) fn cautions(settings: &Settings, folder: &Path) -> Vec<String> {
         let path = path.display();
         format!("{path} holds a password, and every user of this machine may read it: chmod o= {path}")
     });
-    let all = on_the_way(main).into_iter().chain(asks_itself(settings));
+    let all = on_the_way(main).into_iter().chain(asks_itself(settings)).chain(asks_mdns(settings));
     all.chain(files).collect()
 }
 
@@ -35,6 +36,19 @@ fn asks_itself(settings: &Settings) -> Option<String> {
     let here = settings.probe.sip && main.sip.address.is_none() && main.is_here();
     here.then(|| {
         format!("The main is not asked over SIP: {} {THIS_MACHINE}. Until then AMI alone decides", main.host)
+    })
+}
+
+/// Some phones ask mDNS for such a name, and nobody answers there.
+fn asks_mdns(settings: &Settings) -> Option<String> {
+    let domain = &settings.dns.as_ref()?.domain;
+    is_local(domain).then(|| {
+        let name = domain.to_string();
+        let name = name.trim_end_matches('.');
+        format!(
+            "[dns] domain = {name}: names below .local belong to mDNS (RFC 6762), and some phones look for them there \
+             alone; try yours, or take a domain of your own"
+        )
     })
 }
 

@@ -77,7 +77,7 @@ impl Drilling {
     }
 
     fn walk_dns(&self, way: &mut Way, settings: &Dns, stop: &Stop) {
-        way.go("dns", || stages::dns(settings));
+        way.go("dns", || stages::dns(settings, &|address| self.start.host.is_own_address(address)));
         way.go("dns server", || {
             let server = settings.bind.first().ok_or("it listens nowhere: see bind in [dns]")?;
             dns::addresses_of(&settings.record, *server, &|| stop.requested())?;

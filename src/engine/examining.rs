@@ -78,6 +78,7 @@ impl Examining {
         if let Some(dns) = &self.settings.dns
             && let Some(server) = dns.bind.first()
         {
+            findings.slips = dns::slips(dns, &|address| host.is_own_address(address));
             findings.dns = Some(dns::addresses_of(&dns.record, *server, &|| stop.requested()));
             let deadline = Instant::now() + LISTENERS_TIMEOUT;
             findings.listeners = listeners(dns, Target::Branch, deadline, stop)?;

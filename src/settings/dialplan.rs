@@ -71,9 +71,26 @@ impl Dialplan {
         !premium && self.public_numbers.is_match(public)
     }
 
+    /// What goes out where this number is dialled: an emergency number without the prefix for an outside line. The
+    /// carrier knows 911 and 112, and neither 9911 nor 0112.
+    #[must_use]
+    pub fn goes_out_as<'a>(&self, number: &'a str) -> &'a str {
+        let is_one = |number: &str| self.emergency.iter().any(|known| known == number);
+        if !is_one(number) {
+            return number;
+        }
+        let behind = OUTSIDE_PREFIXES.iter().filter_map(|prefix| number.strip_prefix(prefix));
+        behind.into_iter().find(|rest| is_one(rest) || EMERGENCY_NUMBERS.contains(rest)).unwrap_or(number)
+    }
+
     /// The usual name of that variable.
     pub const PUBLIC_KEY: &'static str = "PUBLIC_NUMBER";
 }
+
+/// What is dialled before a number for an outside line.
+const OUTSIDE_PREFIXES: [&str; 3] = ["0", "9", "8"];
+/// Emergency numbers of many countries, whichever of them are listed.
+const EMERGENCY_NUMBERS: [&str; 5] = ["112", "911", "999", "000", "110"];
 
 /// The administrator's own contexts, by the system that serves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

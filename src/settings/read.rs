@@ -160,11 +160,7 @@ fn read_sync(section: &mut Reader<'_>) -> Option<Option<Sync>> {
     let spread = section.seconds("spread", 60, 0, DAY);
     let files = section.optional(
         "files",
-        if sip {
-            vec!["sip_additional.conf".to_owned()]
-        } else {
-            ["pjsip.endpoint.conf", "pjsip.aor.conf", "pjsip.auth.conf"].map(str::to_owned).to_vec()
-        },
+        vec![if sip { "sip_additional.conf" } else { "pjsip.conf" }.to_owned()],
         "names of configuration files on the main, separated by commas",
         |text| list(text, file_on_main),
     );

@@ -159,9 +159,7 @@ fn unicast_address(text: &str) -> Option<IpAddr> {
 pub(super) fn domain(text: &str) -> Option<LowerName> {
     let mut name = Name::from_ascii(text).ok()?;
     name.set_fqdn(true);
-    // RFC 6762 section 3: names below .local go to mDNS, and phones do send them there.
-    let mdns = Name::from_ascii("local.").is_ok_and(|local| local.zone_of(&name));
-    (!name.is_root() && !name.is_wildcard() && !mdns).then(|| name.into())
+    (!name.is_root() && !name.is_wildcard()).then(|| name.into())
 }
 
 /// `@` and an empty value stand for the domain itself, as in a zone file (RFC 1035 section 5.1).

@@ -15,9 +15,14 @@ const NO_LIFE: [u16; 3] = [408, 500, 503];
 pub fn answer(bytes: &[u8], request: &Request) -> Option<u16> {
     let response = Response::read(bytes)?;
     let via = response.headers("Via", "v").next()?;
-    let branch = via.split(';').find_map(|part| part.trim().strip_prefix("branch="))?;
+    // Blanks may be around each sign, as where a header goes on in the next line (RFC 4475 section 3.1.1.1).
+    let parameter = |part: &'_ str| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("branch").then(|| value.trim().to_owned())
+    };
+    let branch = via.split(';').find_map(parameter)?;
     let call_id = response.headers("Call-ID", "i").next()?;
-    let (number, method) = response.headers("CSeq", "").next()?.split_once(' ')?;
+    let (number, method) = response.headers("CSeq", "").next()?.split_once([' ', '\t'])?;
     let ours = branch == request.branch
         && call_id == request.call_id
         && (number, method.trim()) == ("1", request.method);
@@ -87,6 +92,9 @@ mod tests {
     fn a_folded_header_is_one() {
         let text =
             UNAUTHORIZED.replace(";rport=40000", "\r\n ;rport=40000").replace(";branch", "\r\n\t;branch");
+        assert_eq!(answer(text.as_bytes(), &request()), Some(401));
+        let text =
+            UNAUTHORIZED.replace(";branch=", "\r\n  ; Branch\r\n\t= ").replace("1 OPTIONS", "1\r\n  OPTIONS");
         assert_eq!(answer(text.as_bytes(), &request()), Some(401));
     }
 

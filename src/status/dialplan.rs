@@ -43,6 +43,9 @@ fn of(context: &str, snapshot: &Snapshot, dialplan: &Dialplan) -> Option<String>
     line(&counted(numbers, "number"), "of this site: see 'synch show users'");
     line(&counted(sync.directory.len(), "number"), "of other sites: see 'synch show directory'");
     let beyond = door.beyond();
+    if snapshot.settings.voicemail.is_some() {
+        line("*97, *98", "messages: the own mailbox, or any, with its PIN");
+    }
     line(
         "besides",
         &if beyond.is_empty() { "nothing".to_owned() } else { format!("what is in {}", beyond.join(", ")) },

@@ -11,9 +11,12 @@ use super::{
     Accepted, Declined, Kind,
     accept::{Spoilt, Taken},
     declined::Instead,
-    open::Written,
+    open::{Written, names},
 };
-use crate::settings::{self, ConfSection, is_secret};
+use crate::{
+    dialplan::OWN_MESSAGES,
+    settings::{self, ConfSection, is_secret},
+};
 
 pub use options::is_usual;
 
@@ -112,10 +115,14 @@ pub struct Policy<'a> {
     pub settings: &'a settings::Policy,
     /// Whose contexts replace the main's; `None`: the main's stays.
     pub dialplan: Option<&'a settings::Dialplan>,
+    /// Whether users may have mailboxes here.
+    pub boxes: bool,
     /// What this branch's own Asterisk does not take.
     pub declined: &'a Declined,
 }
 
+const MESSAGES_WHY: &str = "the code of the branch's own for messages";
+const CERTIFICATE_WHY: &str = "the main's certificate stays there; without one, calls would be without voice";
 const NUMBER_WHY: &str = "what others dial to reach this user; [sync] number says otherwise";
 const CONTEXT_WHY: &str = "[dialplan] context";
 const CLASS_WHY: &str = "[classes]: what that context of the main may reach here";
@@ -141,8 +148,17 @@ impl Policy<'_> {
         let set = self.set(kind);
         let is_set = |key: &str| set.iter().any(|(known, _)| known.eq_ignore_ascii_case(key));
         let mut options = Vec::with_capacity(section.lines().len());
+        let auths = section.lines().iter().filter(|line| line.key.eq_ignore_ascii_case("auth"));
+        let auths: Vec<&str> = auths.flat_map(|line| names(&line.value)).collect();
+        // A phone that asks for a password gets that of its own user.
+        let is_own = |key: &str, value: &str| {
+            kind == Kind::Endpoint
+                && key.eq_ignore_ascii_case("outbound_auth")
+                && names(value).all(|name| auths.contains(&name))
+        };
         for Taken { key, value, mended } in section.lines() {
-            let origin = match (self.why_dropped(kind, key, value), mended) {
+            let why = self.why_dropped(kind, key, value).filter(|why| *why == DROPPED || !is_own(key, value));
+            let origin = match (why, mended) {
                 _ if is_set(key) => Origin::Dropped { why: REPLACED },
                 (Some(why), _) => Origin::Dropped { why },
                 (None, Some((was, why))) => Origin::Rewritten { was: Some(texts.share(was)), why },
@@ -222,6 +238,28 @@ impl Policy<'_> {
         (!taken).then(|| options::why_not(key))
     }
 
+    /// What a phone calls to hear messages has to be a code of the branch's.
+    fn listen_here(&self, options: &mut Vec<Fate>, texts: &mut Texts) {
+        let boxes = self.boxes;
+        replace(options, "voicemail_extension", MESSAGES_WHY, texts, |was| {
+            was.filter(|_| boxes).map(|_| OWN_MESSAGES.to_owned())
+        });
+    }
+
+    /// The main's certificate stays there, and without one a phone that wants DTLS has no voice.
+    fn certify(&self, options: &mut Vec<Fate>, texts: &mut Texts) {
+        let says = |key: &str, wanted: &str| {
+            let set = self.settings.endpoint.iter().rfind(|(known, _)| known.eq_ignore_ascii_case(key));
+            let set = set.map(|(_, value)| Arc::from(value.as_str()));
+            set.or_else(|| written(options, key)).is_some_and(|value| {
+                if wanted.is_empty() { !value.is_empty() } else { value.eq_ignore_ascii_case(wanted) }
+            })
+        };
+        if says("media_encryption", "dtls") && !says("webrtc", "yes") && !says("dtls_cert_file", "") {
+            replace(options, "dtls_auto_generate_cert", CERTIFICATE_WHY, texts, |_| Some("yes".to_owned()));
+        }
+    }
+
     fn rewrite(&self, kind: Kind, options: &mut Vec<Fate>, texts: &mut Texts) {
         match kind {
             Kind::Endpoint | Kind::Peer => {
@@ -230,6 +268,12 @@ impl Policy<'_> {
                     let door = dialplan.door_of(&on_main);
                     let why = if door == dialplan.context { CONTEXT_WHY } else { CLASS_WHY };
                     replace(options, "context", why, texts, |_| Some(door));
+                    if kind == Kind::Endpoint {
+                        self.listen_here(options, texts);
+                    }
+                }
+                if kind == Kind::Endpoint {
+                    self.certify(options, texts);
                 }
                 let kept = self.settings.keep.iter().any(|key| key.eq_ignore_ascii_case("host"));
                 if kind == Kind::Peer && !kept {

@@ -332,7 +332,7 @@ fn a_file_comes_whole() {
     assert_eq!(frame.headers().count(), 5003);
     assert_eq!(frame.get("Line-000000-004999"), Some(&b"key=4999"[..]));
     let refusal = refusal(link.get_config(&Query::whole("none.conf"), ample()));
-    assert_eq!(refusal.to_string(), "GetConfig refused: Config file not found");
+    assert_eq!(refusal.to_string(), "GetConfig refused: Config file not found; the main has no such file");
     main.join().unwrap();
 }
 

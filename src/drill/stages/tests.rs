@@ -31,7 +31,7 @@ fn dialplan(lines: &[(&str, &str)]) -> Dialplan {
 #[test]
 fn the_name_would_be_the_branch() {
     let settings = settings(&[DNS]).dns.unwrap();
-    let found = dns(&settings).unwrap();
+    let found = dns(&settings, &|address| address.to_string() == "192.0.2.1").unwrap();
     assert_eq!(found, "sip.voice.example.com would be 192.0.2.1, for 10 s at a time");
 }
 

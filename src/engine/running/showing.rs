@@ -22,7 +22,7 @@ impl Running {
             return None;
         }
         let sync = &self.snapshot.sync;
-        let mut contexts = dialplan::build(dialplan, &sync.users);
+        let mut contexts = dialplan::build(dialplan, &sync.users, self.settings.voicemail.is_some());
         contexts.extend(sync.contexts.iter().cloned());
         let technology = self.settings.sync.as_ref().map(|sync| sync.technology);
         let hints = technology.map(|technology| dialplan::hints(technology, &sync.users, &sync.contexts));

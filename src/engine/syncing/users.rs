@@ -194,8 +194,9 @@ impl Site<'_> {
 
     /// What is done to each user.
     fn policy(&self) -> Policy<'_> {
-        let Settings { policy, dialplan, .. } = &*self.syncing.all;
-        Policy { settings: policy, dialplan: dialplan.as_ref(), declined: &self.declined }
+        let Settings { policy, dialplan, voicemail, .. } = &*self.syncing.all;
+        let boxes = voicemail.is_some();
+        Policy { settings: policy, dialplan: dialplan.as_ref(), boxes, declined: &self.declined }
     }
 
     /// Lets everybody see what became of each option.

@@ -20,7 +20,7 @@ pub(super) fn read_dns(section: &mut Reader<'_>) -> Option<Option<Dns>> {
     let bind = section.required("bind", "address or address:port, separated by commas", |text| {
         list(text, socket_address).filter(|addresses| !addresses.is_empty())
     });
-    let domain = section.required("domain", "a domain such as voice.example.com, not below .local", domain);
+    let domain = section.required("domain", "a domain such as voice.example.com", domain);
     let record =
         section.optional("record", Some("sip".to_owned()), "a host name without the domain", |text| {
             Some(record_label(text))

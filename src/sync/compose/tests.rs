@@ -25,6 +25,7 @@ fn composed(answers: &[Answer]) -> Result<Synced, SyncError> {
     let policy = Policy {
         settings: &settings,
         dialplan: Some(&dialplan),
+        boxes: true,
         declined: &crate::sync::Declined::default(),
     };
     let files: Vec<String> = answers.iter().map(|answer| answer.query.file.clone()).collect();

@@ -39,7 +39,8 @@ fn tailor<'a>(
     let section = Section { name: b"1001", lines };
     let accepted = Accepted::check(&section, technology).unwrap();
     let dialplan = crate::settings::Dialplan::example();
-    let policy = Policy { settings: policy, dialplan: Some(&dialplan), declined: &Declined::default() };
+    let policy =
+        Policy { settings: policy, dialplan: Some(&dialplan), boxes: true, declined: &Declined::default() };
     let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
     let written = tailored.written().map(|(key, value)| format!("{key}={value}")).collect();
     let others = tailored.options.iter().filter_map(|fate| match fate.origin {
@@ -179,7 +180,7 @@ fn no_password_is_left_to_be_looked_at() {
     let section = Section { name: b"1001", lines };
     let accepted = Accepted::check(&section, Technology::Pjsip).unwrap();
     let settings = settings();
-    let policy = Policy { settings: &settings, dialplan: None, declined: &Declined::default() };
+    let policy = Policy { settings: &settings, dialplan: None, boxes: true, declined: &Declined::default() };
     let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
     assert!(tailored.written().any(|option| option == ("password", "canary")));
     assert!(!format!("{:?}", tailored.masked()).contains("canary"));
@@ -196,4 +197,40 @@ fn auth_is_a_password_of_a_peer_and_a_name_of_an_endpoint() {
     assert_eq!(of(Kind::Peer, "Auth"), "***");
     assert_eq!(of(Kind::Endpoint, "auth"), "1001-auth");
     assert_eq!(of(Kind::Peer, "context"), "1001-auth");
+}
+
+#[test]
+fn a_phone_that_wants_dtls_has_a_certificate_of_the_branchs() {
+    let dtls = ["type=endpoint", "media_encryption=dtls", "dtls_cert_file=/etc/asterisk/keys/main.pem"];
+    let has_own = |lines: &[&str], policy: &settings::Policy| {
+        tailor(policy, Technology::Pjsip, lines).0.contains(&"dtls_auto_generate_cert=yes".to_owned())
+    };
+    assert!(has_own(&dtls, &settings()));
+    // Asterisk makes one by itself where WebRTC is wanted; elsewhere none is needed.
+    assert!(!has_own(&[&dtls[..], &["webrtc=yes"]].concat(), &settings()));
+    assert!(!has_own(&["type=endpoint", "media_encryption=sdes"], &settings()));
+    let mut policy = settings();
+    policy.endpoint = vec![("dtls_cert_file".into(), "/etc/asterisk/keys/branch.pem".into())];
+    assert!(!has_own(&dtls, &policy));
+}
+
+#[test]
+fn a_phone_that_asks_for_a_password_gets_its_own_and_no_other() {
+    let outbound = |lines: &[&str]| {
+        let (written, _) = tailor(&settings(), Technology::Pjsip, &[&["type=endpoint"], lines].concat());
+        written.into_iter().find(|line| line.starts_with("outbound_auth"))
+    };
+    let own = "outbound_auth=1001-auth";
+    assert_eq!(outbound(&["auth=1001-auth", own]).as_deref(), Some(own));
+    assert_eq!(outbound(&["auth=1001-auth", "outbound_auth=carrier"]), None);
+    assert_eq!(outbound(&["auth=1001-auth", "outbound_auth=1001-auth,carrier"]), None);
+    assert_eq!(outbound(&[own]), None);
+}
+
+#[test]
+fn messages_are_heard_at_a_code_of_the_branchs() {
+    let (written, _) = tailor(&settings(), Technology::Pjsip, &["type=endpoint", "voicemail_extension=*500"]);
+    assert!(written.contains(&"voicemail_extension=*97".to_owned()), "{written:?}");
+    let (written, _) = tailor(&settings(), Technology::Pjsip, &["type=endpoint"]);
+    assert!(!written.iter().any(|line| line.starts_with("voicemail_extension")), "{written:?}");
 }

@@ -190,7 +190,8 @@ fn open(technology: Technology, file: &str, settings: &crate::settings::Policy) 
     let frame = answer(file);
     let documents = [Document::read(&frame).unwrap()];
     let all = filter("categoryname", "^[0-9]");
-    let policy = Policy { settings, dialplan: None, declined: &crate::sync::Declined::default() };
+    let policy =
+        Policy { settings, dialplan: None, boxes: true, declined: &crate::sync::Declined::default() };
     let left_out = match select(&documents, technology, &all, &Barred { open: Some(policy), ..NOBODY }) {
         Ok(selection) => selection.left_out,
         Err(error) => error.left_out,
@@ -232,7 +233,12 @@ fn the_reason_names_the_auth_and_the_remedy() {
     let frame = answer("[9] type=endpoint aors=9 auth=nine\n[9] type=aor\n[nine] type=auth username=9");
     let documents = [Document::read(&frame).unwrap()];
     let settings = super::super::policy::tests::settings();
-    let policy = Policy { settings: &settings, dialplan: None, declined: &crate::sync::Declined::default() };
+    let policy = Policy {
+        settings: &settings,
+        dialplan: None,
+        boxes: true,
+        declined: &crate::sync::Declined::default(),
+    };
     let barred = Barred { open: Some(policy), ..NOBODY };
     let error = select(&documents, Technology::Pjsip, &filter("categoryname", "^9$"), &barred).unwrap_err();
     assert_eq!(

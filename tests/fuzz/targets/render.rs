@@ -19,7 +19,12 @@ pub fn run(octets: &[u8]) {
     let composed = |text: &[u8]| {
         composed(
             technology,
-            Policy { settings: &policy, dialplan: dialplan.as_ref(), declined: &Declined::default() },
+            Policy {
+                settings: &policy,
+                dialplan: dialplan.as_ref(),
+                boxes: true,
+                declined: &Declined::default(),
+            },
             text,
         )
     };

@@ -172,11 +172,19 @@ impl Version {
         }
     }
 
-    /// The files on the main that a branch reads.
-    pub fn synced_files(self) -> &'static [&'static str] {
+    /// The files on the main that hold its users.
+    pub fn users_files(self) -> &'static [&'static str] {
         match self {
             Self::V22 => &["pjsip.endpoint.conf", "pjsip.aor.conf", "pjsip.auth.conf"],
             Self::V16 => &["sip_additional.conf"],
+        }
+    }
+
+    /// The file on the main that a branch reads, with what it includes.
+    pub fn synced_from(self) -> &'static str {
+        match self {
+            Self::V22 => "pjsip.conf",
+            Self::V16 => "sip_additional.conf",
         }
     }
 

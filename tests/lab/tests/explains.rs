@@ -98,7 +98,7 @@ fn words(text: &str) -> Vec<String> {
 
 fn a_user_shows_where_each_option_comes_from(version: Version) -> Result {
     let mut site = Site::with_module(version)?;
-    let file = version.users_file();
+    let file = version.synced_from();
     let set = format!("[{}]\nlanguage = de\n\n[dialplan]\n", kind(version));
     site.branch.edit_conf("res_synch.conf", "[dialplan]\n", &set)?;
     site.start()?;
@@ -117,9 +117,9 @@ fn a_user_shows_where_each_option_comes_from(version: Version) -> Result {
     ];
     wanted.extend(match version {
         Version::V22 => [
-            "aor 1001, in pjsip.aor.conf on the main",
+            "aor 1001, in pjsip.conf on the main",
             "maximum_expiration = 120 added: phones come home within [policy] max_expiration",
-            "auth 1001-auth, in pjsip.auth.conf on the main",
+            "auth 1001-auth, in pjsip.conf on the main",
             "password = *** from the main",
         ]
         .as_slice(),

@@ -53,11 +53,12 @@ fn phones_register_and_talk(version: Version) -> Result {
 /// What the module is there for, by hand: the users in the file it writes, and a name server that changes its answer.
 fn phones_follow_the_name_server_to_the_branch(version: Version) -> Result {
     let mut site = Site::new(version)?;
-    let users = match version {
-        Version::V22 => ["pjsip.endpoint.conf", "pjsip.aor.conf", "pjsip.auth.conf"].as_slice(),
-        Version::V16 => ["sip_additional.conf"].as_slice(),
-    };
-    let users = users.iter().map(|file| site.main.read_conf(file)).collect::<Result<Vec<_>>>()?.concat();
+    let users = version
+        .users_files()
+        .iter()
+        .map(|file| site.main.read_conf(file))
+        .collect::<Result<Vec<_>>>()?
+        .concat();
     site.branch.write_conf(version.synced_file(), &users)?;
     site.start()?;
 

@@ -19,7 +19,7 @@ lab::on_22_and_16!(
 /// A branch that has the main's users by hand, and dials like this.
 fn branch(version: Version, dialplan: &str) -> Result<Site> {
     let site = Site::new(version)?;
-    let users = version.synced_files().iter().map(|file| site.main.read_conf(file));
+    let users = version.users_files().iter().map(|file| site.main.read_conf(file));
     let users = users.collect::<Result<Vec<_>>>()?.concat().replace("from-internal", "from-test");
     site.branch.write_conf(version.synced_file(), &users)?;
     let before = site.branch.read_conf("extensions.conf")?;

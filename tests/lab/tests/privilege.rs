@@ -101,7 +101,7 @@ fn an_account_with_class_config_syncs_and_is_told_what_it_lacks(version: Version
     let phones = || site.branch.rx("synch show phones");
     until_value("the refusal", GENEROUS, phones, |shown| shown.contains("Permission denied"))?;
     let report = site.branch.rx("synch doctor")?;
-    assert!(report.contains("The account on the main needs 'write = system'"), "{report}");
+    assert!(report.contains("the account on the main needs 'write = system'"), "{report}");
     Ok(())
 }
 

@@ -95,7 +95,10 @@ fn a_refused_stream_says_why() {
             true
         });
         let (parts, result) = read(address);
-        assert_eq!(refusal(result).to_string(), "GetConfig refused: Config file not found");
+        assert_eq!(
+            refusal(result).to_string(),
+            "GetConfig refused: Config file not found; the main has no such file"
+        );
         assert!(parts.is_empty());
         main.join().unwrap();
     }

@@ -1,0 +1,147 @@
+//! User by user, what an outage would show: whose phone can't register or call here, and whose mailbox isn't there.
+
+use std::collections::HashMap;
+
+use super::{Level, Report};
+use crate::{
+    settings::Technology,
+    status::Snapshot,
+    sync::{Kind, Tailored, User},
+    wording::{counted, some_of},
+};
+
+/// What res_pjsip knows a phone by that has no fixed address (`identify_by`).
+const WAYS: [&str; 2] = ["username", "auth_username"];
+
+impl Report {
+    pub(super) fn users_one_by_one(&mut self, snapshot: &Snapshot) {
+        let sync = &snapshot.sync;
+        if snapshot.technology() == Technology::Pjsip {
+            let aors = by_name(&sync.sections, Kind::Aor);
+            let endpoints = by_name(&sync.sections, Kind::Endpoint);
+            let endpoint = |user: &&User| endpoints.get(user.name.as_str());
+            let unknown =
+                users(sync.users.iter().filter(|user| endpoint(user).is_some_and(|found| !is_known(found))));
+            self.name(
+                &unknown,
+                "no phone is known as: identify_by on the main has neither username nor auth_username",
+            );
+            let lost = users(
+                sync.users
+                    .iter()
+                    .filter(|user| endpoint(user).is_some_and(|found| !can_register(found, &aors))),
+            );
+            self.name(
+                &lost,
+                "no phone can register as: max_contacts of every aor on the main is 0, and no contact is set",
+            );
+        }
+        if snapshot.settings.voicemail.is_some() && sync.boxes_problem.is_empty() {
+            let without = |user: &&User| {
+                let number = user.number.as_deref().unwrap_or_default();
+                !sync.boxes.contains_key(number) && names_box(&sync.sections, user)
+            };
+            let without = users(sync.users.iter().filter(without));
+            self.name(&without, "name a mailbox that voicemail.conf on the main doesn't have");
+        }
+    }
+
+    fn name(&mut self, names: &[&str], what: &str) {
+        if !names.is_empty() {
+            let text = format!("{} {what}: {}", counted(names.len(), "user"), some_of(names));
+            self.say(Level::Warning, "users", text);
+        }
+    }
+}
+
+fn users<'a>(found: impl Iterator<Item = &'a User>) -> Vec<&'a str> {
+    found.map(|user| user.name.as_str()).collect()
+}
+
+fn by_name(sections: &[Tailored], kind: Kind) -> HashMap<&str, &Tailored> {
+    let of_kind = sections.iter().filter(|section| section.kind == kind);
+    of_kind.map(|section| (section.name.as_str(), section)).collect()
+}
+
+/// What is written last of an option.
+fn written<'a>(section: &'a Tailored, key: &str) -> Option<&'a str> {
+    let same = section.written().filter(|(known, _)| known.eq_ignore_ascii_case(key));
+    same.last().map(|(_, value)| value)
+}
+
+fn is_known(endpoint: &Tailored) -> bool {
+    let said = written(endpoint, "identify_by");
+    said.is_none_or(|ways| ways.split(',').any(|way| WAYS.contains(&way.trim())))
+}
+
+fn can_register(endpoint: &Tailored, aors: &HashMap<&str, &Tailored>) -> bool {
+    let takes = |aor: &&Tailored| {
+        let most = written(aor, "max_contacts").and_then(|most| most.trim().parse::<u32>().ok());
+        most.is_some_and(|most| most > 0) || written(aor, "contact").is_some()
+    };
+    let names = written(endpoint, "aors").unwrap_or_default().split(',').map(str::trim);
+    names.filter_map(|name| aors.get(name)).any(takes)
+}
+
+fn names_box(sections: &[Tailored], user: &User) -> bool {
+    let mut own = sections
+        .iter()
+        .filter(|section| section.name == user.name && matches!(section.kind, Kind::Endpoint | Kind::Peer));
+    own.any(|section| {
+        ["mailboxes", "mailbox"]
+            .iter()
+            .any(|key| written(section, key).is_some_and(|value| !value.is_empty()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sync::{Fate, Origin};
+
+    fn section(kind: Kind, name: &str, lines: &[(&str, &str)]) -> Tailored {
+        let fate = |(key, value): &(&str, &str)| Fate {
+            key: (*key).into(),
+            value: (*value).into(),
+            origin: Origin::Main,
+        };
+        Tailored {
+            kind,
+            name: name.to_owned(),
+            file: "pjsip.conf".into(),
+            options: lines.iter().map(fate).collect(),
+        }
+    }
+
+    fn said(endpoint: &[(&str, &str)], aor: &[(&str, &str)]) -> Vec<String> {
+        let mut snapshot = crate::status::tests::snapshot();
+        let sync = Arc::make_mut(&mut snapshot.sync);
+        sync.users = vec![User::new("1001", "Alice <1001>")];
+        sync.boxes = Arc::default();
+        sync.boxes_problem.clear();
+        let endpoint = [&[("aors", "1001")], endpoint].concat();
+        sync.sections =
+            Arc::from([section(Kind::Endpoint, "1001", &endpoint), section(Kind::Aor, "1001", aor)]);
+        let mut report = Report(Vec::new());
+        report.users_one_by_one(&snapshot);
+        report.0.into_iter().map(|check| check.text).collect()
+    }
+
+    #[test]
+    fn whose_phone_would_fail_in_an_outage_is_named() {
+        let one = ("max_contacts", "1");
+        assert_eq!(said(&[("identify_by", "ip,username")], &[one]), [""; 0]);
+        assert_eq!(said(&[], &[("contact", "sip:192.0.2.1")]), [""; 0]);
+        for (endpoint, aor, part) in [
+            (&[("identify_by", "ip,header")][..], &[one][..], "identify_by"),
+            (&[], &[], "max_contacts"),
+            (&[], &[("max_contacts", "0")], "max_contacts"),
+            (&[("mailboxes", "1001@gone")], &[one], "name a mailbox"),
+        ] {
+            let said = said(endpoint, aor);
+            assert!(said.len() == 1 && said[0].contains(part) && said[0].ends_with(": 1001"), "{said:?}");
+        }
+    }
+}
