@@ -5,7 +5,7 @@
 //! the character before. How much ends where is learned on the way. Together the pieces are everybody who has the
 //! value: `aors` of an endpoint, without which nobody can be called, `callerid` of a peer of chan_sip.
 
-use crate::{ami::Query, settings::Technology};
+use crate::{ami::Query, settings::Technology, sync::wizard::is_of_wizards};
 
 /// What a value can end in: ten digits, 26 letters, and everything else, an empty value included.
 const SYMBOLS: usize = 37;
@@ -33,6 +33,11 @@ impl Piece {
     #[must_use]
     pub fn query(&self, technology: Technology, file: &str) -> Query {
         match technology {
+            Technology::Pjsip if is_of_wizards(file) && self.is_all() => Query::whole(file),
+            Technology::Pjsip if is_of_wizards(file) => Query::filtered(
+                file,
+                format!("^endpoint/[cC][aA][lL][lL][eE][rR][iI][dD]$={}>?$", self.ends(">")),
+            ),
             Technology::Pjsip if self.is_all() => Query::filtered(file, "^type$=^endpoint$"),
             Technology::Pjsip => Query::filtered(file, format!("[aA][oO][rR][sS]={}$", self.ends(""))),
             Technology::Sip if self.is_all() => Query::whole(file),

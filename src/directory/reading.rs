@@ -10,6 +10,7 @@ use crate::{
     sync::{
         Kind,
         number::{self, Account},
+        wizard,
     },
 };
 
@@ -38,6 +39,8 @@ pub struct Reading<'s> {
 struct Section {
     name: String,
     is_user: bool,
+    /// Whether it is one of pjsip_wizard.conf.
+    wizard: bool,
     callerid: String,
     site: String,
     public: Option<String>,
@@ -119,8 +122,13 @@ impl<'s> Reading<'s> {
 
     fn variable(&mut self, key: &[u8], value: &[u8]) {
         let Some(section) = &mut self.open else { return };
+        let key = if section.wizard { wizard::plain_key(key) } else { key };
         let is = |name: &str| key.eq_ignore_ascii_case(name.as_bytes());
-        if is("type") {
+        if is("type") && wizard::is_wizard(value) {
+            section.wizard = true;
+        } else if section.wizard && is("accepts_registrations") {
+            section.is_user = wizard::is_yes(value);
+        } else if is("type") {
             section.is_user =
                 matches!(Kind::from_type(self.technology, value), Some(Kind::Endpoint | Kind::Peer));
         } else if is("callerid") {

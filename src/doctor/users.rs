@@ -83,15 +83,18 @@ fn can_register(endpoint: &Tailored, aors: &HashMap<&str, &Tailored>) -> bool {
     names.filter_map(|name| aors.get(name)).any(takes)
 }
 
+/// FreePBX names `1005@device` for whoever has no mailbox: another name of a box that isn't there.
+const NO_BOX: &str = "@device";
+
 fn names_box(sections: &[Tailored], user: &User) -> bool {
-    let mut own = sections
+    let own = sections
         .iter()
         .filter(|section| section.name == user.name && matches!(section.kind, Kind::Endpoint | Kind::Peer));
-    own.any(|section| {
-        ["mailboxes", "mailbox"]
-            .iter()
-            .any(|key| written(section, key).is_some_and(|value| !value.is_empty()))
-    })
+    let named =
+        own.flat_map(|section| ["mailboxes", "mailbox"].into_iter().filter_map(|key| written(section, key)));
+    named
+        .flat_map(|names| names.split(',').map(str::trim))
+        .any(|name| !name.is_empty() && !name.ends_with(NO_BOX))
 }
 
 #[cfg(test)]
@@ -134,6 +137,7 @@ mod tests {
         let one = ("max_contacts", "1");
         assert_eq!(said(&[("identify_by", "ip,username")], &[one]), [""; 0]);
         assert_eq!(said(&[], &[("contact", "sip:192.0.2.1")]), [""; 0]);
+        assert_eq!(said(&[("mailboxes", "1001@device")], &[one]), [""; 0]);
         for (endpoint, aor, part) in [
             (&[("identify_by", "ip,header")][..], &[one][..], "identify_by"),
             (&[], &[], "max_contacts"),

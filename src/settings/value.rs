@@ -73,7 +73,9 @@ pub(super) fn filter_key(text: &str) -> Option<FilterKey> {
     if text.eq_ignore_ascii_case("categoryname") {
         return Some(FilterKey::CategoryName);
     }
-    is_variable(text).then(|| FilterKey::Variable(text.to_owned()))
+    // pjsip_wizard.conf calls it that; it is the endpoint's option all the same.
+    let name = text.strip_prefix("endpoint/").unwrap_or(text);
+    is_variable(name).then(|| FilterKey::Variable(name.to_owned()))
 }
 
 pub(super) fn number_from(text: &str) -> Option<NumberFrom> {

@@ -6,7 +6,7 @@ use super::{
     Barred, Document, DocumentError, Kind, LeftOut, Policy, SelectError, Tailored, Told, Wanted,
     number::{self, Account},
     policy::Texts,
-    render, select,
+    render, select, wizard,
 };
 use crate::{
     ami::{Frame, Query},
@@ -34,7 +34,9 @@ impl Answer {
             false => Document::read_part(&self.frame),
         };
         let void = |error| SyncError::Document { file: self.query.file.clone(), error };
-        Ok(Told { query: self.query.clone(), document: document.map_err(void)? })
+        let mut document = document.map_err(void)?;
+        document.sections = document.sections.into_iter().flat_map(wizard::expand).collect();
+        Ok(Told { query: self.query.clone(), document })
     }
 }
 

@@ -10,6 +10,7 @@
 //! ```
 //!
 //! - [`document`]: a GetConfig answer into sections and lines, or the reason why it is void. Pure.
+//! - [`wizard`]: sections of pjsip_wizard.conf as what Asterisk makes of them. Pure.
 //! - [`select`](mod@select): the users that the filter chooses, complete or left out with a reason. Pure.
 //! - [`accept`]: which of the main's words can be written at all. Pure.
 //! - [`declined`]: what this branch's own Asterisk does not take of an option by option. Pure.
@@ -45,6 +46,7 @@ pub mod render;
 pub mod select;
 pub mod shrink;
 pub mod store;
+pub mod wizard;
 
 pub use accept::{Accepted, Kind, Violation};
 pub use boxes::{Mailbox, Mailboxes, Owner, Remarks, WantedBoxes, assign, boxes_in, find_boxes, owners_in};

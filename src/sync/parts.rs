@@ -14,6 +14,7 @@ use super::{
     accept::kind_of,
     cover, narrow,
     select::{PARTS, matches, names},
+    wizard::is_of_wizards,
 };
 use crate::{
     ami::Query,
@@ -54,8 +55,7 @@ impl Wanted<'_> {
         let Some(filter) = narrow(self.filter) else {
             return fresh(self.files.iter().map(Query::whole).collect(), told);
         };
-        let first: Vec<Query> =
-            self.files.iter().map(|file| Query::filtered(file, filter.as_str())).collect();
+        let first: Vec<Query> = self.files.iter().map(|file| self.first_of(file, filter.as_str())).collect();
         let parts = |wanted: fn(&Self, &[Query], &[Told<'_>]) -> Vec<Query>| match self.technology {
             Technology::Pjsip => fresh(wanted(self, &first, told), told),
             Technology::Sip => Vec::new(),
@@ -68,6 +68,10 @@ impl Wanted<'_> {
             queries = parts(|wanted, _, told| wanted.missing(told));
         }
         queries
+    }
+
+    fn first_of(&self, file: &str, filter: &str) -> Query {
+        if is_of_wizards(file) { Query::whole(file) } else { Query::filtered(file, filter) }
     }
 
     /// The files that have the parts of the users found so far, by the names of those.
@@ -85,7 +89,7 @@ impl Wanted<'_> {
             Some(filter) => Query::filtered(file, filter.as_str()),
             None => Query::whole(file),
         };
-        files.into_iter().map(query).collect()
+        files.into_iter().filter(|file| !is_of_wizards(file)).map(query).collect()
     }
 
     /// What users name and no answer has had: by name, or the files that can have it.
@@ -127,8 +131,9 @@ impl Wanted<'_> {
     /// read whole.
     fn files_with(&self, kind: Kind, told: &[Told<'_>]) -> Vec<&String> {
         let has = |section: &Section<'_>| kind_of(section, self.technology) == Ok(kind);
+        // A wizard has its own parts, and tells nothing of where those of others are.
         let had = |file: &&String| {
-            let mut of_file = told.iter().filter(|told| told.query.file == **file);
+            let mut of_file = told.iter().filter(|told| told.query.file == **file && !is_of_wizards(file));
             of_file.any(|told| told.document.sections.iter().any(has))
         };
         let mut files: Vec<&String> = self.files.iter().filter(had).collect();

@@ -121,7 +121,10 @@ impl std::fmt::Display for SelectError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { sections, filter, left_out } = self;
         match left_out.first() {
-            None if *sections == 0 => write!(f, "nobody on the main has {filter}"),
+            None if *sections == 0 => write!(
+                f,
+                "nobody on the main has {filter}; users in a database (ps_endpoints) are in no file, and can't be taken"
+            ),
             None => write!(f, "none of the {sections} sections on the main is a user with {filter}"),
             Some(first) => {
                 let count = left_out.len();

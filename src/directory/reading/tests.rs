@@ -65,6 +65,20 @@ fn an_id_is_no_number_and_a_device_is_no_person() {
 }
 
 #[test]
+fn a_phone_of_the_wizard_is_somebody_and_its_trunk_is_not() {
+    let phone = [
+        "1001",
+        "type=wizard",
+        "accepts_registrations=yes",
+        "endpoint/callerid=Ann <1001>",
+        "endpoint/accountcode=A",
+    ];
+    let directory = pjsip(&[&phone, &["2001", "type=wizard", "endpoint/callerid=Trunk <2001>"]]);
+    let entries: Vec<_> = directory.iter().map(|entry| (entry.number, entry.name, entry.site)).collect();
+    assert_eq!(entries, [("1001", "Ann", "A")]);
+}
+
+#[test]
 fn only_users_are_in_it() {
     let directory = pjsip(&[
         &["1001(!)", "type=endpoint", "callerid=Template <1001>"],

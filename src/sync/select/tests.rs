@@ -163,7 +163,8 @@ fn nobody_is_an_error_that_says_what_was_looked_at() {
     let error = found(Technology::Pjsip, &[], &filter("accountcode", "Office"));
     assert_eq!(
         error.unwrap_err().to_string(),
-        "nobody on the main has filter_key = accountcode, filter_value = Office"
+        "nobody on the main has filter_key = accountcode, filter_value = Office; users in a database (ps_endpoints) are in \
+         no file, and can't be taken"
     );
 }
 
