@@ -19,6 +19,9 @@ ifeq ($(and $(SYSTEM_MAJOR),$(or $(filter-out $(SYSTEM_MAJOR),$(ASTERISK_VERSION
 ASTERISK_INCLUDE := $(SYSTEM_INCLUDE)
 else
 UNPACK := $(or $(ASTERISK_VERSION),22)
+ifndef ASTERISK_VERSION
+GUESSED := yes
+endif
 ASTERISK_INCLUDE := $(CURDIR)/asterisk-headers/$(UNPACK)
 endif
 endif
@@ -27,10 +30,12 @@ export ASTERISK_INCLUDE
 # Asked of the Asterisk of this machine; else where Debian puts them.
 ASTERISK_CONF = $(SYSCONFDIR)/asterisk/asterisk.conf
 from_conf = $(shell sed -n 's/^ *$(1) *=>* *\([^ ;]*\).*/\1/p' $(ASTERISK_CONF) 2>/dev/null | head -n 1)
+from_running = $(shell asterisk -rx 'core show settings' 2>/dev/null | sed -n 's/^ *$(1): *//p' | head -n 1)
 multiarch := $(shell gcc -print-multiarch 2>/dev/null)
-ASTMODDIR ?= $(or $(call from_conf,astmoddir),$(PREFIX)/lib/$(multiarch)/asterisk/modules)
-ASTETCDIR ?= $(or $(call from_conf,astetcdir),$(SYSCONFDIR)/asterisk)
-ASTDATADIR ?= $(or $(call from_conf,astdatadir),$(PREFIX)/share/asterisk)
+ASTMODDIR ?= $(or $(call from_conf,astmoddir),$(call from_running,Module directory),$(wildcard \
+	$(PREFIX)/lib64/asterisk/modules),$(PREFIX)/lib/$(multiarch)/asterisk/modules)
+ASTETCDIR ?= $(or $(call from_conf,astetcdir),$(call from_running,Configuration directory),$(SYSCONFDIR)/asterisk)
+ASTDATADIR ?= $(or $(call from_conf,astdatadir),$(call from_running,Data directory),$(PREFIX)/share/asterisk)
 
 MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
@@ -49,6 +54,9 @@ tools:
 	@./.ci/tools
 
 headers:
+ifdef GUESSED
+	@asterisk-headers/fits $(UNPACK)
+endif
 ifdef UNPACK
 	@asterisk-headers/unpack $(UNPACK)
 endif
@@ -67,7 +75,7 @@ install: all ## module, res_synch.conf where there is none, documentation
 	fi
 	@echo
 	@echo "Next: edit $(ASTETCDIR)/res_synch.conf, add '#tryinclude pjsip_synch.conf' to $(ASTETCDIR)/pjsip.conf,"
-	@echo "then restart Asterisk, or: asterisk -rx 'xmldoc reload'; asterisk -rx 'module load res_synch.so'"
+	@echo "then restart Asterisk (its help knows synch from then on), or: asterisk -rx 'module load res_synch.so'"
 	@echo "An update of a loaded module is taken up by a restart of Asterisk."
 
 uninstall: ## what install put there; configuration and synced users stay
