@@ -1,11 +1,12 @@
-//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `rest`, `line`, `dns`.
+//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `files`, `rest`, `line`, `dns`.
 //!
 //! What depends on the machine is set against something measured in the same run: the machine is not always as fast.
 //!
 //! - `switch`: the death of the main, in each of its ways, to the DNS switch, to a call, to the phones at the branch
 //! - `sync`: what a sync costs, against the module before it asked for no more than its own users
+//! - `files`: what it costs to read pjsip.conf whole, against FreePBX's three files
 //! - `rest`: what a branch costs its main while nothing happens, against 0.4.0
-//! - `line`: what the directory does to a slow line (half an hour)
+//! - `line`: what the directory does to a slow line (an hour)
 //! - `dns`: our DNS, against four name servers and a bare echo
 //! - `run`: the same measurements of one module, whichever it is
 //! - `table`: what `switch` prints
@@ -28,12 +29,15 @@ fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
         Some("switch") => switch::tell(),
         Some("sync") => sync::tell(),
+        Some("files") => sync::tell_files(),
         Some("rest") => rest::tell(),
         Some("line") => line::tell(),
         Some("dns") => dns::tell(),
         // What `dns` compares with, in another network namespace.
         Some("echo") => dns::echo::serve(&std::env::args().nth(2).unwrap_or_default()),
-        _ => [switch::tell, sync::tell, rest::tell, dns::tell, line::tell].iter().try_for_each(|tell| tell()),
+        _ => [switch::tell, sync::tell, sync::tell_files, rest::tell, dns::tell, line::tell]
+            .iter()
+            .try_for_each(|tell| tell()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -51,13 +51,16 @@ pub struct Figures {
 }
 
 /// Takes them of that module. `listens` says whether it hears of the main's reloads by itself; else it is told to sync
-/// at once, which in an office nobody would do.
-pub fn figures(module: &Path, listens: bool) -> Result<Figures> {
+/// at once, which in an office nobody would do. `files` is what it reads on the main; empty: its default.
+pub fn figures(module: &Path, listens: bool, files: &str) -> Result<Figures> {
     println!("  (measuring {})", module.file_name().unwrap_or_default().to_string_lossy());
     let mut site = Site::new(Version::V22)?;
     site.branch.install_module_from(module)?;
     crowd::fill(&site.main, COMPANY, SITE)?;
     site.branch.edit_conf("res_synch.conf", NOT_DUE, DUE)?;
+    if !files.is_empty() {
+        site.branch.edit_conf("res_synch.conf", "[sync]\n", &format!("[sync]\nfiles = {files}\n"))?;
+    }
     // The module of before knows no such section; that of now dials without one, too.
     site.branch.edit_conf("res_synch.conf", "[dialplan]\noutside = from-internal\n", "")?;
     if !listens {

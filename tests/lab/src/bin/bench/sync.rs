@@ -11,6 +11,8 @@ use crate::run::{CHANGES, COMPANY, Figures, SITE, SYNCS, figures};
 
 /// The module of then.
 const BEFORE: &str = "res_synch-at-df05f3b116c6.so";
+/// Where FreePBX writes users.
+const THREE: &str = "pjsip.endpoint.conf,pjsip.aor.conf,pjsip.auth.conf";
 /// What today's figures must be within; they were set before anything was measured.
 const FIRST: f32 = 3.0;
 const CHANGED: f32 = 2.0;
@@ -20,12 +22,27 @@ const UNCHANGED: f32 = 0.05;
 pub fn tell() -> Result {
     println!("\n{COMPANY} users on the main, {SITE} of them at this site; one machine, Asterisk 22");
     let modules = lab_dir().join("modules");
-    let now = figures(&modules.join("res_synch-22.so"), true)?;
+    let now = figures(&modules.join("res_synch-22.so"), true, "")?;
     let before = modules.join(BEFORE);
-    let before = if before.exists() { Some(figures(&before, false)?) } else { None };
+    let before = if before.exists() { Some(figures(&before, false, "")?) } else { None };
     let table = Table { before: before.as_ref(), now: &now };
     table.print();
     notes(before.as_ref(), &now);
+    Ok(())
+}
+
+/// What it costs to read pjsip.conf with its includes, against FreePBX's three files alone, which lack what an administrator
+/// has written besides. Measures and prints.
+pub fn tell_files() -> Result {
+    println!("\n{COMPANY} users on the main; before: {THREE}; now: pjsip.conf, with its includes");
+    let module = lab_dir().join("modules/res_synch-22.so");
+    let (three, whole) = (figures(&module, true, THREE)?, figures(&module, true, "")?);
+    Table { before: Some(&three), now: &whole }.print();
+    for (what, directory) in [("before", three.directory), ("now", whole.directory)] {
+        if let Some(Used { time, main, megabytes, .. }) = directory {
+            println!("  the directory, {what}: {time:.1} s, {megabytes:.1} MB, CPU main {main:.2} s");
+        }
+    }
     Ok(())
 }
 
