@@ -6,8 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Context, build::devices};
-use crate::{settings::Technology, sync::User};
+use super::{
+    Context,
+    build::{device, devices},
+};
+use crate::{directory::is_number, settings::Technology, sync::User};
 
 /// The lamp of one number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +35,18 @@ pub fn hints(technology: Technology, users: &[User], taken: &[Context]) -> Vec<H
         let devices = devices(technology, people.get(number.as_str())?.iter().copied());
         Some(Hint { number, devices })
     };
+    // An account's name that is a number goes on to lead there, and so does its lamp.
+    let of_account = |user: &User| {
+        let other = is_number(&user.name) && user.number.as_deref() != Some(&user.name);
+        other.then(|| Hint { number: user.name.clone(), devices: device(technology, &user.name) })
+    };
     let extensions = taken.iter().flat_map(|context| &context.extensions);
     let of_main =
         extensions.filter(|extension| !extension.pattern.starts_with('_')).filter_map(|extension| {
             Some(Hint { number: extension.pattern.clone(), devices: extension.hint.clone()? })
         });
     let mut known = HashSet::new();
-    let all = users.iter().filter_map(of_user).chain(of_main);
+    let all = users.iter().filter_map(of_user).chain(users.iter().filter_map(of_account)).chain(of_main);
     all.filter(|hint| known.insert(hint.number.clone())).collect()
 }
 
@@ -54,6 +62,7 @@ mod tests {
             User::new("desk", "Desk <1002>"),
             User::new("x", ""),
             User::new("cell", "Desk <1002>"),
+            User { number: Some("1001".to_owned()), ..User::new("991001", "Alice <1001>") },
         ];
         let lamp = |pattern: &str, hint: Option<&str>| Extension {
             pattern: pattern.to_owned(),
@@ -71,7 +80,12 @@ mod tests {
         let shown: Vec<_> = hints.iter().map(|hint| (hint.number.as_str(), hint.devices.as_str())).collect();
         assert_eq!(
             shown,
-            [("1001", "PJSIP/1001"), ("1002", "PJSIP/desk&PJSIP/cell"), ("*28", "Custom:NIGHT")]
+            [
+                ("1001", "PJSIP/1001&PJSIP/991001"),
+                ("1002", "PJSIP/desk&PJSIP/cell"),
+                ("991001", "PJSIP/991001"),
+                ("*28", "Custom:NIGHT"),
+            ]
         );
     }
 }
