@@ -27,14 +27,12 @@ use std::time::{Duration, Instant};
 use act::Act;
 use lab::error::{Context, Error};
 use lab::{Result, Version};
-use office::Office;
+use office::{MOVED, Office};
 use report::Report;
 use watch::Sample;
 
 /// The warm-up is such a part of the time that counts, and a round at least: what is done a first time takes memory once.
 const WARM_UP: u32 = 8;
-/// How a move of the phones begins in the branch's log.
-const MOVED: &str = "res_synch: Service state changed";
 /// Nobody waits for more.
 const MOST_HOURS: f64 = 24.0 * 31.0;
 
@@ -138,6 +136,7 @@ fn round(office: &mut Office, when: &str) -> Result {
             "  {when:12}  {act:40} {:7} KiB {:4} threads {:4} descriptors",
             now.anonymous_kib, now.threads, now.descriptors
         );
+        office.tell_unmeant();
     }
     Ok(())
 }

@@ -57,6 +57,19 @@ pub struct Done {
     pub reloads: u64,
 }
 
+impl Done {
+    /// How often the service had to move.
+    pub fn meant(&self) -> usize {
+        // The first is that of the start.
+        1 + self.acts.iter().map(|act| act.moves()).sum::<usize>()
+    }
+}
+
+/// What the log says of a move.
+pub const MOVED: &str = "res_synch: Service state changed";
+/// As many of the last moves tell what went before one that nobody meant.
+const SHOWN: usize = 6;
+
 /// A branch at work.
 pub struct Office {
     // First, so that it goes first: without the network it would not hear that it is to end.
@@ -73,6 +86,8 @@ pub struct Office {
     /// Sessions that are open all the time: threads of Asterisk that outlive each load of the module.
     held: (Console, Ami),
     round: u32,
+    /// Moves that no act has meant, as far as they were told.
+    unmeant: usize,
 }
 
 impl Office {
@@ -107,7 +122,21 @@ impl Office {
             held,
             _forwarder: forwarder,
             round: 0,
+            unmeant: 0,
         })
+    }
+
+    /// Shows the moves in the log at the first act after which there are more than were meant.
+    pub fn tell_unmeant(&mut self) {
+        let log = self.site.branch.log();
+        let moves: Vec<&str> = log.lines().filter(|line| line.contains(MOVED)).collect();
+        let unmeant = moves.len().saturating_sub(self.done.meant());
+        if unmeant > self.unmeant {
+            let shown = moves.len().saturating_sub(SHOWN);
+            println!("  more moves than were meant:");
+            moves.iter().skip(shown).for_each(|line| println!("    {line}"));
+        }
+        self.unmeant = unmeant;
     }
 
     /// What the branch uses at least while nothing happens: no load, no sessions but those that are held.

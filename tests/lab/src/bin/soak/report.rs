@@ -69,7 +69,7 @@ impl Report {
             count(|act| *act == Act::Settings),
             count(|act| *act == Act::Cycle),
             self.moves,
-            self.meant()
+            self.done.meant()
         );
         println!(
             "{} reloads of the dialplan beside it; {} workers restarted, {} errors in the log",
@@ -111,17 +111,12 @@ impl Report {
             asked > 0 && asked == main + branch + relayed && lost == 0 && wrong == 0,
             format!("of {asked} questions, {lost} were lost and {wrong} answered wrongly"),
         );
-        let (moves, meant) = (self.moves, self.meant());
+        let (moves, meant) = (self.moves, self.done.meant());
         check(moves == meant, format!("the service moved {moves} times, and {meant} were meant"));
         check(self.done.reloads > 0, "the dialplan was never reloaded".to_owned());
         check(self.done.restarts == 0, format!("{} workers panicked", self.done.restarts));
         check(self.errors.is_empty(), format!("{} errors in the log", self.errors.len()));
         faults
-    }
-
-    fn meant(&self) -> usize {
-        // The first is that of the start.
-        1 + self.done.acts.iter().map(|act| act.moves()).sum::<usize>()
     }
 }
 
