@@ -56,7 +56,7 @@ fn a_bad_configuration_declines_with_every_error_until_it_is_corrected(version: 
         "[main]\nusername = synch\nsecret = Hidden\nport = 0\n\
          [probe]\ninterval = often\ntimeout = 1\ntimeout = 2\n\
          [sync]\nfilter_value = (\ncolour = blue\n\
-         [dns]\nbind = 300.1.1.1\ndomain = voice.local\n\
+         [dns]\nbind = 300.1.1.1\ndomain = *.example.com\n\
          [sip]\nport = 5060\n",
     )?;
     site.main.start()?;
@@ -71,7 +71,7 @@ fn a_bad_configuration_declines_with_every_error_until_it_is_corrected(version: 
         "[sync] filter_value = (: wanted is",
         "[sync] colour: is no key of this section",
         "[dns] bind = 300.1.1.1: wanted is",
-        "[dns] domain = voice.local: wanted is",
+        "[dns] domain = *.example.com: wanted is",
         "[dns] target_normal: is missing",
         "[dns] target_failover: is missing",
         "[sip] -: unknown section",
