@@ -13,7 +13,7 @@ pub use listening::Listener;
 use std::{fmt, net::IpAddr};
 
 use crate::{
-    dns::{Slip, is_local},
+    dns::Slip,
     settings::{Dialplan, Settings},
     state::{BranchState, MonitorState, SyncState},
     status::{BranchStatus, IN_FORCE, Snapshot},
@@ -144,7 +144,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.includes(findings);
     checks.realm(findings, snapshot.technology());
     checks.dns(findings, snapshot);
-    checks.slips(&findings.slips, snapshot);
+    checks.slips(&findings.slips);
     checks.listening(&findings.listeners);
     if let Some(dialplan) = &settings.dialplan {
         checks.dialplan(findings, snapshot, dialplan);
@@ -361,15 +361,10 @@ impl Report {
         }
     }
 
-    fn slips(&mut self, slips: &[Slip], snapshot: &Snapshot) {
+    fn slips(&mut self, slips: &[Slip]) {
         for Slip { fails, text } in slips {
             let level = if *fails { Level::Broken } else { Level::Warning };
             self.say(level, "dns", format!("[dns] {text}"));
-        }
-        let domain = snapshot.settings.dns.as_ref().map(|dns| &dns.domain);
-        if domain.is_some_and(is_local) {
-            let text = "[dns] domain is below .local: some phones look for such names by mDNS alone (RFC 6762). Try yours";
-            self.say(Level::Warning, "dns", text);
         }
     }
 

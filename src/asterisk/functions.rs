@@ -87,7 +87,10 @@ extern "C" fn read(
             Given::Text(given) => given,
             Given::From(device) => u8::from(came_from(channel, &device)).to_string(),
             Given::Dial(phones) => dials(channel, &phones),
-            Given::Here(phones) => u8::from(!dials(channel, &phones).is_empty()).to_string(),
+            Given::Here(phones) => {
+                let is_here = |phone| !dial(channel, phone).is_empty();
+                u8::from(phones.iter().any(is_here)).to_string()
+            }
             Given::Unknown(problem) => {
                 log::write(Level::Warning, &problem);
                 String::new()

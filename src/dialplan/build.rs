@@ -48,9 +48,10 @@ pub const EMERGENCY: &str = "synch-emergency";
 
 /// Where users hear their messages.
 pub const MESSAGES: &str = "synch-messages";
-/// The own box, and any box: as FreePBX has them.
+/// The own box. Both codes are FreePBX's.
 pub const OWN_MESSAGES: &str = "*97";
-const ANY_MESSAGES: &str = "*98";
+/// Any box.
+pub const ANY_MESSAGES: &str = "*98";
 
 /// Any number that can be in the directory.
 const ANY_NUMBER: &str = "_[0-9*#+]!";

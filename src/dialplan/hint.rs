@@ -4,13 +4,17 @@
 //! (`ast_extension_state_add_destroy`), with the lock of contexts taken before that of hints; and pbx_config, which builds a
 //! dialplan, takes them the other way round. Two threads that meet so stop the whole Asterisk.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::{
     Context,
     build::{device, devices},
 };
-use crate::{directory::is_number, settings::Technology, sync::User};
+use crate::{
+    directory::is_number,
+    settings::Technology,
+    sync::{User, by_number},
+};
 
 /// The lamp of one number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +28,7 @@ pub struct Hint {
 /// The lamps of these users, and of the numbers that contexts taken from the main have one for; each number once.
 #[must_use]
 pub fn hints(technology: Technology, users: &[User], taken: &[Context]) -> Vec<Hint> {
-    let mut people: HashMap<&str, Vec<&User>> = HashMap::new();
-    for user in users {
-        if let Some(number) = &user.number {
-            people.entry(number).or_default().push(user);
-        }
-    }
+    let people = by_number(users);
     let of_user = |user: &User| {
         let number = user.number.clone()?;
         let devices = devices(technology, people.get(number.as_str())?.iter().copied());

@@ -11,6 +11,7 @@ use crate::{
         Kind,
         number::{self, Account},
         wizard,
+        words::{is_yes, sets_variable},
     },
 };
 
@@ -127,7 +128,7 @@ impl<'s> Reading<'s> {
         if is("type") && wizard::is_wizard(value) {
             section.wizard = true;
         } else if section.wizard && is("accepts_registrations") {
-            section.is_user = wizard::is_yes(value);
+            section.is_user = is_yes(value);
         } else if is("type") {
             section.is_user =
                 matches!(Kind::from_type(self.technology, value), Some(Kind::Endpoint | Kind::Peer));
@@ -141,14 +142,12 @@ impl<'s> Reading<'s> {
             NumberFrom::Variable(name) => name,
             _ => number::VARIABLE,
         };
-        let sets = is("set_var") || is("setvar");
-        if !sets && !is(self.public) && !is(holds_number) {
+        let Ok(key) = std::str::from_utf8(key) else { return };
+        if !sets_variable(key) && !is(self.public) && !is(holds_number) {
             return;
         }
-        let (key, value) = (if sets { "set_var" } else { "" }, looked_at(value));
-        let of = |variable: &str| {
-            number::value_of(variable, if is(variable) { variable } else { key }, &value).map(str::to_owned)
-        };
+        let value = looked_at(value);
+        let of = |variable: &str| number::value_of(variable, key, &value).map(str::to_owned);
         // Asterisk sets one variable after the other: the last counts.
         if let Some(number) = of(self.public).filter(|number| is_number(number)) {
             section.public = Some(number);
@@ -160,14 +159,8 @@ impl<'s> Reading<'s> {
         let Some(section) = self.open.take().filter(|section| section.is_user) else { return };
         let account = Account::new(&section.name, &section.callerid);
         let account = Account { said: section.said.as_deref(), ..account };
-        let guess = *self.number == NumberFrom::Guess;
-        let number = if guess {
-            account.plain()
-        } else {
-            number::decide(&[account], self.number).into_iter().flatten().next()
-        };
-        let Some(number) = number else { return };
-        if let Some((_, caller)) = account.unsure().filter(|_| guess) {
+        let Some(number) = account.alone(self.number) else { return };
+        if let Some((_, caller)) = account.unsure().filter(|_| *self.number == NumberFrom::Guess) {
             self.unsure.push((self.directory.len(), caller.to_owned()));
         }
         let name = caller_id::name(&section.callerid);

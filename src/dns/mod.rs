@@ -78,5 +78,5 @@ pub use ask::addresses_of;
 pub use bind::{BindError, Endpoint, Transport};
 pub use server::{Report, ServeError, Server};
 pub use shared::{Counters, Counts, ZoneCell};
-pub use slips::{Slip, is_local, slips};
+pub use slips::{Slip, local_domain, slips};
 pub use zone::{Situation, Zone};

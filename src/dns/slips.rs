@@ -34,13 +34,22 @@ pub fn slips(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Vec<Slip> {
             found.push(Slip { fails: ttl > NO_MOVE_TTL, text });
         }
     }
+    found.extend(local_domain(dns).map(|text| Slip { fails: false, text }));
     found
 }
 
-/// Whether that is what mDNS answers (RFC 6762 section 3). Many phones ask the name server all the same.
+/// What to know of a domain that mDNS answers for (RFC 6762 section 3). Many phones ask the name server all the same.
 #[must_use]
-pub fn is_local(domain: &LowerName) -> bool {
-    Name::from_ascii("local.").is_ok_and(|local| local.zone_of(domain))
+pub fn local_domain(dns: &Dns) -> Option<String> {
+    let is_local = Name::from_ascii("local.").is_ok_and(|local| local.zone_of(&dns.domain));
+    is_local.then(|| {
+        let name = dns.domain.to_string();
+        let name = name.trim_end_matches('.');
+        format!(
+            "domain = {name}: names below .local belong to mDNS (RFC 6762), and some phones look for them there alone; try \
+             yours, or take a domain of your own"
+        )
+    })
 }
 
 /// `record = sip.voice.example.com`, where `sip` is meant.

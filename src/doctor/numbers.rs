@@ -1,13 +1,11 @@
 //! What is said of the numbers of the users: whom nobody can dial, who shares one, and which leads elsewhere.
 
-use std::collections::BTreeMap;
-
 use super::{Level, Report};
 use crate::{
     directory::caller_id,
     settings::NumberFrom,
     status::Snapshot,
-    sync::{User, number::Account},
+    sync::{User, by_number, number::Account},
     wording::{counted, some_of},
 };
 
@@ -26,7 +24,7 @@ impl Report {
             );
             self.say(Level::Warning, "numbers", text);
         }
-        for (number, users) in shared(users) {
+        for (number, users) in by_number(users).into_iter().filter(|(_, users)| users.len() > 1) {
             let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
             let shown = some_of(&names);
             if one_person(&users) {
@@ -71,18 +69,6 @@ impl Report {
             self.say(Level::Fine, "numbers", text);
         }
     }
-}
-
-/// Numbers of several users, with those.
-fn shared(users: &[User]) -> BTreeMap<&str, Vec<&User>> {
-    let mut shared: BTreeMap<&str, Vec<&User>> = BTreeMap::new();
-    for user in users {
-        if let Some(number) = &user.number {
-            shared.entry(number).or_default().push(user);
-        }
-    }
-    shared.retain(|_, users| users.len() > 1);
-    shared
 }
 
 fn one_person(users: &[&User]) -> bool {

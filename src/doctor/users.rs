@@ -6,7 +6,10 @@ use super::{Level, Report};
 use crate::{
     settings::Technology,
     status::Snapshot,
-    sync::{Kind, Tailored, User},
+    sync::{
+        Kind, Tailored, User,
+        open::{Written, names},
+    },
     wording::{counted, some_of},
 };
 
@@ -16,15 +19,18 @@ const WAYS: [&str; 2] = ["username", "auth_username"];
 impl Report {
     pub(super) fn users_one_by_one(&mut self, snapshot: &Snapshot) {
         let sync = &snapshot.sync;
+        let accounts = by_name(
+            &sync.sections,
+            if snapshot.technology() == Technology::Pjsip { Kind::Endpoint } else { Kind::Peer },
+        );
         if snapshot.technology() == Technology::Pjsip {
             let aors = by_name(&sync.sections, Kind::Aor);
-            let endpoints = by_name(&sync.sections, Kind::Endpoint);
-            let endpoint = |user: &&User| endpoints.get(user.name.as_str());
+            let endpoint = |user: &&User| accounts.get(user.name.as_str());
             let unknown =
                 users(sync.users.iter().filter(|user| endpoint(user).is_some_and(|found| !is_known(found))));
             self.name(
                 &unknown,
-                "no phone is known as: identify_by on the main has neither username nor auth_username",
+                "whose phone Asterisk can't tell by its name (identify_by on the main has neither username nor auth_username)",
             );
             let lost = users(
                 sync.users
@@ -33,13 +39,14 @@ impl Report {
             );
             self.name(
                 &lost,
-                "no phone can register as: max_contacts of every aor on the main is 0, and no contact is set",
+                "as whom no phone can register (max_contacts of every aor on the main is 0, and no contact is set)",
             );
         }
         if snapshot.settings.voicemail.is_some() && sync.boxes_problem.is_empty() {
             let without = |user: &&User| {
                 let number = user.number.as_deref().unwrap_or_default();
-                !sync.boxes.contains_key(number) && names_box(&sync.sections, user)
+                let own = accounts.get(user.name.as_str());
+                !sync.boxes.contains_key(number) && own.is_some_and(|own| names_box(own))
             };
             let without = users(sync.users.iter().filter(without));
             self.name(&without, "name a mailbox that voicemail.conf on the main doesn't have");
@@ -63,38 +70,25 @@ fn by_name(sections: &[Tailored], kind: Kind) -> HashMap<&str, &Tailored> {
     of_kind.map(|section| (section.name.as_str(), section)).collect()
 }
 
-/// What is written last of an option.
-fn written<'a>(section: &'a Tailored, key: &str) -> Option<&'a str> {
-    let same = section.written().filter(|(known, _)| known.eq_ignore_ascii_case(key));
-    same.last().map(|(_, value)| value)
-}
-
 fn is_known(endpoint: &Tailored) -> bool {
-    let said = written(endpoint, "identify_by");
-    said.is_none_or(|ways| ways.split(',').any(|way| WAYS.contains(&way.trim())))
+    let said = endpoint.values("identify_by").pop();
+    said.is_none_or(|ways| names(ways).any(|way| WAYS.contains(&way)))
 }
 
 fn can_register(endpoint: &Tailored, aors: &HashMap<&str, &Tailored>) -> bool {
     let takes = |aor: &&Tailored| {
-        let most = written(aor, "max_contacts").and_then(|most| most.trim().parse::<u32>().ok());
-        most.is_some_and(|most| most > 0) || written(aor, "contact").is_some()
+        let most = aor.last("max_contacts").and_then(|most| most.trim().parse::<u32>().ok());
+        most.is_some_and(|most| most > 0) || aor.last("contact").is_some()
     };
-    let names = written(endpoint, "aors").unwrap_or_default().split(',').map(str::trim);
-    names.filter_map(|name| aors.get(name)).any(takes)
+    names(endpoint.last("aors").unwrap_or_default()).filter_map(|name| aors.get(name)).any(takes)
 }
 
 /// FreePBX names `1005@device` for whoever has no mailbox: another name of a box that isn't there.
 const NO_BOX: &str = "@device";
 
-fn names_box(sections: &[Tailored], user: &User) -> bool {
-    let own = sections
-        .iter()
-        .filter(|section| section.name == user.name && matches!(section.kind, Kind::Endpoint | Kind::Peer));
-    let named =
-        own.flat_map(|section| ["mailboxes", "mailbox"].into_iter().filter_map(|key| written(section, key)));
-    named
-        .flat_map(|names| names.split(',').map(str::trim))
-        .any(|name| !name.is_empty() && !name.ends_with(NO_BOX))
+fn names_box(user: &Tailored) -> bool {
+    let named = ["mailboxes", "mailbox"].into_iter().filter_map(|key| user.last(key));
+    named.flat_map(names).any(|name| !name.ends_with(NO_BOX))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    dns::is_local,
+    dns::local_domain,
     probe::THIS_MACHINE,
     settings::{Main, Password, Settings},
 };
@@ -39,17 +39,9 @@ fn asks_itself(settings: &Settings) -> Option<String> {
     })
 }
 
-/// Some phones ask mDNS for such a name, and nobody answers there.
+/// Some phones ask mDNS for the site's name, and nobody answers there.
 fn asks_mdns(settings: &Settings) -> Option<String> {
-    let domain = &settings.dns.as_ref()?.domain;
-    is_local(domain).then(|| {
-        let name = domain.to_string();
-        let name = name.trim_end_matches('.');
-        format!(
-            "[dns] domain = {name}: names below .local belong to mDNS (RFC 6762), and some phones look for them there \
-             alone; try yours, or take a domain of your own"
-        )
-    })
+    local_domain(settings.dns.as_ref()?).map(|text| format!("[dns] {text}"))
 }
 
 /// What is said to the main can be read or changed on the way.

@@ -16,14 +16,11 @@ pub fn answer(bytes: &[u8], request: &Request) -> Option<u16> {
     let response = Response::read(bytes)?;
     let via = response.headers("Via", "v").next()?;
     // Blanks may be around each sign, as where a header goes on in the next line (RFC 4475 section 3.1.1.1).
-    let parameter = |part: &'_ str| {
-        let (name, value) = part.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("branch").then(|| value.trim().to_owned())
-    };
-    let branch = via.split(';').find_map(parameter)?;
+    let mut parameters = via.split(';').filter_map(|part| part.split_once('='));
+    let (_, branch) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("branch"))?;
     let call_id = response.headers("Call-ID", "i").next()?;
     let (number, method) = response.headers("CSeq", "").next()?.split_once([' ', '\t'])?;
-    let ours = branch == request.branch
+    let ours = branch.trim() == request.branch
         && call_id == request.call_id
         && (number, method.trim()) == ("1", request.method);
     (ours && response.status >= FINAL).then_some(response.status)

@@ -2,7 +2,7 @@
 
 use super::Snapshot;
 use crate::{
-    dialplan::Door,
+    dialplan::{ANY_MESSAGES, Door, OWN_MESSAGES},
     settings::{Dialplan, PEOPLE},
     wording::counted,
 };
@@ -44,7 +44,7 @@ fn of(context: &str, snapshot: &Snapshot, dialplan: &Dialplan) -> Option<String>
     line(&counted(sync.directory.len(), "number"), "of other sites: see 'synch show directory'");
     let beyond = door.beyond();
     if snapshot.settings.voicemail.is_some() {
-        line("*97, *98", "messages: the own mailbox, or any, with its PIN");
+        line(&format!("{OWN_MESSAGES}, {ANY_MESSAGES}"), "messages: the own mailbox, or any, with its PIN");
     }
     line(
         "besides",

@@ -26,6 +26,7 @@
 //! - [`diff`]: what differs between two versions. Pure.
 //! - [`plan`]: whether a new text is written, held or needless. Pure.
 //! - [`shrink`]: how much a day may take away. Pure.
+//! - [`words`]: what Asterisk's own words mean. Pure.
 //! - [`store`]: the file, its versions, and all file I/O of this folder.
 
 pub mod accept;
@@ -47,6 +48,7 @@ pub mod select;
 pub mod shrink;
 pub mod store;
 pub mod wizard;
+pub mod words;
 
 pub use accept::{Accepted, Kind, Violation};
 pub use boxes::{Mailbox, Mailboxes, Owner, Remarks, WantedBoxes, assign, boxes_in, find_boxes, owners_in};
@@ -60,7 +62,7 @@ pub use open::Open;
 pub use parts::{Told, Wanted};
 pub use plan::{Bounds, Content, Plan};
 pub use policy::{Fate, Origin, Policy, Tailored};
-pub use readback::{User, changed_in, difference, kind_in, kinds_in, listed_in, users_in};
+pub use readback::{User, by_number, changed_in, difference, kind_in, kinds_in, listed_in, users_in};
 pub use render::{is_ours, render, render_sections};
 pub use select::{Barred, LeftOut, Reason, SelectError, Selection, select};
 pub use shrink::{Guarded, Held, Losses, Names, Removals};

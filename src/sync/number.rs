@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     directory::{caller_id, is_number},
     settings::NumberFrom,
+    sync::words::sets_variable,
 };
 
 /// The variable of a user that says what others dial, where his name and his caller id do not.
@@ -36,8 +37,7 @@ pub fn value_of<'a>(variable: &str, key: &str, value: &'a str) -> Option<&'a str
     if key.eq_ignore_ascii_case(variable) {
         return Some(value);
     }
-    let sets = ["set_var", "setvar"].iter().any(|known| key.eq_ignore_ascii_case(known));
-    let (name, value) = value.split_once('=').filter(|_| sets)?;
+    let (name, value) = value.split_once('=').filter(|_| sets_variable(key))?;
     name.trim().eq_ignore_ascii_case(variable).then(|| value.trim())
 }
 
@@ -74,6 +74,18 @@ impl<'a> Account<'a> {
         }
     }
 
+    /// The same as the administrator says; where he says nothing, as long as the other accounts of the site are not known.
+    #[must_use]
+    pub fn alone(self, from: &NumberFrom) -> Option<&'a str> {
+        match from {
+            NumberFrom::Guess => self.plain(),
+            _ if self.said.is_some() => self.plain(),
+            NumberFrom::Section => self.own(),
+            NumberFrom::CallerId => self.caller,
+            NumberFrom::Variable(_) => None,
+        }
+    }
+
     /// Name and number in the caller id, where it can't be told from this account alone which of them is dialled.
     #[must_use]
     pub fn unsure(self) -> Option<(&'a str, &'a str)> {
@@ -89,15 +101,11 @@ impl<'a> Account<'a> {
 #[must_use]
 pub fn decide<'a>(accounts: &[Account<'a>], from: &NumberFrom) -> Vec<Option<&'a str>> {
     let of_caller = Shared::new(accounts);
-    let number = |account: &Account<'a>| match from {
-        _ if account.said.is_some() => account.plain(),
-        NumberFrom::Guess => match account.unsure() {
-            Some((own, caller)) if of_caller.is_dialled(own, caller) => Some(caller),
-            _ => account.plain(),
-        },
-        NumberFrom::Section => account.own(),
-        NumberFrom::CallerId => account.caller,
-        NumberFrom::Variable(_) => None,
+    let number = |account: &Account<'a>| match account.unsure() {
+        Some((own, caller)) if *from == NumberFrom::Guess && of_caller.is_dialled(own, caller) => {
+            Some(caller)
+        }
+        _ => account.alone(from),
     };
     accounts.iter().map(number).collect()
 }

@@ -12,6 +12,7 @@ use super::{
     accept::{Spoilt, Taken},
     declined::Instead,
     open::{Written, names},
+    words::sets_variable,
 };
 use crate::{
     dialplan::OWN_MESSAGES,
@@ -68,6 +69,12 @@ impl Fate {
     #[must_use]
     pub const fn is_written(&self) -> bool {
         !matches!(self.origin, Origin::Dropped { .. })
+    }
+}
+
+impl Written for Tailored {
+    fn values(&self, key: &str) -> Vec<&str> {
+        self.written().filter(|(known, _)| known.eq_ignore_ascii_case(key)).map(|(_, value)| value).collect()
     }
 }
 
@@ -224,8 +231,7 @@ impl Policy<'_> {
         if named(&self.settings.drop) {
             return Some(DROPPED);
         }
-        let sets_variable = ["set_var", "setvar"].iter().any(|known| key.eq_ignore_ascii_case(known));
-        if sets_variable && !is_plain_variable(value) {
+        if sets_variable(key) && !is_plain_variable(value) {
             return Some(FUNCTION_WHY);
         }
         let detects_fax = ["fax_detect", "faxdetect"].iter().any(|known| key.eq_ignore_ascii_case(known));

@@ -1,6 +1,6 @@
 //! What Asterisk's loader read in a file of ours, against what was meant. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Kind, number::Account};
 use crate::settings::{ConfSection, ConfVariable, Technology};
@@ -39,6 +39,18 @@ pub fn users_in(sections: &[ConfSection], technology: Technology) -> Vec<User> {
     let is_user =
         |section: &&ConfSection| matches!(kind_in(section, technology), Some(Kind::Endpoint | Kind::Peer));
     sections.iter().filter(is_user).map(User::of).collect()
+}
+
+/// Those who have a number, by it: several are the devices of one person.
+#[must_use]
+pub fn by_number(users: &[User]) -> BTreeMap<&str, Vec<&User>> {
+    let mut people: BTreeMap<&str, Vec<&User>> = BTreeMap::new();
+    for user in users {
+        if let Some(number) = &user.number {
+            people.entry(number).or_default().push(user);
+        }
+    }
+    people
 }
 
 /// The sections of a kind that is synced, each with its kind.

@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     Accepted, Document, Kind, Open, Policy, Section, Violation, accept::kind_of, open, open::Written,
+    words::sets_variable,
 };
 use crate::settings::{Filter, FilterKey, Technology};
 use crate::wording::visible_octets;
@@ -329,15 +330,10 @@ pub(super) fn matches(filter: &Filter, section: &Section<'_>) -> bool {
     let fits = |value: &[u8]| filter.value.is_match(value);
     match &filter.key {
         FilterKey::CategoryName => fits(section.name),
-        FilterKey::Variable(key) if ADD_UP.iter().any(|known| key.eq_ignore_ascii_case(known)) => {
-            section.values(key).any(fits)
-        }
+        FilterKey::Variable(key) if sets_variable(key) => section.values(key).any(fits),
         FilterKey::Variable(key) => section.values(key).next_back().is_some_and(fits),
     }
 }
-
-/// Options of which all lines count.
-const ADD_UP: [&str; 2] = ["set_var", "setvar"];
 
 fn describe(filter: &Filter) -> String {
     let key = match &filter.key {

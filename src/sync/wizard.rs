@@ -1,7 +1,7 @@
 //! Sections of pjsip_wizard.conf as what Asterisk makes of them (`res_pjsip_config_wizard`): an endpoint, its aor and its auth.
 //! Pure.
 
-use super::{Line, Section};
+use super::{Line, Section, words::is_yes};
 
 /// Of such a section, what the object of that kind has.
 const OF_ENDPOINT: &[u8] = b"endpoint/";
@@ -24,12 +24,6 @@ pub fn is_of_wizards(file: &str) -> bool {
 #[must_use]
 pub fn is_wizard(kind: &[u8]) -> bool {
     kind.eq_ignore_ascii_case(b"wizard")
-}
-
-/// Whether that says yes (`ast_true`).
-#[must_use]
-pub fn is_yes(value: &[u8]) -> bool {
-    [&b"yes"[..], b"true", b"y", b"t", b"1", b"on"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }
 
 /// What becomes of a section: a wizard for phones three objects, anything else itself. One for a trunk has no phone that

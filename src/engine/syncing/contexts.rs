@@ -8,7 +8,10 @@ use crate::{
     dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, lines, vet},
     host::Level,
     settings::{ConfSection, Dialplan, Technology, Trunk},
-    sync::{Answer, Document, Guarded, Line, Names, Section, SyncError, Tailored, kinds_in, render_sections},
+    sync::{
+        Answer, Document, Guarded, Line, Names, Section, SyncError, Tailored, kinds_in, render_sections,
+        words::sets_variable,
+    },
     wording::counted,
 };
 
@@ -187,8 +190,7 @@ fn extensions(contexts: &[Context]) -> Names {
 /// The variables that users have (`set_var`, chan_sip's `setvar`), as far as they are taken.
 fn brought(sections: &[Tailored]) -> impl Iterator<Item = &str> {
     let written = sections.iter().flat_map(Tailored::written);
-    let sets =
-        written.filter(|(key, _)| ["set_var", "setvar"].iter().any(|known| key.eq_ignore_ascii_case(known)));
+    let sets = written.filter(|(key, _)| sets_variable(key));
     sets.filter_map(|(_, value)| value.split_once('=')).map(|(name, _)| name.trim())
 }
 

@@ -3,6 +3,8 @@
 //! Each part is written only where it is plainly what it should be: some options of a box run programs or lead into the
 //! dialplan. Blanks around an option are kept, since app_voicemail (`apply_options`) doesn't know `| delete=yes`.
 
+use crate::sync::words::is_yes;
+
 /// Options that only shape how a message is kept, told and mailed. Not among them: what changes the text of a mail
 /// (Asterisk evaluates `emailbody`), leads into the dialplan (`callback`, `dialout`, `exitcontext`) or names a program.
 const OPTIONS: [&str; 24] = [
@@ -145,17 +147,12 @@ fn why_not(option: &str, has_address: bool, taking: Taking<'_>) -> Option<&'stat
         return Some("its value has letters that are not taken over");
     }
     // A message that is mailed to nobody and deleted is lost.
-    let deletes = ["delete", "deletevoicemail"].contains(&key) && is_true(value);
+    let deletes = ["delete", "deletevoicemail"].contains(&key) && is_yes(value.as_bytes());
     match (deletes, has_address, taking.mails) {
         (true, false, _) => Some("the box has no address, so the message would be lost"),
         (true, true, false) => Some("this machine can't send mail, so the message would be lost"),
         _ => None,
     }
-}
-
-/// What Asterisk takes for yes (`ast_true`).
-fn is_true(value: &str) -> bool {
-    ["yes", "true", "y", "t", "1", "on"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 /// Says why a part is left away; there is nothing to say of an empty one.
