@@ -188,8 +188,15 @@ fn composed(technology: Technology, honest: &[(&str, &[&str])], attack: &Attack)
         boxes: true,
         declined: &crate::sync::Declined::default(),
     };
-    let rules =
-        Rules { wanted, policy, number: &NumberFrom::Guess, local: &[], refused: &[], main: "10.0.0.254" };
+    let rules = Rules {
+        wanted,
+        policy,
+        number: &NumberFrom::Guess,
+        people: &std::collections::BTreeMap::new(),
+        local: &[],
+        refused: &[],
+        main: "10.0.0.254",
+    };
     compose(&[answer(honest, attack)], &rules).ok()
 }
 

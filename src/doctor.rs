@@ -269,6 +269,13 @@ impl Report {
             );
             self.say(Level::Warning, "held", text);
         }
+        if !sync.call_settings_problem.is_empty() {
+            let text = format!(
+                "forwards and do not disturb are not those of the main: {}",
+                sync.call_settings_problem
+            );
+            self.say(Level::Warning, "users", text);
+        }
         if !sync.boxes_problem.is_empty() {
             self.say(Level::Warning, "mailboxes", sync.boxes_problem.clone());
         }

@@ -8,7 +8,7 @@ use crate::{
     settings::{Dialplan, Technology},
     state::{MonitorState, ServiceState, Target},
     status::Snapshot,
-    sync::User,
+    sync::{User, call_settings::CallSetting},
 };
 
 /// What a function gives.
@@ -22,6 +22,20 @@ pub enum Given {
     Dial(Vec<Phone>),
     /// `1` where one of them is here, else `0`.
     Here(Vec<Phone>),
+    /// Where a call to this number goes on to, as [`forward`] says of what the database has under it.
+    Forward {
+        /// The person's number.
+        number: String,
+        /// Which of the forwards.
+        setting: CallSetting,
+    },
+    /// `1` where the person wants no call, or no second one while a device of his is in use, else `0`.
+    Disturbed {
+        /// The person's number.
+        number: String,
+        /// The person's devices.
+        devices: Vec<String>,
+    },
     /// Nothing: it was asked for what it doesn't know.
     Unknown(String),
 }
@@ -34,6 +48,9 @@ pub enum Phone {
     /// This device of chan_sip.
     Device(String),
 }
+
+/// People whom one call may have been sent on by.
+const MOST_FORWARDS: usize = 5;
 
 /// A text of the main's without what an expression or an application would take for more than text: `$[…]` calls
 /// functions that are in a value.
@@ -159,7 +176,8 @@ fn synch_trunk(snapshot: &Snapshot, argument: &str) -> Given {
     Given::Text(trunk.map(|trunk| trunk.dial(snapshot.technology(), number)).unwrap_or_default())
 }
 
-/// `SYNCH_USER(number,name|site|voicemail|public|device|hint|dial|here|known)`: empty, or 0, for a number that nobody has.
+/// `SYNCH_USER(number,name|site|voicemail|public|device|hint|dial|here|known|context|forward|forward_busy|`
+/// `forward_unavailable|dnd)`: empty, or 0, for a number that nobody has.
 fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
     let (number, what) = argument.split_once(',').unwrap_or((argument, "name"));
     let (number, what) = (number.trim(), what.trim().to_ascii_lowercase());
@@ -183,6 +201,11 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
         }
         "known" => Some(known(snapshot, &users)),
         "device" => user.map(|user| device(technology, &user.name)),
+        "context" => user.map(|user| user.context.clone()),
+        "forward" => return forwards(snapshot, user, CallSetting::Forward),
+        "forward_busy" => return forwards(snapshot, user, CallSetting::ForwardBusy),
+        "forward_unavailable" => return forwards(snapshot, user, CallSetting::ForwardUnavailable),
+        "dnd" => return disturbed(snapshot, &users),
         "hint" => Some(hint(snapshot, number)),
         "dial" | "here" => {
             let phone = |user: &&User| match technology {
@@ -194,11 +217,46 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
         }
         _ => {
             return Given::Unknown(format!(
-                "SYNCH_USER(…,{what}): it knows name, site, voicemail, public, device, hint, dial, here and known"
+                "SYNCH_USER(…,{what}): it knows name, site, voicemail, public, device, hint, dial, here, known, context, \
+                 forward, forward_busy, forward_unavailable and dnd"
             ));
         }
     };
     Given::Text(text.unwrap_or_default())
+}
+
+/// What a person has set counts here while the branch serves: else the main sees to it.
+fn has_say(snapshot: &Snapshot) -> bool {
+    snapshot.service.target == Target::Branch
+        && snapshot.settings.sync.as_ref().is_some_and(|sync| sync.call_settings)
+}
+
+fn forwards(snapshot: &Snapshot, user: Option<&&User>, setting: CallSetting) -> Given {
+    let number = user.and_then(|user| user.number.clone()).filter(|_| has_say(snapshot));
+    number.map_or_else(|| Given::Text(String::new()), |number| Given::Forward { number, setting })
+}
+
+fn disturbed(snapshot: &Snapshot, users: &[&User]) -> Given {
+    let number = users.first().and_then(|user| user.number.clone()).filter(|_| has_say(snapshot));
+    let devices = users.iter().map(|user| device(snapshot.technology(), &user.name)).collect();
+    number.map_or_else(|| Given::Text("0".to_owned()), |number| Given::Disturbed { number, devices })
+}
+
+/// Where a call to `number` goes on to that has come `through` these numbers (`:1001:1002`), given what is set. Not to an
+/// emergency number or an expensive one: nobody has dialled it. Nor in a circle.
+#[must_use]
+pub fn forward(snapshot: &Snapshot, number: &str, set: &str, through: &str) -> String {
+    let seen = || through.split(':').filter(|seen| !seen.is_empty());
+    let circles = set == number || seen().any(|seen| seen == number || seen == set);
+    let inside = snapshot.sync.user(set).is_some() || snapshot.sync.directory.get(set).is_some();
+    let barred = snapshot.settings.dialplan.as_ref().is_some_and(|dialplan| {
+        let is_premium = || dialplan.premium.iter().any(|premium| set.starts_with(premium.as_str()));
+        dialplan.emergency.iter().any(|emergency| emergency == set) || !inside && is_premium()
+    });
+    if !is_number(set) || circles || seen().count() >= MOST_FORWARDS || barred {
+        return String::new();
+    }
+    set.to_owned()
 }
 
 /// Whether the administrator lets calls go to this public number.
@@ -356,6 +414,58 @@ mod tests {
         for (number, public) in [("2001", "+49301"), ("2002", ""), ("2003", ""), ("2004", "")] {
             let given = synch_user(&snapshot, &format!("{number},public"));
             assert_eq!(given, Given::Text(public.to_owned()), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_counts_while_the_branch_serves() {
+        let mut snapshot = settings(&[]);
+        let main = ConfSection::new("main", [("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);
+        let sync = ConfSection::new("sync", [("filter_value", "x")]);
+        let off = ConfSection::new("dns", [("enabled", "no")]);
+        snapshot.settings = settings::read(&[main, sync, off]).unwrap().into();
+        let ann = User { number: Some("201".to_owned()), ..User::new("8439201745", "") };
+        std::sync::Arc::make_mut(&mut snapshot.sync).users = vec![ann];
+        let number = || "201".to_owned();
+        let devices = vec!["PJSIP/8439201745".to_owned()];
+        for (target, argument, given) in [
+            (Target::Main, "201,forward", Given::Text(String::new())),
+            (Target::Main, "201,dnd", Given::Text("0".to_owned())),
+            (
+                Target::Branch,
+                "8439201745,forward_busy",
+                Given::Forward { number: number(), setting: CallSetting::ForwardBusy },
+            ),
+            (Target::Branch, "201,dnd", Given::Disturbed { number: number(), devices }),
+            (Target::Branch, "202,forward", Given::Text(String::new())),
+            (Target::Branch, "202,dnd", Given::Text("0".to_owned())),
+        ] {
+            snapshot.service.target = target;
+            assert_eq!(synch_user(&snapshot, argument), given, "{argument}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_sent_on_but_not_in_a_circle_nor_to_where_nobody_has_dialled() {
+        let mut snapshot = settings(&[("premium", "0900"), ("emergency", "112"), ("local_trunk", "gw")]);
+        let entry = Entry { number: "090011", name: "Inside", site: "B", public: None };
+        let directory = Directory::new([entry]).unwrap();
+        std::sync::Arc::make_mut(&mut snapshot.sync).directory = directory.into();
+        for (set, through, on) in [
+            ("1002", "", "1002"),
+            ("0171555", ":1003:1004", "0171555"),
+            // A circle of one, of two, and a call that has been here.
+            ("1001", "", ""),
+            ("1002", ":1002", ""),
+            ("1002", ":1001:1003", ""),
+            ("1002", ":1:2:3:4:5", ""),
+            ("112", "", ""),
+            ("0900123", "", ""),
+            ("090011", "", "090011"),
+            ("", "", ""),
+            ("1002&Local/x", "", ""),
+        ] {
+            assert_eq!(forward(&snapshot, "1001", set, through), on, "{set} after {through}");
         }
     }
 

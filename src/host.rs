@@ -13,6 +13,9 @@ use crate::{
     sync::{Declined, Kind, User},
 };
 
+/// The family of Asterisk's database that has what is our own: `database show synch`.
+const FAMILY: &str = "synch";
+
 /// How much a log line matters, in Asterisk's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
@@ -188,14 +191,27 @@ pub trait Host: Crypto + 'static {
     /// Version of this Asterisk.
     fn version(&self) -> String;
 
-    /// A word that was remembered across restarts.
-    fn recall(&self, key: &str) -> Option<String>;
+    /// What Asterisk's database has of that family and key.
+    fn stored(&self, family: &str, key: &str) -> Option<String>;
 
-    /// Remembers a word across restarts, or forgets it.
+    /// Writes it into Asterisk's database, which keeps it across restarts, or takes it away.
     ///
     /// # Errors
-    /// Asterisk's database did not take it.
-    fn remember(&self, key: &str, value: Option<&str>) -> Result<(), HostError>;
+    /// The database did not take it.
+    fn store(&self, family: &str, key: &str, value: Option<&str>) -> Result<(), HostError>;
+
+    /// A word of our own that was remembered across restarts.
+    fn recall(&self, key: &str) -> Option<String> {
+        self.stored(FAMILY, key)
+    }
+
+    /// Remembers a word of our own across restarts, or forgets it.
+    ///
+    /// # Errors
+    /// As [`Host::store`].
+    fn remember(&self, key: &str, value: Option<&str>) -> Result<(), HostError> {
+        self.store(FAMILY, key, value)
+    }
 }
 
 /// Whether an address is the loopback's or one of an interface of this machine.

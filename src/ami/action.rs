@@ -38,6 +38,13 @@ pub enum Action<'a> {
     ShowEndpoint(&'a str),
     /// Asks all that chan_sip has of a peer.
     ShowPeer(&'a str),
+    /// Asks for one value of Asterisk's database.
+    DbGet {
+        /// Family of the key.
+        family: &'a str,
+        /// The key in it.
+        key: &'a str,
+    },
     /// Says good-bye.
     Logoff,
 }
@@ -54,6 +61,7 @@ impl Action<'_> {
             Self::CoreStatus => "CoreStatus",
             Self::ShowEndpoint(_) => "PJSIPShowEndpoint",
             Self::ShowPeer(_) => "SIPshowpeer",
+            Self::DbGet { .. } => "DBGet",
             Self::Logoff => "Logoff",
         }
     }
@@ -82,6 +90,10 @@ impl Action<'_> {
             }
             Self::ShowEndpoint(name) => header(&mut bytes, "Endpoint", name),
             Self::ShowPeer(name) => header(&mut bytes, "Peer", name),
+            Self::DbGet { family, key } => {
+                header(&mut bytes, "Family", family);
+                header(&mut bytes, "Key", key);
+            }
             Self::Ping | Self::CoreStatus | Self::Logoff => {}
         }
         bytes.extend_from_slice(b"\r\n");

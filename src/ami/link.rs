@@ -290,6 +290,19 @@ impl Link {
         self.operate(deadline, |line, deadline| or_nobody(line.exchange(Action::ShowPeer(name), deadline)))
     }
 
+    /// Asks for values of the main's database by family and key, all in one breath; none for a key that it doesn't have.
+    /// Connects and logs in first where there is no connection. Needs class `system` or `reporting`.
+    ///
+    /// # Errors
+    /// When not all answers came before the deadline. The connection is closed then.
+    pub fn database(
+        &mut self,
+        keys: &[(&str, &str)],
+        deadline: Instant,
+    ) -> Result<Vec<Option<String>>, LinkError> {
+        self.operate(deadline, |line, deadline| line.database(keys, deadline))
+    }
+
     /// Waits for the next event that tells of a reload, a stop or a start of the main, or of one of its phones; none when the deadline passes
     /// first, which leaves the connection as it is. Connects and logs in first where there is no connection.
     ///

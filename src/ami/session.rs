@@ -39,8 +39,10 @@ const EVENT: usize = 4 * 1024;
 #[derive(Debug)]
 pub struct Session {
     reader: FrameReader,
-    /// Actions sent so far; the last one's number is its ActionID.
+    /// Actions sent so far; their numbers are their ActionIDs.
     sent: u64,
+    /// The number of the one whose answer is awaited.
+    awaited: u64,
     /// Name of the action whose answer is awaited.
     action: &'static str,
     /// Watched events that came and were not asked for yet.
@@ -54,14 +56,30 @@ impl Session {
     #[must_use]
     pub const fn new(limit: usize) -> Self {
         let reader = FrameReader::new(limit);
-        Self { reader, sent: 0, action: "", events: VecDeque::new(), told: false }
+        Self { reader, sent: 0, awaited: 0, action: "", events: VecDeque::new(), told: false }
     }
 
     /// What to send for this action; its answer is what [`Self::answer`] looks for from now on.
     pub fn request(&mut self, action: Action<'_>) -> Vec<u8> {
-        self.sent += 1;
-        self.action = action.name();
-        action.encode(&self.id())
+        self.requests(&[action])
+    }
+
+    /// What to send for all of these at once. The main answers one after the other: the answer to the first is looked for
+    /// from now on, to the next after [`Self::await_next`].
+    pub fn requests(&mut self, actions: &[Action<'_>]) -> Vec<u8> {
+        self.awaited = self.sent + 1;
+        self.action = actions.first().map_or("", Action::name);
+        let mut bytes = Vec::new();
+        for action in actions {
+            self.sent += 1;
+            bytes.extend(action.encode(&id(self.sent)));
+        }
+        bytes
+    }
+
+    /// From now on the answer to the next of [`Self::requests`] is looked for.
+    pub const fn await_next(&mut self) {
+        self.awaited += 1;
     }
 
     /// From now on frames may have up to `limit` bytes.
@@ -208,8 +226,12 @@ impl Session {
     }
 
     fn id(&self) -> String {
-        format!("synch-{}", self.sent)
+        id(self.awaited)
     }
+}
+
+fn id(number: u64) -> String {
+    format!("synch-{number}")
 }
 
 #[cfg(test)]

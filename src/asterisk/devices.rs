@@ -16,6 +16,21 @@ pub(super) fn is_there(device: &str) -> bool {
     !matches!(state, sys::AST_DEVICE_UNAVAILABLE | sys::AST_DEVICE_INVALID)
 }
 
+/// Whether it rings or is in a call.
+pub(super) fn is_in_use(device: &str) -> bool {
+    let device = text::to_c(device);
+    // SAFETY: as in [`is_there`].
+    let state = unsafe { sys::ast_device_state(device.as_ptr()) };
+    matches!(
+        state,
+        sys::AST_DEVICE_INUSE
+            | sys::AST_DEVICE_BUSY
+            | sys::AST_DEVICE_RINGING
+            | sys::AST_DEVICE_RINGINUSE
+            | sys::AST_DEVICE_ONHOLD
+    )
+}
+
 /// Where a user's phone is registered here; none where it is not.
 pub(super) fn contact(technology: Technology, user: &str) -> Option<String> {
     match technology {

@@ -7,15 +7,20 @@ use std::{
 
 use once_cell::sync::OnceCell;
 
-use super::{current, devices, documentation, guard::guard, log, roomy::Roomy, sys, text};
+use super::{current, database, devices, documentation, guard::guard, log, roomy::Roomy, sys, text};
 use crate::{
+    dialplan::FORWARDED,
     faults,
-    functions::{FUNCTIONS, Given, Phone, harmless, once_each},
+    functions::{FUNCTIONS, Given, Phone, forward, harmless, once_each},
     host::Level,
+    sync::call_settings::{CallSetting, is_off},
 };
 
 const DONE: c_int = 0;
 const FAILED: c_int = -1;
+
+/// Room for the value of a variable: numbers of six people who have sent a call on.
+const VARIABLE: u16 = 512;
 
 /// Addresses of what Asterisk keeps in its list.
 struct Registrations(Vec<*mut Registration>);
@@ -91,6 +96,18 @@ extern "C" fn read(
                 let is_here = |phone| !dial(channel, phone).is_empty();
                 u8::from(phones.iter().any(is_here)).to_string()
             }
+            Given::Forward { number, setting } => {
+                let set = database::get(setting.family(), &number).unwrap_or_default();
+                forward(&control.snapshot(), &number, &set, &variable(channel, FORWARDED))
+            }
+            Given::Disturbed { number, devices } => {
+                let stored =
+                    |setting: CallSetting| database::get(setting.family(), &number).unwrap_or_default();
+                let disturbed = !stored(CallSetting::DoNotDisturb).is_empty()
+                    || is_off(&stored(CallSetting::CallWaiting))
+                        && devices.iter().any(|device| devices::is_in_use(device));
+                u8::from(disturbed).to_string()
+            }
             Given::Unknown(problem) => {
                 log::write(Level::Warning, &problem);
                 String::new()
@@ -100,6 +117,26 @@ extern "C" fn read(
         unsafe { text::copy(&given, buffer, size) };
         DONE
     })
+}
+
+/// A variable of a call, or as much of it as can matter; empty where it has none of that name.
+fn variable(channel: *mut sys::ast_channel, name: &CStr) -> String {
+    if channel.is_null() {
+        return String::new();
+    }
+    let reference = text::to_c(&format!("${{{}}}", name.to_string_lossy()));
+    let mut value = [0 as c_char; VARIABLE as usize];
+    // SAFETY: the channel is that of this call, which Asterisk locks itself to copy the value; the buffer began as zeros, and
+    // its last byte stays one, since it is said to be shorter.
+    unsafe {
+        sys::pbx_substitute_variables_helper(
+            channel,
+            reference.as_ptr(),
+            value.as_mut_ptr(),
+            c_int::from(VARIABLE) - 1,
+        );
+        text::from_c(value.as_ptr())
+    }
 }
 
 /// Whether a channel is one of this device: `PJSIP/main-trunk-00000001`.

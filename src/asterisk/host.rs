@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    channels, conf, devices, dialplan, log, objects, peers, reload, roomy::Roomy, sys, text, tls, version,
+    channels, conf, database, devices, dialplan, log, objects, peers, reload, roomy::Roomy, sys, text, tls,
+    version,
 };
 use crate::wording::visible;
 use crate::{
@@ -18,9 +19,6 @@ use crate::{
     settings::{ConfSection, Technology, Tls},
     sync::{Declined, Kind, User},
 };
-
-/// Family in Asterisk's database: `database show synch`.
-const FAMILY: &std::ffi::CStr = c"synch";
 
 /// This Asterisk.
 #[derive(Clone, Copy, Debug)]
@@ -206,38 +204,12 @@ impl Host for Asterisk {
         version::name()
     }
 
-    fn recall(&self, key: &str) -> Option<String> {
-        let key = text::to_c(key);
-        let mut value: *mut c_char = ptr::null_mut();
-        // SAFETY: the names are NUL-terminated; on success `value` is a string that we have to free.
-        let result = unsafe { sys::ast_db_get_allocated(FAMILY.as_ptr(), key.as_ptr(), &raw mut value) };
-        if result != 0 || value.is_null() {
-            return None;
-        }
-        // SAFETY: a NUL-terminated string, by ast_db_get_allocated().
-        let text = unsafe { text::from_c(value) };
-        // SAFETY: allocated by Asterisk for us, and not used after this.
-        unsafe { sys::ast_free_ptr(value.cast()) };
-        Some(text)
+    fn stored(&self, family: &str, key: &str) -> Option<String> {
+        database::get(family, key)
     }
 
-    fn remember(&self, key: &str, value: Option<&str>) -> Result<(), HostError> {
-        let name = text::to_c(key);
-        // SAFETY: all texts are NUL-terminated; the database copies them.
-        let result = unsafe {
-            match value {
-                Some(value) => sys::ast_db_put(FAMILY.as_ptr(), name.as_ptr(), text::to_c(value).as_ptr()),
-                // Forgetting what is not there is no error.
-                None => {
-                    sys::ast_db_del(FAMILY.as_ptr(), name.as_ptr());
-                    0
-                }
-            }
-        };
-        if result == 0 {
-            return Ok(());
-        }
-        Err(HostError(format!("Asterisk's database did not take '{key}'; a restart will not know it")))
+    fn store(&self, family: &str, key: &str, value: Option<&str>) -> Result<(), HostError> {
+        database::set(family, key, value)
     }
 }
 

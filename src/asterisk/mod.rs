@@ -21,6 +21,7 @@ mod channels;
 mod cli;
 mod conf;
 mod current;
+mod database;
 mod devices;
 mod dialplan;
 mod documentation;

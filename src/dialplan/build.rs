@@ -18,7 +18,7 @@
 //! `$[…]` calls functions that are in a value, too: so only values of ours come into one. Asterisk looks at the extensions
 //! of a context before its switches and includes, whatever matches best: so an emergency number is always first.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ffi::CStr};
 
 use super::{Context, Extension, Hint};
 use crate::{
@@ -52,6 +52,9 @@ pub const MESSAGES: &str = "synch-messages";
 pub const OWN_MESSAGES: &str = "*97";
 /// Any box.
 pub const ANY_MESSAGES: &str = "*98";
+
+/// The variable of a call that has the numbers which have sent it on, each behind a colon.
+pub const FORWARDED: &CStr = c"SYNCH_FORWARDED";
 
 /// Any number that can be in the directory.
 const ANY_NUMBER: &str = "_[0-9*#+]!";
@@ -148,6 +151,9 @@ fn own_caller_id(extension: &mut Extension, behind: &str) {
 
 fn ring() -> Context {
     let mut called = extension(ANY_NUMBER);
+    // What the person has set, in FreePBX's order: forwarded, not to be disturbed, and only then the phones.
+    forwarded(&mut called, "forward");
+    called.then("GotoIf", "${SYNCH_USER(${EXTEN},dnd)}?busy");
     called.then("GotoIf", "${SYNCH_USER(${EXTEN},here)}?here:away");
     called.labelled("here", "Dial", "${SYNCH_USER(${EXTEN},dial)},${SYNCH(ring_time)}");
     called.then("GotoIf", "$[\"${DIALSTATUS}\" = \"BUSY\"]?busy:unavailable");
@@ -160,9 +166,23 @@ fn ring() -> Context {
     // A phone that isn't here while the main serves is there. A call that came from there would go round in a circle.
     called.labelled("unknown", "GotoIf", "${SYNCH(from_main)}?unavailable");
     called.then("GotoIf", format!("${{SYNCH(over_main)}}?{ELSEWHERE},${{EXTEN}},1"));
-    voicemail(&mut called, "unavailable", "u", ABSENT);
-    voicemail(&mut called, "busy", "b", BUSY);
+    called.labelled("unavailable", "NoOp", "");
+    forwarded(&mut called, "forward_unavailable");
+    voicemail(&mut called, "unavailable_box", "u", ABSENT);
+    called.labelled("busy", "NoOp", "");
+    forwarded(&mut called, "forward_busy");
+    voicemail(&mut called, "busy_box", "b", BUSY);
+    // With the rights of the person who sends it on. Where nobody answers there, the box is still the person's own.
+    called.labelled("on", "Set", "__SYNCH_FORWARDED=${SYNCH_FORWARDED}:${EXTEN}");
+    called.then("Dial", "Local/${SYNCH_ON}@${SYNCH_USER(${EXTEN},context)},${SYNCH(ring_time)}");
+    called.then("GotoIf", "$[\"${DIALSTATUS}\" = \"BUSY\"]?busy_box:unavailable_box");
     Context { extensions: vec![called], ..context(RING) }
+}
+
+/// On to where the person sends calls to, where that is somewhere.
+fn forwarded(called: &mut Extension, when: &str) {
+    called.then("Set", format!("SYNCH_ON=${{SYNCH_USER(${{EXTEN}},{when})}}"));
+    called.then("GotoIf", "$[\"${SYNCH_ON}\" != \"\"]?on");
 }
 
 /// To the box, where the user has one.

@@ -39,7 +39,7 @@ mod substitution;
 pub mod vet;
 
 pub use allow::Allowed;
-pub use build::{ANY_MESSAGES, OWN_MESSAGES, Plan, USERS, build, device, devices};
+pub use build::{ANY_MESSAGES, FORWARDED, OWN_MESSAGES, Plan, USERS, build, device, devices};
 pub use building::Building;
 pub use change::Change;
 pub use choice::{ChoiceError, ContextChoice};

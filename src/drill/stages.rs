@@ -131,6 +131,9 @@ impl<'a> Calls<'a> {
             Given::Text(text) => Ok(text),
             // The call is one of a phone's.
             Given::From(_) => Ok("0".to_owned()),
+            // Whether the way to the phone is there is asked, whatever its owner has set today.
+            Given::Disturbed { .. } => Ok("0".to_owned()),
+            Given::Forward { .. } => Ok(String::new()),
             Given::Here(phones) => Ok(u8::from(!phones.is_empty()).to_string()),
             Given::Dial(phones) => {
                 let dial = |phone| match phone {

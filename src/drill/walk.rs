@@ -205,10 +205,12 @@ fn enclosed(text: &str, open: char, close: char) -> Option<(&str, &str)> {
     None
 }
 
-/// `"one" = "other"`, the only expression of ours.
+/// `"one" = "other"` and `"one" != "other"`, the only expressions of ours.
 fn expression(text: &str) -> Result<String, String> {
-    let (one, other) = text.split_once(" = ").ok_or_else(|| format!("$[{text}] can't be evaluated"))?;
-    Ok(if one.trim() == other.trim() { "1" } else { "0" }.to_owned())
+    let equal = text.split_once(" = ").map(|(one, other)| one.trim() == other.trim());
+    let different = || text.split_once(" != ").map(|(one, other)| one.trim() != other.trim());
+    let holds = equal.or_else(different).ok_or_else(|| format!("$[{text}] can't be evaluated"))?;
+    Ok(u8::from(holds).to_string())
 }
 
 #[cfg(test)]

@@ -187,13 +187,14 @@ impl Host for StandIn {
     fn version(&self) -> String {
         "22".to_owned()
     }
-    fn recall(&self, key: &str) -> Option<String> {
-        self.database.lock().get(key).cloned()
+    fn stored(&self, family: &str, key: &str) -> Option<String> {
+        self.database.lock().get(&format!("{family}/{key}")).cloned()
     }
-    fn remember(&self, key: &str, value: Option<&str>) -> Result<(), HostError> {
+    fn store(&self, family: &str, key: &str, value: Option<&str>) -> Result<(), HostError> {
+        let key = format!("{family}/{key}");
         match value {
-            Some(value) => self.database.lock().insert(key.to_owned(), value.to_owned()),
-            None => self.database.lock().remove(key),
+            Some(value) => self.database.lock().insert(key, value.to_owned()),
+            None => self.database.lock().remove(&key),
         };
         Ok(())
     }

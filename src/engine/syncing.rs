@@ -4,6 +4,7 @@
 //! - `users`: its answers into the file of users
 //! - `install`: a new file into force, or the last good one back
 //! - `boxes`: the users' mailboxes
+//! - `call_settings`: forwards and the like, and who is logged in where
 //! - `contexts`: the main's own contexts
 //! - `directory`: everybody on the main
 //! - `shrink`: what the main has lost, held until a person has seen it
@@ -12,6 +13,7 @@
 //! - `failure`: everything that can go wrong on the way
 
 mod boxes;
+mod call_settings;
 mod contexts;
 mod directory;
 mod disk;
@@ -138,6 +140,8 @@ struct Site<'a> {
     accepted: Arc<Removals>,
     /// Numbers of users who went by it: the directory may lose them, too.
     freed: Names,
+    /// Who is logged in at which account, where the main says so.
+    people: BTreeMap<String, String>,
     /// They could not be written for a restart.
     contexts_unkept: bool,
     /// Nor could the directory.
@@ -181,6 +185,7 @@ impl<'a> Site<'a> {
             losses: BTreeMap::new(),
             accepted: Arc::default(),
             freed: Names::new(),
+            people: BTreeMap::new(),
             contexts_unkept: false,
             directory_unkept: false,
             stamp: None,
@@ -297,6 +302,7 @@ impl<'a> Site<'a> {
 
     fn sync_over(&mut self, reading: &mut Reading, wish: Wish) -> Result<(), Failure> {
         self.sync_users(reading)?;
+        self.sync_call_settings(reading)?;
         self.sync_boxes(reading, wish)?;
         self.sync_contexts(reading)
     }

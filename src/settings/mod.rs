@@ -141,6 +141,8 @@ pub struct Sync {
     pub filter: Filter,
     /// What others dial to reach each of them.
     pub number: NumberFrom,
+    /// Whether forwards, do not disturb and call waiting are taken, which FreePBX keeps in the main's database.
+    pub call_settings: bool,
     /// File name in Asterisk's configuration folder.
     pub output: String,
     /// How many versions are kept.

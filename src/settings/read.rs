@@ -179,6 +179,7 @@ fn read_sync(section: &mut Reader<'_>) -> Option<Option<Sync>> {
         "section, callerid, or the name of a variable that holds what others dial",
         number_from,
     );
+    let call_settings = section.truth("call_settings", true);
     let output = section.optional(
         "output",
         if sip { "sip_synch.conf" } else { "pjsip_synch.conf" }.to_owned(),
@@ -196,6 +197,7 @@ fn read_sync(section: &mut Reader<'_>) -> Option<Option<Sync>> {
         files: files?,
         filter: Filter { key: key?, value: value? },
         number: number?,
+        call_settings: call_settings?,
         output: output?,
         versions: versions?,
         max_shrink: max_shrink?,

@@ -29,7 +29,7 @@ use crate::{
     phones::Phones,
     settings::{Settings, Technology},
     state::{BranchState, DrillResult, LoginState, Mode, MonitorState, ServiceState, SyncState, Target},
-    sync::{Diff, Guarded, Remarks, Removals, Tailored, User},
+    sync::{Diff, Guarded, Remarks, Removals, Tailored, User, call_settings::CallSettings},
 };
 
 /// What `Dialplan` says where all is well.
@@ -121,6 +121,10 @@ pub struct SyncStatus {
     pub boxes: Arc<BTreeMap<String, String>>,
     /// What of them is not as on the main; empty until they have been read.
     pub box_remarks: Arc<Remarks>,
+    /// What the users have set for calls to them, as last read.
+    pub call_settings: Arc<CallSettings>,
+    /// Why it is not what the main has; empty where it is.
+    pub call_settings_problem: String,
     /// Contexts taken from the main.
     pub contexts: Arc<[Context]>,
     /// What of the contexts of the main was not taken, each with its reason.
@@ -158,6 +162,8 @@ impl SyncStatus {
             box_remarks: Arc::default(),
             sections: Arc::from([]),
             boxes_problem: String::new(),
+            call_settings: Arc::default(),
+            call_settings_problem: String::new(),
             contexts: Arc::from([]),
             contexts_left_out: Vec::new(),
             left_out: Vec::new(),

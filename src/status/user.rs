@@ -4,7 +4,7 @@ use super::{Snapshot, SyncStatus, diff::last_change};
 use crate::wording::{counted, visible};
 use crate::{
     dialplan::device,
-    sync::{Fate, Kind, Origin, Tailored, User},
+    sync::{Fate, Kind, Origin, Tailored, User, call_settings::text as text_of},
 };
 
 /// The device of a user, found by name or number, as Asterisk calls it.
@@ -69,6 +69,7 @@ fn who(sync: &SyncStatus, user: &User, registered: bool) -> String {
         ("Site", entry.map(|entry| entry.site.to_owned()).unwrap_or_default()),
         ("Public number", entry.and_then(|entry| entry.public).unwrap_or_default().to_owned()),
         ("Mailbox", mailbox.cloned().unwrap_or_default()),
+        ("Calls", number.and_then(|number| sync.call_settings.get(number)).map(text_of).unwrap_or_default()),
         ("Phone", if registered { "registered here" } else { "not registered here" }.to_owned()),
         ("Last changed", last_change(sync, &user.name)),
     ];

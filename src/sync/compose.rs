@@ -1,6 +1,6 @@
 //! The answers of the main into the text of the branch's file, in one call. Pure.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Barred, Document, DocumentError, Kind, LeftOut, Policy, SelectError, Tailored, Told, Wanted,
@@ -76,6 +76,8 @@ pub struct Rules<'a> {
     pub policy: Policy<'a>,
     /// What others dial to reach them.
     pub number: &'a NumberFrom,
+    /// Who is logged in at which account, where the main says so.
+    pub people: &'a BTreeMap<String, String>,
     /// The branch's own sections, which win.
     pub local: &'a [(Kind, String)],
     /// Sections that the channel driver would not take.
@@ -89,7 +91,7 @@ pub struct Rules<'a> {
 /// # Errors
 /// When an answer is not whole, or not one user can be written.
 pub fn compose(answers: &[Answer], rules: &Rules<'_>) -> Result<Synced, SyncError> {
-    let Rules { wanted, policy, number, local, refused, main } = *rules;
+    let Rules { wanted, policy, number, people, local, refused, main } = *rules;
     let told = answers.iter().map(Answer::told).collect::<Result<Vec<_>, _>>()?;
     let (files, documents): (Vec<String>, Vec<Document<'_>>) =
         rules.wanted.documents(told).into_iter().unzip();
@@ -106,16 +108,21 @@ pub fn compose(answers: &[Answer], rules: &Rules<'_>) -> Result<Synced, SyncErro
         .iter()
         .filter_map(|(document, section)| Some(policy.tailor(section, files.get(*document)?, &mut texts)));
     let mut sections: Vec<Tailored> = tailored.collect();
-    write_numbers(&mut sections, number, &mut texts);
+    write_numbers(&mut sections, number, people, &mut texts);
     let text = render(&sections, &format!("{main}: {}", wanted.files.join(", ")));
     Ok(Synced { text, sections, left_out: selection.left_out })
 }
 
 /// Writes what others dial to reach a user, where his name and his caller id would say otherwise.
-fn write_numbers(sections: &mut [Tailored], from: &NumberFrom, texts: &mut Texts) {
+fn write_numbers(
+    sections: &mut [Tailored],
+    from: &NumberFrom,
+    people: &BTreeMap<String, String>,
+    texts: &mut Texts,
+) {
     let mut users: Vec<&mut Tailored> =
         sections.iter_mut().filter(|section| matches!(section.kind, Kind::Endpoint | Kind::Peer)).collect();
-    let accounts: Vec<Account<'_>> = users.iter().map(|user| account(user, from)).collect();
+    let accounts: Vec<Account<'_>> = users.iter().map(|user| account(user, from, people)).collect();
     let other = |(user, number): (&&mut Tailored, Option<&str>)| {
         let says = Account::of(&user.name, user.written()).plain();
         (says != number).then(|| number.unwrap_or_default().to_owned())
@@ -129,14 +136,17 @@ fn write_numbers(sections: &mut [Tailored], from: &NumberFrom, texts: &mut Texts
 }
 
 /// What is known of a user; of the variable that holds his number, also where it is not written.
-fn account<'a>(user: &'a Tailored, from: &NumberFrom) -> Account<'a> {
+fn account<'a>(user: &'a Tailored, from: &NumberFrom, people: &'a BTreeMap<String, String>) -> Account<'a> {
     let account = Account::of(&user.name, user.written());
     let name = match from {
         NumberFrom::Variable(name) => name,
         _ => number::VARIABLE,
     };
     let mut lines = user.options.iter().map(|fate| number::value_of(name, &fate.key, &fate.value));
-    Account { said: account.said.or_else(|| lines.rfind(Option::is_some).flatten()), ..account }
+    let said = account.said.or_else(|| lines.rfind(Option::is_some).flatten());
+    // Whoever has logged in at a device has his number with him; an administrator who says how it is found knows better.
+    let person = people.get(&user.name).filter(|_| *from == NumberFrom::Guess).map(String::as_str);
+    Account { said: said.or(person), ..account }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@
 //! - [`narrow`](mod@narrow), [`cover`](mod@cover): filters that the main itself applies. Pure.
 //! - [`parts`]: what to ask the main for, so that it sends this site and little else. Pure.
 //! - [`compose`](mod@compose): the four above in one call. Pure.
+//! - [`call_settings`]: what people have set for calls to them. Pure.
 //! - [`boxes`]: the mailboxes of the users, from file to file. Pure.
 //! - [`readback`]: what Asterisk's loader read, against what was meant. Pure.
 //! - [`diff`]: what differs between two versions. Pure.
@@ -31,6 +32,7 @@
 
 pub mod accept;
 pub mod boxes;
+pub mod call_settings;
 pub mod compose;
 pub mod cover;
 pub mod declined;

@@ -14,6 +14,8 @@ pub struct User {
     pub callerid: String,
     /// What others dial to reach it, as [`number`](super::number) decides; none where nobody can.
     pub number: Option<String>,
+    /// The context in which it dials here; empty where that isn't said.
+    pub context: String,
 }
 
 impl User {
@@ -21,7 +23,7 @@ impl User {
     #[must_use]
     pub fn new(name: &str, callerid: &str) -> Self {
         let number = Account::new(name, callerid).plain().map(str::to_owned);
-        Self { name: name.to_owned(), callerid: callerid.to_owned(), number }
+        Self { name: name.to_owned(), callerid: callerid.to_owned(), number, context: String::new() }
     }
 
     /// Of a section of a file of ours.
@@ -29,7 +31,8 @@ impl User {
     pub fn of(section: &ConfSection) -> Self {
         let lines = section.variables.iter().map(|line| (line.key.as_str(), line.value.as_str()));
         let number = Account::of(&section.name, lines).plain().map(str::to_owned);
-        Self { name: section.name.clone(), callerid: value(section, "callerid").to_owned(), number }
+        let [callerid, context] = ["callerid", "context"].map(|key| value(section, key).to_owned());
+        Self { name: section.name.clone(), callerid, number, context }
     }
 }
 

@@ -28,6 +28,8 @@ const GATHER: Duration = Duration::from_millis(1);
 const SILENCE: Duration = Duration::from_secs(30);
 /// How often it is looked whether an answer may go on.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// What Asterisk says of a key that its database doesn't have.
+const NO_ENTRY: &str = "Database entry not found";
 /// What is awaited first: connecting and being greeted are one wait.
 pub(super) const BANNER: &str = "the banner of its AMI";
 /// The same where TLS comes between the two.
@@ -115,6 +117,10 @@ impl Line {
     /// Sends an action and waits for its answer.
     pub(super) fn exchange(&mut self, action: Action<'_>, deadline: Instant) -> Result<Frame, Fault> {
         self.send(action, deadline)?;
+        self.answer(action, deadline)
+    }
+
+    fn answer(&mut self, action: Action<'_>, deadline: Instant) -> Result<Frame, Fault> {
         let mut patience_ends = patience(action, deadline);
         loop {
             if let Some(frame) = self.session.answer()? {
@@ -130,6 +136,42 @@ impl Line {
     /// Sends an action that a list answers, and waits for all of it.
     pub(super) fn list(&mut self, action: Action<'_>, deadline: Instant) -> Result<Vec<Frame>, Fault> {
         self.exchange(action, deadline)?;
+        self.items(action, deadline)
+    }
+
+    /// Asks for values of the main's database, all in one breath; none for a key that it doesn't have.
+    pub(super) fn database(
+        &mut self,
+        keys: &[(&str, &str)],
+        deadline: Instant,
+    ) -> Result<Vec<Option<String>>, Fault> {
+        let actions: Vec<Action<'_>> =
+            keys.iter().map(|(family, key)| Action::DbGet { family, key }).collect();
+        let bytes = self.session.requests(&actions);
+        let bytes = self.sealed(bytes)?;
+        self.send_raw(&bytes, awaited(Action::DbGet { family: "", key: "" }), deadline)?;
+        let mut values = Vec::with_capacity(keys.len());
+        for action in actions {
+            values.push(self.value(action, deadline)?);
+            self.session.await_next();
+        }
+        Ok(values)
+    }
+
+    /// The answer to one DBGet: an event behind it has the value (`manager_dbget` of Asterisk's `db.c`).
+    fn value(&mut self, action: Action<'_>, deadline: Instant) -> Result<Option<String>, Fault> {
+        match self.answer(action, deadline) {
+            Err(Fault::Refused(Refusal::Answer { message, .. })) if message.starts_with(NO_ENTRY) => Ok(None),
+            Err(fault) => Err(fault),
+            Ok(_) => {
+                let items = self.items(action, deadline)?;
+                let value = items.iter().find_map(|item| item.get("Val"));
+                Ok(value.map(|value| String::from_utf8_lossy(value).into_owned()))
+            }
+        }
+    }
+
+    fn items(&mut self, action: Action<'_>, deadline: Instant) -> Result<Vec<Frame>, Fault> {
         let mut items = Vec::new();
         let mut size = 0;
         loop {
@@ -320,6 +362,7 @@ const fn awaited(action: Action<'_>) -> &'static str {
         Action::CoreStatus => "the answer to CoreStatus",
         Action::ShowEndpoint(_) => "the answer to PJSIPShowEndpoint",
         Action::ShowPeer(_) => "the answer to SIPshowpeer",
+        Action::DbGet { .. } => "the answer to DBGet",
         Action::Logoff => "the answer to Logoff",
     }
 }

@@ -43,7 +43,10 @@ impl Site<'_> {
         self.list_versions(&store)?;
         let Some(text) = self.in_place(&store)? else { return Ok(()) };
         match self.host.load_conf(&self.output()) {
-            Ok(read) => self.take_users(&read),
+            Ok(read) => {
+                self.take_users(&read);
+                self.look_at_call_settings();
+            }
             Err(error) => {
                 // Who was there is still worth to know: a sync that loses many of them is held.
                 let newest = self.status.versions.iter().rev();

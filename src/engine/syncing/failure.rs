@@ -70,6 +70,8 @@ pub(super) enum Failure {
     Collides { version: u64, name: String },
     #[error("version {0} is held since a rollback; 'synch sync' ends that")]
     Held(u64),
+    #[error(transparent)]
+    Database(HostError),
     #[error("the module stops")]
     Stopped,
 }

@@ -27,7 +27,7 @@ impl Site<'_> {
         let answers = self.read_users(reading)?;
         let store = self.store()?;
         let in_place = self.in_place(&store)?;
-        let synced = match self.compose(&answers, in_place.as_deref()) {
+        let synced = match self.compose(reading, &answers, in_place.as_deref()) {
             Err(failure @ Failure::Answer(SyncError::Select(_))) => {
                 // It was read whole, and has none of them.
                 self.status.none_on_main = true;
@@ -115,9 +115,17 @@ impl Site<'_> {
 
     /// The file, without the users whom the channel driver would not take: one that it refused would be missing, or
     /// stay as it was, without a word.
-    fn compose(&mut self, answers: &[Answer], in_place: Option<&[u8]>) -> Result<Synced, Failure> {
+    fn compose(
+        &mut self,
+        reading: &mut Reading,
+        answers: &[Answer],
+        in_place: Option<&[u8]>,
+    ) -> Result<Synced, Failure> {
         let local = self.local_sections();
         let mut all = self.compose_without(answers, &local, &[])?;
+        if self.ask_people(reading, accounts_in(&all.sections))? {
+            all = self.compose_without(answers, &local, &[])?;
+        }
         if in_place == Some(all.text.as_bytes()) {
             self.refused.clear();
             return Ok(all);
@@ -143,6 +151,7 @@ impl Site<'_> {
             wanted: self.wanted(),
             policy: self.policy(),
             number: &self.syncing.settings.number,
+            people: &self.people,
             local,
             refused,
             main: &self.syncing.access.main.host,
@@ -229,6 +238,12 @@ impl Site<'_> {
         }
         self.status.left_out = left_out;
     }
+}
+
+/// The accounts among these sections.
+fn accounts_in(sections: &[Tailored]) -> Names {
+    let accounts = sections.iter().filter(|section| matches!(section.kind, Kind::Endpoint | Kind::Peer));
+    accounts.map(|account| account.name.clone()).collect()
 }
 
 /// Their names.

@@ -259,7 +259,7 @@ fn the_sample_is_valid_and_shows_every_default_as_it_is() {
     assert_eq!(spelled_out, as_shipped);
     let keys =
         |sections: &[ConfSection]| sections.iter().map(|section| section.variables.len()).sum::<usize>();
-    assert_eq!(keys(&sample(true)), 93, "a key is missing in the sample");
+    assert_eq!(keys(&sample(true)), 94, "a key is missing in the sample");
 }
 
 #[test]

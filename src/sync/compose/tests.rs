@@ -20,6 +20,17 @@ fn all() -> Filter {
 
 /// With the default policy, but that nobody needs a password.
 fn composed(answers: &[Answer]) -> Result<Synced, SyncError> {
+    composed_with(answers, &NumberFrom::Guess, &[])
+}
+
+/// The same, where the main's database says of accounts who is logged in at them.
+fn composed_with(
+    answers: &[Answer],
+    number: &NumberFrom,
+    people: &[(&str, &str)],
+) -> Result<Synced, SyncError> {
+    let people =
+        people.iter().map(|(account, person)| ((*account).to_owned(), (*person).to_owned())).collect();
     let settings = crate::settings::Policy { open_users: true, ..policy::tests::settings() };
     let dialplan = crate::settings::Dialplan::example();
     let policy = Policy {
@@ -32,7 +43,7 @@ fn composed(answers: &[Answer]) -> Result<Synced, SyncError> {
     let wanted = Wanted { technology: Technology::Pjsip, files: &files, filter: &all() };
     compose(
         answers,
-        &Rules { wanted, policy, number: &NumberFrom::Guess, local: &[], refused: &[], main: "10.0.0.254" },
+        &Rules { wanted, policy, number, people: &people, local: &[], refused: &[], main: "10.0.0.254" },
     )
 }
 
@@ -101,4 +112,18 @@ fn nothing_hostile_reaches_the_file() {
         // In a caller id it is text like any other.
         assert!(lines.iter().all(|line| *line == "callerid = [evil]"), "{line:?}: {lines:?}");
     }
+}
+
+#[test]
+fn whoever_is_logged_in_at_a_device_is_reached_there() {
+    let account = |text: &str| text.replace("1001", "99001").replace("A=b;c", "Phone <99001>");
+    let answers = answers(&[&account(GOOD), &account(AOR)]);
+    let people = [("99001", "1021"), ("7", "8")];
+    let written = |number: &NumberFrom, people: &[(&str, &str)]| {
+        let synced = composed_with(&answers, number, people).unwrap();
+        synced.text.lines().find(|line| line.contains("SYNCH_NUMBER")).map(str::to_owned)
+    };
+    assert_eq!(written(&NumberFrom::Guess, &people).as_deref(), Some("set_var = SYNCH_NUMBER=1021"));
+    assert_eq!(written(&NumberFrom::Guess, &[]), None);
+    assert_eq!(written(&NumberFrom::Section, &people), None);
 }

@@ -78,8 +78,15 @@ fn composed(technology: Technology, policy: Policy<'_>, text: &[u8]) -> Result<S
     let filter = Filter { key: FilterKey::CategoryName, value: Regex::new("").expect("it is one") };
     let files = ["users.conf".to_owned()];
     let wanted = Wanted { technology, files: &files, filter: &filter };
-    let rules =
-        Rules { wanted, policy, number: &NumberFrom::Guess, local: &[], refused: &[], main: "10.0.0.254" };
+    let rules = Rules {
+        wanted,
+        policy,
+        number: &NumberFrom::Guess,
+        people: &std::collections::BTreeMap::new(),
+        local: &[],
+        refused: &[],
+        main: "10.0.0.254",
+    };
     let answer = Answer { query: Query::whole("users.conf"), frame: conf::answer(text) };
     compose(&[answer], &rules).map_err(|error| error.to_string())
 }

@@ -19,6 +19,7 @@ lab::on_22_and_16!(
     a_refusal_is_spoken_where_there_is_a_sound,
     the_administrators_own_numbers_are_dialled_through,
     a_context_for_the_outage_is_there_only_then,
+    a_ring_group_rings_phones_and_no_mailbox_takes_the_call,
     a_number_that_nobody_has_is_refused,
     a_call_survives_a_sync_that_changes_others,
 );
@@ -150,6 +151,33 @@ fn the_administrators_own_numbers_are_dialled_through(version: Version) -> Resul
     assert_outside(&mut alice, &carrier, "030555", "30555")?;
     site.begin_outage()?;
     assert_outside(&mut alice, &carrier, "030777", "30777")
+}
+
+/// As the README has it.
+const RING_GROUP: &str = "
+[from-branch](+)
+exten => 700,1,Dial(Local/1001@site-phones&Local/1003@site-phones,20)
+ same => n,Voicemail(1001@default,u)
+
+[site-phones]
+exten => _X.,1,Dial(${SYNCH_USER(${EXTEN},dial)})
+";
+
+fn a_ring_group_rings_phones_and_no_mailbox_takes_the_call(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    let before = site.branch.read_conf("extensions.conf")?;
+    site.branch.write_conf("extensions.conf", &(before + RING_GROUP))?;
+    site.serve()?;
+    site.begin_outage()?;
+    // 1001 has a box and no phone; 1003 is in the group and takes the call.
+    let mut alice = site.phone_at(&site.branch, "1002")?;
+    let silent = Settings { answers: false, ..site.phone_settings() };
+    let mut zoe = site.phone_told(&site.branch, "1003", silent)?;
+    alice.dial("700")?;
+    zoe.wait_rings(GENEROUS)?;
+    zoe.answer()?;
+    alice.wait_in_call(GENEROUS)?;
+    alice.wait_hears("1003", GENEROUS)
 }
 
 fn a_context_for_the_outage_is_there_only_then(version: Version) -> Result {

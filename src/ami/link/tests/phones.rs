@@ -65,3 +65,47 @@ fn an_account_that_may_not_ask_is_told_so() {
     assert!(refusal.to_string().contains("PJSIPShowEndpoint refused: Permission denied"), "{refusal}");
     main.join().unwrap();
 }
+
+#[test]
+fn values_of_the_database_come_in_the_order_of_the_questions() {
+    let (address, main) = main_that(1, |mut request| {
+        if !request.is("DBGet") {
+            request.serve("");
+            return true;
+        }
+        if !request.lines.iter().any(|line| line == "Key: 1001") {
+            request.answer("Error", "Message: Database entry not found\r\n");
+            return true;
+        }
+        request.answer("Success", "EventList: start\r\nMessage: Result will follow\r\n");
+        let value = "Event: DBGetResponse\r\nFamily: CF\r\nKey: 1001\r\nVal: 1002";
+        let text = list(&request, &[value, "Event: DBGetComplete\r\nEventList: Complete"]);
+        // What others do meanwhile.
+        let text = format!("Event: Reload\r\nModule: res_pjsip\r\n\r\n{text}");
+        request.stream.write_all(text.as_bytes()).unwrap();
+        true
+    });
+    let mut link = probe(address);
+    let values = link.database(&[("CF", "1000"), ("CF", "1001"), ("CF", "1002")], ample()).unwrap();
+    assert_eq!(values, [None, Some("1002".to_owned()), None]);
+    link.ping(ample()).unwrap();
+    drop(link);
+    main.join().unwrap();
+}
+
+#[test]
+fn an_account_that_may_not_ask_the_database_is_told_so_and_the_connection_stays() {
+    let (address, main) = main_that(1, |mut request| {
+        match request.is("DBGet") {
+            true => request.answer("Error", "Message: Permission denied\r\n"),
+            false => request.serve(""),
+        }
+        true
+    });
+    let mut link = probe(address);
+    let error = link.database(&[("CF", "1000"), ("CF", "1001")], ample()).unwrap_err();
+    assert!(error.to_string().contains("DBGet refused: Permission denied"), "{error}");
+    link.ping(ample()).unwrap();
+    drop(link);
+    main.join().unwrap();
+}

@@ -1,0 +1,45 @@
+//! Asterisk's database, which keeps words across restarts.
+
+use std::{ffi::c_char, ptr};
+
+use super::{sys, text};
+use crate::host::HostError;
+
+/// What it has of that family and key. Bounded: one look at a file of this machine, under the database's own lock.
+pub(super) fn get(family: &str, key: &str) -> Option<String> {
+    let (family, key) = (text::to_c(family), text::to_c(key));
+    let mut value: *mut c_char = ptr::null_mut();
+    // SAFETY: the names are NUL-terminated; on success `value` is a string that we have to free.
+    let result = unsafe { sys::ast_db_get_allocated(family.as_ptr(), key.as_ptr(), &raw mut value) };
+    if result != 0 || value.is_null() {
+        return None;
+    }
+    // SAFETY: a NUL-terminated string, by ast_db_get_allocated().
+    let text = unsafe { text::from_c(value) };
+    // SAFETY: allocated by Asterisk for us, and not used after this.
+    unsafe { sys::ast_free_ptr(value.cast()) };
+    Some(text)
+}
+
+/// Writes it, or takes it away.
+///
+/// # Errors
+/// The database did not take it.
+pub(super) fn set(family: &str, key: &str, value: Option<&str>) -> Result<(), HostError> {
+    let (c_family, name) = (text::to_c(family), text::to_c(key));
+    // SAFETY: all texts are NUL-terminated; the database copies them.
+    let result = unsafe {
+        match value {
+            Some(value) => sys::ast_db_put(c_family.as_ptr(), name.as_ptr(), text::to_c(value).as_ptr()),
+            // Forgetting what is not there is no error.
+            None => {
+                sys::ast_db_del(c_family.as_ptr(), name.as_ptr());
+                0
+            }
+        }
+    };
+    if result == 0 {
+        return Ok(());
+    }
+    Err(HostError(format!("Asterisk's database did not take '{family}/{key}'; a restart will not know it")))
+}
