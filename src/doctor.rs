@@ -5,16 +5,19 @@ mod evidence;
 mod listening;
 mod numbers;
 mod phones;
+mod transports;
 mod users;
 
 pub use evidence::{DEFAULT_REALM, realm_key};
 pub use listening::Listener;
+pub use transports::{told, unreachable, wrong_ports};
 
 use std::{fmt, net::IpAddr};
 
 use crate::{
     dns::Slip,
-    settings::{Dialplan, Settings},
+    settings::{Dialplan, Settings, Technology},
+    sip::places::Place,
     state::{BranchState, MonitorState, SyncState},
     status::{BranchStatus, IN_FORCE, Snapshot},
     sync::Remarks,
@@ -38,8 +41,8 @@ pub struct Findings {
     pub main_problem: String,
     /// Files of Asterisk that should include one of ours, and whether each does.
     pub includes: Vec<Include>,
-    /// Transports in pjsip.conf; none where that doesn't matter.
-    pub transports: Option<usize>,
+    /// Where this Asterisk takes SIP, by its own file.
+    pub places: Vec<Place>,
     /// Under which name this branch asks for passwords; none where nothing is synced.
     pub realm: Option<String>,
     /// What a phone is told that asks for the site's name; none where DNS is off.
@@ -77,6 +80,8 @@ pub struct Main {
     pub clock: Option<i64>,
     /// Under which name it asks for passwords, where that can be read.
     pub realm: Option<String>,
+    /// Where it takes SIP, by its own file, where that can be read.
+    pub places: Vec<Place>,
     /// Files that are read there, and why one can't be.
     pub files: Vec<(String, Option<String>)>,
 }
@@ -141,11 +146,12 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.users_one_by_one(snapshot);
     checks.numbers(snapshot);
     checks.phones(snapshot);
-    checks.includes(findings);
+    checks.includes(findings, snapshot.technology());
     checks.realm(findings, snapshot.technology());
     checks.dns(findings, snapshot);
     checks.slips(&findings.slips);
     checks.listening(&findings.listeners);
+    checks.transports(findings, snapshot);
     if let Some(dialplan) = &settings.dialplan {
         checks.dialplan(findings, snapshot, dialplan);
     }
@@ -314,7 +320,7 @@ impl Report {
         }
     }
 
-    fn includes(&mut self, findings: &Findings) {
+    fn includes(&mut self, findings: &Findings, technology: Technology) {
         for Include { conf, output, written, included } in &findings.includes {
             match (written, included) {
                 (_, true) => self.say(Level::Fine, "include", format!("{conf} includes {output}")),
@@ -332,7 +338,7 @@ impl Report {
                 }
             }
         }
-        if findings.transports == Some(0) {
+        if findings.places.is_empty() && findings.realm.is_some() && technology == Technology::Pjsip {
             let text = "pjsip.conf has no section of type = transport: no phone can reach this branch";
             self.say(Level::Broken, "transport", text);
         }

@@ -93,6 +93,12 @@ impl Contact {
         Self::parse(&format!("sip:{user}@192.0.2.1")).ok()?.at(host, port)
     }
 
+    /// Over what it talks.
+    #[must_use]
+    pub const fn transport(&self) -> SipTransport {
+        self.transport
+    }
+
     /// How `Dial` reaches it as a phone of this account; none where the account's name can't be in a dial string.
     ///
     /// chan_sip does not dial a device that is not registered at any address (create_addr_from_peer), so there it is

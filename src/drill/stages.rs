@@ -8,8 +8,10 @@ use super::{Outcome, walk};
 use crate::{
     dialplan::{self, device},
     dns::{Zone, slips},
+    doctor::{told, unreachable, wrong_ports},
     functions::{FUNCTIONS, Given, Phone},
     settings::{Dialplan, Dns},
+    sip::places::{Over, Place},
     state::{MonitorState, ServiceState, Target},
     status::{IN_FORCE, Snapshot},
     wording::listed,
@@ -144,6 +146,24 @@ impl<'a> Calls<'a> {
             }
             Given::Unknown(problem) => Err(problem),
         }
+    }
+}
+
+/// Whether the phones could register here over what they talk at the main, at the port that they are told. `here`: where this
+/// Asterisk takes SIP, by its own file.
+///
+/// # Errors
+/// Which can't, and what to do.
+pub fn transports(snapshot: &Snapshot, here: &[Place]) -> Result<(), String> {
+    let wrong = snapshot.settings.dns.as_ref().map(|dns| wrong_ports(dns, Target::Branch, here));
+    if let Some(problem) = wrong.and_then(|problems| problems.into_iter().next()) {
+        return Err(problem);
+    }
+    // A web phone is a page of the main's, as a rule, and gone with it.
+    let mut lost = unreachable(snapshot, here, &[]).into_iter().filter(|(over, _)| *over != Over::WebSocket);
+    match lost.next() {
+        Some((over, users)) => Err(told(over, &users, snapshot.technology())),
+        None => Ok(()),
     }
 }
 

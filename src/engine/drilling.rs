@@ -14,14 +14,14 @@ use super::{
 };
 use crate::{
     control::Reply,
-    dns,
+    dns, doctor,
     drill::{
         Outcome, Report, Stage,
         stages::{self, Calls},
     },
     faults,
     settings::{Account, Dialplan, Dns, Settings, SipTransport, Technology},
-    sip::registrar::Registrar,
+    sip::{places::places, registrar::Registrar},
     status::Snapshot,
     sync::Kind,
 };
@@ -77,12 +77,25 @@ impl Drilling {
     }
 
     fn walk_dns(&self, way: &mut Way, settings: &Dns, stop: &Stop) {
-        way.go("dns", || stages::dns(settings, &|address| self.start.host.is_own_address(address)));
+        way.go("dns", || {
+            let found = stages::dns(settings, &|address| self.start.host.is_own_address(address))?;
+            self.transports()?;
+            Ok(found)
+        });
         way.go("dns server", || {
             let server = settings.bind.first().ok_or("it listens nowhere: see bind in [dns]")?;
             dns::addresses_of(&settings.record, *server, &|| stop.requested())?;
             Ok(format!("{server} answers"))
         });
+    }
+
+    /// Whether the phones could talk to this branch as they do to the main.
+    fn transports(&self) -> Result<(), String> {
+        let Some(sync) = &self.settings.sync else { return Ok(()) };
+        let host = &*self.start.host;
+        let (conf, ..) = doctor::realm_key(sync.technology);
+        let sections = host.load_conf(&host.config_dir().join(conf)).map_err(|error| error.to_string())?;
+        stages::transports(&self.start.published.read(), &places(&sections, sync.technology))
     }
 
     fn register(&self, way: &mut Way, dns: &Dns, stop: &Stop) {

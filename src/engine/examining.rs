@@ -25,7 +25,9 @@ use crate::{
     doctor::{self, Findings, Include, Listener},
     faults,
     settings::{ConfSection, ConfVariable, Dns, Settings, SipTransport, Technology},
+    sip::places::{Place, places},
     state::Target,
+    sync::{Document, Section},
 };
 
 /// Bound of everything that is asked of the main.
@@ -35,6 +37,9 @@ const MAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const SIP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bound of all such looks: somebody waits at the CLI.
 const LISTENERS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the main's own filter leaves of pjsip.conf: its transports.
+const TRANSPORTS: &str = "^type$=\"^transport$\"";
 
 /// A section that no file has: whether the file can be read is all that is asked.
 const NO_SECTION: &str = "synch-doctor";
@@ -109,10 +114,12 @@ impl Examining {
             single: way.is_single(),
             clock: clock.map(|theirs| theirs.saturating_sub(ours)),
             realm: None,
+            places: Vec::new(),
             files: Vec::new(),
         };
         if let Some(sync) = &self.settings.sync {
             main.realm = realm_of_main(&mut way, sync.technology, deadline);
+            main.places = places_of_main(&mut way, sync.technology, deadline);
         }
         for file in self.files() {
             let query = Query::named(&file, NO_SECTION);
@@ -142,13 +149,7 @@ impl Examining {
         let host = &self.start.host;
         let sections = host.load_conf(&host.config_dir().join(conf)).unwrap_or_default();
         findings.realm = Some(realm_in(&sections, sync.technology));
-        if sync.technology == Technology::Pjsip {
-            let is_transport = |variable: &ConfVariable| {
-                variable.key.eq_ignore_ascii_case("type") && variable.value == "transport"
-            };
-            let transports = sections.iter().filter(|section| section.variables.iter().any(is_transport));
-            findings.transports = Some(transports.count());
-        }
+        findings.places = places(&sections, sync.technology);
         let snapshot = self.start.published.read();
         let boxes = &snapshot.sync.boxes;
         findings.dead_box = boxes.values().find(|name| !self.start.host.has_mailbox(name)).cloned();
@@ -225,6 +226,25 @@ fn realm_of_main(way: &mut Way, technology: Technology, deadline: Instant) -> Op
     let query = Query::named(file, section);
     way.ask(deadline, |link| link.stream_config(&query, deadline, &mut sink)).ok()?;
     Some(realm.unwrap_or_else(|| doctor::DEFAULT_REALM.to_owned()))
+}
+
+/// Where the main takes SIP, by its own file; nowhere where it doesn't let us read that.
+fn places_of_main(way: &mut Way, technology: Technology, deadline: Instant) -> Vec<Place> {
+    let query = match technology {
+        Technology::Pjsip => Query::filtered("pjsip.conf", TRANSPORTS),
+        Technology::Sip => Query::named("sip.conf", "general"),
+    };
+    let Ok(answer) = way.ask(deadline, |link| link.get_config(&query, deadline)) else { return Vec::new() };
+    let document = Document::read_part(&answer).unwrap_or_default();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let section = |section: &Section<'_>| {
+        let lines = section.lines.iter();
+        let variables =
+            lines.map(|line| ConfVariable { key: text(line.key), value: text(line.value) }).collect();
+        ConfSection { name: text(section.name), variables }
+    };
+    let sections: Vec<ConfSection> = document.sections.iter().map(section).collect();
+    places(&sections, technology)
 }
 
 /// Whether a system takes connections wherever the zone sends phones to it, as far as there is time to look.

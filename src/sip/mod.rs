@@ -7,6 +7,7 @@
 //! - [`mod@answer`]: the answer to it, told from everything else that a socket may bring
 //!
 //! The branch's own SIP.
+//! - [`places`]: over what a system takes SIP, by its own file. Pure.
 //! - [`options`]: asks it for OPTIONS; has a socket
 //!
 //! The registration of a drill, over UDP.
@@ -17,6 +18,7 @@
 pub mod answer;
 pub mod digest;
 pub mod options;
+pub mod places;
 pub mod register;
 pub mod registrar;
 pub mod request;

@@ -1,10 +1,12 @@
 //! `synch doctor`: one line for each thing that a branch needs, and what to do where it is missing.
 
+use lab::wait::{GENEROUS, until_value};
 use lab::{Result, Site, Version};
 
 lab::on_22_and_16!(
     a_branch_that_has_all_it_needs_is_told_so,
     each_thing_that_is_missing_is_told_with_what_to_do,
+    phones_that_could_not_come_are_told_and_fail_the_drill,
     an_outage_is_no_disease_of_the_branch,
 );
 
@@ -49,6 +51,41 @@ fn each_thing_that_is_missing_is_told_with_what_to_do(version: Version) -> Resul
         let told = report.lines().any(|line| line.starts_with(level) && line.contains(&text));
         assert!(told, "{level} {text} in {report}");
     }
+    Ok(())
+}
+
+fn phones_that_could_not_come_are_told_and_fail_the_drill(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    let (file, tcp, none, transport) = match version {
+        Version::V22 => ("pjsip.conf", "[transport-tcp]", "[transport-tcp](!)", "transport-tcp"),
+        Version::V16 => ("sip.conf", "tcpenable = yes", "tcpenable = no", "tcp"),
+    };
+    site.branch.edit_conf(file, tcp, none)?;
+    let alice = "callerid=Alice <1001>";
+    site.edit_users(alice, &format!("{alice}\ntransport={transport}"))?;
+    site.serve()?;
+    let report = || site.branch.rx("synch doctor");
+    let told = "1 phone at the main over TCP, which this Asterisk doesn't take";
+    assert!(report()?.lines().any(|line| line.starts_with("BAD") && line.contains(told)), "{}", report()?);
+    // The main says what a user's phone is to use; what it does use is known once it is there.
+    if version == Version::V22 {
+        let _alice = site.phone_at(&site.main, "1001")?;
+        until_value("the phone", GENEROUS, report, |report| !report.contains("over TCP"))?;
+    }
+    let drill = site.branch.rx("synch drill")?;
+    assert_eq!(drill.lines().any(|line| line.starts_with("ok   dns  ")), version == Version::V22, "{drill}");
+    // A port that nobody listens at.
+    let line = "[dns]\ntransports_failover = udp:5160\n";
+    site.branch.edit_conf("res_synch.conf", "[dns]\n", line)?;
+    site.branch.reload_module()?;
+    let told = "takes UDP at port 5160, and its own file says 5060";
+    until_value(
+        "the port",
+        GENEROUS,
+        || site.branch.rx("synch drill"),
+        |drill| drill.lines().any(|line| line.starts_with("BAD  dns  ") && line.contains(told)),
+    )?;
+    assert!(report()?.contains(told), "{}", report()?);
     Ok(())
 }
 
