@@ -22,6 +22,7 @@
 //! | [`hints`] | hints of an administrator's own |
 //! | [`voicemail`] | the messages in a mailbox |
 //! | [`phone`] | one baresip: registering, calling, and what it heard; phones of other makes, and hundreds at once |
+//! | [`line`] | a phone without audio, which takes any password and any kind of encryption |
 //! | [`registered`] | who is registered at an Asterisk |
 //! | [`audio`] | tones, and whether a recording holds one |
 //! | [`ami`] | a client of Asterisk's manager interface |
@@ -53,6 +54,7 @@ pub mod error;
 pub mod fake_main;
 pub mod harness;
 pub mod hints;
+pub mod line;
 pub mod net;
 pub mod phone;
 pub mod registered;
