@@ -14,7 +14,7 @@ use crate::wait::{GENEROUS, until_ok};
 pub const SITE_NUMBER: &str = "+49301234567";
 
 /// What the branch's own dialplan takes the place of.
-const PLAIN: &str = "\n[dialplan]\noutside = from-internal\n";
+pub(crate) const PLAIN: &str = "\n[dialplan]\noutside = from-internal\n";
 
 impl Site {
     /// A site with the module and a dialplan of the branch's own: trunks, emergency numbers, mailboxes, and what the

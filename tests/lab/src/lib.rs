@@ -31,6 +31,7 @@
 //! | [`dns`] | a DNS question and its answer |
 //! | [`users`] | users in the file, live, and as the main has them |
 //! | [`certificates`] | an authority of the test's own |
+//! | [`freepbx`] | FreePBX in the place of main or branch: its files, and who they say the users are |
 //! | [`fake_main`] | a main of the test's own, which misbehaves at will |
 //! | [`together`] | many things at once, and whether an Asterisk stands still of it |
 //! | [`wait`] | waiting for a condition, with a bound |
@@ -52,6 +53,7 @@ pub mod dialplan;
 pub mod dns;
 pub mod error;
 pub mod fake_main;
+pub mod freepbx;
 pub mod harness;
 pub mod hints;
 pub mod line;
