@@ -1,0 +1,129 @@
+//! FreePBX as the branch's own system: its extensions and the synced users side by side.
+
+use std::path::PathBuf;
+
+use lab::ami::Ami;
+use lab::dialplan::SITE_NUMBER;
+use lab::freepbx::{as_branch, elsewhere, users};
+use lab::line::{Account, Line, Media, Secret};
+use lab::wait::{GENEROUS, until_ok};
+use lab::{Asterisk, Carrier, Error, Result, Site, Version};
+
+lab::tests_on!(
+    on_22,
+    V22,
+    own_extensions_and_synced_users_are_served_together,
+    #[ignore = "wants the files of a FreePBX in the folder that SYNCH_FREEPBX_FILES names"]
+    the_extensions_of_those_files_and_synced_users_are_served_together,
+);
+
+/// Two phones, of a synced user and of an extension of the branch's own, and the public network.
+struct Scene {
+    site: Site,
+    carrier: Carrier,
+    ada: Line,
+    kay: Line,
+}
+
+fn own_extensions_and_synced_users_are_served_together(version: Version) -> Result {
+    served_together(version, None)
+}
+
+fn the_extensions_of_those_files_and_synced_users_are_served_together(version: Version) -> Result {
+    served_together(version, Some(elsewhere("17-branch")?))
+}
+
+fn served_together(version: Version, theirs: Option<PathBuf>) -> Result {
+    let mut site = Site::with_freepbx_as_branch(version, &as_branch(theirs))?;
+    site.serve()?;
+    let carrier = site.carrier()?;
+    let secret = Secret::Plain(lab::conf::password("1001"));
+    let ada = Account { name: "1001".to_owned(), secret, media: Media::Plain };
+    let own = users(&site.branch, "Branch")?;
+    let kay = own.iter().find(|user| user.number == "3001").map(|user| user.account.clone());
+    let kay = kay.ok_or_else(|| Error::new(format!("no 3001 among {own:?}")))?;
+    let ada = Line::register(&site.net, &site.branch, ada)?;
+    let kay = Line::register(&site.net, &site.branch, kay)?;
+    let mut scene = Scene { site, carrier, ada, kay };
+
+    scene.assert_users()?;
+    assert_watched(&scene.site.branch)?;
+    scene.assert_reached_from_the_main()?;
+    scene.site.begin_outage()?;
+    scene.assert_calls()?;
+    scene.site.branch.rx("core reload")?;
+    scene.assert_users()?;
+    scene.assert_calls()?;
+    scene.site.branch.stop()?;
+    scene.site.branch.start()?;
+    scene.site.wait_status("Service", "Failover")?;
+    scene.site.wait_status("Dialplan", "in force")?;
+    scene.assert_users()?;
+    scene.assert_calls()
+}
+
+/// The administrator's own account may look, and no more; his line in `[general]` counts.
+fn assert_watched(branch: &Asterisk) -> Result {
+    let mut ami = Ami::login(branch.address(), "monitoring", "AnotherPassword")?;
+    let status = ami.action("SynchStatus", &[])?;
+    assert_eq!(status.need("Service")?, "Normal");
+    assert!(!ami.action("SynchSetMode", &[("Mode", "failover")])?.is_success());
+    let settings = branch.rx("manager show settings")?;
+    assert!(settings.contains("Newexten"), "{settings}");
+    Ok(())
+}
+
+impl Scene {
+    /// FreePBX's own extensions and the synced users are live, each with the box that it may have.
+    fn assert_users(&self) -> Result {
+        let branch = &self.site.branch;
+        let all = ["1001", "1002", "1003", "3001"];
+        until_ok("all users to be live", GENEROUS, || {
+            let live = branch.live_users()?;
+            match all.iter().all(|user| live.iter().any(|name| name == user)) {
+                true => Ok(()),
+                false => Err(Error::new(format!("{live:?}"))),
+            }
+        })?;
+        let boxes = branch.rx("voicemail show users")?;
+        assert!(boxes.contains("3001") && !boxes.contains("1001"), "{boxes}");
+        Ok(())
+    }
+
+    /// The main sends calls for both to the trunk.
+    fn assert_reached_from_the_main(&self) -> Result {
+        for line in [&self.ada, &self.kay] {
+            originate(&self.site.main, &format!("PJSIP/{}@branch-trunk", line.name()))?;
+            line.wait_called(1)?;
+        }
+        Ok(())
+    }
+
+    /// Both call each other, 112 and outside, and the synced user is called from outside.
+    fn assert_calls(&mut self) -> Result {
+        assert_calls(&mut self.ada, &self.kay, &self.carrier)?;
+        assert_calls(&mut self.kay, &self.ada, &self.carrier)?;
+        assert_eq!(self.ada.call("112")?, "200");
+        assert_eq!(self.carrier.wait_taken("112", GENEROUS)?, SITE_NUMBER);
+        assert_eq!(self.ada.call("1999")?, "404");
+        let (before, branch) = (self.ada.called(), self.site.branch.address());
+        originate(self.carrier.asterisk(), &format!("PJSIP/branch/sip:{SITE_NUMBER}@{branch}"))?;
+        self.ada.wait_called(before + 1)
+    }
+}
+
+/// One calls the other, who is busy, and somebody outside.
+fn assert_calls(caller: &mut Line, called: &Line, carrier: &Carrier) -> Result {
+    let before = called.called();
+    assert_eq!(caller.call(called.name())?, "486", "{} calls {}", caller.name(), called.name());
+    called.wait_called(before + 1)?;
+    assert_eq!(caller.call("030555")?, "200");
+    carrier.wait_taken("30555", GENEROUS).map(drop)
+}
+
+/// Has that Asterisk call somebody.
+fn originate(from: &Asterisk, channel: &str) -> Result {
+    let call = [("Channel", channel), ("Application", "Playback"), ("Data", "tone"), ("Async", "true")];
+    let answer = from.ami()?.action("Originate", &call)?;
+    if answer.is_success() { Ok(()) } else { Err(Error::new(format!("calling {channel}: {answer:?}"))) }
+}
