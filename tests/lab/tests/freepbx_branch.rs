@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 
 use lab::ami::Ami;
+use lab::conf::password;
 use lab::dialplan::SITE_NUMBER;
 use lab::freepbx::{as_branch, elsewhere, users};
 use lab::line::{Account, Line, Media, Secret};
-use lab::wait::{GENEROUS, until_ok};
+use lab::wait::{GENEROUS, until_ok, until_value};
 use lab::{Asterisk, Carrier, Error, Result, Site, Version};
 
 lab::tests_on!(
     on_22,
     V22,
     own_extensions_and_synced_users_are_served_together,
+    synced_boxes_stand_beside_own_ones,
     #[ignore = "wants the files of a FreePBX in the folder that SYNCH_FREEPBX_FILES names"]
     the_extensions_of_those_files_and_synced_users_are_served_together,
 );
@@ -37,12 +39,10 @@ fn served_together(version: Version, theirs: Option<PathBuf>) -> Result {
     let mut site = Site::with_freepbx_as_branch(version, &as_branch(theirs))?;
     site.serve()?;
     let carrier = site.carrier()?;
-    let secret = Secret::Plain(lab::conf::password("1001"));
-    let ada = Account { name: "1001".to_owned(), secret, media: Media::Plain };
     let own = users(&site.branch, "Branch")?;
     let kay = own.iter().find(|user| user.number == "3001").map(|user| user.account.clone());
     let kay = kay.ok_or_else(|| Error::new(format!("no 3001 among {own:?}")))?;
-    let ada = Line::register(&site.net, &site.branch, ada)?;
+    let ada = Line::register(&site.net, &site.branch, synced("1001"))?;
     let kay = Line::register(&site.net, &site.branch, kay)?;
     let mut scene = Scene { site, carrier, ada, kay };
 
@@ -60,6 +60,34 @@ fn served_together(version: Version, theirs: Option<PathBuf>) -> Result {
     scene.site.wait_status("Dialplan", "in force")?;
     scene.assert_users()?;
     scene.assert_calls()
+}
+
+/// FreePBX's pages bear an `#include` in that section. A zone that they add behind it is still one.
+fn synced_boxes_stand_beside_own_ones(version: Version) -> Result {
+    let mut site = Site::with_freepbx_as_branch(version, &as_branch(None))?;
+    let boxes = site.branch.read_conf("voicemail.conf")?;
+    let zones =
+        "[zonemessages]\n#include voicemail_custom.conf\nmilitary=Zulu|'vm-received' q 'digits/at' H N\n";
+    site.branch.write_conf("voicemail.conf", &format!("{boxes}\n{zones}"))?;
+    site.branch.edit_conf("res_synch.conf", "[voicemail]\nenabled = no\n", "")?;
+    site.serve()?;
+    let shown = || site.branch.rx("voicemail show users");
+    let all = ["1001", "1002", "1003", "3001"];
+    let there = |shown: &str| all.iter().all(|number| shown.contains(number));
+    until_value("own and synced boxes", GENEROUS, shown, there)?;
+    assert!(site.branch.rx("voicemail show zones")?.contains("military"));
+    site.begin_outage()?;
+    let mut ada = Line::register(&site.net, &site.branch, synced("1001"))?;
+    assert_eq!(ada.call("1002")?, "200");
+    let report = site.branch.rx("synch doctor")?;
+    assert!(report.contains("voicemail.conf includes voicemail_synch.conf"), "{report}");
+    Ok(())
+}
+
+/// The account of a synced user.
+fn synced(name: &str) -> Account {
+    let secret = Secret::Plain(password(name));
+    Account { name: name.to_owned(), secret, media: Media::Plain }
 }
 
 /// The administrator's own account may look, and no more; his line in `[general]` counts.
