@@ -127,3 +127,32 @@ fn files(folder: &Path) -> Result<Vec<(String, String)>> {
     };
     wanted.map(read).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever follows the README to the letter has what the tests have.
+    #[test]
+    fn the_readme_has_the_lines_of_the_tests() {
+        let readme = include_str!("../../../README.md").lines().map(str::trim).collect::<Vec<_>>().join("\n");
+        for file in [
+            "main/manager_additional.conf",
+            "main/manager_custom.conf",
+            "branch/pjsip_custom_post.conf",
+            "branch/extensions_custom.conf",
+            "branch/manager_custom.conf",
+            "branch/voicemail_custom.conf",
+            "dialplan.conf",
+        ] {
+            let text = fs::read_to_string(own(file)).unwrap().replace("@BRANCH@", "192.168.0.254");
+            assert!(readme.contains(&format!("\n\n{}\n\n", text.trim())), "{file}");
+        }
+        let others = fs::read_to_string(own("main-22/pjsip.endpoint_custom_post.conf")).unwrap();
+        let (told, _) = others.split_once("\n\n[1009]").unwrap();
+        assert!(readme.contains(told), "{told}");
+        let peers = fs::read_to_string(own("main-16/sip_additional.conf")).unwrap();
+        let (_, trunk) = peers.split_once("[Branch]\n").unwrap();
+        assert!(readme.contains(trunk.replace("@BRANCH@", "192.168.0.254").trim()), "{trunk}");
+    }
+}

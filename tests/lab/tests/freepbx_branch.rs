@@ -90,14 +90,12 @@ fn synced(name: &str) -> Account {
     Account { name: name.to_owned(), secret, media: Media::Plain }
 }
 
-/// The administrator's own account may look, and no more; his line in `[general]` counts.
+/// The administrator's own account may look, and no more; AMI is reached from outside since his `[general](+)` says so.
 fn assert_watched(branch: &Asterisk) -> Result {
     let mut ami = Ami::login(branch.address(), "monitoring", "AnotherPassword")?;
     let status = ami.action("SynchStatus", &[])?;
     assert_eq!(status.need("Service")?, "Normal");
     assert!(!ami.action("SynchSetMode", &[("Mode", "failover")])?.is_success());
-    let settings = branch.rx("manager show settings")?;
-    assert!(settings.contains("Newexten"), "{settings}");
     Ok(())
 }
 
