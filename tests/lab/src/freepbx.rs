@@ -58,7 +58,7 @@ impl Asterisk {
             self.write_conf(name, "")?;
         }
         let keys = Authority::new(&self.path("etc/keys"))?;
-        keys.sign_itself("default", "DNS:pbx.example.com")?;
+        keys.sign_itself("default", &format!("IP:{},DNS:pbx.example.com", self.address()))?;
         self.load_srtp()
     }
 

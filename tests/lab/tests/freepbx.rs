@@ -1,5 +1,6 @@
 //! FreePBX as the main: each kind of account that it writes is served by the branch in an outage.
 
+use lab::certificates::believing;
 use lab::freepbx::{User, as_main, elsewhere, own, users};
 use lab::line::Line;
 use lab::wait::{GENEROUS, until_value};
@@ -7,6 +8,7 @@ use lab::{Context, Result, Site, Version};
 
 lab::on_22_and_16!(
     every_user_of_a_freepbx_is_served_in_an_outage,
+    the_administrators_own_lines_open_ami_over_tls,
     #[ignore = "wants the files of a FreePBX in the folder that SYNCH_FREEPBX_FILES names"]
     every_user_of_those_files_is_served_in_an_outage,
 );
@@ -49,6 +51,24 @@ fn every_user_of_a_freepbx_is_served_in_an_outage(version: Version) -> Result {
     until_value("a report without faults", GENEROUS, report, |report| report.contains(" 0 bad"))?;
     assert_trunk_to_the_main(&site, &everybody)?;
     assert_served(&mut site, &everybody)
+}
+
+/// As the README has it under "Security", in the file that FreePBX leaves to its administrator.
+fn the_administrators_own_lines_open_ami_over_tls(version: Version) -> Result {
+    let mut site = Site::with_freepbx_as_main(version, &as_main(version))?;
+    let keys = site.main.inside("etc/keys");
+    let tls = format!(
+        "tlsenable = yes\ntlsbindaddr = 0.0.0.0:5039\ntlscertfile = {keys}/default.crt\n\
+         tlsprivatekey = {keys}/default.key\n"
+    );
+    let own = site.main.read_conf("manager_custom.conf")?;
+    site.main.write_conf("manager_custom.conf", &format!("{own}{tls}"))?;
+    let certificate = site.main.read_conf("keys/default.crt")?;
+    site.branch.write_conf("ca.crt", &certificate)?;
+    site.branch.edit_conf("res_synch.conf", "[main]\n", &format!("[main]\n{}\n", believing(&site)))?;
+    site.serve()?;
+    assert_eq!(site.status("MainLogin")?, "accepted");
+    Ok(())
 }
 
 /// A phone at the branch calls somebody of another site, whom the main reaches: it takes the call from its trunk.
