@@ -49,6 +49,7 @@ fn served_together(version: Version, theirs: Option<PathBuf>) -> Result {
     scene.assert_users()?;
     assert_watched(&scene.site.branch)?;
     scene.assert_reached_from_the_main()?;
+    scene.assert_database_is_left_alone()?;
     scene.site.begin_outage()?;
     scene.assert_calls()?;
     scene.site.branch.rx("core reload")?;
@@ -113,6 +114,18 @@ impl Scene {
         })?;
         let boxes = branch.rx("voicemail show users")?;
         assert!(boxes.contains("3001") && !boxes.contains("1001"), "{boxes}");
+        Ok(())
+    }
+
+    /// What an own extension has set is nobody's business but FreePBX's.
+    fn assert_database_is_left_alone(&self) -> Result {
+        let Self { site, .. } = self;
+        site.branch.rx("database put CFU 3001 030777")?;
+        let before = site.status("Syncs")?;
+        site.sync()?;
+        until_value("one more sync", GENEROUS, || site.status("Syncs"), |syncs| syncs != before)?;
+        let kept = site.branch.rx("database get CFU 3001")?;
+        assert!(kept.contains("030777"), "{kept}");
         Ok(())
     }
 
