@@ -12,6 +12,7 @@
 #include <asterisk/cli.h>
 #include <asterisk/config.h>
 #include <asterisk/devicestate.h>
+#include <asterisk/file.h>
 #include <asterisk/hashtab.h>
 #include <asterisk/localtime.h>
 #include <asterisk/logger.h>

@@ -1,6 +1,7 @@
 //! `synch doctor`: what was looked at, into a line for each with what to do. Pure; `engine::examining` looks.
 
 mod classes;
+mod contexts;
 mod evidence;
 mod listening;
 mod numbers;
@@ -28,9 +29,17 @@ use crate::{
 /// Seconds that the clocks of main and branch may be apart.
 const CLOCKS_APART: u64 = 30;
 
+/// Where FreePBX has overrides of chan_sip's peers: `sip.conf` includes it, and `sip_additional.conf`, which is read by default,
+/// does not.
+pub const OVERRIDES: &str = "sip_custom_post.conf";
+
 /// Said of a trunk that is not there, behind its name: here and in a drill.
-pub const TRUNK_IS_AWAY: &str = "can't be reached: is there an endpoint of that name, and does it answer OPTIONS \
-    (qualify_frequency)? After a restart it takes half a minute";
+pub const TRUNK_IS_AWAY: &str =
+    "can't be reached: is there an endpoint of that name, and does it answer OPTIONS (qualify_frequency)?";
+
+/// The same of one that Asterisk has not asked yet.
+pub const TRUNK_IS_NOT_ASKED: &str = "has not been asked by Asterisk yet whether it is there: that takes up to its qualify_frequency after a start; calls \
+     are tried meanwhile";
 
 /// What was found. Errors are in words for the administrator.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +60,10 @@ pub struct Findings {
     pub slips: Vec<Slip>,
     /// Where phones are sent over TCP and TLS.
     pub listeners: Vec<Listener>,
-    /// The trunks, by key, and whether each can be reached; none where that can't be told.
-    pub trunks: Vec<(&'static str, String, Option<bool>)>,
+    /// The trunks, by key.
+    pub trunks: Vec<(&'static str, String, Reach)>,
+    /// What contexts of the main lead to and isn't here, as `mailbox 700@default (700 in site-a)`.
+    pub lacking: Vec<String>,
     /// Emergency numbers, and whether a phone that dials one gets to a step.
     pub emergency: Vec<(String, bool)>,
     /// The administrator's own contexts, and whether each is there.
@@ -65,6 +76,19 @@ pub struct Findings {
     pub no_mailer: bool,
     /// Version of this Asterisk.
     pub asterisk: String,
+}
+
+/// Whether a trunk can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It answers, or is not asked whether it does.
+    There,
+    /// It doesn't answer, or there is none of that name.
+    Away,
+    /// Asterisk has not asked it yet since its start.
+    NotAsked,
+    /// It is dialled in a way of the administrator's own.
+    Own,
 }
 
 /// What was found at the main.
@@ -82,6 +106,10 @@ pub struct Main {
     pub realm: Option<String>,
     /// Where it takes SIP, by its own file, where that can be read.
     pub places: Vec<Place>,
+    /// Where it says that users are in a database, as far as that can be read.
+    pub databases: Vec<&'static str>,
+    /// Sections of FreePBX's file of overrides that is not among those that are read.
+    pub overrides: usize,
     /// Files that are read there, and why one can't be.
     pub files: Vec<(String, Option<String>)>,
 }
@@ -233,6 +261,22 @@ impl Report {
                 "events",
                 "not readable, so changes come with the next sync: 'read = system' in manager.conf on the main",
             ),
+        }
+        if !main.databases.is_empty() {
+            let text = format!(
+                "{} on the main says that users are in a database: these are in no file, and not here. Have the users of \
+                 this site written into a file that [sync] files names",
+                main.databases.join(" and ")
+            );
+            self.say(Level::Warning, "files", text);
+        }
+        if main.overrides > 0 {
+            let text = format!(
+                "{OVERRIDES} on the main has {} that [sync] files does not name: 'files = sip.conf' takes all that is in \
+                 force there",
+                counted(main.overrides, "override")
+            );
+            self.say(Level::Warning, "files", text);
         }
         for (file, problem) in &main.files {
             match problem {
@@ -406,18 +450,24 @@ impl Report {
             }
         }
         self.classes(snapshot, dialplan);
+        self.contexts_of_main(findings, snapshot);
         self.emergency(findings, snapshot, dialplan);
         for (key, trunk, found) in &findings.trunks {
             match found {
-                Some(true) => self.say(Level::Fine, "trunk", format!("{key} {trunk} is there")),
-                Some(false) if *key == "main_trunk" && snapshot.monitor.state == MonitorState::Failed => {
+                Reach::There => self.say(Level::Fine, "trunk", format!("{key} {trunk} is there")),
+                Reach::NotAsked => {
+                    self.say(Level::Warning, "trunk", format!("{key} {trunk} {TRUNK_IS_NOT_ASKED}"));
+                }
+                Reach::Away if *key == "main_trunk" && snapshot.monitor.state == MonitorState::Failed => {
                     let text = format!("{key} {trunk} can't be reached, as it is in an outage");
                     self.say(Level::Warning, "trunk", text);
                 }
-                Some(false) => {
+                Reach::Away => {
                     self.say(Level::Broken, "trunk", format!("{key} {trunk} {TRUNK_IS_AWAY}"));
                 }
-                None => self.say(Level::Fine, "trunk", format!("{key} {trunk}: of your own, not looked at")),
+                Reach::Own => {
+                    self.say(Level::Fine, "trunk", format!("{key} {trunk}: of your own, not looked at"))
+                }
             }
         }
     }
@@ -429,7 +479,7 @@ impl Report {
             self.say(Level::Warning, "emergency", text);
         }
         let lost =
-            findings.trunks.iter().any(|(key, _, there)| *key == "local_trunk" && *there == Some(false));
+            findings.trunks.iter().any(|(key, _, there)| *key == "local_trunk" && *there == Reach::Away);
         for (number, found) in &findings.emergency {
             let context = &dialplan.context;
             match found {

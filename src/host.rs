@@ -9,6 +9,7 @@ use std::{
 use crate::{
     ami::Crypto,
     dialplan::{Context, Hint},
+    doctor::Reach,
     settings::{ConfSection, Technology},
     sync::{Declined, Kind, User},
 };
@@ -175,6 +176,15 @@ pub trait Host: Crypto + 'static {
 
     /// Whether voicemail has this mailbox, `number@context`.
     fn has_mailbox(&self, name: &str) -> bool;
+
+    /// Whether app_queue has this queue.
+    fn has_queue(&self, name: &str) -> bool;
+
+    /// Whether Asterisk has this sound, in its own language or in none.
+    fn has_sound(&self, name: &str) -> bool;
+
+    /// Whether a trunk's device can be reached.
+    fn reach(&self, device: &str) -> Reach;
 
     /// Whether a device is registered here, or has a fixed address that answers.
     fn is_there(&self, device: &str) -> bool;

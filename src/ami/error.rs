@@ -138,7 +138,8 @@ pub enum Refusal {
     },
     /// The login failed.
     #[error(
-        "login refused: {message}; check username and secret in [main], and secret and permit of that account on the main"
+        "login refused: {message}; check username and secret in [main] (a ';' in it is written '\\;'), and secret and permit \
+         of that account on the main"
     )]
     Login {
         /// The main's words.

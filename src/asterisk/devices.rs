@@ -2,8 +2,11 @@
 
 use std::{ffi::c_char, ptr};
 
-use super::{sys, text};
-use crate::{settings::Technology, wording::visible};
+use super::{dialplan, sys, text};
+use crate::{doctor::Reach, settings::Technology, wording::visible};
+
+/// What res_pjsip says of a contact that it has not asked yet (`ast_sip_get_contact_status_label`).
+const NOT_ASKED: [&str; 3] = ["Unknown", "NonQualified", "Created"];
 
 /// Room for the contacts of one user: as much as Asterisk itself has for the arguments of an application.
 const DIAL_STRING: usize = 4096;
@@ -63,6 +66,38 @@ pub(super) fn registered_by(endpoint: &str, contact: &str) -> Option<String> {
     let mut names = contacts.iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty());
     let name = names.find(|name| ask(format!("PJSIP_CONTACT({name},uri)")) == contact)?;
     Some(ask(format!("PJSIP_CONTACT({name},endpoint)"))).filter(|endpoint| !endpoint.is_empty())
+}
+
+/// Whether a trunk's device can be reached. res_pjsip calls one away that it has not asked yet since its start, and calls go
+/// there all the same.
+pub(super) fn reach(device: &str) -> Reach {
+    if is_there(device) {
+        return Reach::There;
+    }
+    let Some(endpoint) = device.strip_prefix("PJSIP/") else { return Reach::Away };
+    let ask = |call: String| read(ptr::null_mut(), &call).unwrap_or_default();
+    let aors = ask(format!("PJSIP_ENDPOINT({endpoint},aors)"));
+    let contacts =
+        aors.split(',').filter(|aor| !aor.is_empty()).map(|aor| ask(format!("PJSIP_AOR({aor},contact)")));
+    let contacts: Vec<String> = contacts.collect();
+    let mut names = contacts.iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty());
+    let is_unknown = |name: &str| NOT_ASKED.contains(&ask(format!("PJSIP_CONTACT({name},status)")).as_str());
+    if names.any(is_unknown) { Reach::NotAsked } else { Reach::Away }
+}
+
+/// Whether app_queue has this queue.
+pub(super) fn has_queue(name: &str) -> bool {
+    dialplan::has_function("QUEUE_EXISTS")
+        && read(ptr::null_mut(), &format!("QUEUE_EXISTS({name})")).as_deref() == Some("1")
+}
+
+/// Whether there is a file of that name among the sounds, in Asterisk's own language or in none.
+pub(super) fn has_sound(name: &str) -> bool {
+    let name = text::to_c(name);
+    // SAFETY: the name and Asterisk's own language are NUL-terminated; files are only looked for.
+    unsafe {
+        sys::ast_fileexists(name.as_ptr(), ptr::null(), (&raw const sys::ast_defaultlanguage).cast()) > 0
+    }
 }
 
 /// Whether voicemail has this mailbox.

@@ -15,6 +15,7 @@ use crate::wording::visible;
 use crate::{
     ami::{Crypto, TlsError, TlsSession},
     dialplan::{Context, Hint},
+    doctor::Reach,
     host::{Host, HostError, Level, ReloadError, Verdict},
     settings::{ConfSection, Technology, Tls},
     sync::{Declined, Kind, User},
@@ -190,6 +191,18 @@ impl Host for Asterisk {
 
     fn has_mailbox(&self, name: &str) -> bool {
         devices::has_mailbox(name)
+    }
+
+    fn has_queue(&self, name: &str) -> bool {
+        devices::has_queue(name)
+    }
+
+    fn has_sound(&self, name: &str) -> bool {
+        devices::has_sound(name)
+    }
+
+    fn reach(&self, device: &str) -> Reach {
+        devices::reach(device)
     }
 
     fn is_there(&self, device: &str) -> bool {

@@ -18,11 +18,13 @@ pub struct LeftOutLine {
     pub reason: Refusal,
     /// A call that gets there ends, because what follows was not meant for everybody.
     pub ends_calls: bool,
+    /// The extension of which that is the first step, fit for a message: who dials it gets nowhere.
+    pub blocks: Option<String>,
 }
 
 impl LeftOutLine {
     pub(super) fn new(context: &str, what: impl Into<String>, reason: Refusal) -> Self {
-        Self { context: shown(context), what: what.into(), reason, ends_calls: false }
+        Self { context: shown(context), what: what.into(), reason, ends_calls: false, blocks: None }
     }
 }
 
@@ -59,7 +61,10 @@ pub enum Refusal {
     #[error("the name of a variable or function is computed, and could become any function")]
     Computed,
     /// A value where Asterisk would take parts of it for syntax.
-    #[error("the value of {0} could be taken for code here; FILTER(0-9A-Za-z,...) makes it fit")]
+    #[error(
+        "the value of {0} could be taken for code here; FILTER(0-9A-Za-z,...) makes it fit, and one of the main's \
+         [globals], which is not known here, has to be written out"
+    )]
     Loose(String),
     /// A function called inside an expression.
     #[error("{0}(...) inside $[...] calls a function; write ${{{0}(...)}}")]

@@ -21,6 +21,7 @@
 //! - `substitution`, `alphabet`: what Asterisk will evaluate in a text, and what characters can come of it. Pure.
 //! - [`vet`](mod@vet): the check of it all, and the only way to get such contexts. Pure.
 //! - [`left_out`]: what was not taken, and why. Pure.
+//! - [`refers`]: what they need on this machine. Pure.
 //! - [`lines`]: contexts as lines again, to be kept. Pure.
 
 pub mod allow;
@@ -35,6 +36,7 @@ mod extract;
 pub mod hint;
 pub mod left_out;
 pub mod lines;
+pub mod refers;
 mod substitution;
 pub mod vet;
 

@@ -247,6 +247,7 @@ fn vet_extension(extension: &mut Extension, context: &str, check: &Check<'_>, ve
             let what = format!("{who} priority {}", step.priority);
             let mut line = LeftOutLine::new(context, what, reason);
             line.ends_calls = steps::ends_calls(step, &line.reason);
+            line.blocks = (line.ends_calls && step.priority == 1).then(|| shown(&who));
             *step = in_place_of(step, line.ends_calls);
             vetted.report(line);
         }

@@ -8,7 +8,7 @@ use super::{Outcome, walk};
 use crate::{
     dialplan::{self, device},
     dns::{Zone, slips},
-    doctor::{told, unreachable, wrong_ports},
+    doctor::{Reach, TRUNK_IS_AWAY, TRUNK_IS_NOT_ASKED, told, unreachable, wrong_ports},
     functions::{FUNCTIONS, Given, Phone},
     settings::{Dialplan, Dns},
     sip::places::{Over, Place},
@@ -167,13 +167,14 @@ pub fn transports(snapshot: &Snapshot, here: &[Place]) -> Result<(), String> {
     }
 }
 
-/// Whether a trunk can be reached; none where that can't be told.
+/// Whether a trunk can be reached.
 #[must_use]
-pub fn trunk(name: &str, there: Option<bool>) -> Outcome {
-    match there {
-        Some(true) => Outcome::Passed(format!("{name} is there")),
-        Some(false) => Outcome::Failed(format!("{name} {}", crate::doctor::TRUNK_IS_AWAY)),
-        None => Outcome::Skipped(format!("{name} is of your own: make a test call")),
+pub fn trunk(name: &str, reach: Reach) -> Outcome {
+    match reach {
+        Reach::There => Outcome::Passed(format!("{name} is there")),
+        Reach::Away => Outcome::Failed(format!("{name} {TRUNK_IS_AWAY}")),
+        Reach::NotAsked => Outcome::Skipped(format!("{name} {TRUNK_IS_NOT_ASKED}")),
+        Reach::Own => Outcome::Skipped(format!("{name} is of your own: make a test call")),
     }
 }
 

@@ -171,8 +171,8 @@ mod tests {
         let text = state.note(&login(), start, 0).unwrap();
         assert_eq!(
             text,
-            "main 192.0.2.1:5038: login refused: Authentication failed; check username and secret in [main], and secret \
-             and permit of that account on the main; the next try is 1 s after that"
+            "main 192.0.2.1:5038: login refused: Authentication failed; check username and secret in [main] (a ';' in it is \
+             written '\\;'), and secret and permit of that account on the main; the next try is 1 s after that"
         );
         // The other one was on its way, too: no reason to wait for longer.
         assert_eq!(state.note(&login(), start, u64::MAX), Some(text.clone()));

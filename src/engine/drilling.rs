@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     control::Reply,
-    dns, doctor,
+    dns,
+    doctor::{self, Reach},
     drill::{
         Outcome, Report, Stage,
         stages::{self, Calls},
@@ -160,8 +161,8 @@ impl Drilling {
             Some(trunk) => {
                 let device = trunk.device(snapshot.technology());
                 way.find("trunk", || {
-                    let there = device.map(|device| host.is_there(&device));
-                    stages::trunk(&format!("local_trunk {trunk}"), there)
+                    let reach = device.map_or(Reach::Own, |device| host.reach(&device));
+                    stages::trunk(&format!("local_trunk {trunk}"), reach)
                 });
             }
         }

@@ -21,13 +21,14 @@ use super::{
 use crate::{
     ami::{Hangup, Part, Query},
     control::Reply,
+    dialplan::refers::{Need, needs},
     dns,
-    doctor::{self, Findings, Include, Listener},
+    doctor::{self, Findings, Include, Listener, Reach},
     faults,
-    settings::{ConfSection, ConfVariable, Dns, Settings, SipTransport, Technology},
+    settings::{ConfSection, ConfVariable, Dns, Settings, SipTransport, Sync, Technology},
     sip::places::{Place, places},
     state::Target,
-    sync::{Document, Section},
+    sync::{Document, Kind, Section},
 };
 
 /// Bound of everything that is asked of the main.
@@ -40,6 +41,9 @@ const LISTENERS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the main's own filter leaves of pjsip.conf: its transports.
 const TRANSPORTS: &str = "^type$=\"^transport$\"";
+
+/// The file of users that FreePBX writes itself.
+const SIP_DEFAULT: &str = "sip_additional.conf";
 
 /// A section that no file has: whether the file can be read is all that is asked.
 const NO_SECTION: &str = "synch-doctor";
@@ -115,10 +119,14 @@ impl Examining {
             clock: clock.map(|theirs| theirs.saturating_sub(ours)),
             realm: None,
             places: Vec::new(),
+            overrides: 0,
+            databases: Vec::new(),
             files: Vec::new(),
         };
         if let Some(sync) = &self.settings.sync {
             main.realm = realm_of_main(&mut way, sync.technology, deadline);
+            main.databases = databases_of_main(&mut way, sync.technology, deadline);
+            main.overrides = overrides_of_main(&mut way, sync, deadline);
             main.places = places_of_main(&mut way, sync.technology, deadline);
         }
         for file in self.files() {
@@ -178,14 +186,18 @@ impl Examining {
         let host = &*self.start.host;
         let snapshot = self.start.published.read();
         let technology = snapshot.technology();
+        let account = match technology {
+            Technology::Pjsip => Kind::Endpoint,
+            Technology::Sip => Kind::Peer,
+        };
         for (key, trunk) in [
             ("main_trunk", &dialplan.main_trunk),
             ("local_trunk", &dialplan.local_trunk),
             ("emergency_second", &dialplan.emergency_second),
         ] {
             let Some(trunk) = trunk else { continue };
-            let there = trunk.device(technology).map(|device| host.is_there(&device));
-            findings.trunks.push((key, trunk.to_string(), there));
+            let reach = trunk.device(technology).map_or(Reach::Own, |device| host.reach(&device));
+            findings.trunks.push((key, trunk.to_string(), reach));
         }
         let reached = |number: &String| (number.clone(), host.leads_on(&dialplan.context, number));
         findings.emergency = dialplan.emergency.iter().map(reached).collect();
@@ -193,6 +205,18 @@ impl Examining {
         let granted = dialplan.classes.lines().iter().flat_map(|class| &class.grants.contexts);
         let all = outside.always.iter().chain(&outside.normal).chain(&outside.failover).chain(granted);
         findings.outside = all.map(|name| (name.clone(), host.has_context(name))).collect();
+        let is_here = |need: &Need| match need {
+            Need::Mailbox(name) => host.has_mailbox(name),
+            Need::Queue(name) => host.has_queue(name),
+            Need::Sound(name) => host.has_sound(name),
+            // Where the channel driver doesn't answer, nothing is missed.
+            Need::Phone(name) => {
+                host.missing(technology, &[(account, name.clone())]).is_ok_and(|missing| missing.is_empty())
+            }
+        };
+        let needed = needs(&snapshot.sync.contexts, technology).into_iter();
+        let lacking = needed.filter(|(need, _)| !is_here(need));
+        findings.lacking = lacking.map(|(need, place)| format!("{need} ({place})")).collect();
         let boxes = !snapshot.sync.boxes.is_empty();
         let parts = [("Dial", "app_dial.so", true), ("VoiceMail", "app_voicemail.so", boxes)];
         let applications = parts.into_iter().filter(|(_, _, needed)| *needed);
@@ -245,6 +269,42 @@ fn places_of_main(way: &mut Way, technology: Technology, deadline: Instant) -> V
     };
     let sections: Vec<ConfSection> = document.sections.iter().map(section).collect();
     places(&sections, technology)
+}
+
+/// The files of the main that name a database for its users; one that can't be read names none.
+fn databases_of_main(way: &mut Way, technology: Technology, deadline: Instant) -> Vec<&'static str> {
+    // A family of extconfig.conf; a type of sorcery.conf, with `realtime,ps_endpoints`.
+    let places: &[_] = match technology {
+        Technology::Pjsip => {
+            &[("extconfig.conf", "settings", "ps_endpoints"), ("sorcery.conf", "res_pjsip", "endpoint")]
+        }
+        Technology::Sip => &[("extconfig.conf", "settings", "sippeers")],
+    };
+    let mut says = |(file, section, key): &(&'static str, &str, &str)| {
+        let mut found = false;
+        let mut sink = |part: Part<'_>| {
+            if let Part::Variable { key: line, value } = part {
+                let value = String::from_utf8_lossy(value);
+                let maps = *file == "extconfig.conf" || value.trim_start().starts_with("realtime");
+                let type_of = line.split(|byte| *byte == b'/').next().unwrap_or_default();
+                found |= maps && type_of.trim_ascii().eq_ignore_ascii_case(key.as_bytes());
+            }
+        };
+        let query = Query::named(*file, *section);
+        way.ask(deadline, |link| link.stream_config(&query, deadline, &mut sink)).is_ok() && found
+    };
+    places.iter().filter(|place| says(place)).map(|(file, ..)| *file).collect()
+}
+
+/// How many overrides of chan_sip's peers are read by nobody; none where there is no such file.
+fn overrides_of_main(way: &mut Way, sync: &Sync, deadline: Instant) -> usize {
+    let reads = |file: &str| sync.files.iter().any(|read| read == file);
+    if sync.technology != Technology::Sip || reads(doctor::OVERRIDES) || !reads(SIP_DEFAULT) {
+        return 0;
+    }
+    let query = Query::whole(doctor::OVERRIDES);
+    let answer = way.ask(deadline, |link| link.get_config(&query, deadline));
+    answer.map_or(0, |answer| Document::read_part(&answer).map_or(0, |document| document.sections.len()))
 }
 
 /// Whether a system takes connections wherever the zone sends phones to it, as far as there is time to look.

@@ -20,6 +20,7 @@ use crate::{
     ami::{Crypto, TlsError, TlsSession},
     control::Published,
     dialplan::{Context, Hint},
+    doctor::Reach,
     host::{Host, HostError, Level, ReloadError, Verdict},
     settings::{ConfSection, ConfVariable, Settings, Technology, Tls},
     sync::{Declined, Kind, User},
@@ -174,6 +175,15 @@ impl Host for StandIn {
     }
     fn has_mailbox(&self, _: &str) -> bool {
         true
+    }
+    fn has_queue(&self, _: &str) -> bool {
+        true
+    }
+    fn has_sound(&self, _: &str) -> bool {
+        true
+    }
+    fn reach(&self, _: &str) -> Reach {
+        Reach::There
     }
     fn is_there(&self, _: &str) -> bool {
         true

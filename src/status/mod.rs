@@ -129,6 +129,8 @@ pub struct SyncStatus {
     pub contexts: Arc<[Context]>,
     /// What of the contexts of the main was not taken, each with its reason.
     pub contexts_left_out: Vec<String>,
+    /// Extensions of theirs that end every call at once because of that, as `703 in site-a`.
+    pub contexts_blocked: Vec<String>,
     /// Users of this site that the last sync could not take.
     pub left_out: Vec<LeftOut>,
     /// Versions kept, oldest first.
@@ -166,6 +168,7 @@ impl SyncStatus {
             call_settings_problem: String::new(),
             contexts: Arc::from([]),
             contexts_left_out: Vec::new(),
+            contexts_blocked: Vec::new(),
             left_out: Vec::new(),
             versions: Vec::new(),
             version: None,

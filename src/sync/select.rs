@@ -124,7 +124,8 @@ impl std::fmt::Display for SelectError {
         match left_out.first() {
             None if *sections == 0 => write!(
                 f,
-                "nobody on the main has {filter}; users in a database (ps_endpoints) are in no file, and can't be taken"
+                "nobody on the main has {filter}; users in a database (ps_endpoints) are in no file, and can't be taken: have \
+                 those of this site written into one"
             ),
             None => write!(f, "none of the {sections} sections on the main is a user with {filter}"),
             Some(first) => {
@@ -340,7 +341,12 @@ fn describe(filter: &Filter) -> String {
         FilterKey::CategoryName => "categoryname",
         FilterKey::Variable(key) => key,
     };
-    format!("filter_key = {key}, filter_value = {}", filter.value.as_str())
+    let value = filter.value.as_str();
+    let hint = match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(_) => " (the quotes are taken for part of it: leave them out)",
+        None => "",
+    };
+    format!("filter_key = {key}, filter_value = {value}{hint}")
 }
 
 fn shown(name: &[u8]) -> String {

@@ -231,7 +231,8 @@ fn a_variable_is_followed_to_where_it_is_used() {
         let vetted = vetted(&text(hostile));
         let lines: Vec<String> = vetted.left_out().iter().map(ToString::to_string).collect();
         let expected = "context site, 1 priority 3: the value of B could be taken for code here; \
-                        FILTER(0-9A-Za-z,...) makes it fit";
+                        FILTER(0-9A-Za-z,...) makes it fit, and one of the main's [globals], which is not known here, has to \
+                        be written out";
         assert_eq!(lines, [expected], "{hostile}");
     }
     let gosub = vetted("[site]\nexten=1,1,Gosub(s,1(a,SHELL(x)))\nexten=s,1,NoOp($[${ARG1}])");
@@ -319,6 +320,7 @@ fn contexts_that_are_not_to_be_had_are_left_out_whole() {
         assert_eq!(names, ["good"]);
         assert_eq!(vetted.left_out()[0].reason.to_string(), expected);
         assert_eq!(vetted.contexts()[0].extensions[0].steps[0].application, "Hangup");
+        assert_eq!(vetted.left_out().last().unwrap().blocks.as_deref(), Some("1"));
     }
 }
 

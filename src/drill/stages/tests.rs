@@ -70,7 +70,9 @@ fn what_would_not_work_is_told_with_what_to_do() {
 
 #[test]
 fn a_trunk_that_is_away_fails_and_one_that_cannot_be_seen_is_not_tried() {
-    assert_eq!(trunk("local_trunk gateway", Some(true)).result(), DrillResult::Passed);
-    assert_eq!(trunk("local_trunk gateway", Some(false)).result(), DrillResult::Failed);
-    assert_eq!(trunk("local_trunk DAHDI/g1/${EXTEN}", None).result(), DrillResult::Skipped);
+    assert_eq!(trunk("local_trunk gateway", Reach::There).result(), DrillResult::Passed);
+    assert_eq!(trunk("local_trunk gateway", Reach::Away).result(), DrillResult::Failed);
+    // Asterisk asks FreePBX's trunks a minute after its start: calls go out before that.
+    assert_eq!(trunk("local_trunk gateway", Reach::NotAsked).result(), DrillResult::Skipped);
+    assert_eq!(trunk("local_trunk DAHDI/g1/${EXTEN}", Reach::Own).result(), DrillResult::Skipped);
 }

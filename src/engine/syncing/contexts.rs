@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use super::{Failure, Site, reading::Reading};
 use crate::{
     ami::Query,
-    dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, lines, vet},
+    dialplan::{Allowed, Context, ContextChoice, LeftOutLine, Terms, Vetted, lines, vet},
     host::Level,
     settings::{ConfSection, Dialplan, Technology, Trunk},
     sync::{
@@ -144,6 +144,8 @@ impl Site<'_> {
             }
             self.status.contexts_left_out = left_out;
         }
+        let blocked = |line: &LeftOutLine| Some(format!("{} in {}", line.blocks.as_ref()?, line.context));
+        self.status.contexts_blocked = vetted.left_out().iter().filter_map(blocked).collect();
         let contexts = vetted.into_contexts();
         if *self.status.contexts == *contexts {
             if self.contexts_unkept {

@@ -164,8 +164,11 @@ fn nobody_is_an_error_that_says_what_was_looked_at() {
     assert_eq!(
         error.unwrap_err().to_string(),
         "nobody on the main has filter_key = accountcode, filter_value = Office; users in a database (ps_endpoints) are in \
-         no file, and can't be taken"
+         no file, and can't be taken: have those of this site written into one"
     );
+    // As some write it: Asterisk's files know no quotes.
+    let error = found(Technology::Pjsip, &[ENDPOINTS], &filter("accountcode", "\"^HeadOffice$\""));
+    assert!(error.unwrap_err().to_string().contains("the quotes are taken for part of it: leave them out"));
 }
 
 #[test]

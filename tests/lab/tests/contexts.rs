@@ -8,6 +8,7 @@ lab::on_22_and_16!(
     a_changed_context_is_here_after_a_sync_and_gone_with_the_main_after_it_is_not_chosen,
     an_extension_for_one_caller_comes_goes_and_changes_beside_the_one_for_all,
     contexts_are_there_after_a_restart_without_the_main,
+    what_is_not_here_and_what_ends_every_call_is_told,
     a_context_of_the_branchs_own_stays_its_own,
 );
 
@@ -36,6 +37,42 @@ fn taking(version: Version, chosen: &str) -> Result<Site> {
     let more = format!("outside = from-branch,site-door\ncontexts = {chosen}\n");
     site.branch.edit_conf("res_synch.conf", outside, &more)?;
     Ok(site)
+}
+
+/// All that an administrator may have in a context, and that a branch may not have.
+const REFERS: &str = "
+[site-refers]
+exten => 700,1,Dial(@DRIVER@/1001&@DRIVER@/2001,20)
+ same => n,VoiceMail(700@default&1001@default,u)
+exten => 701,1,Queue(support)
+exten => 702,1,Playback(custom/closed&beep)
+exten => 703,1,GotoIf($[\"${NIGHT}\" = \"1\"]?704,1)
+ same => n,Dial(@DRIVER@/1001)
+exten => 704,1,Hangup()
+";
+
+fn what_is_not_here_and_what_ends_every_call_is_told(version: Version) -> Result {
+    let mut site = taking(version, "^site-refers")?;
+    let driver = if version == Version::V16 { "SIP" } else { "PJSIP" };
+    let conf = site.main.read_conf("extensions.conf")?;
+    site.main.write_conf("extensions.conf", &(conf + &REFERS.replace("@DRIVER@", driver)))?;
+    site.start()?;
+    site.wait_status("Sync", "Synced")?;
+    site.branch.wait_context("site-refers", "704", true)?;
+    let report = site.branch.rx("synch doctor")?;
+    let said = |text: &str| report.lines().find(|line| line.contains(text)).unwrap_or_default();
+    let lacking = said("doesn't have: ");
+    for what in
+        ["mailbox 700@default (700 in ", "queue support", "sound custom/closed", "phone 2001 (700 in "]
+    {
+        assert!(lacking.starts_with("WARN") && lacking.contains(what), "{what}: {report}");
+    }
+    for here in ["1001", "beep"] {
+        assert!(!lacking.contains(&format!("{here} (")), "{here}: {report}");
+    }
+    // Not one that is meant to.
+    assert!(said("end every call at once").contains(": 703 in site-refers."), "{report}");
+    Ok(())
 }
 
 fn wait_left_out(site: &Site, text: &str) -> Result {

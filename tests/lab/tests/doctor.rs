@@ -38,6 +38,8 @@ fn each_thing_that_is_missing_is_told_with_what_to_do(version: Version) -> Resul
         Version::V16 => ("sip.conf", "realm = voice.example.com\n", "realm = elsewhere"),
     };
     site.main.edit_conf(file, realm, &format!("{realm}{line}\n"))?;
+    let database = if version == Version::V22 { "ps_endpoints" } else { "sippeers" };
+    site.main.write_conf("extconfig.conf", &format!("[settings]\n{database} => odbc,asterisk\n"))?;
     site.start()?;
     site.wait_unsynced("no user is live")?;
     let report = site.branch.rx("synch doctor")?;
@@ -47,6 +49,7 @@ fn each_thing_that_is_missing_is_told_with_what_to_do(version: Version) -> Resul
         ("BAD", "local_trunk no-such-trunk can't be reached".to_owned()),
         ("WARN", "'read = system' in manager.conf on the main".to_owned()),
         ("WARN", format!("Set {line} in ")),
+        ("WARN", "extconfig.conf on the main says that users are in a database".to_owned()),
     ] {
         let told = report.lines().any(|line| line.starts_with(level) && line.contains(&text));
         assert!(told, "{level} {text} in {report}");

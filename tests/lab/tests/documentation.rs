@@ -92,6 +92,10 @@ fn plain(line: &str) -> String {
 
 fn functions_are_documented(version: Version) -> Result {
     let site = started(version, true)?;
+    for function in ["SYNCH", "SYNCH_USER", "SYNCH_TRUNK"] {
+        let shown = site.branch.rx(&format!("core show function {function}"))?;
+        assert!(!shown.contains("Not available"), "{shown}");
+    }
     for (function, known) in [
         (
             "SYNCH",
@@ -109,7 +113,25 @@ fn functions_are_documented(version: Version) -> Result {
             ]
             .as_slice(),
         ),
-        ("SYNCH_USER", &["name", "site", "public", "voicemail", "device", "hint", "here", "dial", "known"]),
+        (
+            "SYNCH_USER",
+            &[
+                "name",
+                "site",
+                "public",
+                "voicemail",
+                "device",
+                "hint",
+                "here",
+                "dial",
+                "known",
+                "context",
+                "forward",
+                "forward_busy",
+                "forward_unavailable",
+                "dnd",
+            ],
+        ),
         ("SYNCH_TRUNK", &["main", "local", "second"]),
     ] {
         let shown = site.branch.rx(&format!("core show function {function}"))?;
