@@ -385,8 +385,10 @@ mod tests {
     /// Kari's law, and offices where 0 is dialled first: both forms are listed, and the carrier knows one.
     #[test]
     fn an_emergency_number_goes_out_without_the_prefix_for_an_outside_line() {
-        let snapshot =
-            settings(&[("local_trunk", "gw"), ("emergency", "112,911,9911,0112,9999,0110,118,0118,933")]);
+        let snapshot = settings(&[
+            ("local_trunk", "gw"),
+            ("emergency", "112,911,9-911,0-112,0112,9999,0110,118,0118,933,+112"),
+        ]);
         for (dialled, goes_out) in [
             ("112", "112"),
             ("911", "911"),
@@ -396,6 +398,7 @@ mod tests {
             ("0110", "110"),
             ("0118", "118"),
             ("933", "933"),
+            ("+112", "112"),
             // Not listed: no emergency, whatever it looks like.
             ("0911", "0911"),
         ] {

@@ -78,9 +78,14 @@ fn is_known(endpoint: &Tailored) -> bool {
 fn can_register(endpoint: &Tailored, aors: &HashMap<&str, &Tailored>) -> bool {
     let takes = |aor: &&Tailored| {
         let most = aor.last("max_contacts").and_then(|most| most.trim().parse::<u32>().ok());
-        most.is_some_and(|most| most > 0) || aor.last("contact").is_some()
+        most.is_some_and(|most| most > 0) || has_address(aor)
     };
     names(endpoint.last("aors").unwrap_or_default()).filter_map(|name| aors.get(name)).any(takes)
+}
+
+/// Whether the main has an address for it, which is asked for with the others' contacts, whatever is written here.
+fn has_address(aor: &Tailored) -> bool {
+    aor.options.iter().any(|fate| fate.key.eq_ignore_ascii_case("contact"))
 }
 
 /// FreePBX names `1005@device` for whoever has no mailbox: another name of a box that isn't there.
@@ -130,7 +135,8 @@ mod tests {
     fn whose_phone_would_fail_in_an_outage_is_named() {
         let one = ("max_contacts", "1");
         assert_eq!(said(&[("identify_by", "ip,username")], &[one]), [""; 0]);
-        assert_eq!(said(&[], &[("contact", "sip:192.0.2.1")]), [""; 0]);
+        // A door station: what is written of it has no address, and the main tells where it is.
+        assert_eq!(said(&[], &[("max_contacts", "0"), ("contact", "sip:192.0.2.1")]), [""; 0]);
         assert_eq!(said(&[("mailboxes", "1001@device")], &[one]), [""; 0]);
         for (endpoint, aor, part) in [
             (&[("identify_by", "ip,header")][..], &[one][..], "identify_by"),

@@ -87,8 +87,8 @@ impl Dialplan {
     pub const PUBLIC_KEY: &'static str = "PUBLIC_NUMBER";
 }
 
-/// What is dialled before a number for an outside line.
-const OUTSIDE_PREFIXES: [&str; 3] = ["0", "9", "8"];
+/// What is dialled before a number for an outside line, and what phones with a number in their address book put there.
+const OUTSIDE_PREFIXES: [&str; 4] = ["0", "9", "8", "+"];
 /// Emergency numbers of many countries, whichever of them are listed.
 const EMERGENCY_NUMBERS: [&str; 5] = ["112", "911", "999", "000", "110"];
 

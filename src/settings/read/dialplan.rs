@@ -29,8 +29,9 @@ pub(super) fn read_dialplan(section: &mut Reader<'_>, classes: Option<Classes>) 
     let main_trunk = section.perhaps("main_trunk", trunk, Trunk::new);
     let local_trunk = section.perhaps("local_trunk", trunk, Trunk::new);
     let caller_id = section.perhaps("caller_id", "a number of digits and '+'", number);
-    let emergency =
-        section.optional("emergency", Vec::new(), "numbers, separated by commas", |text| list(text, number));
+    let emergency = section.optional("emergency", Vec::new(), "numbers, separated by commas", |text| {
+        list(text, emergency_number)
+    });
     if emergency.as_ref().is_some_and(|numbers| !numbers.is_empty()) && local_trunk == Some(None) {
         section.error("emergency", "needs a local_trunk, over which these numbers go out");
     }
@@ -55,7 +56,7 @@ pub(super) fn read_dialplan(section: &mut Reader<'_>, classes: Option<Classes>) 
         main_trunk: main_trunk?,
         local_trunk: local_trunk?,
         caller_id: caller_id?,
-        emergency: emergency?,
+        emergency: each_once(emergency?),
         emergency_second: emergency_second?,
         classes: classes?,
         outside: outside?,
@@ -65,6 +66,21 @@ pub(super) fn read_dialplan(section: &mut Reader<'_>, classes: Option<Classes>) 
         premium: premium?,
         contexts: contexts?,
     }))
+}
+
+/// As people write them: `9-911` is what phones dial as 9911.
+fn emergency_number(text: &str) -> Option<String> {
+    number(&text.replace(['-', ' ', '.', '/'], ""))
+}
+
+fn each_once(numbers: Vec<String>) -> Vec<String> {
+    let mut kept = Vec::new();
+    for number in numbers {
+        if !kept.contains(&number) {
+            kept.push(number);
+        }
+    }
+    kept
 }
 
 fn read_outside(section: &mut Reader<'_>) -> Option<Outside> {

@@ -264,7 +264,7 @@ fn the_sample_is_valid_and_shows_every_default_as_it_is() {
 
 #[test]
 fn emergency_numbers_need_a_way_out() {
-    let text = LEAST.to_owned() + " [dialplan] emergency=112,911";
+    let text = LEAST.to_owned() + " [dialplan] emergency=112,9-11,911";
     assert!(errors(&text)[0].starts_with("[dialplan] emergency: needs a local_trunk"));
     let dialplan = read(&sections(&(text + " local_trunk=gateway"))).unwrap().dialplan.unwrap();
     assert_eq!(
