@@ -2,7 +2,9 @@
 
 mod classes;
 mod contexts;
+mod dialplan;
 mod evidence;
+mod findings;
 mod listening;
 mod numbers;
 mod phones;
@@ -10,6 +12,7 @@ mod transports;
 mod users;
 
 pub use evidence::{DEFAULT_REALM, realm_key};
+pub use findings::{Findings, Include, Main, Reach};
 pub use listening::Listener;
 pub use transports::{told, unreachable, wrong_ports};
 
@@ -17,10 +20,9 @@ use std::{fmt, net::IpAddr};
 
 use crate::{
     dns::Slip,
-    settings::{Dialplan, Settings, Technology},
-    sip::places::Place,
-    state::{BranchState, MonitorState, SyncState},
-    status::{BranchStatus, IN_FORCE, Snapshot},
+    settings::{Settings, Technology},
+    state::{BranchState, SyncState},
+    status::{BranchStatus, Snapshot},
     sync::Remarks,
     version::{BUILT_FOR, Version},
     wording::{counted, listed},
@@ -40,92 +42,6 @@ pub const TRUNK_IS_AWAY: &str =
 /// The same of one that Asterisk has not asked yet.
 pub const TRUNK_IS_NOT_ASKED: &str = "has not been asked by Asterisk yet whether it is there: that takes up to its qualify_frequency after a start; calls \
      are tried meanwhile";
-
-/// What was found. Errors are in words for the administrator.
-#[derive(Clone, Debug, Default)]
-pub struct Findings {
-    /// The main, where it answered and let us in.
-    pub main: Option<Main>,
-    /// Why it did not.
-    pub main_problem: String,
-    /// Files of Asterisk that should include one of ours, and whether each does.
-    pub includes: Vec<Include>,
-    /// Where this Asterisk takes SIP, by its own file.
-    pub places: Vec<Place>,
-    /// Under which name this branch asks for passwords; none where nothing is synced.
-    pub realm: Option<String>,
-    /// What a phone is told that asks for the site's name; none where DNS is off.
-    pub dns: Option<Result<Vec<IpAddr>, String>>,
-    /// What of the zone can't be meant.
-    pub slips: Vec<Slip>,
-    /// Where phones are sent over TCP and TLS.
-    pub listeners: Vec<Listener>,
-    /// The trunks, by key.
-    pub trunks: Vec<(&'static str, String, Reach)>,
-    /// What contexts of the main lead to and isn't here, as `mailbox 700@default (700 in site-a)`.
-    pub lacking: Vec<String>,
-    /// Emergency numbers, and whether a phone that dials one gets to a step.
-    pub emergency: Vec<(String, bool)>,
-    /// The administrator's own contexts, and whether each is there.
-    pub outside: Vec<(String, bool)>,
-    /// Applications and functions that our contexts use, with their module, and whether Asterisk has each.
-    pub parts: Vec<(&'static str, &'static str, bool)>,
-    /// A synced mailbox that voicemail doesn't have.
-    pub dead_box: Option<String>,
-    /// Whether boxes have an address for mail, and voicemail can't send any here.
-    pub no_mailer: bool,
-    /// Version of this Asterisk.
-    pub asterisk: String,
-}
-
-/// Whether a trunk can be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// It answers, or is not asked whether it does.
-    There,
-    /// It doesn't answer, or there is none of that name.
-    Away,
-    /// Asterisk has not asked it yet since its start.
-    NotAsked,
-    /// It is dialled in a way of the administrator's own.
-    Own,
-}
-
-/// What was found at the main.
-#[derive(Clone, Debug, Default)]
-pub struct Main {
-    /// Milliseconds that it took to answer.
-    pub answer_ms: u128,
-    /// Whether the account may read events.
-    pub events: bool,
-    /// Whether the account may log in once only.
-    pub single: bool,
-    /// Seconds that its clock is ahead of ours.
-    pub clock: Option<i64>,
-    /// Under which name it asks for passwords, where that can be read.
-    pub realm: Option<String>,
-    /// Where it takes SIP, by its own file, where that can be read.
-    pub places: Vec<Place>,
-    /// Where it says that users are in a database, as far as that can be read.
-    pub databases: Vec<&'static str>,
-    /// Sections of FreePBX's file of overrides that is not among those that are read.
-    pub overrides: usize,
-    /// Files that are read there, and why one can't be.
-    pub files: Vec<(String, Option<String>)>,
-}
-
-/// A file of Asterisk's that should include one of ours.
-#[derive(Clone, Debug)]
-pub struct Include {
-    /// Asterisk's.
-    pub conf: &'static str,
-    /// Ours.
-    pub output: String,
-    /// Whether ours is on disk.
-    pub written: bool,
-    /// Whether it is included.
-    pub included: bool,
-}
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -422,89 +338,6 @@ impl Report {
         for Slip { fails, text } in slips {
             let level = if *fails { Level::Broken } else { Level::Warning };
             self.say(level, "dns", format!("[dns] {text}"));
-        }
-    }
-
-    fn dialplan(&mut self, findings: &Findings, snapshot: &Snapshot, dialplan: &Dialplan) {
-        let level = if snapshot.dialplan == IN_FORCE { Level::Fine } else { Level::Broken };
-        self.say(level, "dialplan", format!("context {}: {}", dialplan.context, snapshot.dialplan));
-        for (name, module, _) in findings.parts.iter().filter(|(_, _, found)| !found) {
-            let hint = match *name {
-                "VoiceMail" => {
-                    "; where it is loaded, another voicemail module took it away: noload = app_voicemail_odbc.so and \
-                     app_voicemail_imap.so in [modules] of modules.conf, then restart"
-                }
-                _ => "",
-            };
-            self.say(Level::Broken, "dialplan", format!("{name} is missing: load {module}{hint}"));
-        }
-        for (name, found) in &findings.outside {
-            match found {
-                true => self.say(Level::Fine, "outside", format!("context {name} is there")),
-                false => {
-                    let text = format!(
-                        "there is no context {name}: write it in extensions.conf, or take it out of [dialplan]"
-                    );
-                    self.say(Level::Broken, "outside", text);
-                }
-            }
-        }
-        self.classes(snapshot, dialplan);
-        self.contexts_of_main(findings, snapshot);
-        self.emergency(findings, snapshot, dialplan);
-        for (key, trunk, found) in &findings.trunks {
-            match found {
-                Reach::There => self.say(Level::Fine, "trunk", format!("{key} {trunk} is there")),
-                Reach::NotAsked => {
-                    self.say(Level::Warning, "trunk", format!("{key} {trunk} {TRUNK_IS_NOT_ASKED}"));
-                }
-                Reach::Away if *key == "main_trunk" && snapshot.monitor.state == MonitorState::Failed => {
-                    let text = format!("{key} {trunk} can't be reached, as it is in an outage");
-                    self.say(Level::Warning, "trunk", text);
-                }
-                Reach::Away => {
-                    self.say(Level::Broken, "trunk", format!("{key} {trunk} {TRUNK_IS_AWAY}"));
-                }
-                Reach::Own => {
-                    self.say(Level::Fine, "trunk", format!("{key} {trunk}: of your own, not looked at"))
-                }
-            }
-        }
-    }
-
-    fn emergency(&mut self, findings: &Findings, snapshot: &Snapshot, dialplan: &Dialplan) {
-        if dialplan.emergency.is_empty() {
-            let text =
-                "no number: in an outage nobody can call for help. Set [dialplan] emergency and local_trunk";
-            self.say(Level::Warning, "emergency", text);
-        }
-        let lost =
-            findings.trunks.iter().any(|(key, _, there)| *key == "local_trunk" && *there == Reach::Away);
-        for (number, found) in &findings.emergency {
-            let context = &dialplan.context;
-            match found {
-                true if snapshot.dialplan != IN_FORCE => {
-                    let text = format!("{number} may lead elsewhere: {}", snapshot.dialplan);
-                    self.say(Level::Broken, "emergency", text);
-                }
-                true if lost => {
-                    let text = format!("{number} would go out over local_trunk, which can't be reached now");
-                    self.say(Level::Broken, "emergency", text);
-                }
-                true => self.say(
-                    Level::Fine,
-                    "emergency",
-                    match dialplan.goes_out_as(number) {
-                        bare if bare == number => format!("{number} in {context} goes out over local_trunk"),
-                        bare => format!("{number} in {context} goes out over local_trunk as {bare}"),
-                    },
-                ),
-                false => self.say(Level::Broken, "emergency", format!("{number} leads nowhere in {context}")),
-            }
-        }
-        if !dialplan.emergency.is_empty() && dialplan.caller_id.is_none() {
-            let text = "calls go out without the site's own number: set [dialplan] caller_id, so that help can call back";
-            self.say(Level::Warning, "emergency", text);
         }
     }
 }

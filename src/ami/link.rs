@@ -4,7 +4,9 @@
 //!
 //! - `line`: the open connection: the only sockets of this client, and the only place here that waits
 //! - `pulse`: whether anything comes
+//! - `fault`: what ends an exchange
 
+mod fault;
 mod line;
 mod pulse;
 
@@ -17,11 +19,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::line::{BANNER, Line};
+use self::{
+    fault::Fault,
+    line::{BANNER, Line},
+};
 use super::{
-    Action, Crypto, Frame, Hangup, LinkError, Part, PasswordError, Query, Refusal, Stamp, TlsError,
-    TransportError,
-    error::Unprepared,
+    Action, Crypto, Frame, Hangup, LinkError, Part, Query, Refusal, Stamp, TransportError,
     frame::{CONFIG_FRAME, SHORT_FRAME},
     password::password,
     session::FULLY_BOOTED,
@@ -436,69 +439,12 @@ pub enum Poured {
     BrokenOff,
 }
 
-/// What ends an exchange, before the address is added.
-#[derive(Debug)]
-enum Fault {
-    Refused(Refusal),
-    Transport(TransportError),
-    Unprepared(Unprepared),
-}
-
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link")
             .field("address", &self.address)
             .field("line", &self.line)
             .finish_non_exhaustive()
-    }
-}
-
-impl Fault {
-    /// Whether the connection is as good as before: the main has said no to one question, as it says yes to others. One
-    /// that says anything but Pong to a Ping is better asked anew.
-    fn leaves_line(&self) -> bool {
-        match self {
-            Self::Refused(Refusal::Answer { action, .. }) => *action != Action::Ping.name(),
-            Self::Refused(Refusal::ShuttingDown) => true,
-            _ => false,
-        }
-    }
-
-    /// What it shows of the main.
-    const fn shows(&self) -> Last {
-        match self {
-            Self::Transport(TransportError::Closed { .. }) => Last::Ended,
-            Self::Transport(TransportError::Lost { .. }) => Last::Lost,
-            Self::Refused(Refusal::ShuttingDown) => Last::ShutsDown,
-            _ => Last::Nothing,
-        }
-    }
-}
-
-impl From<PasswordError> for Fault {
-    fn from(error: PasswordError) -> Self {
-        Self::Unprepared(error.into())
-    }
-}
-
-impl From<TlsError> for Fault {
-    fn from(error: TlsError) -> Self {
-        match error {
-            TlsError::Unusable(_) => Self::Unprepared(Unprepared::Tls(error)),
-            error => Self::Refused(error.into()),
-        }
-    }
-}
-
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<TransportError> for Fault {
-    fn from(error: TransportError) -> Self {
-        Self::Transport(error)
     }
 }
 

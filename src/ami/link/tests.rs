@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::*;
 use crate::{
-    ami::{NumberingError, TlsSession},
+    ami::{NumberingError, TlsError, TlsSession},
     settings::{Password, Secret, Tls},
 };
 
