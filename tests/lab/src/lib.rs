@@ -29,6 +29,7 @@
 //! | [`crowd`] | a main with as many users as wanted |
 //! | [`death`] | the ways in which a main goes, and its return |
 //! | [`dns`] | a DNS question and its answer |
+//! | [`name_server`] | the site's own name server, which forwards the phones' zone to the branch |
 //! | [`users`] | users in the file, live, and as the main has them |
 //! | [`certificates`] | an authority of the test's own |
 //! | [`freepbx`] | FreePBX in the place of main or branch: its files, and who they say the users are |
@@ -57,6 +58,7 @@ pub mod freepbx;
 pub mod harness;
 pub mod hints;
 pub mod line;
+pub mod name_server;
 pub mod net;
 pub mod phone;
 pub mod registered;
@@ -71,6 +73,7 @@ pub mod wait;
 pub use asterisk::Asterisk;
 pub use carrier::Carrier;
 pub use error::{Context, Error, Result};
+pub use name_server::NameServer;
 pub use net::Net;
 pub use phone::Phone;
 pub use site::Site;

@@ -39,8 +39,8 @@ pub fn rootfs(version: Version) -> Result<PathBuf> {
     })
 }
 
-/// The root file system of the name servers that `make bench` compares with, made as the others are: installed on the
-/// machine itself, each of them would start.
+/// The root file system of other name servers, which `make bench` compares with and which stand in for a site's own. It is
+/// made as the others are: installed on the machine itself, each of them would start.
 pub fn servers_rootfs() -> Result<PathBuf> {
     let packages = "nsd,knot,unbound,dnsmasq-base,dnsperf";
     kept("dns", packages, |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
@@ -79,7 +79,7 @@ fn kept(name: &str, packages: &str, suites: impl FnOnce(&str) -> Vec<String>) ->
 /// Removes what a killed run left of the lab of that name.
 pub fn forget(lab: &str) {
     let dir = lab_dir();
-    for left in ["phones", "rootfs-22/lab", "rootfs-16/lab", "rootfs-valgrind/lab"] {
+    for left in ["phones", "rootfs-22/lab", "rootfs-16/lab", "rootfs-valgrind/lab", "rootfs-dns/lab"] {
         let _ = fs::remove_dir_all(dir.join(left).join(lab));
     }
 }
