@@ -60,6 +60,7 @@ impl Asterisk {
         let host = match role {
             Role::Main => net.main_host()?,
             Role::Branch => net.branch_host()?,
+            Role::Second => net.second_host()?,
             Role::Carrier => net.carrier_host()?,
         };
         let asterisk =

@@ -12,16 +12,19 @@ pub enum Role {
     Main,
     /// The one that stands in for it.
     Branch,
+    /// One more of those, at the same site.
+    Second,
     /// The public network, at the branch's own line.
     Carrier,
 }
 
 impl Role {
-    /// `main`, `branch` or `carrier`.
+    /// `main`, `branch`, `second` or `carrier`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Main => "main",
             Self::Branch => "branch",
+            Self::Second => "second",
             Self::Carrier => "carrier",
         }
     }
@@ -99,8 +102,8 @@ pub fn files(role: Role, version: Version, net: &Net, home: &str) -> Vec<(&'stat
     let sets: &[Files] = match (role, version) {
         (Role::Main, Version::V22) => &[ANY, QUIET, MODULES_22, MAIN, MAIN_22],
         (Role::Main, Version::V16) => &[ANY, QUIET, MODULES_16, MAIN, MAIN_16],
-        (Role::Branch, Version::V22) => &[ANY, QUIET, MODULES_22, BRANCH, BRANCH_22],
-        (Role::Branch, Version::V16) => &[ANY, QUIET, MODULES_16, BRANCH, BRANCH_16],
+        (Role::Branch | Role::Second, Version::V22) => &[ANY, QUIET, MODULES_22, BRANCH, BRANCH_22],
+        (Role::Branch | Role::Second, Version::V16) => &[ANY, QUIET, MODULES_16, BRANCH, BRANCH_16],
         (Role::Carrier, Version::V22) => &[ANY, QUIET, MODULES_22, CARRIER, CARRIER_22],
         (Role::Carrier, Version::V16) => &[ANY, QUIET, MODULES_16, CARRIER, CARRIER_16],
     };
@@ -108,6 +111,7 @@ pub fn files(role: Role, version: Version, net: &Net, home: &str) -> Vec<(&'stat
         Role::Main => (net.main_address(), "01"),
         Role::Branch => (net.branch_address(), "02"),
         Role::Carrier => (net.carrier_address(), "03"),
+        Role::Second => (net.second_address(), "04"),
     };
     let fill = |text: &str| {
         let address = |address: Ipv4Addr| address.to_string();

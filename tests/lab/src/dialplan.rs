@@ -21,10 +21,7 @@ impl Site {
     /// administrator lets it dial besides.
     pub fn with_dialplan(version: Version) -> Result<Self> {
         let site = Self::with_module(version)?;
-        for (name, text) in dialplan(version) {
-            let before = site.branch.read_conf(name)?.replace(PLAIN, "");
-            site.branch.write_conf(name, &format!("{before}{text}"))?;
-        }
+        site.branch.give_dialplan()?;
         Ok(site)
     }
 
@@ -62,6 +59,14 @@ impl Site {
 }
 
 impl Asterisk {
+    /// Gives a branch a dialplan of its own.
+    pub fn give_dialplan(&self) -> Result {
+        dialplan(self.version).try_for_each(|(name, text)| {
+            let before = self.read_conf(name)?.replace(PLAIN, "");
+            self.write_conf(name, &format!("{before}{text}"))
+        })
+    }
+
     /// What a dialplan function gives outside of any call: `function("SYNCH(service)")`.
     pub fn function(&self, call: &str) -> Result<String> {
         let answer = self.ami()?.action("Getvar", &[("Variable", call)])?;

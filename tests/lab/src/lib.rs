@@ -30,6 +30,7 @@
 //! | [`death`] | the ways in which a main goes, and its return |
 //! | [`dns`] | a DNS question and its answer |
 //! | [`name_server`] | the site's own name server, which forwards the phones' zone to the branch |
+//! | [`pair`] | a site with two branch machines |
 //! | [`users`] | users in the file, live, and as the main has them |
 //! | [`certificates`] | an authority of the test's own |
 //! | [`freepbx`] | FreePBX in the place of main or branch: its files, and who they say the users are |
@@ -60,6 +61,7 @@ pub mod hints;
 pub mod line;
 pub mod name_server;
 pub mod net;
+pub mod pair;
 pub mod phone;
 pub mod registered;
 pub mod rootfs;
@@ -75,6 +77,7 @@ pub use carrier::Carrier;
 pub use error::{Context, Error, Result};
 pub use name_server::NameServer;
 pub use net::Net;
+pub use pair::Pair;
 pub use phone::Phone;
 pub use site::Site;
 pub use version::Version;

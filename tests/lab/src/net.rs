@@ -75,6 +75,11 @@ impl Net {
         self.lan(3)
     }
 
+    /// The address of the site's second branch machine, in the LAN.
+    pub fn second_address(&self) -> Ipv4Addr {
+        self.lan(4)
+    }
+
     /// Makes the main's host, behind the WAN.
     pub fn main_host(self: &Arc<Self>) -> Result<Host> {
         let namespace = format!("{}-main", self.name());
@@ -102,10 +107,25 @@ impl Net {
         self.lan_host("carrier", self.carrier_address())
     }
 
-    /// Makes one more host in the LAN, for a phone.
+    /// Makes the host of the site's second branch machine, in the LAN.
+    pub fn second_host(self: &Arc<Self>) -> Result<Host> {
+        self.lan_host("second", self.second_address())
+    }
+
+    /// Makes one more host in the LAN, for a phone or a name server.
     pub fn phone_host(self: &Arc<Self>, name: &str) -> Result<Host> {
         let address = self.lan(self.next_host.fetch_add(1, Ordering::Relaxed));
         self.lan_host(name, address)
+    }
+
+    /// Pulls the cable of a host in the LAN: its address is gone, and nobody says so.
+    pub fn unplug(&self, host: &Host) -> Result {
+        batch(&self.router(), &format!("link set p{} down\n", host.address.octets()[3]))
+    }
+
+    /// Plugs it in again.
+    pub fn plug_in(&self, host: &Host) -> Result {
+        batch(&self.router(), &format!("link set p{} up\n", host.address.octets()[3]))
     }
 
     /// Takes the WAN link down, as a pulled cable does: the router says that the main can't be reached.

@@ -35,8 +35,8 @@ const MESSAGE: Duration = Duration::from_secs(5);
 /// What a phone is told, as its provisioning server would.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The DNS server it asks.
-    pub dns: SocketAddr,
+    /// The DNS servers it asks, the first one first.
+    pub dns: Vec<SocketAddr>,
     /// Whom it registers at: a name, or an address.
     pub registrar: String,
     /// `udp` or `tcp`; empty: what NAPTR says.
@@ -53,7 +53,7 @@ impl Settings {
     /// Registers for 10 seconds at `sip.voice.example.com`, which `dns` must know.
     pub fn with_dns(dns: SocketAddr) -> Self {
         Self {
-            dns,
+            dns: vec![dns],
             registrar: format!("sip.{DOMAIN}"),
             transport: "udp".to_owned(),
             expires: 10,
@@ -214,14 +214,15 @@ impl Phone {
 }
 
 fn config(address: Ipv4Addr, dir: &Path, settings: &Settings) -> String {
-    let (dns, dir, calls) = (settings.dns, dir.display(), settings.calls);
+    let (dir, calls) = (dir.display(), settings.calls);
+    let dns: String = settings.dns.iter().map(|server| format!("dns_server {server}\n")).collect();
     // aubridge is a player that only listens: without one, baresip does not decode. No jitter buffer: after a change of
     // the SSRC, as a bridge of Asterisk makes it, that of baresip 1.0 now and then drops everything from there on.
     format!(
         "poll_method epoll\n\
          sip_listen {address}:5060\n\
          net_interface eth0\n\
-         dns_server {dns}\n\
+         {dns}\
          module_path /usr/lib/baresip/modules\n\
          module g711.so\n\
          module aufile.so\n\

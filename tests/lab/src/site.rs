@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::asterisk::Asterisk;
 use crate::conf::Role;
 use crate::dns::a_record;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::net::Net;
 use crate::phone::{Phone, Settings};
 use crate::version::Version;
@@ -100,25 +100,12 @@ impl Site {
 
     /// One value of `synch show status json` on the branch.
     pub fn status(&self, key: &str) -> Result<String> {
-        let text = self.branch.rx("synch show status json")?;
-        let json: serde_json::Value =
-            serde_json::from_str(&text).context(format!("reading the status {text}"))?;
-        match json.pointer(&format!("/0/{key}")) {
-            Some(serde_json::Value::String(value)) => Ok(value.clone()),
-            Some(value) => Ok(value.to_string()),
-            None => Err(Error::new(format!("the status has no {key}: {text}"))),
-        }
+        self.branch.status(key)
     }
 
     /// Waits until the status says so.
     pub fn wait_status(&self, key: &str, wanted: &str) -> Result {
-        until_ok(&format!("{key} to be {wanted}"), GENEROUS, || match self.status(key)? {
-            found if found == wanted => Ok(()),
-            found => Err(Error::new(format!(
-                "{key} is {found}; reason: {}",
-                self.status(&format!("{key}Reason"))?
-            ))),
-        })
+        self.branch.wait_status(key, wanted)
     }
 
     /// Waits until the branch answers that address for the phones' name.

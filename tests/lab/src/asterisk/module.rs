@@ -89,6 +89,31 @@ impl Asterisk {
         run(&mut self.host.command(&["ss", "-Hlntu", &format!("sport = :{port}")]))
     }
 
+    /// One value of `synch show status json`.
+    pub fn status(&self, key: &str) -> Result<String> {
+        let text = self.rx("synch show status json")?;
+        let json: serde_json::Value =
+            serde_json::from_str(&text).context(format!("reading the status {text}"))?;
+        match json.pointer(&format!("/0/{key}")) {
+            Some(serde_json::Value::String(value)) => Ok(value.clone()),
+            Some(value) => Ok(value.to_string()),
+            None => Err(Error::new(format!("the status has no {key}: {text}"))),
+        }
+    }
+
+    /// Waits until the status says so.
+    pub fn wait_status(&self, key: &str, wanted: &str) -> Result {
+        until_ok(&format!("{key} of the {} to be {wanted}", self.role.name()), GENEROUS, || {
+            match self.status(key)? {
+                found if found == wanted => Ok(()),
+                found => Err(Error::new(format!(
+                    "{key} is {found}; reason: {}",
+                    self.status(&format!("{key}Reason"))?
+                ))),
+            }
+        })
+    }
+
     /// The module's threads.
     pub fn module_threads(&self) -> Result<Vec<String>> {
         let names = self.thread_names()?;

@@ -44,8 +44,8 @@ impl Fleet {
         let device = Device::new(net, "fleet")?;
         device.write("register.xml", SCENARIO)?;
         write_users(&device, users.iter().map(String::as_str))?;
-        let std::net::IpAddr::V4(dns) = settings.dns.ip() else {
-            return Err(Error::new("the fleet asks over IPv4"));
+        let Some(std::net::IpAddr::V4(dns)) = settings.dns.first().map(std::net::SocketAddr::ip) else {
+            return Err(Error::new("the fleet asks one server, over IPv4"));
         };
         let rounds = Rounds {
             device,

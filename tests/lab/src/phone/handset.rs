@@ -129,10 +129,11 @@ fn twinkle(net: &Arc<Net>, user: &str, settings: &Settings) -> Result<Device> {
     Ok(device)
 }
 
-/// A command that asks the phone's DNS server: these ask whom the system says, so each sees a resolv.conf of its own.
+/// A command that asks the phone's DNS servers: these ask whom the system says, so each sees a resolv.conf of its own.
 /// The namespace of mounts that `ip netns exec` makes is private.
 fn asking(device: &Device, settings: &Settings, line: &[&str]) -> Result<Command> {
-    device.write("resolv.conf", &format!("nameserver {}\n", settings.dns.ip()))?;
+    let servers: String = settings.dns.iter().map(|server| format!("nameserver {}\n", server.ip())).collect();
+    device.write("resolv.conf", &servers)?;
     let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
     let mut command = device.host.command(&["sh", "-c", script]);
     command.arg(device.dir.join("resolv.conf")).args(line).env("HOME", &device.dir);
