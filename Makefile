@@ -92,7 +92,7 @@ test-pure: tools
 	cargo test --locked $(PURE)
 
 # Two files of tests at once, the longest first: most tests wait for something most of the time.
-LONGEST = hang slow_line cycles verdict sync_files reachable outage calls older one_session handsets
+LONGEST = two_branches site_dns hang slow_line cycles verdict sync_files reachable outage calls older one_session handsets
 OTHERS = $(filter-out $(LONGEST),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
 LAB_TESTS = cargo test --locked --no-fail-fast --package lab
 test-lab: lab
