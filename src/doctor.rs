@@ -237,7 +237,7 @@ impl Report {
         }
         if !sync.call_settings_problem.is_empty() {
             let text = format!(
-                "forwards and do not disturb are not those of the main: {}",
+                "forwards, do not disturb and who is logged in at which device are not as on the main: {}",
                 sync.call_settings_problem
             );
             self.say(Level::Warning, "users", text);
@@ -285,8 +285,14 @@ impl Report {
             match (written, included) {
                 (_, true) => self.say(Level::Fine, "include", format!("{conf} includes {output}")),
                 (true, false) => {
+                    // A page of FreePBX's writes most of these files anew.
+                    let custom = match *conf {
+                        "pjsip.conf" => " (FreePBX: to pjsip_custom_post.conf)",
+                        "sip.conf" => " (FreePBX: to sip_custom_post.conf)",
+                        _ => "",
+                    };
                     let text = format!(
-                        "{conf} does not include {output}: add the line '#tryinclude {output}' to it"
+                        "{conf} does not include {output}: add the line '#tryinclude {output}' to it{custom}"
                     );
                     self.say(Level::Broken, "include", text);
                 }

@@ -16,8 +16,10 @@ use crate::{
 pub enum Given {
     /// This text.
     Text(String),
-    /// `1` where the call came in from this device, else `0`.
+    /// `1` where the call came in from this device, or was sent on from one that did, else `0`.
     From(String),
+    /// This mailbox, but for a call that somebody has sent on here: its message is for the one who was called.
+    Mailbox(String),
     /// How `Dial` reaches those of these phones that are here now; empty where none is.
     Dial(Vec<Phone>),
     /// `1` where one of them is here, else `0`.
@@ -51,6 +53,9 @@ pub enum Phone {
 
 /// People whom one call may have been sent on by.
 const MOST_FORWARDS: usize = 5;
+
+/// How much longer than a phone a call rings that was sent on: whoever gets it may send it on once more.
+const FORWARD_TIMES: u32 = 2;
 
 /// A text of the main's without what an expression or an application would take for more than text: `$[…]` calls
 /// functions that are in a value.
@@ -108,7 +113,7 @@ pub const FUNCTIONS: [Function; 3] = [
     },
 ];
 
-/// `SYNCH(monitor|sync|service|mode|users|from_main|over_main|ring_time|caller_id|refusal)`
+/// `SYNCH(monitor|sync|service|mode|users|from_main|over_main|ring_time|forward_time|caller_id|refusal)`
 fn synch(snapshot: &Snapshot, what: &str) -> Given {
     let text = match what.trim().to_ascii_lowercase().as_str() {
         "monitor" => snapshot.monitor.state.word().to_owned(),
@@ -128,12 +133,15 @@ fn synch(snapshot: &Snapshot, what: &str) -> Given {
             u8::from(trunk && snapshot.service.state == ServiceState::Normal).to_string()
         }
         "ring_time" => of_dialplan(snapshot, |dialplan| Some(dialplan.ring_time.to_string())),
+        "forward_time" => {
+            of_dialplan(snapshot, |dialplan| Some((dialplan.ring_time * FORWARD_TIMES).to_string()))
+        }
         "caller_id" => of_dialplan(snapshot, |dialplan| dialplan.caller_id.clone()),
         "refusal" => of_dialplan(snapshot, |dialplan| dialplan.refusal.clone()),
         _ => {
             return Given::Unknown(format!(
                 "SYNCH({what}): it knows monitor, sync, service, mode, users, from_main, over_main, ring_time, \
-                 caller_id and refusal"
+                 forward_time, caller_id and refusal"
             ));
         }
     };
@@ -197,7 +205,8 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
             .map(str::to_owned),
         "voicemail" => {
             let number = user.and_then(|user| user.number.as_deref()).unwrap_or(number);
-            snapshot.sync.boxes.get(number).cloned()
+            let mailbox = snapshot.sync.boxes.get(number).cloned();
+            return mailbox.map_or_else(|| Given::Text(String::new()), Given::Mailbox);
         }
         "known" => Some(known(snapshot, &users)),
         "device" => user.map(|user| device(technology, &user.name)),
@@ -249,10 +258,7 @@ pub fn forward(snapshot: &Snapshot, number: &str, set: &str, through: &str) -> S
     let seen = || through.split(':').filter(|seen| !seen.is_empty());
     let circles = set == number || seen().any(|seen| seen == number || seen == set);
     let inside = snapshot.sync.user(set).is_some() || snapshot.sync.directory.get(set).is_some();
-    let barred = snapshot.settings.dialplan.as_ref().is_some_and(|dialplan| {
-        let is_premium = || dialplan.premium.iter().any(|premium| set.starts_with(premium.as_str()));
-        dialplan.emergency.iter().any(|emergency| emergency == set) || !inside && is_premium()
-    });
+    let barred = snapshot.settings.dialplan.as_ref().is_some_and(|dialplan| dialplan.bars(set, inside));
     if !is_number(set) || circles || seen().count() >= MOST_FORWARDS || barred {
         return String::new();
     }
@@ -464,6 +470,10 @@ mod tests {
             ("1002", ":1:2:3:4:5", ""),
             ("112", "", ""),
             ("0900123", "", ""),
+            // Behind what is dialled for an outside line.
+            ("00900123", "", ""),
+            ("0112", "", ""),
+            ("9911", "", ""),
             ("090011", "", "090011"),
             ("", "", ""),
             ("1002&Local/x", "", ""),

@@ -9,7 +9,7 @@ use once_cell::sync::OnceCell;
 
 use super::{current, database, devices, documentation, guard::guard, log, roomy::Roomy, sys, text};
 use crate::{
-    dialplan::FORWARDED,
+    dialplan::{FORWARDED, FROM_MAIN, SENT_ON},
     faults,
     functions::{FUNCTIONS, Given, Phone, forward, harmless, once_each},
     host::Level,
@@ -18,6 +18,9 @@ use crate::{
 
 const DONE: c_int = 0;
 const FAILED: c_int = -1;
+
+/// What our dialplan sets a variable to that is true.
+const YES: &str = "1";
 
 /// Room for the value of a variable: numbers of six people who have sent a call on.
 const VARIABLE: u16 = 512;
@@ -90,7 +93,12 @@ extern "C" fn read(
         let (Some(function), Some(control)) = (function, current::control()) else { return FAILED };
         let given = match (function.read)(&control.snapshot(), &argument) {
             Given::Text(given) => given,
-            Given::From(device) => u8::from(came_from(channel, &device)).to_string(),
+            Given::From(device) => {
+                let came = came_from(channel, &device) || variable(channel, FROM_MAIN) == YES;
+                u8::from(came).to_string()
+            }
+            Given::Mailbox(_) if variable(channel, SENT_ON) == YES => String::new(),
+            Given::Mailbox(mailbox) => mailbox,
             Given::Dial(phones) => dials(channel, &phones),
             Given::Here(phones) => {
                 let is_here = |phone| !dial(channel, phone).is_empty();

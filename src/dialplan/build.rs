@@ -56,6 +56,11 @@ pub const ANY_MESSAGES: &str = "*98";
 /// The variable of a call that has the numbers which have sent it on, each behind a colon.
 pub const FORWARDED: &CStr = c"SYNCH_FORWARDED";
 
+/// The same that says whether such a call came from the main: what goes on of it has another channel.
+pub const FROM_MAIN: &CStr = c"SYNCH_FROM_MAIN";
+/// The same that says that it is one: it ends in no box of whoever it is sent to.
+pub const SENT_ON: &CStr = c"SYNCH_SENT_ON";
+
 /// Any number that can be in the directory.
 const ANY_NUMBER: &str = "_[0-9*#+]!";
 
@@ -174,7 +179,11 @@ fn ring() -> Context {
     voicemail(&mut called, "busy_box", "b", BUSY);
     // With the rights of the person who sends it on. Where nobody answers there, the box is still the person's own.
     called.labelled("on", "Set", "__SYNCH_FORWARDED=${SYNCH_FORWARDED}:${EXTEN}");
-    called.then("Dial", "Local/${SYNCH_ON}@${SYNCH_USER(${EXTEN},context)},${SYNCH(ring_time)}");
+    called.then("Set", "__SYNCH_FROM_MAIN=${SYNCH(from_main)}");
+    called.then("Set", "SYNCH_BEFORE=${SYNCH_SENT_ON}");
+    called.then("Set", "__SYNCH_SENT_ON=1");
+    called.then("Dial", "Local/${SYNCH_ON}@${SYNCH_USER(${EXTEN},context)},${SYNCH(forward_time)}");
+    called.then("Set", "__SYNCH_SENT_ON=${SYNCH_BEFORE}");
     called.then("GotoIf", "$[\"${DIALSTATUS}\" = \"BUSY\"]?busy_box:unavailable_box");
     Context { extensions: vec![called], ..context(RING) }
 }

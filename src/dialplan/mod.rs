@@ -41,7 +41,9 @@ mod substitution;
 pub mod vet;
 
 pub use allow::Allowed;
-pub use build::{ANY_MESSAGES, FORWARDED, OWN_MESSAGES, Plan, USERS, build, device, devices};
+pub use build::{
+    ANY_MESSAGES, FORWARDED, FROM_MAIN, OWN_MESSAGES, Plan, SENT_ON, USERS, build, device, devices,
+};
 pub use building::Building;
 pub use change::Change;
 pub use choice::{ChoiceError, ContextChoice};

@@ -50,7 +50,10 @@ fn of(step: &Step, technology: Technology) -> Vec<Need> {
     let first = step.arguments.split(',').next().unwrap_or_default().trim();
     let all = || first.split('&').map(str::trim).filter(|name| !name.is_empty() && !name.contains('$'));
     match step.application.to_ascii_lowercase().as_str() {
-        "voicemail" | "voicemailmain" => all().map(mailbox).map(Need::Mailbox).collect(),
+        // One that names a context alone asks for the number.
+        "voicemail" | "voicemailmain" => {
+            all().filter(|name| !name.starts_with('@')).map(mailbox).map(Need::Mailbox).collect()
+        }
         "queue" => all().map(|name| Need::Queue(name.to_owned())).collect(),
         "playback" | "background" => {
             // One with a scheme is fetched, and one with a path is where the administrator put it.
@@ -75,11 +78,9 @@ fn phone(device: &str, technology: Technology) -> Option<String> {
     }) {
         return None;
     }
-    let name = match rest.split_once('@') {
-        Some((_, trunk)) => trunk,
-        None => rest,
-    };
-    name.split('/').next().filter(|name| !name.is_empty()).map(str::to_owned)
+    let name = rest.split('/').next().unwrap_or_default();
+    let name = name.split_once('@').map_or(name, |(_, trunk)| trunk);
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -97,6 +98,8 @@ mod tests {
         rest.then("Playback", "custom/closed&beep&http://192.0.2.1/a.wav,noanswer");
         rest.then("Dial", "PJSIP/1001");
         rest.then("NoOp", "Queue(x)");
+        rest.then("VoiceMailMain", "@default");
+        rest.then("Dial", "PJSIP/1001/sip:1001@192.0.2.1:5060");
         let context =
             Context { name: "site-a".to_owned(), extensions: vec![group, rest], ..Context::default() };
         let found = needs(&[context], Technology::Pjsip);

@@ -1,12 +1,12 @@
 //! Whether the phones can come over what they talk at the main, and to the port that they are told.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{Findings, Level, Report};
 use crate::{
     settings::{Dns, Technology},
     sip::places::{Over, Place},
-    state::Target,
+    state::{BranchState, Target},
     status::Snapshot,
     sync::{Fate, Kind, Origin, Tailored, User, words::is_yes},
     wording::{counted, some_of},
@@ -22,10 +22,16 @@ impl Report {
             self.say(level, "transports", text);
         }
         let Some(dns) = &snapshot.settings.dns else { return };
-        for problem in wrong_ports(dns, Target::Branch, &findings.places) {
-            self.say(Level::Broken, "transports", problem);
+        // Where this branch answers at the port, whatever stands before Asterisk there is meant.
+        if snapshot.branch.state != BranchState::Healthy {
+            for problem in wrong_ports(dns, Target::Branch, &findings.places) {
+                self.say(Level::Broken, "transports", problem);
+            }
         }
-        for problem in wrong_ports(dns, Target::Main, main) {
+        // The same of a proxy or a router before the main.
+        let host: Option<IpAddr> = snapshot.settings.main.host.parse().ok();
+        let itself = host.is_some_and(|host| dns.target_normal == [host]);
+        for problem in wrong_ports(dns, Target::Main, if itself { main } else { &[] }) {
             self.say(Level::Warning, "transports", problem);
         }
     }
@@ -64,6 +70,10 @@ pub fn unreachable<'a>(
     here: &[Place],
     main: &[Place],
 ) -> BTreeMap<Over, Vec<&'a str>> {
+    if here.is_empty() {
+        // Nobody could read where it takes SIP, or the file doesn't say.
+        return BTreeMap::new();
+    }
     let has = |over: Over| here.iter().any(|place| place.over == over);
     let mut users: BTreeMap<Over, Vec<&str>> = BTreeMap::new();
     for user in &snapshot.sync.users {

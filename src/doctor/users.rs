@@ -44,9 +44,10 @@ impl Report {
         }
         if snapshot.settings.voicemail.is_some() && sync.boxes_problem.is_empty() {
             let without = |user: &&User| {
-                let number = user.number.as_deref().unwrap_or_default();
                 let own = accounts.get(user.name.as_str());
-                !sync.boxes.contains_key(number) && own.is_some_and(|own| names_box(own))
+                // Boxes are known by number: whose box it is that nobody can call, nobody asks.
+                user.number.as_deref().is_some_and(|number| !sync.boxes.contains_key(number))
+                    && own.is_some_and(|own| names_box(own))
             };
             let without = users(sync.users.iter().filter(without));
             self.name(&without, "name a mailbox that voicemail.conf on the main doesn't have");

@@ -12,7 +12,7 @@ use crate::{
     functions::{FUNCTIONS, Given, Phone},
     settings::{Dialplan, Dns},
     sip::places::{Over, Place},
-    state::{MonitorState, ServiceState, Target},
+    state::{BranchState, MonitorState, ServiceState, Target},
     status::{IN_FORCE, Snapshot},
     wording::listed,
 };
@@ -130,7 +130,7 @@ impl<'a> Calls<'a> {
         let function = FUNCTIONS.iter().find(|function| function.name.to_str() == Ok(name));
         let function = function.ok_or_else(|| format!("the function {name} is none of synch's"))?;
         match (function.read)(&self.outage, argument) {
-            Given::Text(text) => Ok(text),
+            Given::Text(text) | Given::Mailbox(text) => Ok(text),
             // The call is one of a phone's.
             Given::From(_) => Ok("0".to_owned()),
             // Whether the way to the phone is there is asked, whatever its owner has set today.
@@ -155,7 +155,9 @@ impl<'a> Calls<'a> {
 /// # Errors
 /// Which can't, and what to do.
 pub fn transports(snapshot: &Snapshot, here: &[Place]) -> Result<(), String> {
-    let wrong = snapshot.settings.dns.as_ref().map(|dns| wrong_ports(dns, Target::Branch, here));
+    let answers = snapshot.branch.state == BranchState::Healthy;
+    let dns = snapshot.settings.dns.as_ref().filter(|_| !answers);
+    let wrong = dns.map(|dns| wrong_ports(dns, Target::Branch, here));
     if let Some(problem) = wrong.and_then(|problems| problems.into_iter().next()) {
         return Err(problem);
     }

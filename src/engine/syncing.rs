@@ -142,6 +142,10 @@ struct Site<'a> {
     freed: Names,
     /// Who is logged in at which account, where the main says so.
     people: BTreeMap<String, String>,
+    /// Whether the main has ever said.
+    people_known: bool,
+    /// Why its database was not read in this sync; none where it was.
+    no_database: Option<String>,
     /// They could not be written for a restart.
     contexts_unkept: bool,
     /// Nor could the directory.
@@ -186,6 +190,8 @@ impl<'a> Site<'a> {
             accepted: Arc::default(),
             freed: Names::new(),
             people: BTreeMap::new(),
+            people_known: false,
+            no_database: None,
             contexts_unkept: false,
             directory_unkept: false,
             stamp: None,
@@ -301,8 +307,12 @@ impl<'a> Site<'a> {
     }
 
     fn sync_over(&mut self, reading: &mut Reading, wish: Wish) -> Result<(), Failure> {
-        self.sync_users(reading)?;
-        self.sync_call_settings(reading)?;
+        let users = self.sync_users(reading);
+        // A removal that is held says nothing against what people have set.
+        if matches!(users, Ok(()) | Err(Failure::Shrink { .. })) {
+            self.sync_call_settings(reading)?;
+        }
+        users?;
         self.sync_boxes(reading, wish)?;
         self.sync_contexts(reading)
     }

@@ -83,6 +83,20 @@ impl Dialplan {
         behind.into_iter().find(|rest| is_one(rest) || EMERGENCY_NUMBERS.contains(rest)).unwrap_or(number)
     }
 
+    /// Whether nobody but a person who dials it may call this number: for help, or at a price; with or without what is dialled
+    /// for an outside line. `inside`: somebody of the company has it.
+    #[must_use]
+    pub fn bars(&self, number: &str, inside: bool) -> bool {
+        let behind = OUTSIDE_PREFIXES.iter().filter_map(|prefix| number.strip_prefix(prefix));
+        let mut forms = std::iter::once(number).chain(behind);
+        forms.any(|form| {
+            let for_help =
+                self.emergency.iter().any(|known| known == form) || EMERGENCY_NUMBERS.contains(&form);
+            let premium = || self.premium.iter().any(|premium| form.starts_with(premium.as_str()));
+            !inside && (for_help || premium()) || self.emergency.iter().any(|known| known == number)
+        })
+    }
+
     /// The usual name of that variable.
     pub const PUBLIC_KEY: &'static str = "PUBLIC_NUMBER";
 }

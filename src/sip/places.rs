@@ -88,21 +88,27 @@ fn place(section: &ConfSection) -> Option<Place> {
     Some(Place { name: section.name.clone(), over, port })
 }
 
-/// `[general]` of sip.conf: `udpbindaddr` and its kin count before `bindaddr` and `bindport` (`reload_config` of chan_sip).
+/// `[general]` of sip.conf: `bindport` counts before the port of an address, and a `tcpbindaddr` has its own (`reload_config`
+/// of chan_sip).
 fn places_of_sip(sections: &[ConfSection]) -> Vec<Place> {
     let general = sections.iter().filter(|section| section.name.eq_ignore_ascii_case("general"));
     let general: Vec<&ConfSection> = general.collect();
     let Some(name) = general.first().map(|section| section.name.clone()) else { return Vec::new() };
     let said = |key| general.iter().rev().find_map(|section| last(section, key));
-    let usual =
-        said("bindport").and_then(|port| port.trim().parse().ok()).or(said("bindaddr").and_then(port_in));
     let of = |key| said(key).and_then(port_in);
-    let enabled = |key| said(key).is_some_and(|value| is_yes(value.as_bytes()));
-    let udp = Some((Over::Udp, of("udpbindaddr").or(usual).unwrap_or(5060)));
-    let tcp = (Over::Tcp, of("tcpbindaddr").or(usual).unwrap_or(5060));
-    let tls = (Over::Tls, of("tlsbindaddr").unwrap_or(5061));
-    let all = [udp, enabled("tcpenable").then_some(tcp), enabled("tlsenable").then_some(tls)];
-    let place = |(over, port)| Place { name: name.clone(), over, port: Some(port) };
+    let enabled = |key, usually| said(key).map_or(usually, |value| is_yes(value.as_bytes()));
+    let bound = said("bindport").and_then(|port| port.trim().parse().ok());
+    let udp = bound.or(of("udpbindaddr")).or(of("bindaddr")).unwrap_or(5060);
+    let tcp = if said("tcpbindaddr").is_some() { of("tcpbindaddr").unwrap_or(5060) } else { udp };
+    let tls = of("tlsbindaddr").unwrap_or(5061);
+    let all = [
+        Some((Over::Udp, Some(udp))),
+        enabled("tcpenable", false).then_some((Over::Tcp, Some(tcp))),
+        enabled("tlsenable", false).then_some((Over::Tls, Some(tls))),
+        // http.conf has the port.
+        enabled("websocket_enabled", true).then_some((Over::WebSocket, None)),
+    ];
+    let place = |(over, port)| Place { name: name.clone(), over, port };
     all.into_iter().flatten().map(place).collect()
 }
 
@@ -153,15 +159,17 @@ mod tests {
     #[test]
     fn chan_sip_says_it_in_general() {
         let general = |lines| seen(&places(&[section("general", lines)], Technology::Sip));
-        assert_eq!(general(&[]), [(Over::Udp, Some(5060))]);
-        assert_eq!(
-            general(&[("bindport", "5160"), ("tcpenable", "yes")]),
-            [(Over::Udp, Some(5160)), (Over::Tcp, Some(5160))]
-        );
-        assert_eq!(
-            general(&[("udpbindaddr", "0.0.0.0:5170"), ("bindport", "5160"), ("tlsenable", "yes")]),
-            [(Over::Udp, Some(5170)), (Over::Tls, Some(5061))]
-        );
+        let web = (Over::WebSocket, None);
+        assert_eq!(general(&[]), [(Over::Udp, Some(5060)), web]);
+        let no_web = ("websocket_enabled", "no");
+        let expected = [(Over::Udp, Some(5160)), (Over::Tcp, Some(5160))];
+        let lines = [("bindport", "5160"), ("tcpenable", "yes"), no_web];
+        assert_eq!(general(&lines), expected);
+        let lines = [("udpbindaddr", "0.0.0.0:5170"), ("bindport", "5160"), ("tlsenable", "yes"), no_web];
+        assert_eq!(general(&lines), [(Over::Udp, Some(5160)), (Over::Tls, Some(5061))]);
+        let lines =
+            [("udpbindaddr", "0.0.0.0:5170"), ("tcpbindaddr", "0.0.0.0"), ("tcpenable", "yes"), no_web];
+        assert_eq!(general(&lines), [(Over::Udp, Some(5170)), (Over::Tcp, Some(5060))]);
         assert!(places(&[], Technology::Sip).is_empty());
     }
 }

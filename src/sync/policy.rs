@@ -12,7 +12,7 @@ use super::{
     accept::{Spoilt, Taken},
     declined::Instead,
     open::{Written, names},
-    words::sets_variable,
+    words::{is_special, sets_variable},
 };
 use crate::{
     dialplan::OWN_MESSAGES,
@@ -358,7 +358,7 @@ fn written(options: &[Fate], key: &str) -> Option<Arc<str>> {
 fn is_plain_variable(assignment: &str) -> bool {
     let name = assignment.split('=').next().unwrap_or_default();
     let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    plain && !name.to_ascii_uppercase().contains("MONITOR_EXEC")
+    plain && !is_special(name)
 }
 
 /// What Asterisk takes for no (`ast_false`).

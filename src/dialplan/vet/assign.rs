@@ -4,19 +4,14 @@ use super::{
     check::{Check, Place, SYNTAX},
     text::is_variable,
 };
-use crate::dialplan::{
-    Refusal,
-    left_out::shown,
-    substitution::{Piece, literal, split, split_once},
+use crate::{
+    dialplan::{
+        Refusal,
+        left_out::shown,
+        substitution::{Piece, literal, split, split_once},
+    },
+    sync::words::is_special,
 };
-
-/// What Asterisk and its modules go by, in any part of a name: programs and dialplan that they run, contexts they go on in, features they
-/// switch on (`MONITOR_EXEC`, `MIXMONITOR_EXEC`, `TRANSFER_CONTEXT`, `FORWARD_CONTEXT`, `GOTO_ON_BLINDXFR`, `DYNAMIC_FEATURES`,
-/// `CONNECTED_LINE_CALLEE_SEND_SUB`, `SIPADDHEADER01`, `LIMIT_WARNING_FILE`, `AGISIGHUP`, `PARKINGDYNCONTEXT`, ...).
-const SPECIAL: [&str; 15] = [
-    "AGI", "ATTENDED", "CONTEXT", "EXEC", "FEATURE", "GOTO", "HANDLER", "HOOK", "LIMIT_", "MACRO", "MONITOR",
-    "PARKING", "SEND_SUB", "SIP", "TRANSFER",
-];
 
 /// What stands before the `=`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +62,5 @@ impl Check<'_> {
 
 /// Whether a variable may be set.
 pub fn variable(name: &str) -> Result<(), Refusal> {
-    let upper = name.to_ascii_uppercase();
-    let special = SPECIAL.iter().any(|part| upper.contains(part));
-    if special || !is_variable(name) { Err(Refusal::Variable(shown(name))) } else { Ok(()) }
+    if is_special(name) || !is_variable(name) { Err(Refusal::Variable(shown(name))) } else { Ok(()) }
 }

@@ -9,7 +9,7 @@ use super::{Failure, Site, reading::Reading};
 use crate::{
     host::Level,
     sync::{
-        Names,
+        Names, User,
         call_settings::{CallSetting, CallSettings, DEVICE, OfPerson, person},
     },
 };
@@ -18,27 +18,46 @@ use crate::{
 const AT_ONCE: usize = 64;
 
 /// What the log hears where they can't be read.
-const NOT_READ: &str = "Call forwards and do-not-disturb of the users are not those of the main";
+const NOT_READ: &str = "Call forwards and do-not-disturb of the users, and who is logged in at which device, are not as on the main";
+
+/// Which of a person's settings in the branch's database are the main's: the families, by number.
+const OURS: &str = "call_settings";
 
 impl Site<'_> {
-    /// Learns who is logged in at each of these accounts, where the main says so; whether that has changed.
+    /// Learns who is logged in at each of these accounts, where the main says so; whether that has changed. As long as it is
+    /// not known, whoever was reached under another number than his account says still is.
     pub(super) fn ask_people(&mut self, reading: &mut Reading, accounts: Names) -> Result<bool, Failure> {
+        self.no_database = None;
+        if !self.syncing.settings.call_settings {
+            return Ok(false);
+        }
         let keys: Vec<(&str, String)> =
             accounts.iter().map(|account| (DEVICE, format!("{account}/user"))).collect();
-        match values(reading, &keys) {
+        let people = match values(reading, &keys) {
             Ok(said) => {
                 let people = accounts.into_iter().zip(said);
-                let people: BTreeMap<String, String> = people
-                    .filter_map(|(account, said)| Some((account, person(&said?)?.to_owned())))
-                    .collect();
-                let changed = self.people != people;
-                self.people = people;
-                Ok(changed)
+                self.people_known = true;
+                people.filter_map(|(account, said)| Some((account, person(&said?)?.to_owned()))).collect()
             }
-            Err(Failure::Stopped) => Err(Failure::Stopped),
-            // It is told with the call settings, which are asked for in the same way.
-            Err(_) => Ok(false),
-        }
+            Err(Failure::Stopped) => return Err(Failure::Stopped),
+            Err(failure) => {
+                self.no_database = Some(failure.to_string());
+                if self.people_known {
+                    return Ok(false);
+                }
+                self.people_in_place()
+            }
+        };
+        let changed = self.people != people;
+        self.people = people;
+        Ok(changed)
+    }
+
+    /// Whoever has another number in the file in place than his account says.
+    fn people_in_place(&self) -> BTreeMap<String, String> {
+        let users = self.status.users.iter();
+        let moved = users.filter(|user| User::new(&user.name, &user.callerid).number != user.number);
+        moved.filter_map(|user| Some((user.name.clone(), user.number.clone()?))).collect()
     }
 
     /// Takes over what the users have set. Only a stop of the module ends more than that.
@@ -46,10 +65,15 @@ impl Site<'_> {
         if !self.syncing.settings.call_settings {
             return Ok(());
         }
-        let problem = match self.take_call_settings(reading) {
-            Ok(()) => String::new(),
-            Err(Failure::Stopped) => return Err(Failure::Stopped),
-            Err(failure) => failure.to_string(),
+        let problem = match (self.no_database.take(), self.status.users.is_empty()) {
+            // It has just not answered such a question.
+            (Some(problem), _) => problem,
+            (None, true) => return Ok(()),
+            (None, false) => match self.take_call_settings(reading) {
+                Ok(()) => String::new(),
+                Err(Failure::Stopped) => return Err(Failure::Stopped),
+                Err(failure) => failure.to_string(),
+            },
         };
         if problem.is_empty() {
             self.syncing
@@ -78,8 +102,11 @@ impl Site<'_> {
             return;
         }
         let of = |number: String| {
+            let ours = self.host.recall(&format!("{OURS}/{number}")).unwrap_or_default();
+            let is_ours = |setting: &CallSetting| ours.split(',').any(|family| family == setting.family());
             let stored = |setting: CallSetting| Some((setting, self.host.stored(setting.family(), &number)?));
-            let of_person: OfPerson = CallSetting::ALL.into_iter().filter_map(stored).collect();
+            let of_person: OfPerson =
+                CallSetting::ALL.into_iter().filter(is_ours).filter_map(stored).collect();
             (number, of_person)
         };
         self.status.call_settings = Arc::new(self.numbers().into_iter().map(of).collect());
@@ -102,22 +129,34 @@ impl Site<'_> {
         numbers.into_iter().zip(said.chunks(CallSetting::ALL.len())).map(of).collect()
     }
 
-    /// Writes them into the branch's own database, and takes those of people away who are not of this site any more.
+    /// Writes them into the branch's own database, and takes away what is not set any more. What the branch has of its own
+    /// there, by feature codes of its dialplan, stays where the main says nothing.
     fn keep(&mut self, settings: CallSettings) -> Result<(), Failure> {
-        let gone = self.status.call_settings.keys().filter(|number| !settings.contains_key(*number));
+        let before = Arc::clone(&self.status.call_settings);
+        let gone = before.keys().filter(|number| !settings.contains_key(*number));
         let nothing = OfPerson::new();
         let wanted = settings.iter().chain(gone.map(|number| (number, &nothing)));
-        for (number, of_person) in wanted {
+        for (number, now) in wanted {
+            let before = before.get(number).unwrap_or(&nothing);
             for setting in CallSetting::ALL {
-                let value = of_person.get(&setting);
-                if self.host.stored(setting.family(), number).as_ref() != value {
-                    self.host
-                        .store(setting.family(), number, value.map(String::as_str))
-                        .map_err(Failure::Database)?;
+                let stored = self.host.stored(setting.family(), number);
+                let (old, new) = (before.get(&setting), now.get(&setting));
+                if stored.as_ref() != new && (new.is_some() || stored.as_ref() == old) {
+                    let new = new.map(String::as_str);
+                    self.host.store(setting.family(), number, new).map_err(Failure::Database)?;
                 }
             }
+            let families = |of_person: &OfPerson| {
+                let families: Vec<&str> = of_person.keys().map(|setting| setting.family()).collect();
+                families.join(",")
+            };
+            let ours = families(now);
+            if ours != families(before) {
+                let ours = Some(ours.as_str()).filter(|ours| !ours.is_empty());
+                self.host.remember(&format!("{OURS}/{number}"), ours).map_err(Failure::Database)?;
+            }
         }
-        if *self.status.call_settings != settings {
+        if *before != settings {
             self.status.call_settings = Arc::new(settings);
         }
         Ok(())

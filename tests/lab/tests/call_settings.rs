@@ -10,6 +10,9 @@ lab::on_22_and_16!(
     calls_go_where_people_send_them_in_freepbxs_order,
     a_call_that_nobody_answers_goes_on,
     a_forward_that_nobody_answers_ends_in_the_persons_own_box,
+    a_forward_to_somebody_who_is_busy_ends_in_the_box_of_who_was_called,
+    a_call_from_the_main_does_not_go_back_there,
+    who_is_logged_in_is_known_on_when_the_main_does_not_say,
     a_person_who_is_in_a_call_is_busy_without_call_waiting,
     what_a_person_takes_back_is_taken_back_here,
     whoever_logs_in_at_a_device_is_reached_there,
@@ -94,6 +97,69 @@ fn a_forward_that_nobody_answers_ends_in_the_persons_own_box(version: Version) -
     zoe.leave_message("1001")?;
     let message = site.branch.wait_message("1001", GENEROUS)?;
     message.is_from("1003")
+}
+
+fn a_forward_to_somebody_who_is_busy_ends_in_the_box_of_who_was_called(version: Version) -> Result {
+    let site = in_an_outage(version, &["CF/1001 1003", "DND/1003 YES"])?;
+    let mut bob = site.phone_at(&site.branch, "1002")?;
+    bob.leave_message("1001")?;
+    let message = site.branch.wait_message("1001", GENEROUS)?;
+    message.is_from("1002")?;
+    assert!(site.branch.messages("1003")?.is_empty());
+    Ok(())
+}
+
+/// Where the branch serves and the main lives, a forward to a number of the main would go back there, and come again.
+fn a_call_from_the_main_does_not_go_back_there(version: Version) -> Result {
+    let mut site = Site::dialling(version)?;
+    site.branch.rx("synch set mode failover")?;
+    site.wait_status("Service", "Failover")?;
+    site.branch.rx("database put CF 1001 2001")?;
+    let trunk = if version == Version::V16 { "SIP/main-trunk" } else { "PJSIP/main-trunk" };
+    let asked = "
+[asks]
+exten => 1,1,Set(__SYNCH_FROM_MAIN=1)
+ same => n,Goto(synch-ring,1001,1)
+";
+    let conf = site.branch.read_conf("extensions.conf")?;
+    site.branch.write_conf("extensions.conf", &(conf + asked))?;
+    site.branch.rx("dialplan reload")?;
+    site.wait_status("Dialplan", "in force")?;
+    let calls = |console: &str| console.lines().filter(|line| line.contains(trunk)).count();
+    site.branch.rx("channel originate Local/1@asks application Wait 5")?;
+    assert_eq!(calls(&site.branch.rx("core show channels concise")?), 0);
+    site.heal()
+}
+
+fn who_is_logged_in_is_known_on_when_the_main_does_not_say(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    site.add_user("99001", "HeadOffice")?;
+    site.main.start()?;
+    set(&site, &["DEVICE/99001/user 1021", "CF/1001 1003"])?;
+    site.branch.start()?;
+    site.wait_status("Sync", "Synced")?;
+    // What the branch has of its own, where the main says nothing.
+    site.branch.rx("database put CFB 1001 1002")?;
+    site.main.edit_conf("manager.conf", "write = system", "write = config")?;
+    site.main.rx("manager reload")?;
+    site.branch.stop()?;
+    site.branch.start()?;
+    site.wait_status("Sync", "Synced")?;
+    let report = || site.branch.rx("synch doctor");
+    until_value("the refusal", GENEROUS, report, |report| report.contains("who is logged in"))?;
+    let device = if version == Version::V16 { "SIP/99001" } else { "PJSIP/99001" };
+    assert_eq!(site.branch.function("SYNCH_USER(1021,device)")?, device);
+    assert!(site.branch.rx("database show CF")?.contains("1003"));
+    site.main.edit_conf("manager.conf", "write = config", "write = system")?;
+    site.main.rx("manager reload")?;
+    site.main.rx("database del CF 1001")?;
+    let synced = || {
+        site.sync()?;
+        site.branch.rx("database show CF")
+    };
+    until_value("the forward to go", GENEROUS, synced, |shown| !shown.contains("1003"))?;
+    assert!(site.branch.rx("database show CFB")?.contains("1002"));
+    Ok(())
 }
 
 fn a_person_who_is_in_a_call_is_busy_without_call_waiting(version: Version) -> Result {

@@ -108,6 +108,7 @@ fn functions_are_documented(version: Version) -> Result {
                 "from_main",
                 "over_main",
                 "ring_time",
+                "forward_time",
                 "caller_id",
                 "refusal",
             ]
