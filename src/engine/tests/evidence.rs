@@ -1,6 +1,7 @@
 //! What counts as evidence of the main, on a main of the test's own: its events, its resets, and SIP beside its AMI.
 
 use std::{
+    collections::HashMap,
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -359,6 +360,25 @@ fn a_sip_that_answers_something_else_is_silent() {
     });
     let site = site(&ami, &format!("udp:{address}"), "require=any timeout=1");
     site.until("its silence", |snapshot| snapshot.monitor.sip.starts_with("silent"));
+}
+
+/// As res_pjsip is while it reloads: one of its queues stands still, and the Call-ID chooses the queue.
+#[test]
+fn a_question_that_stands_in_a_queue_is_asked_anew() {
+    let (ami, sip) = (Ami::start(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let address = sip.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut buffer, mut stuck) = ([0; 2048], HashMap::new());
+        while let Ok((length, from)) = sip.recv_from(&mut buffer) {
+            let answer = sip_answer(&buffer[..length]);
+            let call = answer.lines().find(|line| line.starts_with("Call-ID")).unwrap().to_owned();
+            if *stuck.entry(from).or_insert_with(|| call.clone()) != call {
+                sip.send_to(answer.as_bytes(), from).unwrap();
+            }
+        }
+    });
+    let site = site(&ami, &format!("udp:{address}"), "require=all");
+    assert_eq!(site.control.snapshot().monitor.sip, "answers");
 }
 
 /// As an administrator does whose main says so for ever.

@@ -12,7 +12,10 @@ use lab::site::NAME;
 use lab::wait::{GENEROUS, PHONES_RETRY, until_ok};
 use lab::{Context, Error, NameServer, Phone, Result, Site, Version};
 
-lab::on_22_and_16!(
+// The name server is the same beside every Asterisk.
+lab::tests_on!(
+    on_22,
+    V22,
     phones_move_and_call_over_dnsmasq,
     phones_move_and_call_over_unbound,
     the_ttl_of_the_branch_is_kept,
