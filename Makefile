@@ -91,14 +91,15 @@ test: test-pure test-lab ## every test (root)
 test-pure: tools
 	cargo test --locked $(PURE)
 
-# Two files of tests at once, the longest first: most tests wait for something most of the time.
-LONGEST = two_branches site_dns hang slow_line cycles verdict sync_files reachable outage calls older one_session handsets
+# Six tests at once, two of each of three files, the longest first: most wait for something most of the time. With fewer
+# files, one that has a long test at its end would leave places empty.
+LONGEST = two_branches site_dns hang slow_line cycles verdict sync_files reachable outage calls older one_session handsets faults_main
 OTHERS = $(filter-out $(LONGEST),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
 LAB_TESTS = cargo test --locked --no-fail-fast --package lab
 test-lab: lab
 	$(LAB_TESTS) --no-run
 	@for test in --lib --bins $(addprefix --test=,$(LONGEST) $(OTHERS)); do echo "$$test"; done \
-		| xargs -P 2 -I {} $(LAB_TESTS) {} -- --test-threads=3
+		| xargs -P 3 -I {} $(LAB_TESTS) {} -- --test-threads=2
 
 # A dependency that nothing uses is a lint: `unused_crate_dependencies`, in the roots of the crates.
 check: tools ## what needs neither root nor Asterisk: format, lints, pure tests, a short fuzz, licences, known faults
