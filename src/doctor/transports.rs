@@ -6,7 +6,7 @@ use super::{Findings, Level, Report};
 use crate::{
     settings::{Dns, Technology},
     sip::places::{Over, Place},
-    state::{BranchState, Target},
+    state::Target,
     status::Snapshot,
     sync::{Fate, Kind, Origin, Tailored, User, words::is_yes},
     wording::{counted, some_of},
@@ -22,13 +22,10 @@ impl Report {
             self.say(level, "transports", text);
         }
         let Some(dns) = &snapshot.settings.dns else { return };
-        // Where this branch answers at the port, whatever stands before Asterisk there is meant.
-        if snapshot.branch.state != BranchState::Healthy {
-            for problem in wrong_ports(dns, Target::Branch, &findings.places) {
-                self.say(Level::Broken, "transports", problem);
-            }
+        for problem in wrong_ports(dns, Target::Branch, &findings.places) {
+            self.say(Level::Broken, "transports", problem);
         }
-        // The same of a proxy or a router before the main.
+        // A proxy or a router may stand before the main.
         let host: Option<IpAddr> = snapshot.settings.main.host.parse().ok();
         let itself = host.is_some_and(|host| dns.target_normal == [host]);
         for problem in wrong_ports(dns, Target::Main, if itself { main } else { &[] }) {

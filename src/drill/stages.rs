@@ -12,7 +12,7 @@ use crate::{
     functions::{FUNCTIONS, Given, Phone},
     settings::{Dialplan, Dns},
     sip::places::{Over, Place},
-    state::{BranchState, MonitorState, ServiceState, Target},
+    state::{MonitorState, ServiceState, Target},
     status::{IN_FORCE, Snapshot},
     wording::listed,
 };
@@ -155,9 +155,7 @@ impl<'a> Calls<'a> {
 /// # Errors
 /// Which can't, and what to do.
 pub fn transports(snapshot: &Snapshot, here: &[Place]) -> Result<(), String> {
-    let answers = snapshot.branch.state == BranchState::Healthy;
-    let dns = snapshot.settings.dns.as_ref().filter(|_| !answers);
-    let wrong = dns.map(|dns| wrong_ports(dns, Target::Branch, here));
+    let wrong = snapshot.settings.dns.as_ref().map(|dns| wrong_ports(dns, Target::Branch, here));
     if let Some(problem) = wrong.and_then(|problems| problems.into_iter().next()) {
         return Err(problem);
     }
