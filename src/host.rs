@@ -236,12 +236,8 @@ fn is_own_address(address: IpAddr) -> bool {
 /// The user whose channel it is, by its name: `PJSIP/1001-00000002`. `None`: it is one of another driver.
 #[must_use]
 pub fn device_of_channel(name: &str, technology: Technology) -> Option<&str> {
-    let driver = match technology {
-        Technology::Pjsip => "PJSIP/",
-        Technology::Sip => "SIP/",
-    };
     // The number at the end is the driver's; a name may have dashes of its own.
-    name.strip_prefix(driver)?.rsplit_once('-').map(|(user, _)| user)
+    name.strip_prefix(technology.driver())?.strip_prefix('/')?.rsplit_once('-').map(|(user, _)| user)
 }
 
 #[cfg(test)]

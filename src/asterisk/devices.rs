@@ -59,13 +59,9 @@ pub(super) fn dial_contacts(channel: *mut sys::ast_channel, endpoint: &str) -> O
 
 /// The endpoint that registered a contact which this endpoint of res_pjsip has; none where nobody did.
 pub(super) fn registered_by(endpoint: &str, contact: &str) -> Option<String> {
-    let ask = |call: String| read(ptr::null_mut(), &call).unwrap_or_default();
-    let aors = ask(format!("PJSIP_ENDPOINT({endpoint},aors)"));
-    let contacts = aors.split(',').map(|aor| ask(format!("PJSIP_AOR({aor},contact)")));
-    let contacts: Vec<String> = contacts.collect();
-    let mut names = contacts.iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty());
-    let name = names.find(|name| ask(format!("PJSIP_CONTACT({name},uri)")) == contact)?;
-    Some(ask(format!("PJSIP_CONTACT({name},endpoint)"))).filter(|endpoint| !endpoint.is_empty())
+    let names = contacts_of(endpoint);
+    let name = names.iter().find(|name| ask(&format!("PJSIP_CONTACT({name},uri)")) == contact)?;
+    Some(ask(&format!("PJSIP_CONTACT({name},endpoint)"))).filter(|endpoint| !endpoint.is_empty())
 }
 
 /// Whether a trunk's device can be reached. res_pjsip calls one away that it has not asked yet since its start, and calls go
@@ -75,20 +71,27 @@ pub(super) fn reach(device: &str) -> Reach {
         return Reach::There;
     }
     let Some(endpoint) = device.strip_prefix("PJSIP/") else { return Reach::Away };
-    let ask = |call: String| read(ptr::null_mut(), &call).unwrap_or_default();
-    let aors = ask(format!("PJSIP_ENDPOINT({endpoint},aors)"));
-    let contacts =
-        aors.split(',').filter(|aor| !aor.is_empty()).map(|aor| ask(format!("PJSIP_AOR({aor},contact)")));
-    let contacts: Vec<String> = contacts.collect();
-    let mut names = contacts.iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty());
-    let is_unknown = |name: &str| NOT_ASKED.contains(&ask(format!("PJSIP_CONTACT({name},status)")).as_str());
-    if names.any(is_unknown) { Reach::NotAsked } else { Reach::Away }
+    let is_unknown = |name: &String| NOT_ASKED.contains(&&*ask(&format!("PJSIP_CONTACT({name},status)")));
+    if contacts_of(endpoint).iter().any(is_unknown) { Reach::NotAsked } else { Reach::Away }
+}
+
+/// The names of all contacts that an endpoint of res_pjsip has.
+fn contacts_of(endpoint: &str) -> Vec<String> {
+    let listed = |text: &str| -> Vec<String> {
+        text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    };
+    let aors = listed(&ask(&format!("PJSIP_ENDPOINT({endpoint},aors)")));
+    aors.iter().flat_map(|aor| listed(&ask(&format!("PJSIP_AOR({aor},contact)")))).collect()
+}
+
+/// What a function that needs no channel gives; empty where it fails.
+fn ask(call: &str) -> String {
+    read(ptr::null_mut(), call).unwrap_or_default()
 }
 
 /// Whether app_queue has this queue.
 pub(super) fn has_queue(name: &str) -> bool {
-    dialplan::has_function("QUEUE_EXISTS")
-        && read(ptr::null_mut(), &format!("QUEUE_EXISTS({name})")).as_deref() == Some("1")
+    dialplan::has_function("QUEUE_EXISTS") && ask(&format!("QUEUE_EXISTS({name})")) == "1"
 }
 
 /// Whether there is a file of that name among the sounds, in Asterisk's own language or in none.
@@ -102,7 +105,7 @@ pub(super) fn has_sound(name: &str) -> bool {
 
 /// Whether voicemail has this mailbox.
 pub(super) fn has_mailbox(name: &str) -> bool {
-    read(ptr::null_mut(), &format!("VM_INFO({name},exists)")).as_deref() == Some("1")
+    ask(&format!("VM_INFO({name},exists)")) == "1"
 }
 
 /// What a dialplan function gives; none where it fails, of which Asterisk tells its log. The channel is that of this

@@ -91,7 +91,8 @@ extern "C" fn read(
         let (name, argument) = unsafe { (text::from_c(name), text::from_c(argument)) };
         let function = FUNCTIONS.iter().find(|function| is(function.name, &name));
         let (Some(function), Some(control)) = (function, current::control()) else { return FAILED };
-        let given = match (function.read)(&control.snapshot(), &argument) {
+        let snapshot = control.snapshot();
+        let given = match (function.read)(&snapshot, &argument) {
             Given::Text(given) => given,
             Given::From(device) => {
                 let came = came_from(channel, &device) || variable(channel, FROM_MAIN) == YES;
@@ -106,7 +107,7 @@ extern "C" fn read(
             }
             Given::Forward { number, setting } => {
                 let set = database::get(setting.family(), &number).unwrap_or_default();
-                forward(&control.snapshot(), &number, &set, &variable(channel, FORWARDED))
+                forward(&snapshot, &number, &set, &variable(channel, FORWARDED))
             }
             Given::Disturbed { number, devices } => {
                 let stored =

@@ -80,10 +80,7 @@ pub fn build(settings: &Dialplan, users: &[User], boxes: bool) -> Vec<Context> {
 /// The device of a user, as hints and states name it.
 #[must_use]
 pub fn device(technology: Technology, user: &str) -> String {
-    match technology {
-        Technology::Pjsip => format!("PJSIP/{user}"),
-        Technology::Sip => format!("SIP/{user}"),
-    }
+    format!("{}/{user}", technology.driver())
 }
 
 /// The devices of a person, as one hint names them.

@@ -72,10 +72,7 @@ fn mailbox(name: &str) -> String {
 /// `PJSIP/1001`, `PJSIP/1001/sip:…`, `PJSIP/0301234@trunk`; none of another driver.
 fn phone(device: &str, technology: Technology) -> Option<String> {
     let (driver, rest) = device.split_once('/')?;
-    if !driver.eq_ignore_ascii_case(match technology {
-        Technology::Pjsip => "PJSIP",
-        Technology::Sip => "SIP",
-    }) {
+    if !driver.eq_ignore_ascii_case(technology.driver()) {
         return None;
     }
     let name = rest.split('/').next().unwrap_or_default();

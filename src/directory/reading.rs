@@ -130,8 +130,7 @@ impl<'s> Reading<'s> {
         } else if section.wizard && is("accepts_registrations") {
             section.is_user = is_yes(value);
         } else if is("type") {
-            section.is_user =
-                matches!(Kind::from_type(self.technology, value), Some(Kind::Endpoint | Kind::Peer));
+            section.is_user = Kind::from_type(self.technology, value).is_some_and(Kind::is_account);
         } else if is("callerid") {
             section.callerid = looked_at(value);
         }

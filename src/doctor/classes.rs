@@ -6,7 +6,7 @@ use super::{Level, Report};
 use crate::{
     settings::Dialplan,
     status::Snapshot,
-    sync::{Fate, Kind, Origin},
+    sync::{Fate, Origin},
     wording::counted,
 };
 
@@ -30,8 +30,7 @@ impl Report {
 /// The users whose context on the main is in no line, by that context.
 fn unlisted<'a>(snapshot: &'a Snapshot, dialplan: &Dialplan) -> BTreeMap<String, Vec<&'a str>> {
     let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    let users =
-        snapshot.sync.sections.iter().filter(|section| matches!(section.kind, Kind::Endpoint | Kind::Peer));
+    let users = snapshot.sync.sections.iter().filter(|section| section.kind.is_account());
     for user in users {
         let written = |fate: &&Fate| fate.is_written() && fate.key.eq_ignore_ascii_case("context");
         let Some(fate) = user.options.iter().rev().find(written) else { continue };
@@ -52,7 +51,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{status::tests::snapshot, sync::Tailored};
+    use crate::{
+        status::tests::snapshot,
+        sync::{Kind, Tailored},
+    };
 
     #[test]
     fn whoever_loses_the_way_outside_is_named_with_the_line_to_add() {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{Findings, Level, Report};
 use crate::{
-    settings::{Dns, Technology},
+    settings::{Dns, Offer, Technology},
     sip::places::{Over, Place},
     state::Target,
     status::Snapshot,
@@ -41,7 +41,7 @@ pub fn wrong_ports(dns: &Dns, target: Target, places: &[Place]) -> Vec<String> {
         Target::Main => ("main", "transports"),
         Target::Branch => ("branch", "transports_failover"),
     };
-    let problem = |offer: &crate::settings::Offer| {
+    let problem = |offer: &Offer| {
         let (over, told) = (Over::from(offer.transport), offer.port(target));
         let ports: Vec<String> = places
             .iter()
@@ -91,9 +91,7 @@ fn needs(snapshot: &Snapshot, user: &User, main: &[Place]) -> Vec<Over> {
         return known.contacts.iter().map(|contact| contact.transport().into()).collect();
     }
     let mut accounts = snapshot.sync.sections.iter();
-    let is_user = |section: &&Tailored| {
-        matches!(section.kind, Kind::Endpoint | Kind::Peer) && section.name == user.name
-    };
+    let is_user = |section: &&Tailored| section.kind.is_account() && section.name == user.name;
     let Some(account) = accounts.find(is_user) else { return Vec::new() };
     if on_main(account, "webrtc").is_some_and(|value| is_yes(value.as_bytes())) {
         return vec![Over::WebSocket];

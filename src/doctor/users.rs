@@ -19,10 +19,7 @@ const WAYS: [&str; 2] = ["username", "auth_username"];
 impl Report {
     pub(super) fn users_one_by_one(&mut self, snapshot: &Snapshot) {
         let sync = &snapshot.sync;
-        let accounts = by_name(
-            &sync.sections,
-            if snapshot.technology() == Technology::Pjsip { Kind::Endpoint } else { Kind::Peer },
-        );
+        let accounts = by_name(&sync.sections, Kind::of_account(snapshot.technology()));
         if snapshot.technology() == Technology::Pjsip {
             let aors = by_name(&sync.sections, Kind::Aor);
             let endpoint = |user: &&User| accounts.get(user.name.as_str());

@@ -21,7 +21,7 @@ use crate::{
         stages::{self, Calls},
     },
     faults,
-    settings::{Account, Dialplan, Dns, Settings, SipTransport, Technology},
+    settings::{Account, Dialplan, Dns, Settings, SipTransport},
     sip::{places::places, registrar::Registrar},
     status::Snapshot,
     sync::Kind,
@@ -171,10 +171,7 @@ impl Drilling {
     /// Whether the channel driver has the account of a user.
     fn is_live(&self, snapshot: &Snapshot, account: String) -> Result<(), String> {
         let technology = snapshot.technology();
-        let kind = match technology {
-            Technology::Pjsip => Kind::Endpoint,
-            Technology::Sip => Kind::Peer,
-        };
+        let kind = Kind::of_account(technology);
         let missing = self.start.host.missing(technology, &[(kind, account)]);
         match missing.map_err(|error| error.to_string())?.first() {
             None => Ok(()),

@@ -139,10 +139,7 @@ impl Examining {
         let host = &*self.start.host;
         let snapshot = self.start.published.read();
         let technology = snapshot.technology();
-        let account = match technology {
-            Technology::Pjsip => Kind::Endpoint,
-            Technology::Sip => Kind::Peer,
-        };
+        let account = Kind::of_account(technology);
         for (key, trunk) in [
             ("main_trunk", &dialplan.main_trunk),
             ("local_trunk", &dialplan.local_trunk),

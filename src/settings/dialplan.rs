@@ -87,13 +87,14 @@ impl Dialplan {
     /// for an outside line. `inside`: somebody of the company has it.
     #[must_use]
     pub fn bars(&self, number: &str, inside: bool) -> bool {
+        let listed = |number: &str| self.emergency.iter().any(|known| known == number);
+        if inside {
+            return listed(number);
+        }
         let behind = OUTSIDE_PREFIXES.iter().filter_map(|prefix| number.strip_prefix(prefix));
-        let mut forms = std::iter::once(number).chain(behind);
-        forms.any(|form| {
-            let for_help =
-                self.emergency.iter().any(|known| known == form) || EMERGENCY_NUMBERS.contains(&form);
+        std::iter::once(number).chain(behind).any(|form| {
             let premium = || self.premium.iter().any(|premium| form.starts_with(premium.as_str()));
-            !inside && (for_help || premium()) || self.emergency.iter().any(|known| known == number)
+            listed(form) || EMERGENCY_NUMBERS.contains(&form) || premium()
         })
     }
 

@@ -116,6 +116,17 @@ pub enum Technology {
     Sip,
 }
 
+impl Technology {
+    /// The driver, as devices and channels begin with it.
+    #[must_use]
+    pub const fn driver(self) -> &'static str {
+        match self {
+            Technology::Pjsip => "PJSIP",
+            Technology::Sip => "SIP",
+        }
+    }
+}
+
 impl fmt::Display for Technology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

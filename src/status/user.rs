@@ -97,9 +97,7 @@ fn mailbox_remarks(sync: &SyncStatus, user: &User) -> String {
 
 /// The user's own section, then the aors and auths that it names.
 fn sections_of<'a>(sections: &'a [Tailored], user: &User) -> Vec<&'a Tailored> {
-    let is_user = |section: &&Tailored| {
-        matches!(section.kind, Kind::Endpoint | Kind::Peer) && section.name == user.name
-    };
+    let is_user = |section: &&Tailored| section.kind.is_account() && section.name == user.name;
     let Some(own) = sections.iter().find(is_user) else { return Vec::new() };
     let mut found = vec![own];
     for (key, kind) in [("aors", Kind::Aor), ("auth", Kind::Auth)] {

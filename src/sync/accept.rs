@@ -67,6 +67,21 @@ impl fmt::Display for Kind {
 }
 
 impl Kind {
+    /// What an account is to this channel driver: the section that has its user.
+    #[must_use]
+    pub const fn of_account(technology: Technology) -> Self {
+        match technology {
+            Technology::Pjsip => Self::Endpoint,
+            Technology::Sip => Self::Peer,
+        }
+    }
+
+    /// Whether it is an account, of either driver.
+    #[must_use]
+    pub const fn is_account(self) -> bool {
+        matches!(self, Self::Endpoint | Self::Peer)
+    }
+
     /// What `type = word` makes of a section; none for the types that are never taken over.
     #[must_use]
     pub fn from_type(technology: Technology, word: &[u8]) -> Option<Self> {

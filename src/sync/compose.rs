@@ -121,7 +121,7 @@ fn write_numbers(
     texts: &mut Texts,
 ) {
     let mut users: Vec<&mut Tailored> =
-        sections.iter_mut().filter(|section| matches!(section.kind, Kind::Endpoint | Kind::Peer)).collect();
+        sections.iter_mut().filter(|section| section.kind.is_account()).collect();
     let accounts: Vec<Account<'_>> = users.iter().map(|user| account(user, from, people)).collect();
     let other = |(user, number): (&&mut Tailored, Option<&str>)| {
         let says = Account::of(&user.name, user.written()).plain();

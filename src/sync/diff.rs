@@ -201,7 +201,7 @@ fn accounts(sections: &[ConfSection], technology: Technology) -> BTreeMap<&str, 
     let parts: HashMap<(Kind, &str), &ConfSection> =
         known.iter().map(|(kind, section)| ((*kind, section.name.as_str()), *section)).collect();
     let mut accounts = BTreeMap::new();
-    for (kind, user) in known.into_iter().filter(|(kind, _)| matches!(kind, Kind::Endpoint | Kind::Peer)) {
+    for (kind, user) in known.into_iter().filter(|(kind, _)| kind.is_account()) {
         let mut lines = lines(kind, user);
         for (key, part) in PARTS.into_iter().filter(|_| kind == Kind::Endpoint) {
             for name in last(user, key).split(',').map(str::trim) {

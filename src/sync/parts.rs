@@ -158,7 +158,7 @@ impl Wanted<'_> {
     fn users<'d, 'a>(&self, document: &'d Document<'a>) -> impl Iterator<Item = &'d Section<'a>> {
         let user = |section: &&Section<'a>| {
             let kind = kind_of(section, self.technology);
-            matches!(kind, Ok(Kind::Endpoint | Kind::Peer)) && matches(self.filter, section)
+            kind.is_ok_and(Kind::is_account) && matches(self.filter, section)
         };
         document.sections.iter().filter(user)
     }

@@ -240,7 +240,7 @@ impl Policy<'_> {
         }
         let taken = named(&self.settings.keep)
             || options::is_usual(kind, key)
-            || matches!(kind, Kind::Endpoint | Kind::Peer) && key.eq_ignore_ascii_case("context");
+            || kind.is_account() && key.eq_ignore_ascii_case("context");
         (!taken).then(|| options::why_not(key))
     }
 

@@ -39,8 +39,7 @@ impl User {
 /// The users among the sections of a file.
 #[must_use]
 pub fn users_in(sections: &[ConfSection], technology: Technology) -> Vec<User> {
-    let is_user =
-        |section: &&ConfSection| matches!(kind_in(section, technology), Some(Kind::Endpoint | Kind::Peer));
+    let is_user = |section: &&ConfSection| kind_in(section, technology).is_some_and(Kind::is_account);
     sections.iter().filter(is_user).map(User::of).collect()
 }
 

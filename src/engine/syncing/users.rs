@@ -242,7 +242,7 @@ impl Site<'_> {
 
 /// The accounts among these sections.
 fn accounts_in(sections: &[Tailored]) -> Names {
-    let accounts = sections.iter().filter(|section| matches!(section.kind, Kind::Endpoint | Kind::Peer));
+    let accounts = sections.iter().filter(|section| section.kind.is_account());
     accounts.map(|account| account.name.clone()).collect()
 }
 

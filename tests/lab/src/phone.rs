@@ -115,6 +115,18 @@ impl Phone {
         self.command("dial", number).map(drop)
     }
 
+    /// Calls another one, which answers by itself, until each has heard the other.
+    pub fn talk_with(&mut self, other: &mut Self) -> Result {
+        self.dial(&other.user)?;
+        self.wait_in_call(GENEROUS)?;
+        other.wait_in_call(GENEROUS)?;
+        self.wait_hears(&other.user, GENEROUS)?;
+        other.wait_hears(&self.user, GENEROUS)?;
+        self.hang_up()?;
+        self.wait_call_ended(GENEROUS)?;
+        other.wait_call_ended(GENEROUS).map(drop)
+    }
+
     /// Waits until somebody calls it.
     pub fn wait_rings(&mut self, bound: Duration) -> Result {
         self.wait_event("CALL_INCOMING", bound).map(drop)

@@ -68,17 +68,6 @@ fn outlive_the_ttl() {
     sleep(Duration::from_secs(TTL + 2));
 }
 
-fn call_and_hang_up(caller: &mut Phone, called: &mut Phone) -> Result {
-    caller.dial(&called.user)?;
-    caller.wait_in_call(GENEROUS)?;
-    called.wait_in_call(GENEROUS)?;
-    caller.wait_hears(&called.user, GENEROUS)?;
-    called.wait_hears(&caller.user, GENEROUS)?;
-    caller.hang_up()?;
-    caller.wait_call_ended(GENEROUS)?;
-    called.wait_call_ended(GENEROUS).map(drop)
-}
-
 fn phones_move_and_call(version: Version, make: Make) -> Result {
     let mut site = Site::dialling(version)?;
     let server = server(&site, make, "")?;
@@ -91,7 +80,7 @@ fn phones_move_and_call(version: Version, make: Make) -> Result {
         phone.wait_registered_at(&site.branch, PHONES_RETRY)?;
     }
     let [alice, zoe] = &mut phones;
-    call_and_hang_up(alice, zoe)?;
+    alice.talk_with(zoe)?;
 
     site.heal()?;
     for phone in &mut phones {

@@ -124,17 +124,6 @@ fn a_machine_that_is_gone_loses_nobody(version: Version) -> Result {
     )
 }
 
-fn call_and_hang_up(caller: &mut Phone, called: &mut Phone) -> Result {
-    caller.dial(&called.user)?;
-    caller.wait_in_call(GENEROUS)?;
-    called.wait_in_call(GENEROUS)?;
-    caller.wait_hears(&called.user, GENEROUS)?;
-    called.wait_hears(&caller.user, GENEROUS)?;
-    caller.hang_up()?;
-    caller.wait_call_ended(GENEROUS)?;
-    called.wait_call_ended(GENEROUS).map(drop)
-}
-
 /// Two phones that are at the main.
 fn two_at_the_main(pair: &Pair) -> Result<[Phone; 2]> {
     let mut phones = [pair.phone("1001")?, pair.phone("1003")?];
@@ -150,7 +139,7 @@ fn in_an_outage_all_go_to_the_first_machine_and_call(version: Version) -> Result
         phone.wait_registered_at(&pair.site.branch, PHONES_RETRY)?;
     }
     let [alice, zoe] = &mut phones;
-    call_and_hang_up(alice, zoe)?;
+    alice.talk_with(zoe)?;
     pair.site.heal()?;
     phones.iter_mut().try_for_each(|phone| phone.wait_registered_at(&pair.site.main, PHONES_RETRY))
 }
@@ -164,7 +153,7 @@ fn in_an_outage_without_the_first_machine_all_go_to_the_second_and_call(version:
         phone.wait_registered_at(&pair.second, PHONES_RETRY)?;
     }
     let [alice, zoe] = &mut phones;
-    call_and_hang_up(alice, zoe)?;
+    alice.talk_with(zoe)?;
 
     // Back in the middle of the outage, it is asked first again.
     pair.site.net.plug_in(pair.site.branch.host())?;
@@ -172,7 +161,7 @@ fn in_an_outage_without_the_first_machine_all_go_to_the_second_and_call(version:
         phone.wait_registered_at(&pair.site.branch, PHONES_RETRY)?;
     }
     let [alice, zoe] = &mut phones;
-    call_and_hang_up(alice, zoe)
+    alice.talk_with(zoe)
 }
 
 fn phones_on_different_machines_call_each_other(version: Version) -> Result {
@@ -193,8 +182,8 @@ fn phones_on_different_machines_call_each_other(version: Version) -> Result {
     zoe.wait_registered_at(&pair.second, PHONES_RETRY)?;
     assert!(pair.site.branch.registered_from("1003")?.is_empty());
     assert!(pair.second.registered_from("1001")?.is_empty());
-    call_and_hang_up(&mut alice, &mut zoe)?;
-    call_and_hang_up(&mut zoe, &mut alice)
+    alice.talk_with(&mut zoe)?;
+    zoe.talk_with(&mut alice)
 }
 
 fn a_site_server_that_asks_both_outlives_either(version: Version) -> Result {
