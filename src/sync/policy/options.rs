@@ -328,3 +328,32 @@ const REASONS: [(&[&str], &str); 6] = [
     ),
     (&["insecure", "allow_unauthenticated_options"], "it lets callers in without a password"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{AOR, AUTH, ENDPOINT_CALLS, ENDPOINT_MEDIA, ENDPOINT_WHO, PEER_CALLS, PEER_MEDIA, PEER_WHO};
+
+    /// The names in backquotes below a line of the page, up to the next paragraph of text.
+    fn listed_below<'p>(page: &'p str, line: &str) -> Vec<&'p str> {
+        let (_, below) = page.split_once(line).expect("the page has the line");
+        let list = below.trim_start().split("\n\n").next().unwrap_or_default();
+        list.split('`').skip(1).step_by(2).collect()
+    }
+
+    #[test]
+    fn the_page_for_administrators_lists_what_is_taken() {
+        let page = include_str!("../../../docs/taken.md");
+        let endpoint = [&ENDPOINT_WHO[..], &ENDPOINT_CALLS, &ENDPOINT_MEDIA].concat();
+        let peer = [&PEER_WHO[..], &PEER_CALLS, &PEER_MEDIA].concat();
+        for (line, taken) in [
+            ("Of an endpoint:", endpoint),
+            ("Of its aors:", AOR.to_vec()),
+            ("Of its auths:", AUTH.to_vec()),
+            ("Of a peer, user or friend:", peer),
+        ] {
+            let mut taken: Vec<&str> = taken.into_iter().filter(|key| *key != "type").collect();
+            taken.sort_unstable();
+            assert_eq!(listed_below(page, line), taken, "docs/taken.md, below \"{line}\"");
+        }
+    }
+}
