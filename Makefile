@@ -150,12 +150,12 @@ fuzz: tools ## any octets to whatever takes some, for SECONDS=60 or RUNS= inputs
 			$(if $(RUNS),-runs=$(RUNS),-max_total_time=$(SECONDS)) -timeout=10 -rss_limit_mb=1024 -max_len=4096 || exit 1; \
 	done
 
-# The pure modules that decide what is believed and who serves. FILES="src/ami/frame.rs" for some alone, with TESTS="ami::" for
-# the tests that ought to notice.
-FILES = src/ami/frame.rs src/ami/numbering.rs src/ami/stream.rs src/ami/session.rs \
-	src/sync/accept.rs src/sync/policy.rs src/sync/render.rs src/sync/select.rs \
-	src/dns/limit.rs src/dns/places.rs src/dns/zone.rs src/probe/*.rs src/failover/*.rs src/dialplan/vet.rs src/dialplan/vet/*.rs
-TESTS = ami:: attacks:: dialplan:: dns:: failover:: probe:: sync::
+# The pure modules that decide what is believed and who serves. FILES="src/uplink/ami/stream.rs" for some alone, with
+# TESTS="uplink::ami::" for the tests that ought to notice.
+FILES = src/uplink/ami/frame/mod.rs src/uplink/ami/numbering.rs src/uplink/ami/stream.rs src/uplink/ami/session.rs \
+	$(foreach part,accept policy render select,src/site/users/$(part)/mod.rs) src/dns/serve/limit.rs src/dns/serve/places.rs \
+	src/dns/zone/mod.rs src/verdict/probe/*.rs src/verdict/failover/*.rs src/dialplan/vet/*.rs
+TESTS = uplink::ami:: attacks:: dialplan:: dns:: verdict:: site::users::
 mutants: tools ## changes the pure modules one place at a time, and says which change no test notices (hours; FILES= TESTS=)
 	@command -v cargo-mutants >/dev/null || cargo install --quiet --locked cargo-mutants
 	cargo mutants --jobs 1 --timeout 120 --no-default-features --output target $(foreach file,$(FILES),--file '$(file)') -- --lib -- $(TESTS)
@@ -176,7 +176,7 @@ $(LAB_MODULES)/res_synch-%.so: FORCE
 	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --release --locked --package res_synch
 	@cp target/release/libres_synch.so $@
 
-# The same with panics to order (src/faults.rs), for the tests of the lab alone: as the tests are built, which is quick.
+# The same with panics to order (src/words/faults.rs), for the tests of the lab alone: as the tests are built, which is quick.
 $(LAB_MODULES)/res_synch-faults-%.so: FORCE
 	@asterisk-headers/unpack $*
 	@mkdir -p $(@D)

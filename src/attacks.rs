@@ -11,13 +11,13 @@ use corpus::{Attack, of_bytes, of_text};
 use regex::{Regex, bytes};
 
 use crate::{
-    ami::{Frame, Query},
     dialplan::{Allowed, Context, ContextChoice, Terms, Vetted, vet},
     settings::{self, Filter, FilterKey, NumberFrom, Technology},
-    sync::{
-        Answer, Document, Line, Owner, Policy, Rules, Section, Synced, Wanted, WantedBoxes, compose,
-        find_boxes, policy::is_usual,
+    site::{
+        mailboxes::{Owner, WantedBoxes, find_boxes},
+        users::{Answer, Document, Line, Policy, Rules, Section, Synced, Wanted, compose, policy::is_usual},
     },
+    uplink::ami::{Frame, Query},
 };
 
 /// Attacks whose text is harmless, or that are taken as what they are: nothing of them needs to be left out.
@@ -186,7 +186,7 @@ fn composed(technology: Technology, honest: &[(&str, &[&str])], attack: &Attack)
         settings: &policy(),
         dialplan: None,
         boxes: true,
-        declined: &crate::sync::Declined::default(),
+        declined: &crate::site::users::Declined::default(),
     };
     let rules = Rules {
         wanted,

@@ -6,46 +6,30 @@
 //! ```text
 //!   res_synch.conf ──▶ settings ──▶ engine
 //!
-//!   main ◀─SIP─▶ sip ──── answer ─▶ probe ──▶ failover ──┬──▶ dns ◀── phones
-//!                                     ▲                  ├──▶ dialplan ◀── calls
-//!        ◀─AMI─▶ ami ──┬─ ping ───────┘                  ├──▶ log, AMI event, history
-//!                      ├─ reload ─────┐                  │
-//!                      │              ▼                  │
-//!                      └─ config ─▶ sync, directory ─┬───┴──▶ status ◀── cli, actions, functions ◀── operator
-//!                                                    └──▶ files, reload
+//!   main ◀─SIP─▶ uplink::sip ── answer ─▶ verdict ──────────────┬──▶ dns ◀── phones
+//!                                            ▲                  ├──▶ dialplan ◀── calls
+//!        ◀─AMI─▶ uplink::ami ─┬─ pong ───────┘                  ├──▶ log, AMI event, history
+//!                             ├─ reload ──┐                     │
+//!                             │           ▼                     │
+//!                             └─ config ─▶ site ────────────┬───┴──▶ operator ◀── CLI, AMI, functions
+//!                                                           └──▶ files, reload
 //! ```
 //!
-//! Pure: values and `Instant`s in, values out; no clock, socket, file or log.
+//! What is decided: values and `Instant`s in, values out. No clock, socket or log; files and sockets only in the few
+//! files that a wing's own map names.
 //! - [`settings`]: `res_synch.conf` as values
-//! - [`state`]: the words: states, modes; [`wording`]: numbers and lists as a person reads them
-//! - [`repeats`]: when the log hears again of a failure that repeats
-//! - [`marks`]: what a router can tell our packets by
-//! - [`probe`]: outcomes of probes become the monitor state, and say how soon the next is due
-//! - [`sip`]: what the main is asked over SIP, and what is an answer
-//! - [`selfcheck`]: whether the branch's own Asterisk takes calls
-//! - [`failover`]: monitor state and mode become the service state
-//! - [`contacts`]: where the main knew the phones; [`phones`]: where they are, and how a move goes on
-//! - [`status`]: the snapshot of all that, as text, JSON and AMI headers
-//! - [`cli`], [`actions`]: the commands and AMI actions; [`operate`]: what both can change
+//! - [`words`]: what all others say: states and modes, numbers and lists as a person reads them
+//! - [`uplink`]: what the main is asked, over AMI and over SIP, and what is an answer
+//! - [`verdict`]: who serves: from the outcomes of probes to the service state
+//! - [`site`]: whose phones these are: users, mailboxes, directory, where the phones are
 //! - [`dialplan`]: what the users of this site can dial, and what of the main's contexts may run here
-//! - [`functions`]: what a dialplan can ask synch
-//! - [`version`]: which Asterisk this is
-//! - [`doctor`]: what was looked at, and what to do; [`drill`]: what an outage would come to
-//!
-//! Mostly pure, each with its few I/O files named in its own map.
-//! - [`ami`]: the main's manager interface; sockets in `ami::link`
-//! - [`sync`]: from the main's answer to the file of users; files in `sync::store`
-//! - [`directory`]: everybody on the main, as far as it concerns this branch
-//! - [`dns`]: zone and relay; sockets in `dns::server`
-//! - [`sip`]: the few requests of ours; socket in `sip::registrar`
+//! - [`dns`]: the name server of the phones: zone, relay, and the sockets around them
+//! - [`operator`]: what an administrator sees and says: status, CLI, AMI actions, functions, doctor, drill
 //!
 //! What makes them move.
-//! - [`engine`]: the loop that owns every thread and carries decisions out
-//! - [`control`]: how Asterisk's threads read the snapshot and hand commands to the engine
-//! - [`gate`]: keeps an unload from waiting for our reload of another module
-//! - [`host`]: what the engine asks of Asterisk
+//! - [`engine`]: the loop that owns every thread and carries decisions out; what it asks of Asterisk is
+//!   [`engine::host`]
 //! - `asterisk`: that Asterisk, in C; the only `unsafe`; left out without the feature of that name
-//! - `faults`: panics and hangs to order for the tests of the lab; nothing at all without the feature of that name
 //!
 //! # Security rules
 //! `SECURITY.md` has the tests that hold each of them.
@@ -56,7 +40,7 @@
 //!    itself, and an unload waits some seconds for our workers. Who doesn't end in them is left alone and named. Of
 //!    Asterisk's own locks only those are held that `asterisk::dialplan` has proved: nothing is merged into its dialplan.
 //! 3. The main is believed about values, never about syntax: what it says becomes a section, a directive or a line
-//!    only where `sync::accept` and `sync::render` make it one; an option only where `sync::policy` has it on a list, or
+//!    only where `site::users::accept` and `render` make it one; an option only where `site::users::policy` has it on a list, or
 //!    the administrator; a step of a dialplan only where `dialplan::vet` lets it run.
 //! 4. A failed, empty, torn or shrunken answer never takes users away.
 //! 5. A file that we write is the old one or the new one, whole, and is readable by its owner only.
@@ -69,36 +53,16 @@
 //! 10. What is wrong on this machine, such as a full disk, no descriptors, no threads or a clock that jumps, is a state with
 //!     its reason: it moves no phone, ends no call, and goes away with its cause.
 
-pub mod actions;
-pub mod ami;
 #[cfg(feature = "asterisk")]
 mod asterisk;
 #[cfg(test)]
 mod attacks;
-pub mod cli;
-pub mod contacts;
-pub mod control;
 pub mod dialplan;
-pub mod directory;
 pub mod dns;
-pub mod doctor;
-pub mod drill;
 pub mod engine;
-pub mod failover;
-mod faults;
-pub mod functions;
-pub mod gate;
-pub mod host;
-pub mod marks;
-pub mod operate;
-pub mod phones;
-pub mod probe;
-pub mod repeats;
-pub mod selfcheck;
+pub mod operator;
 pub mod settings;
-pub mod sip;
-pub mod state;
-pub mod status;
-pub mod sync;
-pub mod version;
-pub mod wording;
+pub mod site;
+pub mod uplink;
+pub mod verdict;
+pub mod words;

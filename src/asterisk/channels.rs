@@ -3,7 +3,7 @@
 use std::{collections::HashSet, ffi::c_char};
 
 use super::{sys, text};
-use crate::{host::device_of_channel, settings::Technology, sync::User};
+use crate::{engine::host::device_of_channel, settings::Technology, site::users::User};
 
 /// More than the name of any channel has (`AST_CHANNEL_NAME`).
 const NAME: usize = 128;

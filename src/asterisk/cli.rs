@@ -1,4 +1,4 @@
-//! The commands of [`crate::cli`], registered with Asterisk's CLI.
+//! The commands of [`crate::operator::cli`], registered with Asterisk's CLI.
 
 use std::{
     ffi::{c_char, c_int},
@@ -9,10 +9,9 @@ use std::{
 use once_cell::sync::OnceCell;
 
 use super::{current, devices, guard::guard, host, roomy::Roomy, sys, text};
-use crate::wording::visible_lines;
 use crate::{
-    cli::{Answer, Asked, COMMANDS, CliCommand},
-    faults,
+    operator::cli::{Answer, Asked, COMMANDS, CliCommand},
+    words::{faults, wording::visible_lines},
 };
 
 /// Results of a handler (`cli.h`): small numbers in the place of a pointer.

@@ -10,7 +10,7 @@ use std::{
 
 use super::{host::Asterisk, sys, text};
 use crate::{
-    host::{Host, HostError},
+    engine::host::{Host, HostError},
     settings::{ConfSection, ConfVariable},
 };
 

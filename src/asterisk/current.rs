@@ -2,7 +2,7 @@
 
 use std::sync::{PoisonError, RwLock};
 
-use crate::control::Control;
+use crate::operator::control::Control;
 
 /// Set at load and emptied at unload: statics never drop, and the image stays mapped.
 static CURRENT: RwLock<Option<Control>> = RwLock::new(None);

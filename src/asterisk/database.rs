@@ -3,7 +3,7 @@
 use std::{ffi::c_char, ptr};
 
 use super::{sys, text};
-use crate::host::HostError;
+use crate::engine::host::HostError;
 
 /// What it has of that family and key. Bounded: one look at a file of this machine, under the database's own lock.
 pub(super) fn get(family: &str, key: &str) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::{ffi::c_char, ptr};
 
 use super::{dialplan, sys, text};
-use crate::{doctor::Reach, settings::Technology, wording::visible};
+use crate::{operator::doctor::Reach, settings::Technology, words::wording::visible};
 
 /// What res_pjsip says of a contact that it has not asked yet (`ast_sip_get_contact_status_label`).
 const NOT_ASKED: [&str; 3] = ["Unknown", "NonQualified", "Created"];

@@ -4,10 +4,10 @@ use std::{ffi::c_int, path::Path};
 
 use super::{conf, current, guard, host::Asterisk, instance, log, reload, version};
 use crate::{
-    control::Command,
-    faults,
-    host::{Host, Level},
+    engine::host::{Host, Level},
+    operator::control::Command,
     settings::{self, Settings},
+    words::faults,
 };
 
 const CONF: &str = "res_synch.conf";

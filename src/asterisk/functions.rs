@@ -1,4 +1,4 @@
-//! The functions of [`crate::functions`], registered with Asterisk's dialplan.
+//! The functions of [`crate::operator::functions`], registered with Asterisk's dialplan.
 
 use std::{
     ffi::{CStr, c_char, c_int},
@@ -10,10 +10,10 @@ use once_cell::sync::OnceCell;
 use super::{current, database, devices, documentation, guard::guard, log, roomy::Roomy, sys, text};
 use crate::{
     dialplan::{FORWARDED, FROM_MAIN, SENT_ON},
-    faults,
-    functions::{FUNCTIONS, Given, Phone, forward, harmless, once_each},
-    host::Level,
-    sync::call_settings::{CallSetting, is_off},
+    engine::host::Level,
+    operator::functions::{FUNCTIONS, Given, Phone, forward, harmless, once_each},
+    site::call_settings::{CallSetting, is_off},
+    words::faults,
 };
 
 const DONE: c_int = 0;

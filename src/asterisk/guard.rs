@@ -10,7 +10,7 @@ use std::{
 use once_cell::sync::OnceCell;
 
 use super::{log, thread};
-use crate::{host::Level, repeats::Repeats};
+use crate::{engine::host::Level, words::repeats::Repeats};
 
 /// Runs what C called; a panic becomes a log line and the value that tells C of a failure.
 pub(super) fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {

@@ -11,14 +11,14 @@ use super::{
     channels, conf, database, devices, dialplan, log, objects, peers, reload, roomy::Roomy, sys, text, tls,
     version,
 };
-use crate::wording::visible;
 use crate::{
-    ami::{Crypto, TlsError, TlsSession},
     dialplan::{Context, Hint},
-    doctor::Reach,
-    host::{Host, HostError, Level, ReloadError, Verdict},
+    engine::host::{Host, HostError, Level, ReloadError, Verdict},
+    operator::doctor::Reach,
     settings::{ConfSection, Technology, Tls},
-    sync::{Declined, Kind, User},
+    site::users::{Declined, Kind, User},
+    uplink::ami::{Crypto, TlsError, TlsSession},
+    words::wording::visible,
 };
 
 /// This Asterisk.

@@ -13,9 +13,12 @@ use super::{
     cli, current, dialplan, functions, host::Asterisk, lamps, log, manager, switch, thread::Supervisor,
 };
 use crate::{
-    engine::{self, Ended, Ending, left_alone},
-    gate::Gate,
-    host::{Host, Level},
+    engine::{
+        self, Ended, Ending,
+        gate::Gate,
+        host::{Host, Level},
+        left_alone,
+    },
     settings::Settings,
 };
 

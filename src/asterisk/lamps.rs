@@ -6,9 +6,9 @@ use std::fs;
 use super::{conf, dialplan::hints, host::Asterisk, log};
 use crate::{
     dialplan,
-    host::{Host, Level},
+    engine::host::{Host, Level},
     settings::Settings,
-    sync::{is_ours, users_in},
+    site::users::{is_ours, users_in},
 };
 
 /// Adds them; on the loader's own thread, beside which no module builds a dialplan.

@@ -1,8 +1,7 @@
 //! Asterisk's log.
 
 use super::{sys, text};
-use crate::host::Level;
-use crate::wording::visible;
+use crate::{engine::host::Level, words::wording::visible};
 
 /// Writes one line. May be called from any thread: `ast_log` keeps its state per thread and locks nothing of ours.
 #[track_caller]

@@ -1,13 +1,12 @@
-//! The actions of [`crate::actions`], registered with Asterisk's manager interface.
+//! The actions of [`crate::operator::actions`], registered with Asterisk's manager interface.
 
 use std::{ffi::c_int, ptr, time::SystemTime};
 
 use super::{current, documentation, guard::guard, host, sys, text};
-use crate::wording::visible;
 use crate::{
-    actions::{ACTIONS, Action, Class, Reply},
-    faults,
-    host::Level,
+    engine::host::Level,
+    operator::actions::{ACTIONS, Action, Class, Reply},
+    words::{faults, wording::visible},
 };
 
 /// The registered actions; unregistered when dropped.

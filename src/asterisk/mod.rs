@@ -3,14 +3,14 @@
 //! - `entry`: what Asterisk's loader calls: load, reload, unload
 //! - `instance`: the one owned value that lives from load to unload
 //! - `current`: how CLI and AMI calls find the engine
-//! - `host`: [`crate::host::Host`] on this Asterisk
-//! - `cli`, `manager`: registration of the commands and actions of [`crate::cli`] and [`crate::actions`]
-//! - `dialplan`, `functions`, `switch`: our contexts and hints, the functions of [`crate::functions`], where a number leads
+//! - `host`: [`crate::engine::host::Host`] on this Asterisk
+//! - `cli`, `manager`: registration of the commands and actions of [`crate::operator::cli`] and [`crate::operator::actions`]
+//! - `dialplan`, `functions`, `switch`: our contexts and hints, the functions of [`crate::operator::functions`], where a number leads
 //! - `conf`, `reload`, `objects`, `peers`, `devices`, `log`, `thread`, `version`: one part of the API each
 //! - `roomy`: room behind structures that Asterisk writes into
 //! - `lamps`: the hints that there are while Asterisk starts
 //! - `documentation`: whether Asterisk has read ours
-//! - `tls`: [`crate::ami::TlsSession`] by Asterisk's own OpenSSL
+//! - `tls`: [`crate::uplink::ami::TlsSession`] by Asterisk's own OpenSSL
 //! - `guard`: the fence that keeps a panic out of Asterisk
 //! - `text`: strings to and from C
 //! - `sys`: what bindgen made of Asterisk's headers

@@ -10,9 +10,9 @@ use std::{
 
 use super::{guard::guard, sys, text};
 use crate::{
-    host::{HostError, Verdict},
+    engine::host::{HostError, Verdict},
     settings::ConfSection,
-    sync::{Declined, Kind},
+    site::users::{Declined, Kind},
 };
 
 const MODULE: &CStr = c"res_pjsip";

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{guard::guard, roomy::Roomy, sys, text};
-use crate::{host::HostError, sync::Kind};
+use crate::{engine::host::HostError, site::users::Kind};
 
 thread_local! {
     /// What Asterisk answers to an action of this thread. ast_hook_send_action() calls back on the same thread

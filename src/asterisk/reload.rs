@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::{sys, text};
-use crate::host::ReloadError;
+use crate::engine::host::ReloadError;
 
 /// Our own name, as Asterisk has it.
 const OURS: &str = "res_synch.so";
@@ -14,7 +14,7 @@ thread_local! {
 }
 
 /// Reloads a module and waits for it. The module list of Asterisk is locked meanwhile, so whoever calls this has
-/// entered the gate (`crate::gate`), and a reference keeps Asterisk from unloading us under the call.
+/// entered the gate (`crate::engine::gate`), and a reference keeps Asterisk from unloading us under the call.
 ///
 /// # Errors
 /// Anything but "done": Asterisk did not carry it out.

@@ -15,8 +15,8 @@ use once_cell::sync::OnceCell;
 use super::{current, dialplan::SWITCH, guard::guard, roomy::Roomy, sys, text};
 use crate::{
     dialplan::{Door, Question, Way},
-    faults,
-    host::Level,
+    engine::host::Level,
+    words::faults,
 };
 
 /// Priority of a first step; a number has no other here, for it goes on elsewhere.

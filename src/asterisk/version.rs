@@ -1,9 +1,9 @@
-//! Which Asterisk this is, against the one that the module was built for: [`crate::version`] compares.
+//! Which Asterisk this is, against the one that the module was built for: [`crate::words::version`] compares.
 
 use super::{log, sys, text};
 use crate::{
-    host::Level,
-    version::{BUILT_FOR, Fit, compare},
+    engine::host::Level,
+    words::version::{BUILT_FOR, Fit, compare},
 };
 
 /// The major version of the headers, found by build.rs.

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! What these steps say is the same for ever: who has which phone, which system serves and what the settings say, they ask
-//! the functions of [`crate::functions`]. So a move, a change of the settings or of a user's phone changes nothing here.
+//! the functions of [`crate::operator::functions`]. So a move, a change of the settings or of a user's phone changes nothing here.
 //!
 //! `$[…]` calls functions that are in a value, too: so only values of ours come into one. Asterisk looks at the extensions
 //! of a context before its switches and includes, whatever matches best: so an emergency number is always first.
@@ -23,7 +23,7 @@ use std::{collections::HashSet, ffi::CStr};
 use super::{Context, Extension, Hint};
 use crate::{
     settings::{Dialplan, Technology},
-    sync::User,
+    site::users::User,
 };
 
 /// All that is to be ours in Asterisk's dialplan.

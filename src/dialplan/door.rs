@@ -2,10 +2,10 @@
 
 use super::build::{ELSEWHERE, OTHERS, RING};
 use crate::{
-    directory::is_number,
+    operator::status::Snapshot,
     settings::{Dialplan, Grants},
-    state::Target,
-    status::Snapshot,
+    site::directory::is_number,
+    words::state::Target,
 };
 
 /// What a door knows.
@@ -106,9 +106,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        directory::{Directory, Entry},
+        operator::status::tests::snapshot,
         settings::{self, ConfSection, PEOPLE},
-        status::tests::snapshot,
+        site::directory::{Directory, Entry},
     };
 
     fn shown(service: Target) -> Snapshot {

@@ -11,9 +11,11 @@ use super::{
     build::{device, devices},
 };
 use crate::{
-    directory::is_number,
     settings::Technology,
-    sync::{User, by_number},
+    site::{
+        directory::is_number,
+        users::{User, by_number},
+    },
 };
 
 /// The lamp of one number.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::wording::visible;
+use crate::words::wording::visible;
 
 /// Characters of foreign text that a message shows at most.
 const SHOWN: usize = 60;

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
     use crate::{
         dialplan::{Allowed, ContextChoice, Terms, vet},
-        sync::{Document, Line, Section},
+        site::users::{Document, Line, Section},
     };
 
     fn document(sections: &[ConfSection]) -> Document<'_> {

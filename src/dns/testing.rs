@@ -17,15 +17,17 @@ use hickory_server::{
 };
 use tokio::net::{TcpListener, UdpSocket};
 
-use super::{
-    allow::Allowed,
-    relay::Relay,
-    responder::Responder,
-    shared::{Counters, ZoneCell},
-};
+use super::relay::Relay;
 use crate::{
+    dns::{
+        relay::allow::Allowed,
+        serve::{
+            responder::Responder,
+            shared::{Counters, ZoneCell},
+        },
+    },
     settings::{self, Allow, Dns, Offer, SipTransport, Soa},
-    state::Target,
+    words::state::Target,
 };
 
 pub fn name(text: &str) -> Name {

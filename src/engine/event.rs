@@ -5,14 +5,13 @@ use std::{sync::Arc, time::Instant};
 use crossbeam_channel::Sender;
 
 use crate::{
-    contacts::Book,
-    control::Reply,
-    drill::Report,
-    host::Level,
-    phones::Here,
-    probe::{Kind, Outcome},
-    selfcheck::{Answer, Part},
-    status::SyncStatus,
+    engine::host::Level,
+    operator::{control::Reply, drill::Report, status::SyncStatus},
+    site::{contacts::Book, phones::Here},
+    verdict::{
+        probe::{Kind, Outcome},
+        selfcheck::{Answer, Part},
+    },
 };
 
 /// Where the phones are at the main, as last asked.

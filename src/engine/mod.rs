@@ -2,45 +2,22 @@
 //! the decisions into actions, and publishes the snapshot that everybody else reads.
 //!
 //! - `event`: what the workers tell
-//! - `running`: what each event and command does
-//! - `workers`, `worker`: the threads that the settings ask for, and one of them
-//! - `roll`: who runs, and who ends when told to; `ending`: the end of all of it, as an unload sees it
-//! - `lookup`: the address of the main; `admission`: whether it lets us in
-//! - `session`: the one session with the main: its probe, its events, and everybody's questions
-//! - `probing`, `syncing`, `serving`, `dialling`, `contacts`, `presence`: the bodies of the workers
-//! - `selfcheck`: the workers that look at the branch itself
-//! - `phones`: what comes of the last two
-//! - `examining`, `drilling`: the doctor, who looks once and answers, and the drill, which walks once and answers
-//! - `debounce`: many reloads of the main into one sync; `schedule`: what all branches of a main do, each at its own time
-//! - `backoff`: longer and longer waits between tries that fail; `restart`: what panicked is run again after them
-//! - `cautions`: what an administrator should know of the settings
-//! - `history`: what changed when
+//! - `turn`: what each event and command does: verdict, return, moves, snapshot
+//! - `roster`: the workers that the settings ask for
+//! - `work`: the bodies of the workers, one file or folder each
+//! - `reach`: the way to the main that they share: its address, and whether it lets us in
+//! - `crew`: how workers live: threads, ends, waits after a panic
+//! - [`host`]: what the engine asks of the Asterisk that it runs in
+//! - [`gate`]: keeps an unload from waiting for our reload of another module
 
-mod admission;
-mod backoff;
-mod cautions;
-mod contacts;
-mod debounce;
-mod dialling;
-mod drilling;
-mod ending;
+mod crew;
 mod event;
-mod examining;
-mod history;
-mod lookup;
-mod phones;
-mod presence;
-mod probing;
-mod restart;
-mod roll;
-mod running;
-mod schedule;
-mod selfcheck;
-mod serving;
-mod session;
-mod syncing;
-mod worker;
-mod workers;
+pub mod gate;
+pub mod host;
+mod reach;
+mod roster;
+mod turn;
+mod work;
 
 use std::{
     fmt::Display,
@@ -51,22 +28,19 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, after, at, bounded, never, select};
 use parking_lot::Mutex;
 
-pub use self::ending::{Ended, Ending, left_alone};
-use self::{
-    backoff::Backoff,
-    ending::Life,
-    event::Told,
-    restart::run_again,
-    roll::Roll,
-    running::{Running, first_snapshot},
-};
+use self::event::Told;
+pub use crate::engine::crew::ending::{Ended, Ending, left_alone};
 use crate::{
-    ami::Crypto,
-    control::{COMMANDS_WAITING, Control, Numbered, Published},
-    gate::Gate,
-    host::{Host, Level},
-    repeats::Repeats,
+    engine::{
+        crew::{backoff::Backoff, ending::Life, restart::run_again, roll::Roll},
+        gate::Gate,
+        host::{Host, Level},
+        turn::{Running, first_snapshot},
+    },
+    operator::control::{COMMANDS_WAITING, Control, Numbered, Published},
     settings::Settings,
+    uplink::ami::Crypto,
+    words::repeats::Repeats,
 };
 
 /// How soon a worker that could not be started, for want of a thread, is tried again.
@@ -149,7 +123,7 @@ pub fn prepare(host: Arc<dyn Host>, settings: Arc<Settings>, gate: Arc<Gate>) ->
     let (to_engine, commands) = bounded(COMMANDS_WAITING);
     let (to_stop, stop) = bounded(1);
     #[cfg(feature = "faults")]
-    crate::faults::listen(&host.data_dir());
+    crate::words::faults::listen(&host.data_dir());
     let published = Published::new(first_snapshot(&settings));
     let control = Control::new(published.clone(), to_engine, to_stop);
     let start = Start { host, gate, published, repeats: Arc::default() };

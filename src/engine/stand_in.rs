@@ -15,15 +15,17 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Start, running::first_snapshot};
+use super::Start;
 use crate::{
-    ami::{Crypto, TlsError, TlsSession},
-    control::Published,
     dialplan::{Context, Hint},
-    doctor::Reach,
-    host::{Host, HostError, Level, ReloadError, Verdict},
+    engine::{
+        host::{Host, HostError, Level, ReloadError, Verdict},
+        turn::first_snapshot,
+    },
+    operator::{control::Published, doctor::Reach},
     settings::{ConfSection, ConfVariable, Settings, Technology, Tls},
-    sync::{Declined, Kind, User},
+    site::users::{Declined, Kind, User},
+    uplink::ami::{Crypto, TlsError, TlsSession},
 };
 
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::state::words;
+use crate::words::state::words;
 
 /// Minutes of a day.
 const DAY: u16 = 24 * 60;

@@ -36,7 +36,7 @@ use std::{
 use hickory_server::proto::rr::LowerName;
 use regex::bytes::Regex;
 
-use crate::state::Target;
+use crate::words::state::Target;
 
 /// Everything `res_synch.conf` says.
 #[derive(Clone, Debug, PartialEq)]

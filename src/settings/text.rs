@@ -9,7 +9,7 @@ use super::{
     Certificate, Contexts, Dialplan, Dns, Drill, Failover, FilterKey, Main, NumberFrom, Options, Outside,
     Password, Policy, Probe, Relay, Settings, Sip, Soa, Sync, Tls, Voicemail, is_secret,
 };
-use crate::state::Target;
+use crate::words::state::Target;
 
 /// For `synch show config`.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::state::Target;
+use crate::words::state::Target;
 
 /// What SIP travels over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use super::{REGISTRAR, create, in_force::Lock, refused, sys, text};
 use crate::{
     asterisk::guard::guard,
     dialplan::{Building, Hint, USERS, building::Contexts},
-    host::HostError,
+    engine::host::HostError,
 };
 
 /// Whose contexts are made of extensions.conf.

@@ -14,9 +14,9 @@ use super::{
     },
 };
 use crate::{
-    ami::file,
     asterisk::text,
     settings::{Certificate, Tls},
+    uplink::ami::file,
 };
 
 /// What sessions are made from: whom to believe, and who we are.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sync::Line;
+use crate::site::users::Line;
 
 /// A file as GetConfig tells it: comments and `=>` are gone.
 fn sections(text: &str) -> Vec<(String, Vec<(String, String)>)> {

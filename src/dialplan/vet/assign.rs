@@ -10,7 +10,7 @@ use crate::{
         left_out::shown,
         substitution::{Piece, literal, split, split_once},
     },
-    sync::words::is_special,
+    site::users::words::is_special,
 };
 
 /// What stands before the `=`.

@@ -1,7 +1,7 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::sync::{Line, Section};
+use crate::site::users::{Line, Section};
 
 struct Setting<'s> {
     applications: &'s [&'s str],

@@ -2,7 +2,7 @@
 
 use hickory_server::proto::rr::{LowerName, Name};
 
-use crate::{settings, state::Target};
+use crate::{settings, words::state::Target};
 
 /// The names that have records of their own.
 pub(super) struct Names {

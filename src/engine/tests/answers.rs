@@ -5,11 +5,14 @@ use std::{
     net::{TcpListener, UdpSocket},
 };
 
-use super::{workers::Workers, *};
+use super::*;
 use crate::{
-    control::{ControlError, Reply},
-    drill::Stage,
-    state::DrillResult,
+    engine::roster::Workers,
+    operator::{
+        control::{ControlError, Reply},
+        drill::Stage,
+    },
+    words::state::DrillResult,
 };
 
 /// A branch of a main that nobody is, with no more than these sections.

@@ -4,7 +4,7 @@ use super::{
     evidence::{Ami, guessed, sip_server},
     *,
 };
-use crate::{settings::Require, state::BranchState};
+use crate::{settings::Require, words::state::BranchState};
 
 /// A main in normal service whose AMI lets nobody in any more, while its SIP answers.
 fn without_ami(host: &Arc<StandIn>, ami: &Ami, sip: std::net::SocketAddr) -> Site {

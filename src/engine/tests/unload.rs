@@ -40,7 +40,7 @@ fn run(host: &Arc<StandIn>, settings: Settings) -> Running {
 }
 
 fn until(what: &str, holds: impl Fn() -> bool) {
-    assert!(roll::wait(LONG, holds), "{what} did not come");
+    assert!(crate::engine::crew::roll::wait(LONG, holds), "{what} did not come");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
         transport::sip_port,
         value::{domain, each_once, list, record_label, socket_address, targets},
     },
-    state::{ServiceState, Target},
+    words::state::{ServiceState, Target},
 };
 
 /// `Some(None)` is a section that says `enabled = no`.

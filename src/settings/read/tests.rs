@@ -1,10 +1,9 @@
 use std::{net::IpAddr, time::Duration};
 
 use super::*;
-use crate::settings::{Certificate, Password, Secret, Sip};
 use crate::{
-    settings::{Drill, Offer, ReturnWhen, SipTransport, Transport},
-    state::Target,
+    settings::{Certificate, Drill, Offer, Password, ReturnWhen, Secret, Sip, SipTransport, Transport},
+    words::state::Target,
 };
 
 const LEAST: &str = "

@@ -1,7 +1,7 @@
 //! A connection from the banner on: what an action is answered with does not depend on how the octets were cut, and
 //! what is said of a bad answer can be shown.
 
-use res_synch::ami::{Action, Refusal, Session, Stamp, Stream};
+use res_synch::uplink::ami::{Action, Refusal, Session, Stamp, Stream};
 
 use super::{assert_shown, chunks};
 

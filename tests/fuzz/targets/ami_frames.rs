@@ -1,6 +1,6 @@
 //! Octets of a connection into frames: the same however they are cut, within the limit, and none made up.
 
-use res_synch::ami::{Frame, FrameReader, frame::FrameTooLong};
+use res_synch::uplink::ami::{Frame, FrameReader, frame::FrameTooLong};
 
 use super::chunks;
 

@@ -2,7 +2,7 @@
 
 use res_synch::{
     dialplan::{Allowed, Context, ContextChoice, Step, Terms, Vetted, lines, vet},
-    sync::Document,
+    site::users::Document,
 };
 
 use super::{assert_shown, conf, strict};

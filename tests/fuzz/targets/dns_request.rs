@@ -9,10 +9,10 @@ use hickory_server::{
     server::Request,
 };
 use res_synch::dns::{
-    ready::{Ready, Ttl},
-    reply::{Reply, udp_limit},
-    responder::{Responder, Step, read},
-    upstream::{self, Judgement},
+    message::reply::{Reply, udp_limit},
+    relay::upstream::{self, Judgement},
+    serve::responder::{Responder, Step, read},
+    zone::ready::{Ready, Ttl},
 };
 
 use super::name_server::{CLIENT, responder};

@@ -4,8 +4,8 @@ use std::{sync::LazyLock, time::Instant};
 
 use hickory_server::{net::xfer::Protocol, proto::op::Message};
 use res_synch::dns::{
-    reply::udp_limit,
-    responder::{Responder, Step, read},
+    message::reply::udp_limit,
+    serve::responder::{Responder, Step, read},
 };
 
 use super::name_server::{CLIENT, responder};

@@ -3,9 +3,9 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 use res_synch::{
-    ami::{Action, Query},
     settings::{self, ConfSection, Filter},
-    sync::{can_cover, cover, narrow, narrow::FILTER_LIMIT},
+    site::users::{can_cover, cover, narrow, narrow::FILTER_LIMIT},
+    uplink::ami::{Action, Query},
 };
 
 /// Bytes that the names may take in a filter.

@@ -2,8 +2,8 @@
 //! it is void; every number is there, once, in order.
 
 use res_synch::{
-    ami::{Action, Frame, Numbering, Part, Refusal, Session, Stream},
-    sync::{Document, DocumentError, Line, Section},
+    site::users::{Document, DocumentError, Line, Section},
+    uplink::ami::{Action, Frame, Numbering, Part, Refusal, Session, Stream},
 };
 
 use super::assert_shown;

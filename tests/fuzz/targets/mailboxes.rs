@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use res_synch::{
     settings::ConfSection,
-    sync::{Document, Line, Mailboxes, Owner, Section, WantedBoxes, boxes_in, find_boxes},
+    site::{
+        mailboxes::{Mailboxes, Owner, WantedBoxes, boxes_in, find_boxes},
+        users::{Document, Line, Section},
+    },
 };
 
 use super::{assert_shown, conf, strict};

@@ -6,9 +6,13 @@ use std::{
 };
 
 use res_synch::{
-    dns::{Counters, Situation, Zone, ZoneCell, allow::Allowed, relay::Relay, responder::Responder},
+    dns::{
+        Counters, Situation, Zone, ZoneCell,
+        relay::{Relay, allow::Allowed},
+        serve::responder::Responder,
+    },
     settings::{self, Allow, ConfSection},
-    state::Target,
+    words::state::Target,
 };
 
 pub const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -3,9 +3,11 @@
 
 use regex::bytes::Regex;
 use res_synch::{
-    ami::Query,
     settings::{self, ConfSection, ConfVariable, Filter, FilterKey, NumberFrom, Technology},
-    sync::{Answer, Declined, Policy, Rules, Synced, Tailored, Wanted, compose, is_ours, policy::is_usual},
+    site::users::{
+        Answer, Declined, Policy, Rules, Synced, Tailored, Wanted, compose, is_ours, policy::is_usual,
+    },
+    uplink::ami::Query,
 };
 
 use super::{assert_shown, conf, strict};

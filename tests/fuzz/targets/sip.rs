@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 
 use res_synch::{
-    settings::Transport,
-    sip::{
-        Request, answer,
+    operator::drill::{
         digest::{Asked, Challenge},
         register::{Registration, Try},
-        response::Response,
     },
+    settings::Transport,
+    uplink::sip::{Request, answer, response::Response},
 };
 
 use super::assert_shown;

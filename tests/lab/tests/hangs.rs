@@ -1,7 +1,7 @@
 //! Threads of the module that Asterisk doesn't let go: an unload waits for none of them for ever, and every `module`
 //! command goes on working.
 //!
-//! The hangs are to order, at points of the module's own code (`src/faults.rs`).
+//! The hangs are to order, at points of the module's own code (`src/words/faults.rs`).
 
 use lab::wait::{GENEROUS, until, until_ok};
 use lab::{Asterisk, Error, Result, Site, Version};

@@ -1,6 +1,6 @@
 //! A bug of ours that panics costs no call, no answer of the DNS and no Asterisk: what panicked is run again.
 //!
-//! The panics are real ones, to order, at points of the module's own code (`src/faults.rs`). The module that takes orders
+//! The panics are real ones, to order, at points of the module's own code (`src/words/faults.rs`). The module that takes orders
 //! is built for these tests alone.
 
 use std::net::SocketAddr;

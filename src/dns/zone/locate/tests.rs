@@ -7,7 +7,7 @@ use crate::{
         zone::{Lookup, Situation, Zone},
     },
     settings::{Dns, Offer, SipTransport},
-    state::Target,
+    words::state::Target,
 };
 
 /// All three transports, at ports of their own on each system.

@@ -30,7 +30,7 @@ impl Asterisk {
         folder::install_module_from(&folder::module_file(&format!("faults-{}", self.version)), &self.path(""))
     }
 
-    /// Has the module panic at each of these points (`faults::point` in its source), once.
+    /// Has the module panic at each of these points (`words::faults::point` in its source), once.
     pub fn order_panics(&self, points: &[&str]) -> Result {
         points.iter().try_for_each(|point| {
             let order = self.path(ORDERS).join(format!("panic-{point}"));

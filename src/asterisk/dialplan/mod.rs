@@ -1,0 +1,159 @@
+//! Our contexts in Asterisk's dialplan.
+//!
+//! Asterisk's own ways of replacing contexts (`ast_merge_contexts_and_delete`, `ast_context_destroy`) take its lock of
+//! contexts and then that of hints. Whoever adds a hint takes them the other way round: `ast_add_hint` has the lock of hints
+//! and tells the watchers, and the manager's (`manager_state_cb`) asks for the lock of contexts. pbx_config does that for
+//! every hint of extensions.conf while it builds what it will merge. Two threads that meet so never go on, and with them
+//! every call. So:
+//!
+//! - Nothing is merged and no context is destroyed. Contexts are made once, and stay; what is in them is changed in place,
+//!   with the lock of contexts held for one whole change, so that a call sees the old or the new one. Under it only the
+//!   lock of the one context is taken, as Asterisk itself does. pbx_config and pbx_ael walk over contexts without any lock
+//!   when they have merged: none goes away under them.
+//! - What is changed is never a hint. They are added, by [`hints`] alone, while nobody builds a dialplan, and stay.
+//! - Where a number leads is answered by the switch and by functions, so that hardly anything has to change.
+
+use std::{collections::HashMap, ffi::CStr, ptr};
+
+pub(super) mod hints;
+mod in_force;
+
+use self::in_force::Lock;
+use super::{sys, text};
+use crate::{
+    dialplan::{Change, Context},
+    engine::host::HostError,
+};
+
+/// Under which Asterisk knows what is ours. It keeps the pointer; the image stays mapped (`-z nodelete`).
+const REGISTRAR: &CStr = c"res_synch";
+
+/// Name of our switch: `asterisk::switch`.
+pub(super) const SWITCH: &CStr = c"Synch";
+/// What `dialplan show` prints behind that name: where to look for what the switch knows.
+const SWITCH_DATA: &CStr = c"see 'synch show dialplan'";
+
+/// Makes a context without anything in it, where there is none of that name.
+fn create(name: &str) -> bool {
+    if has_context(name) {
+        return true;
+    }
+    let name = text::to_c(name);
+    // SAFETY: the name is NUL-terminated and copied, the registrar is kept and lives for ever; NULL stands for the contexts
+    // in force. Asterisk takes its lock of contexts and no other.
+    let made = unsafe {
+        sys::ast_context_find_or_create(ptr::null_mut(), ptr::null_mut(), name.as_ptr(), REGISTRAR.as_ptr())
+    };
+    !made.is_null()
+}
+
+/// Makes of what Asterisk has of ours these contexts, in one step for every call. What is there is looked at, not remembered:
+/// an administrator, or a merge that found his context of the same name, may have taken something away.
+///
+/// # Errors
+/// Asterisk had no memory, or did not take something; the rest is in force.
+pub(super) fn replace(new: &[Context]) -> Result<(), HostError> {
+    let mut problem = None;
+    for context in new {
+        if !create(&context.name) {
+            problem = Some(refused(&context.name));
+        }
+    }
+    let wanted: HashMap<&str, Context> =
+        new.iter().map(|context| (context.name.as_str(), context.without_hints())).collect();
+    let nothing = Context::default();
+    let lock = Lock::take();
+    for in_force in lock.all() {
+        let old = in_force.ours();
+        let new = wanted.get(old.name.as_str()).unwrap_or(&nothing);
+        if in_force.apply(&Change::between(&old, new), new).is_none() {
+            problem = Some(refused(&old.name));
+        }
+    }
+    problem.map_or(Ok(()), Err)
+}
+
+/// Takes our switch out of all contexts: it goes with us. The steps stay, and lead nowhere without it and the functions;
+/// contexts and hints Asterisk could only destroy under both of its locks.
+pub(super) fn remove() {
+    Lock::take().all().for_each(|context| context.remove_switch());
+}
+
+/// The registrar of the context of that name, where there is one that isn't ours.
+pub(super) fn other_owner(name: &str) -> Option<String> {
+    let name = text::to_c(name);
+    // SAFETY: the name is NUL-terminated; the lock keeps the context alive while its registrar is read.
+    let owner = unsafe {
+        sys::ast_rdlock_contexts();
+        let context = sys::ast_context_find(name.as_ptr());
+        let owner = (!context.is_null()).then(|| text::from_c(sys::ast_get_context_registrar(context)));
+        sys::ast_unlock_contexts();
+        owner
+    };
+    owner.filter(|owner| owner.as_bytes() != REGISTRAR.to_bytes())
+}
+
+/// Whether somebody else has extensions in the context of that name: of two of one number, Asterisk has the one that came
+/// last.
+pub(super) fn is_shared(name: &str) -> bool {
+    let name = text::to_c(name);
+    // SAFETY: the name is NUL-terminated; the lock keeps context and extensions alive while they are looked at, which
+    // is how ast_walk_context_extensions() is meant to be used.
+    unsafe {
+        sys::ast_rdlock_contexts();
+        let context = sys::ast_context_find(name.as_ptr());
+        let mut shared = false;
+        if !context.is_null() {
+            sys::ast_rdlock_context(context);
+            let mut extension = sys::ast_walk_context_extensions(context, ptr::null_mut());
+            while !extension.is_null() && !shared {
+                shared = CStr::from_ptr(sys::ast_get_extension_registrar(extension)) != REGISTRAR;
+                extension = sys::ast_walk_context_extensions(context, extension);
+            }
+            sys::ast_unlock_context(context);
+        }
+        sys::ast_unlock_contexts();
+        shared
+    }
+}
+
+/// Whether our switch is asked in the context of that name.
+pub(super) fn asks_synch(name: &str) -> bool {
+    Lock::take().find(name).is_some_and(|context| context.asks_synch())
+}
+
+/// Whether there is a context of that name.
+pub(super) fn has_context(name: &str) -> bool {
+    let name = text::to_c(name);
+    // SAFETY: the name is NUL-terminated; the result is only compared.
+    unsafe { !sys::ast_context_find(name.as_ptr()).is_null() }
+}
+
+/// Whether Asterisk has this application.
+pub(super) fn has_application(name: &str) -> bool {
+    let name = text::to_c(name);
+    // SAFETY: the name is NUL-terminated; the result is only compared.
+    unsafe { !sys::pbx_findapp(name.as_ptr()).is_null() }
+}
+
+/// Whether Asterisk has this function.
+pub(super) fn has_function(name: &str) -> bool {
+    let name = text::to_c(name);
+    // SAFETY: the name is NUL-terminated; the result is only compared.
+    unsafe { !sys::ast_custom_function_find(name.as_ptr()).is_null() }
+}
+
+/// Whether somebody who dials this in that context gets to a step.
+pub(super) fn leads_on(context: &str, number: &str) -> bool {
+    let (context, number) = (text::to_c(context), text::to_c(number));
+    // SAFETY: both texts are NUL-terminated; neither a channel nor a caller is needed to look.
+    unsafe {
+        sys::ast_exists_extension(ptr::null_mut(), context.as_ptr(), number.as_ptr(), 1, ptr::null()) != 0
+    }
+}
+
+fn refused(context: &str) -> HostError {
+    HostError(format!(
+        "Asterisk does not take all of context {context}: is there something of yours in it? See its log"
+    ))
+}

@@ -1,0 +1,158 @@
+//! What of the zone can't be meant: it loads, and an outage shows it. Pure.
+
+use std::net::IpAddr;
+
+use hickory_server::proto::rr::{LowerName, Name};
+
+use crate::{settings::Dns, words::wording::listed};
+
+/// Seconds that a phone may go on to use an address that is dead. Beyond, it is slow; beyond the other, no move at all.
+const SLOW_TTL: u32 = 300;
+const NO_MOVE_TTL: u32 = 3600;
+/// As many labels of the domain tell that a record is a whole name.
+const TELLING_LABELS: usize = 2;
+
+/// One such thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slip {
+    /// Whether phones would not come over in an outage.
+    pub fails: bool,
+    /// What it is, and what to do.
+    pub text: String,
+}
+
+/// All of them. `is_own` says which addresses this machine has.
+pub fn slips(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Vec<Slip> {
+    let mut found = Vec::new();
+    found.extend(whole_name(dns).map(|text| Slip { fails: true, text }));
+    found.extend(targets(dns, is_own).map(|text| Slip { fails: true, text }));
+    for (key, ttl) in [("record_ttl", dns.record_ttl), ("unstable_ttl", dns.unstable_ttl)] {
+        if ttl > SLOW_TTL {
+            let text = format!(
+                "{key} = {ttl}: so many seconds phones may go on to call a dead main after they asked; 5 to 60 is usual"
+            );
+            found.push(Slip { fails: ttl > NO_MOVE_TTL, text });
+        }
+    }
+    found.extend(local_domain(dns).map(|text| Slip { fails: false, text }));
+    found
+}
+
+/// What to know of a domain that mDNS answers for (RFC 6762 section 3). Many phones ask the name server all the same.
+#[must_use]
+pub fn local_domain(dns: &Dns) -> Option<String> {
+    let is_local = Name::from_ascii("local.").is_ok_and(|local| local.zone_of(&dns.domain));
+    is_local.then(|| {
+        let name = dns.domain.to_string();
+        let name = name.trim_end_matches('.');
+        format!(
+            "domain = {name}: names below .local belong to mDNS (RFC 6762), and some phones look for them there alone; try \
+             yours, or take a domain of your own"
+        )
+    })
+}
+
+/// `record = sip.voice.example.com`, where `sip` is meant.
+fn whole_name(dns: &Dns) -> Option<String> {
+    let labels = |name: &LowerName| -> Vec<Vec<u8>> { name.iter().map(<[u8]>::to_vec).collect() };
+    let (record, domain) = (labels(&dns.record), labels(&dns.domain));
+    let own = record.get(..record.len().checked_sub(domain.len())?)?;
+    let telling = domain.get(domain.len().checked_sub(TELLING_LABELS)?..)?;
+    if !own.ends_with(telling) {
+        return None;
+    }
+    let name = dns.record.to_string();
+    let domain = dns.domain.to_string();
+    Some(format!(
+        "record holds a whole name, and phones would have to ask for {}: write what stands before {}",
+        name.trim_end_matches('.'),
+        domain.trim_end_matches('.')
+    ))
+}
+
+fn targets(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Option<String> {
+    let (normal, failover) = (&dns.target_normal, &dns.target_failover);
+    let here = |addresses: &[IpAddr]| addresses.iter().copied().any(is_own);
+    let same = normal.len() == failover.len() && normal.iter().all(|address| failover.contains(address));
+    if let Some(address) = normal.iter().chain(failover).find(|address| address.is_loopback()) {
+        return Some(format!("{address} is every phone itself: targets are addresses that phones can reach"));
+    }
+    if same {
+        let addresses = listed(normal);
+        return Some(format!(
+            "target_normal and target_failover are both {addresses}: no move changes anything"
+        ));
+    }
+    match (here(normal), here(failover)) {
+        (true, false) => Some(format!(
+            "target_normal = {} is this machine, and target_failover = {} is not: they have changed places",
+            listed(normal),
+            listed(failover)
+        )),
+        (false, false) => Some(format!(
+            "target_failover = {} is no address of this machine: phones would be sent to somebody else (an address that \
+             moves between two machines has to be here)",
+            listed(failover)
+        )),
+        (_, true) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{self, ConfSection};
+
+    const LINES: [(&str, &str); 5] = [
+        ("bind", "192.168.0.254"),
+        ("domain", "voice.example.com"),
+        ("target_normal", "10.0.0.254"),
+        ("target_failover", "192.168.0.254"),
+        ("record_ttl", "30"),
+    ];
+
+    /// The same with other lines; this machine is 192.168.0.254.
+    fn found(others: &[(&str, &str)]) -> Vec<Slip> {
+        let main = ConfSection::new("main", [("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);
+        let sync = ConfSection::new("sync", [("enabled", "no")]);
+        let kept = LINES.iter().filter(|(key, _)| others.iter().all(|(other, _)| other != key));
+        let dns = ConfSection::new("dns", kept.chain(others).copied());
+        let dns = settings::read(&[main, sync, dns]).unwrap().dns.unwrap();
+        slips(&dns, &|address| address.to_string() == "192.168.0.254")
+    }
+
+    #[test]
+    fn what_can_be_meant_is_no_slip() {
+        for others in [
+            &[][..],
+            &[("record", "sip")],
+            &[("record", "@")],
+            &[("record", "voice")],
+            &[("record", "a.b")],
+            &[("target_failover", "192.168.0.254,192.168.0.253")],
+            &[("record_ttl", "300")],
+        ] {
+            assert_eq!(found(others), [], "{others:?}");
+        }
+    }
+
+    #[test]
+    fn what_would_move_nobody_fails_and_says_what_to_do() {
+        for (others, part) in [
+            (&[("record", "sip.voice.example.com")][..], "write what stands before voice.example.com"),
+            (&[("record", "sip.example.com")], "ask for sip.example.com.voice.example.com"),
+            (
+                &[("target_normal", "192.168.0.254"), ("target_failover", "10.0.0.254")],
+                "they have changed places",
+            ),
+            (&[("target_failover", "10.0.0.254")], "no move changes anything"),
+            (&[("target_failover", "192.168.0.25")], "no address of this machine"),
+            (&[("target_failover", "127.0.0.1")], "127.0.0.1 is every phone itself"),
+            (&[("record_ttl", "86400")], "record_ttl = 86400"),
+        ] {
+            let found = found(others);
+            assert!(matches!(&found[..], [Slip { fails: true, text }] if text.contains(part)), "{found:?}");
+        }
+        assert!(!found(&[("record_ttl", "600")])[0].fails);
+    }
+}

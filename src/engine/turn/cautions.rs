@@ -1,0 +1,139 @@
+//! What an administrator should know of the settings at each start: they work, and somebody could make use of them.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    dns::local_domain,
+    settings::{Main, Password, Settings},
+    verdict::probe::THIS_MACHINE,
+};
+
+/// The file that the settings are from.
+const CONF: &str = "res_synch.conf";
+
+/// Whoever is neither the owner nor in the group.
+const OTHERS_MAY_READ: u32 = 0o004;
+
+/// All of it, a line each. `folder` is that of Asterisk's configuration.
+pub(in crate::engine) fn cautions(settings: &Settings, folder: &Path) -> Vec<String> {
+    let main = &settings.main;
+    let files = secrets(main, folder).into_iter().filter(|path| others_may_read(path));
+    let files = files.map(|path| {
+        let path = path.display();
+        format!("{path} holds a password, and every user of this machine may read it: chmod o= {path}")
+    });
+    let all = on_the_way(main).into_iter().chain(asks_itself(settings)).chain(asks_mdns(settings));
+    all.chain(files).collect()
+}
+
+/// Behind a tunnel of AMI there is no SIP of the main's.
+fn asks_itself(settings: &Settings) -> Option<String> {
+    let main = &settings.main;
+    let here = settings.probe.sip && main.sip.address.is_none() && main.is_here();
+    here.then(|| {
+        format!("The main is not asked over SIP: {} {THIS_MACHINE}. Until then AMI alone decides", main.host)
+    })
+}
+
+/// Some phones ask mDNS for the site's name, and nobody answers there.
+fn asks_mdns(settings: &Settings) -> Option<String> {
+    local_domain(settings.dns.as_ref()?).map(|text| format!("[dns] {text}"))
+}
+
+/// What is said to the main can be read or changed on the way.
+fn on_the_way(main: &Main) -> Option<String> {
+    let host = &main.host;
+    match &main.tls {
+        None if !main.is_here() => Some(format!(
+            "[main] tls = no: whoever is between this branch and {host} can read the users' passwords and pass for \
+             the main; see README, Security"
+        )),
+        Some(tls) if !tls.verify => Some(format!(
+            "[main] tls_verify = no: whoever is between this branch and {host} can pass for the main; set tls_ca_file"
+        )),
+        _ => None,
+    }
+}
+
+/// Files with a password that we read.
+fn secrets(main: &Main, folder: &Path) -> Vec<PathBuf> {
+    let mut files = vec![folder.join(CONF)];
+    if let Password::InFile(path) = &main.password {
+        files.push(path.clone());
+    }
+    if let Some(certificate) = main.tls.as_ref().and_then(|tls| tls.certificate.as_ref()) {
+        files.push(certificate.key_file.clone());
+    }
+    files
+}
+
+/// A file that isn't there is told of where it is needed.
+fn others_may_read(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| about.permissions().mode() & OTHERS_MAY_READ != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{self, ConfSection, Sip, Tls};
+
+    fn settings(main: &Main) -> Settings {
+        let lines = [("host", "192.0.2.1"), ("username", "u"), ("secret", "s")];
+        let off = |name| ConfSection::new(name, [("enabled", "no")]);
+        let read = settings::read(&[ConfSection::new("main", lines), off("sync"), off("dns")]).unwrap();
+        Settings { main: main.clone(), ..read }
+    }
+
+    fn told(main: &Main) -> Vec<String> {
+        cautions(&settings(main), Path::new("/nonexistent"))
+    }
+
+    #[test]
+    fn a_sip_that_would_be_our_own_is_told_of() {
+        let here = Main { host: "127.0.0.1".to_owned(), ..Main::example() };
+        let told = told(&here).join("");
+        assert!(
+            told.starts_with("The main is not asked over SIP: 127.0.0.1 is an address of this"),
+            "{told}"
+        );
+        let named = Sip { address: Some([192, 0, 2, 1].into()), ..here.sip };
+        assert!(
+            super::cautions(&settings(&Main { sip: named, ..here }), Path::new("/nonexistent")).is_empty()
+        );
+    }
+
+    #[test]
+    fn a_main_in_clear_is_told_of_unless_it_is_here() {
+        assert!(told(&Main::example())[0].starts_with("[main] tls = no: whoever is between"));
+        let here = Main { host: "127.0.0.1".to_owned(), ..Main::example() };
+        assert!(told(&here).iter().all(|text| !text.contains("tls")));
+        let tls = |verify| {
+            let tls = Tls { verify, ca_file: None, name: "x".to_owned(), certificate: None };
+            Main { tls: Some(tls), ..Main::example() }
+        };
+        assert!(told(&tls(true)).is_empty());
+        assert!(told(&tls(false))[0].starts_with("[main] tls_verify = no"));
+    }
+
+    #[test]
+    fn a_password_that_everybody_may_read_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let password = Password::InFile(path.clone());
+        let main = Main { host: "localhost".to_owned(), password, ..Main::example() };
+        for (mode, expected) in [(0o640, 0), (0o644, 1)] {
+            for file in [&path, &folder.path().join(CONF)] {
+                fs::write(file, "x").unwrap();
+                fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+            }
+            let told = cautions(&settings(&main), folder.path());
+            let told: Vec<String> = told.into_iter().filter(|text| text.contains("chmod")).collect();
+            assert_eq!(told.len(), 2 * expected, "{told:?}");
+            assert!(told.iter().all(|text| text.ends_with("secret") || text.ends_with(CONF)), "{told:?}");
+        }
+    }
+}

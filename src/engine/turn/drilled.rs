@@ -1,0 +1,52 @@
+//! What came of a drill: kept, and told.
+
+use std::time::Duration;
+
+use super::Running;
+use crate::{
+    engine::host::{Host, Level},
+    operator::{
+        control::Reply,
+        drill::{self, Report, Stage},
+        status::DrillStatus,
+    },
+    words::state::DrillResult,
+};
+
+/// Where the last drill is.
+const DRILL: &str = "drill";
+
+/// The last drill before this start.
+pub(super) fn last(host: &dyn Host) -> Option<DrillStatus> {
+    host.recall(DRILL).and_then(|memo| DrillStatus::from_memo(&memo))
+}
+
+impl Running {
+    /// Starts one.
+    pub(super) fn drill(&mut self, reply: &Reply<Report>) {
+        if let Err(error) = self.workers.drill(&self.start, &self.settings, reply.clone()) {
+            let problem = format!("no thread for it could be made: {error}");
+            let (name, took) = ("drill".to_owned(), Duration::ZERO);
+            reply.give(Report(vec![Stage { name, took, outcome: drill::Outcome::Failed(problem) }]));
+        }
+    }
+
+    /// Keeps what came of a drill, and tells of it.
+    pub(super) fn drilled(&mut self, report: Report, reply: &Reply<Report>) {
+        let (result, reason, stages) = (report.result(), report.summary(), report.timed());
+        let before = self.snapshot.drill.as_ref().map_or("-", |drill| drill.result.word());
+        let drill = DrillStatus { time: self.now(), result, reason };
+        let level = if result == DrillResult::Failed { Level::Warning } else { Level::Notice };
+        self.log(level, &format!("Drill {}: {} ({stages})", result.word().to_lowercase(), drill.reason));
+        let fields = [("Result", result.word()), ("Reason", drill.reason.as_str()), ("Stages", &stages)];
+        self.start.host.event("SynchDrillEnded", &fields);
+        self.history.push(drill.time.clone(), "Drill", before, result.word(), &drill.reason);
+        if let Err(error) = self.start.host.remember(DRILL, Some(&drill.memo())) {
+            self.log(Level::Warning, &format!("The drill is over, but {error}."));
+        }
+        self.snapshot.drill = Some(drill);
+        // Whoever waits for the answer may look at the status next.
+        self.publish();
+        reply.give(report);
+    }
+}

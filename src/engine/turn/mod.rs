@@ -1,0 +1,418 @@
+//! The engine at work: what it owns, what each event and command does, and the snapshot that comes of it.
+//!
+//! - `verdict`: the main is asked, and judged
+//! - `question`: in whose name it is asked over SIP
+//! - `login`: whether the main lets us in
+//! - `returning`: the way back to the main
+//! - `checking`: the branch looks at itself, and a move may wait for that
+//! - `served`: what was served before a restart
+//! - `moving`: how far the phones are
+//! - `synced`: what came of a sync
+//! - `phones`: where the phones are, of the main's contacts and of those registered here
+//! - `history`: what changed when
+//! - `cautions`: what an administrator should know of the settings
+//! - `drilled`: what came of a drill
+//! - `publish`: the snapshot, and the dialplan that is made of it
+
+pub(super) mod cautions;
+mod checking;
+mod drilled;
+pub(super) mod history;
+mod login;
+mod moving;
+pub(super) mod phones;
+mod publish;
+mod question;
+mod returning;
+mod served;
+mod synced;
+mod verdict;
+
+pub(super) use publish::first_snapshot;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use crossbeam_channel::Receiver;
+
+use self::question::Question;
+use super::{
+    START_AGAIN, Start, Step,
+    event::{Event, Told},
+};
+use crate::{
+    dns::Situation,
+    engine::{
+        crew::{backoff::random, roll::Roll},
+        host::{Host, Level},
+        roster::Workers,
+        turn::{
+            cautions::cautions,
+            history::History,
+            phones::Known,
+            publish::target,
+            verdict::{has_sip_answered, monitor, pace, sip_place},
+        },
+        work::{contacts, sync::Order},
+    },
+    operator::{
+        control::{Command, Numbered},
+        status::{IN_FORCE, LoginStatus, Snapshot, SyncStatus},
+    },
+    settings::Settings,
+    verdict::{
+        failover::{Failover, ServiceChange},
+        probe::{Burden, Monitor, Pace},
+        selfcheck::SelfCheck,
+    },
+    words::{
+        faults,
+        state::{LoginState, Mode, MonitorState, ServiceState, Target},
+    },
+};
+
+/// What the log hears where the system has no thread to give.
+const NO_THREAD: &str = "No thread for synch could be made";
+/// What it hears of a dialplan that is not in force.
+const DIALPLAN: &str = "Dialplan";
+/// Where the mode is remembered across restarts.
+const MODE: &str = "mode";
+
+/// The engine in its loop.
+pub(super) struct Running {
+    workers: Workers,
+    start: Start,
+    settings: Arc<Settings>,
+    monitor: Monitor,
+    /// Whether the main's SIP has ever answered where it is now.
+    sip_answered: bool,
+    question: Question,
+    /// In whose name each question over SIP was asked that has no outcome yet.
+    asked_as: BTreeMap<Instant, String>,
+    start_again: Option<Instant>,
+    pace: Pace,
+    burden: Burden,
+    failover: Failover,
+    /// What of it is kept for a restart, and when that was done.
+    served: Option<(ServiceState, Instant)>,
+    /// Whether the sync has told of the users that are on disk.
+    users_known: bool,
+    history: History,
+    phones: Known,
+    self_check: SelfCheck,
+    /// Whether the log has heard that a move waits for this branch.
+    told_to_wait: bool,
+    snapshot: Snapshot,
+}
+
+impl Running {
+    /// With nothing started yet.
+    pub(super) fn new(start: Start, settings: Arc<Settings>, roll: Roll) -> Self {
+        let mode = start.host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
+        if mode != Mode::Auto {
+            let text =
+                format!("Mode is held at {mode} since before this start; 'synch set mode auto' ends that.");
+            start.host.log(Level::Warning, &text);
+        }
+        warn(&settings, &*start.host);
+        let sip_answered = has_sip_answered(&settings, &*start.host);
+        let question = Question::recall(&*start.host, &sip_place(&settings));
+        let mut snapshot = (*start.published.read()).clone();
+        snapshot.drill = drilled::last(&*start.host);
+        let mut running = Self {
+            workers: Workers::new(roll),
+            monitor: monitor(&settings, sip_answered),
+            sip_answered,
+            question,
+            asked_as: BTreeMap::new(),
+            start_again: None,
+            pace: pace(&settings),
+            burden: Burden::new(&settings.probe),
+            failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
+            history: History::default(),
+            phones: Known::default(),
+            self_check: SelfCheck::new(Instant::now()),
+            told_to_wait: false,
+            start,
+            settings,
+            snapshot,
+            served: None,
+            users_known: false,
+        };
+        running.failover.draw(random());
+        running.resume();
+        running
+    }
+
+    /// What the workers tell.
+    pub(super) fn events(&self) -> Receiver<Told> {
+        self.workers.events()
+    }
+
+    /// Takes one step.
+    pub(super) fn take(&mut self, step: Step) {
+        faults::point("engine");
+        match step {
+            Step::Command(command) => self.command(command),
+            Step::Told((from, event)) if self.workers.hold(from) => self.event(event),
+            // Of a worker that was replaced: it speaks of other settings.
+            Step::Told(_) => {}
+            Step::StartWorkers => self.start_workers(),
+            Step::LookAgain => {}
+            Step::Probe => self.probe(false),
+            Step::SelfCheck => self.check_self(),
+        }
+        self.leave_home();
+        self.tell_of_wait();
+        self.come_home();
+        self.keep_served();
+    }
+
+    /// After a panic: the step that it came in is lost, and with it what a worker may have told.
+    pub(super) fn recover(&mut self) {
+        self.event(Event::Panicked("engine"));
+        self.workers.tell_again();
+    }
+
+    /// Starts what isn't running and should be.
+    pub(super) fn start_workers(&mut self) {
+        self.start_again = None;
+        let situation = self.situation();
+        match self.workers.start(&self.start, &self.settings, situation) {
+            Ok(()) => self.start.log_end(NO_THREAD, "All threads of synch run."),
+            Err(error) => {
+                let again = START_AGAIN.as_secs();
+                let text = format!(
+                    "{NO_THREAD}: {error}; tried again every {again} s. See TasksMax of Asterisk's systemd unit, and \
+                     ulimit -u of its user."
+                );
+                self.start.log_failure(Level::Error, &text);
+            }
+        }
+        if let Some(plan) = self.plan() {
+            self.snapshot.dialplan_waits |= !self.workers.dials(&plan);
+            self.workers.dial(plan);
+        }
+        self.snapshot.dns.counters = self.workers.counters();
+        if self.settings.dns.is_none() {
+            "off".clone_into(&mut self.snapshot.dns.state);
+        }
+    }
+
+    /// When it is tried again to start what should run and doesn't; none where nothing is missing. Kept over the turns of
+    /// the loop: probes make many of them.
+    pub(super) fn start_again(&mut self) -> Option<Instant> {
+        if self.workers.complete(&self.settings) {
+            self.start_again = None;
+            return None;
+        }
+        Some(*self.start_again.get_or_insert_with(|| Instant::now() + START_AGAIN))
+    }
+
+    /// What a worker, or the loop, has to say.
+    pub(super) fn event(&mut self, event: Event) {
+        match event {
+            Event::Probed { kind, asked, outcome } => self.probed(kind, asked, &outcome),
+            Event::Login(result) => self.logged_in(result),
+            Event::Main(news) => self.heard(news),
+            Event::Synced(status) => self.synced(status),
+            Event::Dns { level, news, repeats, state } => {
+                let text = format!("DNS: {news}");
+                if repeats {
+                    self.start.log_failure(level, &text);
+                } else {
+                    self.log(level, &text);
+                }
+                self.snapshot.dns.state = state;
+            }
+            Event::Reading(reads) => self.burden.reading(reads, Instant::now()),
+            Event::MainReloaded => {
+                self.log(Level::Debug, "The main has reloaded: a sync follows.");
+                self.order(Order::Soon);
+            }
+            Event::Watch(state) => {
+                if self.snapshot.watch != state {
+                    // What phones did before was not heard.
+                    self.workers.ask_contacts(contacts::Ask::All);
+                    self.log(Level::Debug, &format!("Events of the main: {state}"));
+                    self.snapshot.watch = state;
+                }
+            }
+            Event::PhoneChanged(user) => self.workers.ask_contacts(contacts::Ask::User(user)),
+            Event::Contacts(contacts) => {
+                if let Some(warning) = self.phones.take_contacts(contacts) {
+                    self.log(Level::Warning, &warning);
+                }
+                let marks = self.phones.look(Instant::now());
+                self.note_move(&marks);
+            }
+            Event::Here(here) => {
+                let marks = self.phones.take_here(here, Instant::now());
+                self.note_move(&marks);
+            }
+            Event::Dialplan { problem, newest } => {
+                self.snapshot.dialplan_waits = !newest;
+                let state = problem.unwrap_or_else(|| IN_FORCE.to_owned());
+                if state == IN_FORCE {
+                    self.start.log_end(DIALPLAN, "Dialplan: in force again.");
+                } else {
+                    self.start.log_failure(Level::Error, &format!("{DIALPLAN}: {state}"));
+                }
+                self.snapshot.dialplan = state;
+            }
+            Event::SelfChecked(part, answer) => {
+                self.self_check.answered(part, answer);
+                self.judge_self();
+            }
+            Event::Drilled(report, reply) => self.drilled(report, &reply),
+            Event::Panicked(worker) => {
+                *self.snapshot.restarts.entry(worker).or_default() += 1;
+                let text = format!("The {worker} worker of synch failed and is started again.");
+                self.start.log_failure(Level::Error, &text);
+            }
+        }
+    }
+
+    fn command(&mut self, Numbered { number, command }: Numbered) {
+        match command {
+            Command::Sync { accepted } => {
+                self.workers.try_now();
+                self.order(Order::Sync { accepted });
+            }
+            Command::Rollback(version) => self.order(Order::Rollback(version)),
+            Command::SetMode(mode) => self.set_mode(mode),
+            Command::FailBack => self.fail_back(),
+            Command::Examine(reply) => {
+                self.self_check.look_now(Instant::now());
+                self.check_self();
+                if let Err(error) = self.workers.examine(&self.start, &self.settings, reply.clone()) {
+                    reply.give(format!("No thread for the doctor could be made: {error}.\n"));
+                }
+            }
+            Command::Drill(reply) => self.drill(&reply),
+            Command::Configure(settings) => self.configure(settings),
+        }
+        self.snapshot.handled = self.snapshot.handled.max(number);
+    }
+
+    fn order(&self, order: Order) {
+        if !self.workers.order(order) {
+            let text = "A sync takes its time and others wait already: this one is dropped.";
+            self.start.log_failure(Level::Warning, text);
+        }
+    }
+
+    fn set_mode(&mut self, mode: Mode) {
+        let before = self.failover.mode();
+        let change = self.failover.set_mode(mode);
+        if change.is_some() {
+            self.serve();
+        }
+        if let Err(error) = self.start.host.remember(MODE, Some(mode.word())) {
+            self.log(Level::Warning, &format!("Mode {mode} is in force, but {error}."));
+        }
+        if before != mode {
+            self.history.push(self.now(), "Mode", before.word(), mode.word(), "set by an operator");
+            self.log(Level::Notice, &format!("Mode changed from {before} to {mode}: set by an operator"));
+        }
+        if let Some(change) = change {
+            self.announce_service(&change);
+        }
+    }
+
+    /// Starts anew what the new settings are about; the rest goes on undisturbed.
+    fn configure(&mut self, settings: Arc<Settings>) {
+        let old = std::mem::replace(&mut self.settings, settings);
+        let new = Arc::clone(&self.settings);
+        // Who reloads may have mended the account on the main.
+        self.workers.try_now();
+        if old == new {
+            self.log(Level::Notice, "The settings are unchanged.");
+            return;
+        }
+        warn(&new, &*self.start.host);
+        self.workers.end_for(&old, &new);
+        // Whoever read is ended, or tells of the next piece.
+        self.burden = Burden::new(&new.probe);
+        self.failover.configure(&new.failover);
+        if old.main != new.main || old.probe != new.probe {
+            let before = self.monitor.verdict().state;
+            let starting = old.main == new.main && new.probe.events && self.monitor.is_starting();
+            self.sip_answered = has_sip_answered(&new, &*self.start.host);
+            self.question = Question::recall(&*self.start.host, &sip_place(&new));
+            self.monitor = monitor(&new, self.sip_answered);
+            self.monitor.set_starting(starting);
+            // The health of another main, or by other rules, is none.
+            self.failover.main_is_unwell(Instant::now());
+            self.pace = pace(&new);
+            let after = self.monitor.verdict().state;
+            self.failover.monitor_changed(after, "");
+            self.show_monitor();
+            self.announce("Monitor", before.word(), after.word(), "[main] or [probe] was changed");
+        }
+        if old.main != new.main {
+            self.snapshot.login = LoginStatus { state: LoginState::Init, reason: String::new() };
+        }
+        if new.sync.is_none() {
+            self.snapshot.sync = Arc::new(SyncStatus::before_the_first(false));
+        }
+        self.serve();
+        self.start_workers();
+        self.log(Level::Notice, "The new settings are in force.");
+    }
+
+    /// Lets the DNS name the system that the failover chose, for as long as that is certain.
+    fn serve(&mut self) {
+        self.workers.serve(self.situation());
+    }
+
+    fn situation(&self) -> Situation {
+        let unstable = self.monitor.verdict().state == MonitorState::Unstable;
+        Situation { target: self.target(), unstable }
+    }
+
+    fn target(&self) -> Target {
+        target(&self.failover, &self.settings)
+    }
+
+    fn announce_service(&mut self, change: &ServiceChange) {
+        if change.new == ServiceState::Failover {
+            // Another one each time: all branches of one main have failed over together.
+            self.failover.draw(random());
+        }
+        self.announce("Service", change.old.word(), change.new.word(), &change.reason);
+        let marks = self.phones.service_changed(change.new, Instant::now());
+        self.note_move(&marks);
+    }
+
+    /// Tells the log, the AMI and the history of a change.
+    fn announce(&mut self, subject: &'static str, old: &'static str, new: &'static str, reason: &str) {
+        // Whoever reads warnings only has to see an outage, and needn't see its end.
+        let level = match new {
+            "Failed" | "Failover" | "Unsynced" | "Unhealthy" | "Refused" => Level::Warning,
+            _ => Level::Notice,
+        };
+        self.log(level, &format!("{subject} state changed from {old} to {new}: {reason}"));
+        let fields = [("OldState", old), ("NewState", new), ("Reason", reason)];
+        self.start.host.event(&format!("Synch{subject}State"), &fields);
+        self.history.push(self.now(), subject, old, new, reason);
+    }
+
+    fn log(&self, level: Level, text: &str) {
+        self.start.host.log(level, text);
+    }
+
+    fn now(&self) -> String {
+        self.start.host.local_time(SystemTime::now())
+    }
+}
+
+/// Of settings that work, and that somebody could make use of.
+fn warn(settings: &Settings, host: &dyn Host) {
+    for caution in cautions(settings, &host.config_dir()) {
+        host.log(Level::Warning, &caution);
+    }
+}

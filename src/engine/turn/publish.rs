@@ -1,0 +1,110 @@
+//! What everybody else sees of the engine: the snapshot, and the dialplan that is made of it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use super::Running;
+use crate::{
+    dialplan::{self, Plan},
+    engine::turn::verdict::monitor,
+    operator::status::{
+        BranchStatus, DnsStatus, LoginStatus, MonitorStatus, ServiceStatus, Snapshot, SyncStatus,
+    },
+    settings::Settings,
+    verdict::{failover::Failover, probe::Kind},
+    words::{
+        faults,
+        state::{BranchState, LoginState, Mode, ServiceState, Target},
+    },
+};
+
+impl Running {
+    /// What the users and the settings make of the dialplan; `None` before the users on disk are known: what a life before
+    /// has left of them in Asterisk would go, and come back.
+    pub(super) fn plan(&self) -> Option<Plan> {
+        let Some(dialplan) = &self.settings.dialplan else { return Some(Plan::default()) };
+        if self.settings.sync.is_some() && !self.users_known {
+            return None;
+        }
+        let sync = &self.snapshot.sync;
+        let mut contexts = dialplan::build(dialplan, &sync.users, self.settings.voicemail.is_some());
+        contexts.extend(sync.contexts.iter().cloned());
+        let technology = self.settings.sync.as_ref().map(|sync| sync.technology);
+        let hints = technology.map(|technology| dialplan::hints(technology, &sync.users, &sync.contexts));
+        Some(Plan { contexts, hints: hints.unwrap_or_default() })
+    }
+
+    /// Lets everybody else see.
+    pub(in crate::engine) fn publish(&mut self) {
+        faults::point("engine-publish");
+        self.snapshot.settings = Arc::clone(&self.settings);
+        let waits = match self.failover.service() {
+            ServiceState::Failover => self.failover.waits_for(&self.circumstances()),
+            ServiceState::Init | ServiceState::Normal => None,
+        };
+        let waits_for = waits.map(|wait| wait.to_string()).unwrap_or_default();
+        self.snapshot.service = ServiceStatus { waits_for, ..service_status(&self.failover, &self.settings) };
+        if self.failover.move_waits() {
+            let (evidence, why) = (self.failover.evidence(), self.why_move_waits());
+            self.snapshot.service.reason = format!("main is Failed: {evidence}; but {why}");
+        }
+        self.snapshot.monitor.has_room = self.burden.has_room(Instant::now());
+        self.snapshot.history = self.history.entries();
+        let before = self.start.published.read();
+        let same = Arc::ptr_eq(&before.sync, &self.snapshot.sync)
+            && Arc::ptr_eq(&before.settings, &self.snapshot.settings);
+        let plan = if same { None } else { self.plan() };
+        self.snapshot.dialplan_waits |= plan.as_ref().is_some_and(|plan| !self.workers.dials(plan));
+        self.start.published.publish(self.snapshot.clone());
+        // Behind the snapshot, in which the functions of the dialplan look.
+        if let Some(plan) = plan {
+            self.workers.dial(plan);
+        }
+    }
+}
+
+/// What can be shown before anything has happened.
+pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
+    let monitor = monitor(settings, false);
+    let failover = Failover::new(settings.failover.clone(), Mode::Auto, Instant::now());
+    Snapshot {
+        handled: 0,
+        settings: Arc::clone(settings),
+        monitor: MonitorStatus {
+            state: monitor.verdict().state,
+            reason: monitor.verdict().reason.clone(),
+            last_probe: String::new(),
+            last_answer_ms: None,
+            has_room: true,
+            ami: monitor.standing(Kind::Ami),
+            sip: monitor.standing(Kind::Sip),
+            sip_question: String::new(),
+        },
+        sync: Arc::new(SyncStatus::before_the_first(settings.sync.is_some())),
+        service: service_status(&failover, settings),
+        branch: BranchStatus { state: BranchState::Init, reason: "not looked at yet".to_owned() },
+        dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
+        login: LoginStatus { state: LoginState::Init, reason: String::new() },
+        watch: "not connected yet".to_owned(),
+        dialplan: "not made yet".to_owned(),
+        dialplan_waits: false,
+        drill: None,
+        phones: Arc::default(),
+        history: Arc::new([]),
+        restarts: BTreeMap::new(),
+    }
+}
+
+/// The system that the phones are sent to.
+pub(super) fn target(failover: &Failover, settings: &Settings) -> Target {
+    failover.target(settings.dns.as_ref().map_or(Target::Branch, |dns| dns.default_target))
+}
+
+fn service_status(failover: &Failover, settings: &Settings) -> ServiceStatus {
+    ServiceStatus {
+        state: failover.service(),
+        reason: failover.reason().to_owned(),
+        mode: failover.mode(),
+        target: target(failover, settings),
+        waits_for: String::new(),
+    }
+}

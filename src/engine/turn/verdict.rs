@@ -1,0 +1,165 @@
+//! The main is asked, and what it answers is judged: the phones first, the telling afterwards.
+
+use std::time::Instant;
+
+use super::{Running, question::Question};
+use crate::{
+    engine::{
+        event::News,
+        host::{Host, Level},
+        work::{probe, sync::Order},
+    },
+    settings::Settings,
+    verdict::probe::{Kind, Monitor, Outcome, Pace},
+    words::state::{MonitorState, SyncState},
+};
+
+/// Where the main's SIP answered last.
+const SIP_ANSWERED: &str = "sip_answered";
+
+impl Running {
+    /// When the main is asked next.
+    pub(in crate::engine) fn due(&self) -> Option<Instant> {
+        self.pace.due()
+    }
+
+    /// Asks the main whatever is due. `quick`: it may be ending just now.
+    pub(super) fn probe(&mut self, quick: bool) {
+        let asked = Instant::now();
+        for kind in self.pace.begin(&self.monitor, asked) {
+            self.burden.asked(kind, asked);
+            match kind {
+                Kind::Ami => self.workers.ask_ami(asked),
+                Kind::Sip => {
+                    let patience = self.pace.patience();
+                    let user = self.question.user(&self.snapshot.sync);
+                    self.asked_as.extend(user.clone().map(|user| (asked, user)));
+                    self.workers.ask_sip(probe::Ask { asked, user, patience, quick });
+                }
+            }
+        }
+    }
+
+    pub(super) fn probed(&mut self, kind: Kind, asked: Instant, outcome: &Outcome) {
+        let now = Instant::now();
+        self.monitor.set_burdened(self.burden.shares(asked));
+        let ami_was_away = !self.monitor.answers(Kind::Ami);
+        let before = self.monitor.observe(kind, outcome, asked, now);
+        self.burden.ended(kind, outcome, asked, now);
+        self.pace.ended(kind, outcome, &self.monitor, now);
+        // Questions overlap: an answer says something of the user in whose name that very one was asked.
+        let asked_as = if kind == Kind::Sip { self.asked_as.remove(&asked) } else { None };
+        if let (Outcome::Alive(_), Some(user)) = (outcome, asked_as) {
+            let place = sip_place(&self.settings);
+            if let Err(error) = self.question.answered(&user, &place, &*self.start.host) {
+                self.log(Level::Debug, &format!("That {place} knows {user} is not kept: {error}"));
+            }
+        }
+        if kind == Kind::Sip && outcome.is_alive() && !self.sip_answered {
+            self.sip_answered = true;
+            let place = sip_place(&self.settings);
+            if let Err(error) = self.start.host.remember(SIP_ANSWERED, Some(&place)) {
+                self.log(Level::Debug, &format!("That {place} answers is not kept for a restart: {error}"));
+            }
+        }
+        self.snapshot.monitor.last_probe = self.now();
+        self.snapshot.monitor.last_answer_ms =
+            outcome.took().and_then(|took| u64::try_from(took.as_millis()).ok());
+        self.judged(before);
+        let is_stable = self.monitor.verdict().state == MonitorState::Stable;
+        if before.is_none() && is_stable && ami_was_away && self.monitor.answers(Kind::Ami) {
+            // The phones have not missed it, but the sync has.
+            self.sync_where_it_failed();
+        }
+    }
+
+    /// What the main says of itself.
+    pub(super) fn heard(&mut self, news: News) {
+        match news {
+            News::Ended => {
+                let before = self.monitor.ended(Instant::now());
+                self.ask_at_once();
+                self.judged(before);
+            }
+            News::Lost => self.ask_at_once(),
+            News::ShutsDown if !self.settings.probe.events => {}
+            // The second is no event, but the answer to a question: no new call works there.
+            News::ShutsDown | News::GoingDown => {
+                let before = self.monitor.shut_down(Instant::now());
+                self.judged(before);
+            }
+            News::Starting => self.monitor.set_starting(self.settings.probe.events),
+            News::Started => self.monitor.set_starting(false),
+        }
+    }
+
+    fn ask_at_once(&mut self) {
+        self.pace.rush(Instant::now());
+        self.probe(true);
+    }
+
+    /// The monitor has taken something in; `before` is its state before where that changed.
+    fn judged(&mut self, before: Option<MonitorState>) {
+        if !self.monitor.is_healthy() {
+            self.failover.main_is_unwell(Instant::now());
+        }
+        let verdict = self.monitor.verdict().clone();
+        // The phones first, the telling afterwards.
+        self.doubt(verdict.state);
+        self.leave_home();
+        let change = before.and_then(|_| self.failover.monitor_changed(verdict.state, &verdict.reason));
+        if before.is_some() {
+            self.serve();
+        }
+        self.show_monitor();
+        match before {
+            Some(before) => self.announce("Monitor", before.word(), verdict.state.word(), &verdict.reason),
+            None => self.log(Level::Debug, &format!("probe: {}", verdict.reason)),
+        }
+        if let Some(change) = change {
+            self.announce_service(&change);
+        }
+        if before.is_some() && verdict.state == MonitorState::Stable {
+            self.sync_where_it_failed();
+        }
+    }
+
+    /// No need to wait for the next turn, which may be minutes away.
+    fn sync_where_it_failed(&self) {
+        if self.snapshot.sync.state == SyncState::Unsynced {
+            self.order(Order::Soon);
+        }
+    }
+
+    pub(super) fn show_monitor(&mut self) {
+        let shown = &mut self.snapshot.monitor;
+        shown.state = self.monitor.verdict().state;
+        shown.reason.clone_from(&self.monitor.verdict().reason);
+        [shown.ami, shown.sip] = Kind::ALL.map(|kind| self.monitor.standing(kind));
+        shown.sip_question = match self.settings.probe.sip {
+            true => Question::shown(self.question.user(&self.snapshot.sync).as_deref()),
+            false => String::new(),
+        };
+    }
+}
+
+/// One that knows nothing yet. A SIP that has answered once has to, also after a restart of the branch: else an outage of
+/// SIP alone would end with it.
+pub(super) fn monitor(settings: &Settings, sip_answered: bool) -> Monitor {
+    Monitor::new(settings.probe, settings.main.sip.given || sip_answered, Instant::now())
+}
+
+/// Whether the main's SIP has ever answered where these settings have it.
+pub(super) fn has_sip_answered(settings: &Settings, host: &dyn Host) -> bool {
+    host.recall(SIP_ANSWERED).is_some_and(|place| place == sip_place(settings))
+}
+
+/// Where the main's SIP is, as far as the settings tell.
+pub(super) fn sip_place(settings: &Settings) -> String {
+    settings.main.sip.place(&settings.main.host)
+}
+
+/// With everything due at once.
+pub(super) fn pace(settings: &Settings) -> Pace {
+    Pace::new(&settings.probe, Instant::now())
+}

@@ -1,0 +1,384 @@
+//! The contacts worker: asks the main where the phones of this site's users are, user by user, so that the cost follows
+//! the site and not the company. Only while the main serves: what it knew last is what an outage needs.
+//!
+//! That it is well again, all branches see at the same moment: each asks about all its users at a time of its own then.
+
+use std::{
+    collections::HashSet,
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use crossbeam_channel::Receiver;
+
+use super::session::{Lease, Session, Unanswered};
+use crate::{
+    engine::{
+        Start,
+        crew::{
+            backoff::random,
+            schedule::Schedule,
+            worker::{Role, Stop, Stopped, Worker},
+        },
+        event::{Contacts, Event, Teller},
+        host::Level,
+    },
+    operator::status::Snapshot,
+    settings::Technology,
+    site::{
+        contacts::{Book, Due, Told, of_endpoint, of_peer},
+        phones::NOT_ASKED,
+        users::{keep, read_kept},
+    },
+    words::{
+        faults,
+        state::{MonitorState, Target},
+    },
+};
+
+/// What a branch that starts in an outage knows of its phones.
+const FILE: &str = "synch/contacts.txt";
+/// How often it is looked whether there is something to ask.
+const LOOK: Duration = Duration::from_secs(1);
+/// All users are asked about this often: events tell of most changes before that. One answer is some 7 KB.
+const ALL_AGAIN: Duration = Duration::from_secs(600);
+/// How soon it is tried again where the main did not answer.
+const AGAIN: Duration = Duration::from_secs(30);
+/// What phones do is gathered for this long: they come in crowds.
+const GATHER: Duration = Duration::from_secs(3);
+/// How soon it is tried again to keep what could not be written.
+const KEEP_AGAIN: Duration = Duration::from_secs(10);
+/// Bound of one answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// What the log hears where [`FILE`] can't be written.
+const NOT_KEPT: &str = "The contacts are not kept for a restart, which is tried again";
+
+/// Whom the main shall be asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Ask {
+    /// One user, whose phone has done something.
+    User(String),
+    /// All of them: nobody knows what was not heard.
+    All,
+}
+
+/// What the worker needs.
+pub(in crate::engine) struct Asking {
+    pub(in crate::engine) start: Start,
+    pub(in crate::engine) technology: Technology,
+    /// As `[sync]` has it.
+    pub(in crate::engine) spread: Duration,
+    pub(in crate::engine) session: Session,
+    pub(in crate::engine) asked: Receiver<Ask>,
+    pub(in crate::engine) teller: Teller,
+}
+
+impl Asking {
+    /// Starts the worker.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+        let panicked = self.teller.panicked("contacts");
+        // All its waits are bounded, and end with the session at the latest.
+        Worker::start(
+            role,
+            || {},
+            panicked,
+            move |stop| {
+                // It only ever ends to stop.
+                let _: Result<(), Stopped> = Body::new(&self).run(stop);
+            },
+        )
+    }
+}
+
+/// What runs on the worker's thread.
+struct Body<'a> {
+    asking: &'a Asking,
+    contacts: Contacts,
+    /// When it is tried again to keep them; none where they are kept.
+    keep_at: Option<Instant>,
+    due: Due,
+    /// Users of the last look.
+    users: HashSet<String>,
+    /// When all of them are asked about.
+    all: Schedule,
+    /// Whether the main was not well at the last look.
+    was_away: bool,
+    not_before: Instant,
+}
+
+impl<'a> Body<'a> {
+    fn new(asking: &'a Asking) -> Self {
+        let now = Instant::now();
+        let contacts = Contacts { problem: NOT_ASKED.to_owned(), ..Contacts::default() };
+        Self {
+            asking,
+            contacts,
+            keep_at: None,
+            due: Due::default(),
+            users: HashSet::new(),
+            all: Schedule::new(ALL_AGAIN, asking.spread, now),
+            was_away: false,
+            not_before: now,
+        }
+    }
+
+    fn run(mut self, stop: &Stop) -> Result<(), Stopped> {
+        self.look_at_disk();
+        self.tell();
+        loop {
+            faults::point("contacts");
+            let mut asked = stop.or_receive(&self.asking.asked, Instant::now() + LOOK)?;
+            while let Some(ask) = asked {
+                match ask {
+                    Ask::User(name) => self.due.add(name),
+                    Ask::All => self.all.has_reason(Instant::now(), random()),
+                }
+                asked = self.asking.asked.try_recv().ok();
+            }
+            if self.keep_at.is_some_and(|at| Instant::now() >= at) {
+                self.keep();
+            }
+            let snapshot = self.asking.start.published.read();
+            self.look_at_users(&snapshot);
+            self.look_at_main(&snapshot);
+            if may_ask(&snapshot) && Instant::now() >= self.not_before {
+                self.ask(stop)?;
+            }
+        }
+    }
+
+    /// Phones come and go while the main can't be asked, and nobody here hears of it: then all users are asked about.
+    fn look_at_main(&mut self, snapshot: &Snapshot) {
+        let (now, is_away) = (Instant::now(), !is_well(snapshot));
+        let was_away = std::mem::replace(&mut self.was_away, is_away);
+        if !is_away && was_away {
+            self.all.resumes(now, random());
+            // Whoever was left when it went is one of them.
+            self.due.keep_only(&HashSet::new());
+        } else if !is_away && !may_ask(snapshot) {
+            // The phones come home at a time that is this branch's own already.
+            self.all.no_later_than(now);
+        }
+    }
+
+    /// New users are asked about; whoever is none any more is forgotten. Without any user, nothing was synced yet.
+    fn look_at_users(&mut self, snapshot: &Snapshot) {
+        let users: HashSet<String> = snapshot.sync.users.iter().map(|user| user.name.clone()).collect();
+        if users.is_empty() || users == self.users {
+            return;
+        }
+        self.due.add_all(users.difference(&self.users).cloned());
+        self.users = users;
+        let mut book = (*self.contacts.book).clone();
+        if book.keep_only(&self.users) {
+            self.took(book);
+        }
+    }
+
+    fn ask(&mut self, stop: &Stop) -> Result<(), Stopped> {
+        let now = Instant::now();
+        if now >= self.all.due() {
+            self.due.add_all(self.users.iter().cloned());
+            self.all.begins(now, random());
+        }
+        self.due.keep_only(&self.users);
+        if self.due.is_empty() {
+            return Ok(());
+        }
+        self.not_before = now + GATHER;
+        match self.read(stop) {
+            Ok(()) => self.contacts.problem.clear(),
+            Err(Failed::Stopped) => return Err(Stopped),
+            Err(Failed::Problem(problem)) => {
+                if self.contacts.problem != problem {
+                    let text = format!("The contacts of the phones stay as they are: {problem}");
+                    self.asking.start.host.log(Level::Debug, &text);
+                }
+                self.contacts.problem = problem;
+                self.not_before = Instant::now() + AGAIN;
+            }
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// Asks about everybody who is due. What was answered counts, also where the rest is not.
+    fn read(&mut self, stop: &Stop) -> Result<(), Failed> {
+        let clock = self.lend(stop)?.ask(|link| link.clock(Instant::now() + ANSWER));
+        let now = clock?.unwrap_or_default();
+        let mut book = (*self.contacts.book).clone();
+        let (mut lasts, everybody) = (None, self.due.len() >= self.users.len());
+        let mut changed = false;
+        let read = loop {
+            let Some(user) = self.due.next().map(str::to_owned) else { break Ok(()) };
+            if stop.requested() {
+                break Err(Failed::Stopped);
+            }
+            // What a main says that is going is not where the phones are.
+            if !may_ask(&self.asking.start.published.read()) {
+                break Err(Failed::Problem("the main went while it was asked".to_owned()));
+            }
+            match self.told(stop, &user, now) {
+                Err(error) => {
+                    self.due.failed(&user);
+                    break Err(error);
+                }
+                // A user of its own files whom it doesn't have is one that it is just reloading, or could not: that tells
+                // nothing of the phone. Whoever is a user no more goes with the next sync.
+                Ok(None) => self.due.done(&user),
+                Ok(Some(told)) => {
+                    if let Some(refusal) = told.refused {
+                        let text = format!("A contact of {user} at the main is not dialled: {refusal}");
+                        self.asking.start.host.log(Level::Debug, &text);
+                    }
+                    let time = self.asking.start.host.local_time(SystemTime::now());
+                    changed |= book.take(&user, told.contacts, &time);
+                    lasts = lasts.max(told.lasts);
+                    self.due.done(&user);
+                }
+            }
+        };
+        self.contacts.lasts = if everybody && read.is_ok() { lasts } else { self.contacts.lasts.max(lasts) };
+        if changed {
+            self.took(book);
+        }
+        read
+    }
+
+    /// What the main tells of a user; none where it doesn't know one of that name. Each is a question of its own, between
+    /// which a probe may come.
+    fn told(&self, stop: &Stop, user: &str, now: i64) -> Result<Option<Told>, Failed> {
+        let lease = self.lend(stop)?;
+        let deadline = Instant::now() + ANSWER;
+        Ok(match self.asking.technology {
+            Technology::Pjsip => {
+                let items = lease.ask(|link| link.show_endpoint(user, deadline))?;
+                items.map(|items| of_endpoint(&items, now))
+            }
+            Technology::Sip => {
+                lease.ask(|link| link.show_peer(user, deadline))?.map(|peer| of_peer(&peer, user))
+            }
+        })
+    }
+
+    fn lend(&self, stop: &Stop) -> Result<Lease, Failed> {
+        self.asking
+            .session
+            .lend(stop, Instant::now() + ANSWER)
+            .map_err(|error| Unanswered::from(error).into())
+    }
+
+    fn look_at_disk(&mut self) {
+        let host = &self.asking.start.host;
+        let Ok(Some(text)) = read_kept(&self.file()) else { return };
+        match Book::from_text(&String::from_utf8_lossy(&text)) {
+            Ok(book) => self.contacts.book = Arc::new(book),
+            Err(error) => host.log(Level::Warning, &format!("The kept contacts are not used: {error}")),
+        }
+    }
+
+    fn took(&mut self, book: Book) {
+        self.contacts.book = Arc::new(book);
+        self.keep();
+        self.tell();
+    }
+
+    /// For a restart. A disk that is full now may have room soon, and the book may be the same for days.
+    fn keep(&mut self) {
+        let kept = keep(&self.file(), self.contacts.book.to_text().as_bytes());
+        self.keep_at = kept.is_err().then(|| Instant::now() + KEEP_AGAIN);
+        self.asking.start.log_outcome(&kept, NOT_KEPT, "The contacts are kept for a restart again.");
+    }
+
+    fn file(&self) -> PathBuf {
+        self.asking.start.host.data_dir().join(FILE)
+    }
+
+    fn tell(&self) {
+        self.asking.teller.tell(Event::Contacts(self.contacts.clone()));
+    }
+}
+
+/// Whether the main serves the phones, and can be asked.
+fn may_ask(snapshot: &Snapshot) -> bool {
+    snapshot.service.target == Target::Main && is_well(snapshot)
+}
+
+fn is_well(snapshot: &Snapshot) -> bool {
+    snapshot.monitor.state == MonitorState::Stable
+}
+
+/// Why not everybody was asked about.
+enum Failed {
+    Stopped,
+    Problem(String),
+}
+
+impl From<Unanswered> for Failed {
+    fn from(error: Unanswered) -> Self {
+        match error {
+            Unanswered::Stopped => Self::Stopped,
+            error => Self::Problem(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::{stand_in::StandIn, work::session::counter},
+        settings::{ConfSection, read},
+    };
+
+    const SPREAD: Duration = Duration::from_secs(60);
+
+    fn asking() -> (Asking, Snapshot) {
+        let sections = [
+            ConfSection::new("main", [("host", "192.0.2.1"), ("username", "synch"), ("secret", "x")]),
+            ConfSection::new("sync", [("filter_value", "x")]),
+            ConfSection::new("dns", [("enabled", "no")]),
+        ];
+        let start = Arc::new(StandIn::default()).start(&Arc::new(read(&sections).unwrap()));
+        let snapshot = (*start.published.read()).clone();
+        let (session, _) = counter().unwrap();
+        let teller = Teller::new(1, crossbeam_channel::unbounded().0);
+        let asked = crossbeam_channel::bounded(1).1;
+        let technology = Technology::Pjsip;
+        (Asking { start, technology, spread: SPREAD, session, asked, teller }, snapshot)
+    }
+
+    #[test]
+    fn a_main_that_is_well_again_is_not_asked_by_all_branches_at_once() {
+        let (asking, mut snapshot) = asking();
+        let mut body = Body::new(&asking);
+        let mut look = |body: &mut Body<'_>, state, target| {
+            (snapshot.monitor.state, snapshot.service.target) = (state, target);
+            body.look_at_main(&snapshot);
+            body.all.due().saturating_duration_since(Instant::now())
+        };
+        look(&mut body, MonitorState::Init, Target::Main);
+        // Nothing is known yet.
+        assert_eq!(look(&mut body, MonitorState::Stable, Target::Main), Duration::ZERO);
+
+        let waits = (0..8).map(|_| {
+            body.all.begins(Instant::now(), 0);
+            body.due.add("1001".to_owned());
+            look(&mut body, MonitorState::Unstable, Target::Main);
+            let wait = look(&mut body, MonitorState::Stable, Target::Main);
+            assert!(wait <= SPREAD && body.due.is_empty());
+            wait
+        });
+        // The chance that none of them is as long is one in 10^14.
+        assert!(waits.max().unwrap() > Duration::from_secs(1));
+        // The phones come home, which has waited already.
+        look(&mut body, MonitorState::Stable, Target::Branch);
+        assert_eq!(look(&mut body, MonitorState::Stable, Target::Main), Duration::ZERO);
+    }
+}

@@ -1,0 +1,201 @@
+//! The dialplan worker: puts the newest contexts and hints into force. Asterisk may have its dialplan locked for somebody
+//! else, so the engine doesn't wait for it.
+
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
+
+use crate::{
+    dialplan::{Context, Plan},
+    engine::{
+        Start,
+        crew::worker::{Role, Stop, Worker},
+        event::{Event, Teller},
+        host::HostError,
+    },
+    words::faults,
+};
+
+/// How often it is looked whether our contexts are there, and ours alone. Where an administrator has one of the same name, the
+/// next `dialplan reload` takes ours out of it: then they are put back.
+const LOOK_AROUND: Duration = Duration::from_secs(60);
+/// The same while Asterisk takes no hints: lamps are missing, and a reload of a dialplan takes seconds at most.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the log hears where Asterisk did not take a hint.
+const LAMPS: &str = "Lamps";
+
+/// What is wanted in the dialplan, and the way to tell the worker.
+pub(in crate::engine) struct Dialling {
+    wanted: Wanted,
+    wake: Sender<()>,
+}
+
+type Wanted = Arc<Mutex<Arc<Plan>>>;
+
+impl Dialling {
+    /// Starts the worker, with nothing wanted yet.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(in crate::engine) fn start(
+        start: Start,
+        teller: Teller,
+        role: Role<'_>,
+    ) -> io::Result<(Self, Worker)> {
+        let wanted = Wanted::default();
+        let (wake, woken) = bounded(1);
+        let body = Body { start, wanted: Arc::clone(&wanted), woken, teller };
+        let panicked = body.teller.panicked("dialplan");
+        let worker = Worker::start(role, || {}, panicked, move |stop| body.run(stop))?;
+        Ok((Self { wanted, wake }, worker))
+    }
+
+    /// Whether this is what was wanted last.
+    pub(in crate::engine) fn wants(&self, plan: &Plan) -> bool {
+        **self.wanted.lock() == *plan
+    }
+
+    /// Has the worker tell again what is in force.
+    pub(in crate::engine) fn tell_again(&self) {
+        // Full: it is woken already.
+        let _ = self.wake.try_send(());
+    }
+
+    /// Wants this, and nothing else.
+    pub(in crate::engine) fn want(&self, plan: Plan) {
+        if !self.wants(&plan) {
+            *self.wanted.lock() = Arc::new(plan);
+            self.tell_again();
+        }
+    }
+}
+
+/// What runs on the worker's thread.
+struct Body {
+    start: Start,
+    wanted: Wanted,
+    woken: Receiver<()>,
+    teller: Teller,
+}
+
+impl Body {
+    fn run(&self, stop: &Stop) {
+        let (mut in_force, mut problem): (Arc<Plan>, _) = (Arc::default(), None);
+        let mut woken = false;
+        loop {
+            faults::point("dialplan");
+            let wanted = Arc::clone(&self.wanted.lock());
+            let host = &*self.start.host;
+            let is_lost = |Context { name, asks_synch, .. }: &Context| {
+                !host.has_context(name) || host.shares_context(name) || *asks_synch && !host.asks_synch(name)
+            };
+            let lost = wanted.contexts.iter().any(is_lost);
+            let replace = lost || wanted.contexts != in_force.contexts;
+            if replace {
+                let result = host.replace_dialplan(&wanted.contexts).err().map(|error| error.to_string());
+                let shared = wanted.contexts.iter().find(|context| host.shares_context(&context.name));
+                let shared = shared.map(|context| {
+                    let name = &context.name;
+                    format!(
+                        "extensions.conf has a context {name}, too, and what is in it comes first, 112 as well: give yours \
+                         another name"
+                    )
+                });
+                problem = shared.or(result);
+            }
+            let lamps = self.add_hints(&wanted);
+            let look = if matches!(lamps, Ok(false)) { LOOK_AGAIN } else { LOOK_AROUND };
+            self.start.log_outcome(&lamps.map(drop), LAMPS, "Lamps: all are there.");
+            let newest = Arc::ptr_eq(&wanted, &self.wanted.lock());
+            in_force = wanted;
+            // Also where other contexts were wanted for a moment, and what is in force is right again.
+            if replace || woken {
+                self.teller.tell(Event::Dialplan { problem: problem.clone(), newest });
+            }
+            match stop.or_receive(&self.woken, Instant::now() + look) {
+                Ok(waker) => woken = waker.is_some(),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Whether all lamps are there now.
+    fn add_hints(&self, wanted: &Plan) -> Result<bool, HostError> {
+        if !self.start.host.lacks_hints(&wanted.hints) {
+            return Ok(true);
+        }
+        // Closed: the module goes.
+        self.start.gate.enter().map_or(Ok(false), |_inside| self.start.host.add_hints(&wanted.hints))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::{
+        dialplan::Hint,
+        engine::{crew::worker::Predecessor, event::Told, stand_in::StandIn},
+        settings::{self, ConfSection},
+    };
+
+    /// A worker with nothing wanted yet, the Asterisk that it works on, and what it tells.
+    fn started() -> (Arc<StandIn>, Dialling, Worker, Receiver<Told>) {
+        let main = ConfSection::new("main", [("host", "192.0.2.1"), ("username", "synch"), ("secret", "x")]);
+        let off = |name| ConfSection::new(name, [("enabled", "no")]);
+        let settings = settings::read(&[main, off("sync"), off("dns")]).unwrap().into();
+        let host = Arc::new(StandIn::default());
+        let start = host.start(&settings);
+        let (events, told) = crossbeam_channel::unbounded();
+        let role = Role { name: "test", id: 1, after: Predecessor::default() };
+        let (dialling, worker) = Dialling::start(start, Teller::new(1, events), role).unwrap();
+        (host, dialling, worker, told)
+    }
+
+    fn wait_in_force(told: &Receiver<Told>) {
+        loop {
+            let (_, event) = told.recv_timeout(Duration::from_secs(60)).unwrap();
+            if matches!(event, Event::Dialplan { problem: None, newest: true }) {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_again_before_it_was_replaced_is_in_force() {
+        let (host, dialling, worker, told) = started();
+        let context = |name: &str| Context { name: name.to_owned(), ..Context::default() };
+        let named = |name: &str| Plan { contexts: vec![context(name)], hints: Vec::new() };
+        // Held, so that the worker is still at the first contexts when others are wanted.
+        let busy = host.contexts.lock();
+        dialling.want(named("normal"));
+        dialling.want(named("failover"));
+        dialling.want(named("normal"));
+        drop(busy);
+        wait_in_force(&told);
+        assert_eq!(*host.contexts.lock(), named("normal").contexts);
+        drop(worker);
+    }
+
+    #[test]
+    fn lamps_come_when_asterisk_has_built_its_dialplan() {
+        let (host, dialling, worker, told) = started();
+        host.builds.store(true, Ordering::SeqCst);
+        let hint = Hint { number: "1001".to_owned(), devices: "PJSIP/1001".to_owned() };
+        dialling.want(Plan { contexts: Vec::new(), hints: vec![hint.clone()] });
+        wait_in_force(&told);
+        while host.hints.lock().is_empty() {
+            std::thread::yield_now();
+        }
+        assert_eq!(*host.hints.lock(), [hint]);
+        assert!(!host.builds.load(Ordering::SeqCst));
+        drop(worker);
+    }
+}

@@ -1,0 +1,269 @@
+//! The DNS worker: serves the zone of the present situation.
+
+use std::{
+    fmt, io,
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::{
+    dns::{self, Counters, Endpoint, Report, Situation, Zone, ZoneCell},
+    engine::{
+        START_AGAIN,
+        crew::worker::{Role, Stop, Worker},
+        event::{Event, Teller},
+        host::Level,
+    },
+    settings::Dns,
+};
+
+/// The zone that the running server answers from.
+pub(in crate::engine) struct Serving {
+    settings: Dns,
+    zone: Arc<ZoneCell>,
+    counters: Arc<Counters>,
+    situation: Situation,
+    serial: u32,
+}
+
+impl Serving {
+    /// Starts the server.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(in crate::engine) fn start(
+        settings: &Dns,
+        situation: Situation,
+        teller: Teller,
+        role: Role<'_>,
+    ) -> io::Result<(Self, Worker)> {
+        let serial = serial_now();
+        let zone = Arc::new(ZoneCell::new(Zone::new(settings, situation, serial)));
+        let counters = Arc::<Counters>::default();
+        let panicked = teller.panicked("dns");
+        let body = Arc::new(Body {
+            settings: settings.clone(),
+            zone: Arc::clone(&zone),
+            counters: Arc::clone(&counters),
+            teller,
+            stop: Arc::default(),
+            server: Mutex::default(),
+            sockets: Mutex::default(),
+        });
+        let (stop, resting) = (Arc::clone(&body.stop), Arc::clone(&body));
+        // The receiver is gone where the server has ended by itself.
+        let interrupt = move || drop(stop.lock().take());
+        let rest = move |stop: &Stop, until| resting.rest(stop, until);
+        let worker = Worker::start_with_rest(role, interrupt, panicked, rest, move |stop| body.run(stop))?;
+        Ok((Self { settings: settings.clone(), zone, counters, situation, serial }, worker))
+    }
+
+    /// What it has answered.
+    pub(in crate::engine) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// Answers for this situation from the next question on.
+    pub(in crate::engine) fn serve(&mut self, situation: Situation) {
+        if situation != self.situation {
+            self.situation = situation;
+            self.renew();
+        }
+    }
+
+    /// Whether other settings need other sockets or another relay.
+    pub(in crate::engine) fn needs_restart(&self, settings: &Dns) -> bool {
+        self.settings.bind != settings.bind
+            || self.settings.forwarders != settings.forwarders
+            || self.settings.relay != settings.relay
+    }
+
+    /// Takes other settings of the zone.
+    pub(in crate::engine) fn configure(&mut self, settings: &Dns) {
+        if self.settings != *settings {
+            self.settings = settings.clone();
+            self.renew();
+        }
+    }
+
+    fn renew(&mut self) {
+        self.serial = next_serial(self.serial, serial_now());
+        self.zone.store(Zone::new(&self.settings, self.situation, self.serial));
+    }
+}
+
+/// The serial after `last` (RFC 1035 section 3.3.13: a copy of a zone is renewed when the serial grows). The time makes it
+/// grow over restarts too, as long as it is ahead.
+fn next_serial(last: u32, now: u32) -> u32 {
+    // RFC 1982 section 3.2: ahead is less than half of all numbers away.
+    let ahead = now.wrapping_sub(last);
+    if (1..1 << 31).contains(&ahead) { now } else { last.wrapping_add(1) }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "serials wrap around (RFC 1982)")]
+fn serial_now() -> u32 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs() as u32)
+}
+
+/// What runs on the worker's thread.
+struct Body {
+    settings: Dns,
+    zone: Arc<ZoneCell>,
+    counters: Arc<Counters>,
+    teller: Teller,
+    stop: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+    /// Kept over a panic: phones that ask meanwhile have their answer.
+    server: Mutex<Option<dns::Server>>,
+    sockets: Mutex<Sockets>,
+}
+
+impl Body {
+    fn run(&self, stop: &Stop) {
+        while let Err(error) = self.serve(stop) {
+            let text = error.to_string();
+            let (level, news) = (Level::Error, text.clone());
+            self.teller.tell(Event::Dns { level, news, repeats: true, state: text });
+            if stop.wait_until(Instant::now() + START_AGAIN) {
+                return;
+            }
+        }
+    }
+
+    fn serve(&self, stop: &Stop) -> Result<(), dns::ServeError> {
+        let Some(stopped) = self.stopped(stop) else { return Ok(()) };
+        let mut server = self.server.lock();
+        let running = match server.take() {
+            Some(server) => server,
+            None => dns::Server::new(&self.settings, &self.zone, &self.counters)?,
+        };
+        server.insert(running).run(stopped, |report| {
+            let (level, news) = match &report {
+                Report::Listening(endpoints) => (Level::Notice, format!("listening on {}", list(endpoints))),
+                Report::CannotBind(error) => (Level::Error, error.to_string()),
+                Report::ForwardersSilent => (Level::Warning, self.silence()),
+                Report::ForwardersBack => (Level::Notice, "a forwarder answers again".to_owned()),
+            };
+            let repeats = !matches!(report, Report::Listening(_));
+            let mut sockets = self.sockets.lock();
+            sockets.note(report);
+            self.teller.tell(Event::Dns { level, news, repeats, state: sockets.to_string() });
+        });
+        Ok(())
+    }
+
+    /// After a panic: what is bound answers. True: it is time to end.
+    fn rest(&self, stop: &Stop, until: Instant) -> bool {
+        let Some(stopped) = self.stopped(stop) else { return true };
+        match &mut *self.server.lock() {
+            Some(server) => server.rest(stopped, until),
+            None => stop.wait_until(until),
+        }
+    }
+
+    /// What tells the server that it is time to end; none where it is already.
+    fn stopped(&self, stop: &Stop) -> Option<oneshot::Receiver<()>> {
+        let (sender, receiver) = oneshot::channel();
+        *self.stop.lock() = Some(sender);
+        (!stop.requested()).then_some(receiver)
+    }
+
+    /// What the administrator should know while no forwarder answers.
+    fn silence(&self) -> String {
+        format!(
+            "no forwarder answers ({}): names outside {} are answered with what was heard of them before, or SERVFAIL; \
+             asking again every few seconds. The phones' own name is not touched",
+            list(&self.settings.forwarders),
+            self.settings.domain
+        )
+    }
+}
+
+/// Every socket that is wanted, as far as heard of.
+#[derive(Default)]
+struct Sockets {
+    bound: Vec<Endpoint>,
+    /// With the reason.
+    missing: Vec<(Endpoint, String)>,
+    forwarders_silent: bool,
+}
+
+impl Sockets {
+    fn note(&mut self, report: Report) {
+        match report {
+            Report::Listening(endpoints) => {
+                self.missing.retain(|(missing, _)| !endpoints.contains(missing));
+                self.bound.extend(endpoints);
+            }
+            Report::CannotBind(error) => {
+                self.missing.retain(|(missing, _)| *missing != error.endpoint);
+                self.missing.push((error.endpoint, error.to_string()));
+            }
+            Report::ForwardersSilent => self.forwarders_silent = true,
+            Report::ForwardersBack => self.forwarders_silent = false,
+        }
+    }
+}
+
+impl fmt::Display for Sockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (_, reason) in &self.missing {
+            write!(f, "{separator}{reason}")?;
+            separator = "; ";
+        }
+        if !self.bound.is_empty() {
+            write!(f, "{separator}listening on {}", list(&self.bound))?;
+            separator = "; ";
+        }
+        if self.forwarders_silent {
+            write!(f, "{separator}no forwarder answers")?;
+        }
+        Ok(())
+    }
+}
+
+fn list(endpoints: &[impl fmt::Display]) -> String {
+    endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::dns::{BindError, Transport};
+
+    proptest! {
+        #[test]
+        fn rfc1982_s3_2_the_serial_grows_with_each_change_whatever_the_clock_says(last: u32, now: u32) {
+            let grown = next_serial(last, now).wrapping_sub(last);
+            prop_assert!((1..1 << 31).contains(&grown));
+        }
+    }
+
+    #[test]
+    fn rfc1035_s3_3_13_changes_within_a_second_have_serials_of_their_own() {
+        assert_eq!(next_serial(1_700_000_000, 1_700_000_000), 1_700_000_001);
+        // After a restart the clock is ahead again.
+        assert_eq!(next_serial(1_700_000_001, 1_700_000_060), 1_700_000_060);
+        assert_eq!(next_serial(u32::MAX, 5), 5);
+    }
+
+    #[test]
+    fn the_state_tells_of_every_socket_whatever_came_last() {
+        let endpoint = |transport| Endpoint { address: "192.0.2.1:53".parse().unwrap(), transport };
+        let (udp, tcp) = (endpoint(Transport::Udp), endpoint(Transport::Tcp));
+        let mut sockets = Sockets::default();
+        let source = io::ErrorKind::AddrInUse.into();
+        sockets.note(Report::CannotBind(BindError { endpoint: udp, source }));
+        sockets.note(Report::Listening(vec![tcp]));
+        let text = sockets.to_string();
+        assert!(text.starts_with("cannot listen on 192.0.2.1:53 (UDP)"), "{text}");
+        assert!(text.ends_with("listening on 192.0.2.1:53 (TCP)"), "{text}");
+        sockets.note(Report::Listening(vec![udp]));
+        assert_eq!(sockets.to_string(), "listening on 192.0.2.1:53 (TCP), 192.0.2.1:53 (UDP)");
+    }
+}

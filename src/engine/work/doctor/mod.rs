@@ -1,0 +1,207 @@
+//! The doctor's worker: looks once at everything that a branch needs, and answers whoever asked.
+//!
+//! An unload waits for it, with Asterisk's module list locked: told to end, it looks at nothing more, and no single look
+//! goes on for longer than [`SIP_TIMEOUT`].
+
+mod of_main;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::session::Access;
+use crate::{
+    dialplan::refers::{Need, needs},
+    dns,
+    engine::{
+        Start,
+        crew::worker::{Role, Stop, Stopped, Worker},
+        event::Teller,
+        reach::lookup::cut,
+        work::sync::can_mail,
+    },
+    operator::{
+        control::Reply,
+        doctor::{self, Findings, Include, Listener, Reach},
+    },
+    settings::{ConfSection, ConfVariable, Dns, Settings, SipTransport, Technology},
+    site::users::Kind,
+    uplink::{ami::Hangup, sip::places::places},
+    words::{faults, state::Target},
+};
+
+/// Whoever listens takes a connection in far less, even behind a slow line.
+const SIP_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bound of all such looks: somebody waits at the CLI.
+const LISTENERS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the worker needs.
+pub(in crate::engine) struct Examining {
+    pub(in crate::engine) start: Start,
+    pub(in crate::engine) settings: Arc<Settings>,
+    pub(in crate::engine) access: Access,
+    pub(in crate::engine) reply: Reply<String>,
+    pub(in crate::engine) teller: Teller,
+}
+
+impl Examining {
+    /// Starts the worker, which ends by itself.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+        let hangup = Hangup::new();
+        let interrupt = cut(&hangup, &self.access.address);
+        let panicked = self.teller.panicked("doctor");
+        Worker::start(role, interrupt, panicked, move |stop| {
+            // Whoever waits for the answer sees that there will be none.
+            let Ok(findings) = self.look(&hangup, stop) else { return };
+            let checks = doctor::report(&findings, &self.start.published.read());
+            self.reply.give(doctor::text(&checks));
+        })
+    }
+
+    fn look(&self, hangup: &Hangup, stop: &Stop) -> Result<Findings, Stopped> {
+        faults::point("doctor");
+        let host = &*self.start.host;
+        let mut findings = Findings { asterisk: host.version(), ..Findings::default() };
+        match self.look_at_main(hangup, stop) {
+            Ok(main) => findings.main = Some(main),
+            Err(problem) => findings.main_problem = problem,
+        }
+        stop.check()?;
+        self.look_at_files(&mut findings);
+        if let Some(dns) = &self.settings.dns
+            && let Some(server) = dns.bind.first()
+        {
+            findings.slips = dns::slips(dns, &|address| host.is_own_address(address));
+            findings.dns = Some(dns::addresses_of(&dns.record, *server, &|| stop.requested()));
+            let deadline = Instant::now() + LISTENERS_TIMEOUT;
+            findings.listeners = listeners(dns, Target::Branch, deadline, stop)?;
+            // A main that is away takes nothing, and that is told already.
+            if findings.main.is_some() {
+                findings.listeners.extend(listeners(dns, Target::Main, deadline, stop)?);
+            }
+        }
+        stop.check()?;
+        self.look_at_dialplan(&mut findings);
+        Ok(findings)
+    }
+
+    /// Everything that is read on the main.
+    fn files(&self) -> Vec<String> {
+        let Settings { sync, voicemail, dialplan, .. } = &*self.settings;
+        let Some(sync) = sync else { return Vec::new() };
+        let mut files = sync.files.clone();
+        files.extend(voicemail.as_ref().map(|voicemail| voicemail.file.clone()));
+        let contexts = dialplan.as_ref().map(|dialplan| &dialplan.contexts);
+        files.extend(contexts.filter(|own| !own.chosen.is_empty()).map(|own| own.file.clone()));
+        files
+    }
+
+    fn look_at_files(&self, findings: &mut Findings) {
+        let Settings { sync, voicemail, .. } = &*self.settings;
+        let Some(sync) = sync else { return };
+        let (conf, ..) = doctor::realm_key(sync.technology);
+        findings.includes.push(self.include(conf, &sync.output));
+        let host = &self.start.host;
+        let sections = host.load_conf(&host.config_dir().join(conf)).unwrap_or_default();
+        findings.realm = Some(realm_in(&sections, sync.technology));
+        findings.places = places(&sections, sync.technology);
+        let snapshot = self.start.published.read();
+        let boxes = &snapshot.sync.boxes;
+        findings.dead_box = boxes.values().find(|name| !self.start.host.has_mailbox(name)).cloned();
+        if let Some(voicemail) = voicemail.as_ref().filter(|_| !boxes.is_empty()) {
+            let sections = host.load_conf(&host.config_dir().join(&voicemail.output)).unwrap_or_default();
+            let has_address = |variable: &ConfVariable| {
+                variable.value.split(',').nth(2).is_some_and(|field| !field.is_empty())
+            };
+            let addressed = sections.iter().flat_map(|section| &section.variables).any(has_address);
+            findings.no_mailer = addressed && !can_mail(&**host);
+            findings.includes.push(self.include("voicemail.conf", &voicemail.output));
+        }
+    }
+
+    fn include(&self, conf: &'static str, output: &str) -> Include {
+        let host = &self.start.host;
+        let folder = host.config_dir();
+        let all = host.load_conf(&folder.join(conf)).unwrap_or_default().len();
+        let others = host.load_conf_besides(&folder.join(conf), output).unwrap_or_default().len();
+        let written = folder.join(output).exists();
+        Include { conf, output: output.to_owned(), written, included: all > others }
+    }
+
+    fn look_at_dialplan(&self, findings: &mut Findings) {
+        let Some(dialplan) = &self.settings.dialplan else { return };
+        let host = &*self.start.host;
+        let snapshot = self.start.published.read();
+        let technology = snapshot.technology();
+        let account = Kind::of_account(technology);
+        for (key, trunk) in [
+            ("main_trunk", &dialplan.main_trunk),
+            ("local_trunk", &dialplan.local_trunk),
+            ("emergency_second", &dialplan.emergency_second),
+        ] {
+            let Some(trunk) = trunk else { continue };
+            let reach = trunk.device(technology).map_or(Reach::Own, |device| host.reach(&device));
+            findings.trunks.push((key, trunk.to_string(), reach));
+        }
+        let reached = |number: &String| (number.clone(), host.leads_on(&dialplan.context, number));
+        findings.emergency = dialplan.emergency.iter().map(reached).collect();
+        let outside = &dialplan.outside;
+        let granted = dialplan.classes.lines().iter().flat_map(|class| &class.grants.contexts);
+        let all = outside.always.iter().chain(&outside.normal).chain(&outside.failover).chain(granted);
+        findings.outside = all.map(|name| (name.clone(), host.has_context(name))).collect();
+        let is_here = |need: &Need| match need {
+            Need::Mailbox(name) => host.has_mailbox(name),
+            Need::Queue(name) => host.has_queue(name),
+            Need::Sound(name) => host.has_sound(name),
+            // Where the channel driver doesn't answer, nothing is missed.
+            Need::Phone(name) => {
+                host.missing(technology, &[(account, name.clone())]).is_ok_and(|missing| missing.is_empty())
+            }
+        };
+        let needed = needs(&snapshot.sync.contexts, technology).into_iter();
+        let lacking = needed.filter(|(need, _)| !is_here(need));
+        findings.lacking = lacking.map(|(need, place)| format!("{need} ({place})")).collect();
+        let boxes = !snapshot.sync.boxes.is_empty();
+        let parts = [("Dial", "app_dial.so", true), ("VoiceMail", "app_voicemail.so", boxes)];
+        let applications = parts.into_iter().filter(|(_, _, needed)| *needed);
+        findings.parts =
+            applications.map(|(name, module, _)| (name, module, host.has_application(name))).collect();
+        if dialplan.caller_id.is_some() {
+            findings.parts.push(("CALLERID()", "func_callerid.so", host.has_function("CALLERID")));
+        }
+    }
+}
+
+/// Under which name an Asterisk with these sections asks for passwords.
+fn realm_in(sections: &[ConfSection], technology: Technology) -> String {
+    let (_, section, key) = doctor::realm_key(technology);
+    let of_section = sections.iter().filter(|found| found.name.eq_ignore_ascii_case(section));
+    let mut lines = of_section.flat_map(|found| &found.variables);
+    let found = lines.rfind(|line| line.key.eq_ignore_ascii_case(key)).map(|line| line.value.clone());
+    found.unwrap_or_else(|| doctor::DEFAULT_REALM.to_owned())
+}
+
+/// Whether a system takes connections wherever the zone sends phones to it, as far as there is time to look.
+fn listeners(dns: &Dns, target: Target, deadline: Instant, stop: &Stop) -> Result<Vec<Listener>, Stopped> {
+    let mut listeners = Vec::new();
+    for offer in dns.transports.iter().filter(|offer| offer.transport != SipTransport::Udp) {
+        for ip in dns.addresses(target) {
+            stop.check()?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(listeners);
+            }
+            let address = SocketAddr::new(*ip, offer.port(target));
+            let problem = TcpStream::connect_timeout(&address, left.min(SIP_TIMEOUT)).err();
+            let problem = problem.map(|error| error.to_string());
+            listeners.push(Listener { target, transport: offer.transport, address, problem });
+        }
+    }
+    Ok(listeners)
+}

@@ -1,0 +1,127 @@
+//! The two workers that look at the branch itself: one asks its SIP, the other its dialplan. The engine says when.
+//!
+//! Each has a thread of its own, which may be lost: where the dialplan's lock is stuck, who asks for it never comes back.
+//! The engine sees that there is no answer, and asks nobody else.
+
+use std::{
+    io,
+    net::{IpAddr, UdpSocket},
+    time::Instant,
+};
+
+use crossbeam_channel::Receiver;
+
+use crate::{
+    engine::{
+        Start,
+        crew::worker::{Role, Stop, Worker},
+        event::{Event, Teller},
+    },
+    operator::status::Snapshot,
+    settings::{ConfSection, Settings, Technology},
+    uplink::sip::{self, request::fits},
+    verdict::selfcheck::{
+        Answer, PATIENCE, Part,
+        place::{self, Place},
+    },
+    words::faults,
+};
+
+/// Asked for in the dialplan: nobody's number. That there is an answer is all that matters.
+const NOBODY: &str = "synch-self-check";
+/// Where there is no context of ours.
+const USUAL_CONTEXT: &str = "default";
+
+/// What each of the two needs.
+pub(in crate::engine) struct SelfChecking {
+    pub(in crate::engine) start: Start,
+    pub(in crate::engine) part: Part,
+    pub(in crate::engine) orders: Receiver<()>,
+    pub(in crate::engine) teller: Teller,
+}
+
+impl SelfChecking {
+    /// Starts the worker.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+        let panicked = self.teller.panicked(match self.part {
+            Part::Sip => "own SIP",
+            Part::Dialplan => "own dialplan",
+        });
+        Worker::start(role, || {}, panicked, move |stop| self.run(stop))
+    }
+
+    fn run(&self, stop: &Stop) {
+        while let Ok(()) = stop.receive(&self.orders) {
+            let answer = match self.part {
+                Part::Sip => self.ask_sip(stop),
+                Part::Dialplan => self.ask_dialplan(),
+            };
+            self.teller.tell(Event::SelfChecked(self.part, answer));
+        }
+    }
+
+    fn ask_dialplan(&self) -> Answer {
+        faults::point("own-dialplan");
+        let settings = &self.start.published.read().settings;
+        let context = settings.dialplan.as_ref().map_or(USUAL_CONTEXT, |dialplan| &dialplan.context);
+        let asked = Instant::now();
+        self.start.host.leads_on(context, NOBODY);
+        Answer::Fine(format!("its dialplan answers in {} ms", asked.elapsed().as_millis()))
+    }
+
+    fn ask_sip(&self, stop: &Stop) -> Answer {
+        faults::point("own-sip");
+        let snapshot = self.start.published.read();
+        let (place, user) = match self.whom(&snapshot) {
+            Ok(found) => found,
+            Err(why) => return Answer::NotAsked(why),
+        };
+        let asked = Instant::now();
+        let cancelled = || stop.requested();
+        match sip::options::ask(place.transport, place.address, &user, PATIENCE, &cancelled) {
+            Ok(_) => {
+                Answer::Fine(format!("its SIP answers at {place} in {} ms", asked.elapsed().as_millis()))
+            }
+            Err(problem) => Answer::Failed(format!("{problem} ({place})")),
+        }
+    }
+
+    /// Where it is asked, and in whose name.
+    fn whom(&self, snapshot: &Snapshot) -> Result<(Place, String), String> {
+        let technology = snapshot.technology();
+        let settings = &snapshot.settings;
+        let of_dns = settings.dns.as_ref().and_then(|dns| place::of_dns(dns, is_own));
+        let known = known_account(snapshot, settings);
+        // Read only where that is needed: a configuration may have thousands of users.
+        let conf = if of_dns.is_some() && known.is_some() { Vec::new() } else { self.conf(technology) };
+        let place = of_dns.or_else(|| place::of_conf(&conf, technology));
+        let place = place.ok_or("its SIP is not asked: nothing says where it takes UDP or TCP")?;
+        let user = known.or_else(|| place::account_of_conf(&conf, technology));
+        let user = user.ok_or("its SIP is not asked: it has no account yet")?;
+        Ok((place, user))
+    }
+
+    fn conf(&self, technology: Technology) -> Vec<ConfSection> {
+        let host = &self.start.host;
+        let file = match technology {
+            Technology::Pjsip => "pjsip.conf",
+            Technology::Sip => "sip.conf",
+        };
+        host.load_conf(&host.config_dir().join(file)).unwrap_or_default()
+    }
+}
+
+/// A synced user, or the account of the drill.
+fn known_account(snapshot: &Snapshot, settings: &Settings) -> Option<String> {
+    let users = snapshot.sync.users.iter().map(|user| &user.name);
+    let drill = settings.drill.account.iter().map(|account| &account.username);
+    users.chain(drill).find(|name| fits(name)).cloned()
+}
+
+/// Whether this machine has that address.
+fn is_own(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
+}

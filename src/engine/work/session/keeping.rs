@@ -1,0 +1,440 @@
+//! The worker that has the session.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    hearing::Hearing,
+    lending::{Counter, Wish},
+    renewal::Renewal,
+};
+use crate::{
+    engine::{
+        Start,
+        crew::{
+            backoff::{Backoff, random},
+            worker::{Role, Stop, Stopped, Worker},
+        },
+        event::{Event, News, Teller},
+        reach::lookup::{Address, NoWay, cut},
+        work::probe::too_late,
+    },
+    settings::{Main, Probe, Settings, Technology},
+    uplink::ami::{Frame, Hangup, Last, Link, LinkError, Pulse},
+    verdict::probe::{Kind, Outcome},
+    words::faults,
+};
+
+/// A main that says nothing for this long is asked whether it is still there, where no probe does so.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Bound of one such question, and of connecting.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How soon a lost session is made anew at the latest, where no probe does so.
+const AGAIN: Duration = Duration::from_secs(2);
+/// How long the engine is left alone that has too much to do.
+const BREATH: Duration = Duration::from_millis(10);
+/// How long a read may take that has something to read.
+const AT_ONCE: Duration = Duration::from_millis(1);
+/// How often it is looked whether the main says anything to whoever has the session, while a probe waits.
+const LOOK: Duration = Duration::from_millis(50);
+/// Said while it is not known yet whether somebody else has the account's only login, or our last session is just ending.
+pub(super) const IN_USE: &str = "the main has not let go of an earlier session yet";
+/// The longest wait for anything.
+const LONG: Duration = Duration::from_secs(60);
+
+/// What the worker needs.
+pub(in crate::engine) struct Keeping {
+    pub(super) start: Start,
+    pub(super) main: Main,
+    pub(super) probe: Probe,
+    /// Whether the main's events are of use.
+    events: bool,
+    technology: Technology,
+    pub(super) address: Address,
+    pub(super) teller: Teller,
+    pub(super) hangup: Hangup,
+    pub(super) counter: Arc<Counter>,
+}
+
+impl Keeping {
+    /// With the main of these settings.
+    pub(in crate::engine) fn new(
+        start: &Start,
+        settings: &Settings,
+        address: Address,
+        counter: &Arc<Counter>,
+        teller: Teller,
+    ) -> Self {
+        let technology = settings.sync.as_ref().map_or(Technology::Pjsip, |sync| sync.technology);
+        Self {
+            start: start.clone(),
+            main: settings.main.clone(),
+            probe: settings.probe,
+            events: settings.probe.events || settings.sync.is_some(),
+            technology,
+            address,
+            teller,
+            hangup: Hangup::new(),
+            counter: Arc::clone(counter),
+        }
+    }
+
+    /// Starts the worker.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+        let (cut, bell) = (cut(&self.hangup, &self.address), self.counter.bell.clone());
+        let interrupt = move || {
+            cut();
+            bell.ring();
+        };
+        let panicked = self.teller.panicked("session");
+        Worker::start(role, interrupt, panicked, move |stop| {
+            let mut body = Body::new(&self);
+            // It only ever returns to stop.
+            let Err(Stopped) = body.run(stop);
+            if let Some(mut link) = body.link.take() {
+                // The successor shall find the login free.
+                link.log_off(Instant::now() + super::SOON);
+            }
+        })
+    }
+
+    /// A new session. Nothing is connected yet.
+    pub(super) fn link(&self, address: SocketAddr) -> Link {
+        let (main, hangup, crypto) = (&self.main, &self.hangup, self.start.crypto());
+        match self.events {
+            true => Link::for_events(address, main, hangup, crypto),
+            false => Link::for_probe(address, main, hangup, crypto),
+        }
+    }
+
+    fn is_ours(&self, user: &str) -> bool {
+        self.start.published.read().sync.users.iter().any(|known| known.name == user)
+    }
+}
+
+/// A probe that waits for the session to come back.
+struct Waiting {
+    asked: Instant,
+    /// How much had come over it by then.
+    beats: u64,
+}
+
+/// What runs on the worker's thread.
+pub(super) struct Body<'a> {
+    pub(super) keeping: &'a Keeping,
+    /// None before the first login, and while somebody has it.
+    pub(super) link: Option<Link>,
+    /// What comes to whoever has it; none where nobody does.
+    lent: Option<Pulse>,
+    waiting: Option<Waiting>,
+    wishes: VecDeque<Wish>,
+    pub(super) hearing: Hearing,
+    pub(super) renewal: Renewal,
+    /// The main has ended the session, and was not asked since.
+    pub(super) just_ended: bool,
+    /// We have ended a session that was good, and were not let in since.
+    pub(super) gave_up: bool,
+    /// How often in a row the main has said that somebody else is in.
+    pub(super) in_use: u32,
+    /// When it is tried again to log in, and when a silent main is asked, where no probe does.
+    alone_at: Instant,
+    again: Backoff,
+}
+
+impl<'a> Body<'a> {
+    fn new(keeping: &'a Keeping) -> Self {
+        let now = Instant::now();
+        Self {
+            keeping,
+            link: None,
+            lent: None,
+            waiting: None,
+            wishes: VecDeque::new(),
+            hearing: Hearing::new(keeping.technology, keeping.events, keeping.main.session_renewal),
+            renewal: Renewal::new(keeping.main.session_renewal, now),
+            just_ended: false,
+            gave_up: false,
+            in_use: 0,
+            alone_at: now,
+            again: Backoff::new(AGAIN, AGAIN),
+        }
+    }
+
+    fn run(&mut self, stop: &Stop) -> Result<Infallible, Stopped> {
+        // Whether something has come, and whether more of it is here already.
+        let (mut came, mut more) = (false, false);
+        loop {
+            stop.check()?;
+            self.take_back();
+            // Before any question that waits.
+            if let Ok(asked) = self.keeping.counter.orders.try_recv() {
+                faults::point("session");
+                self.ordered(stop, asked)?;
+            }
+            self.look_at_waiting(stop)?;
+            if self.lent.is_none() {
+                more = self.hear(came)?;
+                self.look(stop)?;
+            }
+            self.serve();
+            came = !(more && self.is_open()) && self.wait();
+        }
+    }
+
+    /// Whether the session is there, and with us.
+    pub(super) fn is_open(&self) -> bool {
+        self.link.as_ref().is_some_and(Link::is_open)
+    }
+
+    /// A probe is due.
+    fn ordered(&mut self, stop: &Stop, asked: Instant) -> Result<(), Stopped> {
+        if let Some(outcome) = too_late(asked, self.keeping.probe.timeout, Instant::now()) {
+            self.probed(asked, outcome);
+        } else if let Some(pulse) = &self.lent {
+            self.waiting = Some(Waiting { asked, beats: pulse.beats() });
+        } else {
+            let outcome = self.ask(stop, asked)?;
+            let alive = outcome.is_alive();
+            self.probed(asked, outcome);
+            // The next probe is far now, and the main is well.
+            if alive && self.is_open() && self.renewal.is_due(Instant::now()) {
+                self.renew(stop)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A main that answers somebody else's question is as alive as one that says Pong: answers come one by one.
+    fn look_at_waiting(&mut self, stop: &Stop) -> Result<(), Stopped> {
+        let Some(Waiting { asked, beats }) = self.waiting else { return Ok(()) };
+        let timeout = self.keeping.probe.timeout;
+        let outcome = match &self.lent {
+            Some(pulse) if pulse.beats() != beats => Outcome::Alive(asked.elapsed()),
+            Some(_) if asked.elapsed() < timeout => return Ok(()),
+            Some(_) => Outcome::Silent("the main does not answer what it was asked before".to_owned()),
+            None if self
+                .link
+                .as_ref()
+                .is_some_and(|link| link.is_open() && link.pulse().beats() != beats) =>
+            {
+                Outcome::Alive(asked.elapsed())
+            }
+            None => self.ask(stop, asked)?,
+        };
+        self.waiting = None;
+        self.probed(asked, outcome);
+        Ok(())
+    }
+
+    fn probed(&self, asked: Instant, outcome: Outcome) {
+        if self.keeping.probe.ami {
+            self.tell(Event::Probed { kind: Kind::Ami, asked, outcome });
+        }
+    }
+
+    /// The session, from whoever had it.
+    fn take_back(&mut self) {
+        while let Ok(mut link) = self.keeping.counter.returned.try_recv() {
+            let was_lent = self.lent.take().is_some();
+            if !was_lent {
+                // It was lent before a panic of ours.
+                link.close();
+                continue;
+            }
+            let (last, open) = (link.take_last(), link.is_open());
+            self.link = Some(link);
+            match last {
+                Last::Ended | Last::Lost => self.ended(last, "the main ended the connection"),
+                Last::ShutsDown => self.tell_last(last),
+                Last::Nothing if !open => self.fails("a question was not answered"),
+                Last::Nothing => {}
+            }
+        }
+    }
+
+    /// The session has ended, and not by us.
+    fn ended(&mut self, how: Last, problem: &str) {
+        // First of all: every millisecond counts where the main has died.
+        self.tell_last(how);
+        self.just_ended = true;
+        self.fails(problem);
+    }
+
+    /// Tells what an operation has shown of the main. Only an end in good order is its own doing for sure.
+    pub(super) fn tell_last(&self, last: Last) {
+        let news = match last {
+            Last::Nothing => return,
+            Last::Ended => News::Ended,
+            Last::Lost => News::Lost,
+            Last::ShutsDown => News::GoingDown,
+        };
+        self.tell(Event::Main(news));
+    }
+
+    /// There is no session.
+    pub(super) fn fails(&mut self, problem: &str) {
+        let teller = &self.keeping.teller;
+        self.hearing.fails(problem, &mut |event| teller.tell(event));
+        self.alone_at = Instant::now() + self.again.wait(random());
+    }
+
+    /// Takes in what the main tells by itself: one event, so that a main that tells many can still be asked. Whether there
+    /// may be more.
+    fn hear(&mut self, came: bool) -> Result<bool, Stopped> {
+        let (keeping, now) = (self.keeping, Instant::now());
+        if keeping.teller.is_crowded() {
+            return Ok(false);
+        }
+        let Some(link) = self.link.as_mut().filter(|link| link.is_open()) else { return Ok(false) };
+        match link.next_event(if came { now + AT_ONCE } else { now }) {
+            Ok(None) => {}
+            Ok(Some(event)) => {
+                faults::point("events");
+                self.takes(&event);
+                return Ok(true);
+            }
+            Err(LinkError::Stopped) => return Err(Stopped),
+            Err(error) => {
+                let (last, text) = (link.take_last(), error.to_string());
+                if error.is_end() {
+                    self.ended(last, &text);
+                } else {
+                    self.fails(&text);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes one event in.
+    pub(super) fn takes(&mut self, event: &Frame) {
+        let keeping = self.keeping;
+        let tell = &mut |event| keeping.teller.tell(event);
+        self.hearing.takes(event, |user| keeping.is_ours(user), Instant::now(), tell);
+        if !keeping.probe.ami {
+            self.alone_at = Instant::now() + SILENCE;
+        }
+    }
+
+    /// Does what is due by itself.
+    fn look(&mut self, stop: &Stop) -> Result<(), Stopped> {
+        let (keeping, now) = (self.keeping, Instant::now());
+        if self.hearing.look(now, &mut |event| keeping.teller.tell(event)) {
+            self.renewal.hurry(now);
+        }
+        if keeping.probe.ami {
+            return Ok(());
+        }
+        if !self.is_open() {
+            if now >= self.alone_at {
+                self.log_in_alone()?;
+            }
+            return Ok(());
+        }
+        if now >= self.alone_at {
+            self.alone_at = now + SILENCE;
+            let (pong, last) = self.link.as_mut().map_or((Ok(()), Last::Nothing), |link| {
+                let pong = link.ping(now + ANSWER);
+                (pong, link.take_last())
+            });
+            match pong {
+                Ok(()) => {}
+                Err(LinkError::Stopped) => return Err(Stopped),
+                Err(error) if error.is_end() => self.ended(last, &error.to_string()),
+                Err(error) if error.is_shutting_down() => self.tell_last(last),
+                Err(error) => self.fails(&error.to_string()),
+            }
+        }
+        if self.is_open() && self.renewal.is_due(now) {
+            self.renew(stop)?;
+        }
+        Ok(())
+    }
+
+    fn log_in_alone(&mut self) -> Result<(), Stopped> {
+        let not_in = match self.log_in(Instant::now() + ANSWER) {
+            Ok(()) => {
+                self.alone_at = Instant::now() + SILENCE;
+                return Ok(());
+            }
+            Err(not_in) => not_in,
+        };
+        if not_in.is_stopped() {
+            return Err(Stopped);
+        }
+        match self.is_passing(&not_in) {
+            true => self.fails(IN_USE),
+            false => self.refuse(&not_in.into_no_way()),
+        }
+        Ok(())
+    }
+
+    /// Whoever waits for the session learns that there is none.
+    pub(super) fn refuse(&mut self, why: &NoWay) {
+        self.take_wishes();
+        self.wishes.drain(..).for_each(|wish| wish.deny(why.clone()));
+        self.fails(&why.to_string());
+    }
+
+    fn take_wishes(&mut self) {
+        self.wishes.extend(self.keeping.counter.wishes.try_iter());
+        let now = Instant::now();
+        self.wishes.retain(|wish| wish.until > now);
+    }
+
+    /// Lends the session to whoever has waited longest.
+    fn serve(&mut self) {
+        self.take_wishes();
+        if self.waiting.is_some() || !self.is_open() {
+            return;
+        }
+        if let Some(wish) = self.wishes.pop_front()
+            && let Some(link) = self.link.take()
+        {
+            self.lent = Some(link.pulse().clone());
+            self.keeping.counter.lend(link, &wish);
+        }
+    }
+
+    /// Waits for whatever is next; whether something has come from the main.
+    fn wait(&self) -> bool {
+        let (keeping, now) = (self.keeping, Instant::now());
+        let mut until = now + LONG;
+        let crowded = keeping.teller.is_crowded();
+        if crowded {
+            until = now + BREATH;
+        }
+        if self.waiting.is_some() {
+            until = until.min(now + LOOK);
+        }
+        if self.lent.is_none() {
+            until = until.min(self.hearing.due().unwrap_or(until));
+            if !keeping.probe.ami {
+                until = until.min(self.alone_at);
+                if self.is_open() {
+                    until = until.min(self.renewal.at());
+                }
+            }
+        }
+        let connection = self.link.as_ref().and_then(Link::as_fd).filter(|_| !crowded);
+        keeping.counter.ear.wait(connection, until)
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        self.keeping.teller.tell(event);
+    }
+
+    /// Whether the main allows this one session only.
+    pub(super) fn set_single(&self, single: bool) {
+        self.keeping.counter.single.store(single, std::sync::atomic::Ordering::Relaxed);
+    }
+}

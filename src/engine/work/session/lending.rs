@@ -1,0 +1,200 @@
+//! The session, lent to whoever has a question: a question at a time, and back before the next.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::{
+    Unanswered,
+    bell::{Bell, Ear, bell},
+};
+use crate::{
+    engine::{
+        crew::worker::{Stop, Stopped},
+        reach::lookup::NoWay,
+    },
+    uplink::ami::{Link, LinkError},
+};
+
+/// Questions that may wait at once: there is one worker of a kind.
+const WAITING: usize = 16;
+
+/// Said where the session is with others, or not made, for all the time that somebody has.
+const BUSY: &str = "the session with the main had no time for this question";
+
+/// What others want of the session. Clones are about the same one.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Session {
+    orders: Sender<Instant>,
+    wishes: Sender<Wish>,
+    bell: Bell,
+    single: Arc<AtomicBool>,
+}
+
+/// Where the worker of now hears from the others, and its successor after it.
+#[derive(Debug)]
+pub(in crate::engine) struct Counter {
+    /// Probes, each by the time that it begins at.
+    pub(super) orders: Receiver<Instant>,
+    /// What the others want to ask.
+    pub(super) wishes: Receiver<Wish>,
+    /// The link, from whoever had it.
+    pub(super) returned: Receiver<Link>,
+    /// Whether the main allows this one session only.
+    pub(super) single: Arc<AtomicBool>,
+    pub(super) bell: Bell,
+    pub(super) ear: Ear,
+    back: Sender<Link>,
+}
+
+/// Somebody wants the session.
+#[derive(Debug)]
+pub(super) struct Wish {
+    answer: Sender<Result<Lease, NoWay>>,
+    /// Nobody waits for the answer any more from then on.
+    pub(super) until: Instant,
+}
+
+/// The session, for one question. It goes back when this is dropped.
+#[derive(Debug)]
+pub(in crate::engine) struct Lease {
+    link: Option<Link>,
+    back: Sender<Link>,
+    bell: Bell,
+}
+
+/// Why somebody has not got the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum NotLent {
+    Stopped,
+    NoWay(NoWay),
+}
+
+/// Both sides of the counter.
+///
+/// # Errors
+/// The system has no descriptors to give.
+pub(in crate::engine) fn counter() -> io::Result<(Session, Counter)> {
+    let (bell, ear) = bell()?;
+    let (wish, wishes) = bounded(WAITING);
+    // It is one link that goes to and fro.
+    let (back, returned) = bounded(WAITING);
+    // Full: a probe is waiting already.
+    let (order, orders) = bounded(1);
+    let single = Arc::<AtomicBool>::default();
+    let session = Session { orders: order, wishes: wish, bell: bell.clone(), single: Arc::clone(&single) };
+    Ok((session, Counter { orders, wishes, returned, single, back, bell, ear }))
+}
+
+impl Session {
+    /// Has the main asked for a Pong, before any question that waits.
+    pub(in crate::engine) fn probe(&self, asked: Instant) {
+        let _ = self.orders.try_send(asked);
+        self.bell.ring();
+    }
+
+    /// Whether the main has said that it allows this one session only.
+    pub(in crate::engine) fn is_single(&self) -> bool {
+        self.single.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of whether the main allows this one session only. True: that is news.
+    pub(in crate::engine) fn set_single(&self, single: bool) -> bool {
+        self.single.swap(single, Ordering::Relaxed) != single
+    }
+
+    /// The session, once it is there and nobody else has it. Give it back after each question: a Ping may wait.
+    ///
+    /// # Errors
+    /// It is time to stop, or there is no session until the deadline; the text says why.
+    pub(in crate::engine) fn lend(&self, stop: &Stop, until: Instant) -> Result<Lease, NotLent> {
+        let busy = || NotLent::NoWay(NoWay::Unknown(BUSY.to_owned()));
+        let (answer, answered) = bounded(1);
+        self.wishes.try_send(Wish { answer, until }).map_err(|_| busy())?;
+        self.bell.ring();
+        match stop.or_receive(&answered, until) {
+            Ok(Some(lent)) => lent.map_err(NotLent::NoWay),
+            Ok(None) => Err(busy()),
+            Err(Stopped) if stop.requested() => Err(NotLent::Stopped),
+            Err(Stopped) => Err(NotLent::NoWay(NoWay::MadeAnew)),
+        }
+    }
+}
+
+impl Counter {
+    /// Gives the link away. It comes back by itself, also from somebody who has stopped waiting.
+    pub(super) fn lend(&self, link: Link, wish: &Wish) {
+        let lease = Lease { link: Some(link), back: self.back.clone(), bell: self.bell.clone() };
+        let _ = wish.answer.send(Ok(lease));
+    }
+}
+
+impl Wish {
+    /// Says that there is none.
+    pub(super) fn deny(&self, why: NoWay) {
+        let _ = self.answer.send(Err(why));
+    }
+}
+
+impl Lease {
+    /// Asks, and gives the session back.
+    ///
+    /// # Errors
+    /// There is no answer. Where the session is cut off, its keeper stops, which may be for another one only: whoever asks
+    /// learns by himself whether he is to stop.
+    pub(in crate::engine) fn ask<T>(
+        mut self,
+        question: impl FnOnce(&mut Link) -> Result<T, LinkError>,
+    ) -> Result<T, Unanswered> {
+        // It is there until the drop.
+        match self.link.as_mut().map_or(Err(LinkError::Stopped), question) {
+            Err(LinkError::Stopped) => Err(NoWay::MadeAnew.into()),
+            answer => Ok(answer?),
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(link) = self.link.take() {
+            // Closed: the worker has ended, and the connection with it.
+            let _ = self.back.try_send(link);
+            self.bell.ring();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::stand_in::StandIn,
+        settings::Main,
+        uplink::ami::{Crypto, Hangup},
+    };
+
+    #[test]
+    fn the_end_of_the_keeper_is_not_that_of_whoever_has_the_session() {
+        let hangup = Hangup::new();
+        let crypto: Arc<dyn Crypto> = Arc::new(StandIn::default());
+        let nobody = ([127, 0, 0, 1], 9).into();
+        let (session, counter) = counter().unwrap();
+        let (answer, lent) = bounded(1);
+        let link = Link::for_probe(nobody, &Main::example(), &hangup, crypto);
+        counter.lend(link, &Wish { answer, until: Instant::now() });
+        let lease = lent.recv().unwrap().unwrap();
+
+        hangup.hang_up();
+        let answer = lease.ask(|link| link.ping(Instant::now() + super::super::SOON));
+        assert!(matches!(answer, Err(Unanswered::NoWay(NoWay::MadeAnew))), "{answer:?}");
+        assert!(counter.returned.try_recv().is_ok());
+        drop(session);
+    }
+}

@@ -1,0 +1,33 @@
+//! The one session that a branch keeps with the main's manager interface. An idle one costs the main some of its time at
+//! each of its events, whether or not it reads them, so there are no two of them.
+//!
+//! One worker has it. It asks for a Pong when a probe is due, hears the main's events between, and lends it to whoever has
+//! a question.
+//!
+//! - `keeping`: the worker: what it does next
+//! - `asking`: one probe, from the login to the Pong
+//! - `renewing`: a new session instead of an old one; `renewal`: when
+//! - `hearing`: what the main tells by itself
+//! - `lending`: the session for somebody else's question
+//! - `way`: the same, or a short session, for whoever reads much
+//! - `login`: what a login says of the account
+//! - `bell`: a wait for the connection and for everybody at once
+
+mod asking;
+mod bell;
+mod hearing;
+mod keeping;
+mod lending;
+mod login;
+mod renewal;
+mod renewing;
+mod way;
+
+pub(in crate::engine) use keeping::Keeping;
+pub(in crate::engine) use lending::{Counter, Lease, NotLent, Session, counter};
+pub(in crate::engine) use way::{Access, Unanswered, Way};
+
+use std::time::Duration;
+
+/// What is done beside the probe in this session may take so long: to end it, or to find it free.
+const SOON: Duration = Duration::from_secs(2);

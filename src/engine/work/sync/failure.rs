@@ -1,0 +1,158 @@
+//! Why a sync did not end in Synced: what status and log say.
+
+use std::path::PathBuf;
+
+use crate::{
+    engine::{
+        crew::worker::Stopped,
+        host::{HostError, ReloadError},
+        reach::lookup::NoWay,
+        work::session::Unanswered,
+    },
+    site::{
+        directory::TooMany,
+        shrink::Guarded,
+        users::{Open, StoreError, SyncError},
+    },
+    uplink::ami::{LinkError, NoMemory, Refusal},
+};
+
+/// Why a sync did not end in Synced.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    NoWay(#[from] NoWay),
+    #[error(transparent)]
+    Link(LinkError),
+    #[error("{file}: {error}")]
+    File { file: String, error: LinkError },
+    #[error(transparent)]
+    Answer(#[from] SyncError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{}", shrink(*guarded, *removed, *earlier, *of, *max_shrink))]
+    Shrink { guarded: Guarded, removed: usize, earlier: usize, of: usize, max_shrink: u8 },
+    #[error("Asterisk does not read the new file as it is meant ({0}); it was not put in place")]
+    Misread(String),
+    #[error("the file is in place, but {0}")]
+    NotReloaded(ReloadError),
+    #[error("the file is in place, but {0}")]
+    NoAnswer(#[from] HostError),
+    #[error("the file is in place, but no user is live: is '#tryinclude {output}' in {conf}?")]
+    NoneLive { output: String, conf: &'static str },
+    #[error(
+        "the file is in place, but {missing} of {of} sections are not live, {first} the first: Asterisk's log says what \
+         it does not like in them"
+    )]
+    NotLive { missing: usize, of: usize, first: String },
+    #[error(
+        "the file is in place, but {differing} of its sections are not in force as they are meant, {first} the first: \
+         Asterisk's log says what it does not like in them"
+    )]
+    NotAsMeant { differing: usize, first: String },
+    #[error("version {version} is in force again, because of the new one {why}")]
+    WentBack { why: String, version: u64 },
+    #[error("the last good version stays in force, because of the new one {0}; 'synch sync' tries it again")]
+    StillBad(String),
+    #[error("{0} was not written by res_synch and is not replaced: move it away, or change [sync] output")]
+    NotOurs(PathBuf),
+    #[error("the file in place can't be read: {0}; the next sync replaces it")]
+    Unreadable(HostError),
+    #[error(
+        "{0}; nothing was replaced. Give Asterisk more memory (ulimit -v, MemoryMax=), or sync fewer users"
+    )]
+    NoMemory(#[from] NoMemory),
+    #[error("the main sends more than any company has users; nothing was replaced")]
+    TooMuch,
+    #[error(transparent)]
+    Directory(#[from] TooMany),
+    #[error("version {0} holds no user and was not put back")]
+    NoUsers(u64),
+    #[error(
+        "version {version} was not put back: of its user {name}, {why}; [policy] open_users = yes puts it back all the \
+         same"
+    )]
+    OpenUser { version: u64, name: String, why: Open },
+    #[error("version {version} was not put back: the branch's own configuration has a section [{name}], too")]
+    Collides { version: u64, name: String },
+    #[error("version {0} is held since a rollback; 'synch sync' ends that")]
+    Held(u64),
+    #[error(transparent)]
+    Database(HostError),
+    #[error("the module stops")]
+    Stopped,
+}
+
+fn shrink(guarded: Guarded, removed: usize, earlier: usize, of: usize, max_shrink: u8) -> String {
+    let of = guarded.counted(of);
+    let after = match earlier {
+        0 => String::new(),
+        _ => format!(" after the {earlier} that have gone within 24 hours"),
+    };
+    format!(
+        "held: it would take away {removed} of {of}{after}, more than max_shrink = {max_shrink} percent; '{}' names \
+         what would go, and 'synch sync' takes just that away",
+        guarded.shown_by()
+    )
+}
+
+impl Failure {
+    /// Whether the main let us in neither now nor a moment ago, or was not asked because something is wrong here, or because
+    /// the session ended.
+    pub(super) const fn is_turned_away(&self) -> bool {
+        match self {
+            Self::NoWay(NoWay::TurnedAway(_) | NoWay::MadeAnew) | Self::Link(LinkError::Unprepared(_)) => {
+                true
+            }
+            Self::Link(error) => error.is_in_use(),
+            _ => false,
+        }
+    }
+
+    /// Whether lines of the main's answer were lost.
+    pub(super) const fn has_lost_lines(&self) -> bool {
+        matches!(self, Self::Link(error) if error.lost_lines())
+    }
+
+    /// Whether the main's answer did not come.
+    pub(super) const fn is_about_the_line(&self) -> bool {
+        matches!(self, Self::NoWay(_) | Self::Link(_))
+    }
+
+    /// Whether the channel driver has other objects than those in the file.
+    pub(super) const fn is_about_objects(&self) -> bool {
+        matches!(self, Self::NoneLive { .. } | Self::NotLive { .. } | Self::NotAsMeant { .. })
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl From<LinkError> for Failure {
+    fn from(error: LinkError) -> Self {
+        if matches!(error, LinkError::Stopped) { Self::Stopped } else { Self::Link(error) }
+    }
+}
+
+impl From<Unanswered> for Failure {
+    fn from(error: Unanswered) -> Self {
+        match error {
+            Unanswered::NoWay(error) => Self::NoWay(error),
+            Unanswered::Link(error) => error.into(),
+            Unanswered::Stopped => Self::Stopped,
+        }
+    }
+}
+
+/// A refused GetConfig is about its file: the main doesn't name it.
+pub(super) fn of_file(file: &str, error: Unanswered) -> Failure {
+    match error {
+        Unanswered::Link(error @ LinkError::Refused { refusal: Refusal::Answer { .. }, .. }) => {
+            Failure::File { file: file.to_owned(), error }
+        }
+        error => error.into(),
+    }
+}

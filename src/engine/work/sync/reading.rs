@@ -1,0 +1,130 @@
+//! What is asked of the main.
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use super::{Failure, Site, failure::of_file};
+use crate::{
+    engine::{
+        event::Teller,
+        work::session::{Unanswered, Way},
+    },
+    site::users::Answer,
+    uplink::ami::{Gauge, LinkError, NoMemory, Query, Refusal, Stamp, Timing},
+};
+
+/// Bound of everything that is read from the main in one sync: 20,000 users take 2 s in a LAN, and the mailboxes of
+/// 20,000 a minute and a half at 256 kbit/s. A main that falls silent is given up long before.
+const READ_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Bound of one breath of questions to the main's database: the answers take a fifth of a second at 256 kbit/s.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// All answers of one sync together: twice what 20,000 users take, and what a small branch can spare.
+const MAX_ANSWERS: usize = 64 << 20;
+
+/// What is made of the answers takes this many times their size, they themselves included: 440 MB were measured for 54 MB
+/// of 40,000 users.
+const WORK: usize = 8;
+
+/// One way to the main, for one sync.
+pub(super) struct Reading {
+    way: Way,
+    deadline: Instant,
+    bytes: usize,
+    teller: Teller,
+    window: usize,
+    /// What the answers tell of the line.
+    pub(super) timings: Vec<Timing>,
+    /// Whether the main has lost lines of one.
+    pub(super) lost_lines: bool,
+    /// When the main last started and reloaded, where it tells.
+    pub(super) stamp: Option<Stamp>,
+}
+
+impl Site<'_> {
+    /// Logs in.
+    pub(super) fn reading(&self) -> Result<Reading, Failure> {
+        let deadline = Instant::now() + READ_TIMEOUT;
+        let window = self.gauge.whole_window();
+        let mut way = self.syncing.access.to_read(self.stop, self.hangup, window, deadline)?;
+        let stamp = match way.ask(deadline, |link| link.core_status(deadline)) {
+            Ok(stamp) => Some(stamp),
+            // An account that may not ask that can still be synced with.
+            Err(Unanswered::Link(LinkError::Refused { refusal: Refusal::Answer { .. }, .. })) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let teller = self.syncing.teller.clone();
+        let timings = Vec::new();
+        Ok(Reading { way, deadline, bytes: 0, teller, window, timings, lost_lines: false, stamp })
+    }
+}
+
+impl Reading {
+    /// The answer to one question.
+    pub(super) fn ask(&mut self, query: &Query) -> Result<Answer, Failure> {
+        let (deadline, mut timing) = (self.deadline, None);
+        let reads = self.teller.reads();
+        let answer = self.way.ask(deadline, |link| {
+            let answer = link.get_config(query, deadline);
+            timing = Some(link.timing());
+            answer
+        });
+        drop(reads);
+        self.lost_lines |= answer.as_ref().is_err_and(Unanswered::lost_lines);
+        self.timings.extend(timing);
+        let frame = answer.map_err(|error| of_file(&query.file, error))?;
+        self.bytes += frame.size();
+        if self.bytes > MAX_ANSWERS {
+            return Err(Failure::TooMuch);
+        }
+        find_room(self.bytes)?;
+        Ok(Answer { query: query.clone(), frame })
+    }
+
+    /// Values of the main's database by family and key; none for a key that it doesn't have.
+    pub(super) fn database(&mut self, keys: &[(&str, &str)]) -> Result<Vec<Option<String>>, Failure> {
+        // Whatever is between us and the main may not know the question, and be silent.
+        let deadline = self.deadline.min(Instant::now() + DATABASE_TIMEOUT);
+        Ok(self.way.ask(deadline, |link| link.database(keys, deadline))?)
+    }
+
+    /// What all of it tells of the line.
+    pub(super) fn tell(&self, gauge: &mut Gauge) {
+        for timing in &self.timings {
+            gauge.answered(self.window, *timing);
+        }
+        if self.lost_lines {
+            gauge.lost_whole();
+        }
+    }
+
+    /// Says good-bye.
+    pub(super) fn close(self) {
+        self.way.close();
+    }
+}
+
+/// Asks for the memory that a sync with such answers will need, and gives it back. Here it may be denied; further on, that
+/// would end Asterisk.
+fn find_room(bytes: usize) -> Result<(), NoMemory> {
+    let mut room = Vec::<u8>::new();
+    let found = room.try_reserve_exact(bytes.saturating_mul(WORK));
+    // The compiler leaves out an allocation that nobody looks at.
+    black_box(&room);
+    found.map_err(|_| NoMemory { bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_for_the_longest_answers_and_not_for_any() {
+        assert_eq!(find_room(MAX_ANSWERS), Ok(()));
+        let bytes = usize::MAX / WORK;
+        assert_eq!(find_room(bytes), Err(NoMemory { bytes }));
+    }
+}

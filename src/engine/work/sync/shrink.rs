@@ -1,0 +1,99 @@
+//! What the main has lost stays here until a person has seen it: users, mailboxes, the directory, contexts.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::{Failure, Site};
+use crate::{
+    engine::host::Level,
+    site::shrink::{Guarded, Held, Losses, Names},
+};
+
+/// Names in a log line at most.
+const NAMED: usize = 20;
+/// What the log hears where a loss can't be written down.
+const NOT_KEPT: &str = "What has gone within a day is not kept for a restart";
+
+impl Site<'_> {
+    /// Lets what is in place become what is new, where a day has not lost too much. What a person has accepted may go.
+    pub(super) fn may_become(
+        &mut self,
+        guarded: Guarded,
+        in_place: &Names,
+        new: &Names,
+    ) -> Result<(), Failure> {
+        let max_shrink = self.syncing.settings.max_shrink;
+        let (losses, accepted) = (self.losses_of(guarded), self.accepted_of(guarded));
+        match losses.judge(now(), in_place, new, max_shrink, &accepted) {
+            Ok(()) => {
+                self.note_change(guarded, in_place, new);
+                Ok(())
+            }
+            Err(held) => Err(self.hold_removal(guarded, held)),
+        }
+    }
+
+    /// What has gone of it so far.
+    pub(super) fn losses_of(&self, guarded: Guarded) -> Losses {
+        self.losses.get(&guarded).cloned().unwrap_or_default()
+    }
+
+    /// What of it a person has accepted with this order.
+    pub(super) fn accepted_of(&self, guarded: Guarded) -> Names {
+        self.accepted.get(&guarded).cloned().unwrap_or_default()
+    }
+
+    /// What is in place becomes what is new: nothing of it is held any more.
+    pub(super) fn note_change(&mut self, guarded: Guarded, in_place: &Names, new: &Names) {
+        let accepted = self.accepted_of(guarded);
+        let losses = self.losses.entry(guarded).or_default();
+        if losses.note(now(), in_place, new, &accepted) {
+            let text = losses.to_text();
+            let kept = self.store().and_then(|store| store.write_beside(guarded.file(), text.as_bytes()));
+            self.syncing.start.log_outcome(&kept, NOT_KEPT, "What has gone within a day is kept again.");
+        }
+        self.nothing_held(guarded);
+    }
+
+    /// Nothing of it is missing on the main.
+    pub(super) fn nothing_held(&mut self, guarded: Guarded) {
+        if self.status.held_removals.contains_key(&guarded) {
+            Arc::make_mut(&mut self.status.held_removals).remove(&guarded);
+        }
+    }
+
+    /// Shows who would go, and says so in the log where it is somebody else than before.
+    pub(super) fn hold_removal(&mut self, guarded: Guarded, held: Held) -> Failure {
+        let Held { names, earlier, of } = held;
+        let removed = names.len();
+        if self.status.held_removals.get(&guarded) != Some(&names) {
+            let named: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+            let more = if removed > named.len() {
+                format!(" and more: '{}' names all", guarded.shown_by())
+            } else {
+                String::new()
+            };
+            let (what, named) = (guarded.counted(removed), named.join(", "));
+            let text = format!("Held: {what} would be taken away: {named}{more}");
+            self.host.log(Level::Warning, &text);
+            Arc::make_mut(&mut self.status.held_removals).insert(guarded, names);
+        }
+        Failure::Shrink { guarded, removed, earlier, of, max_shrink: self.syncing.settings.max_shrink }
+    }
+}
+
+/// What an earlier life has noted.
+pub(super) fn kept(read: impl Fn(&str) -> Option<Vec<u8>>) -> BTreeMap<Guarded, Losses> {
+    let losses = |guarded: Guarded| {
+        Some((guarded, Losses::from_text(&String::from_utf8_lossy(&read(guarded.file())?))))
+    };
+    Guarded::ALL.into_iter().filter_map(losses).collect()
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
+}

@@ -1,0 +1,239 @@
+//! The commands that show something: of the newest snapshot alone, so that they never wait.
+
+use regex::Regex;
+
+use super::{Answer, Asked, CliCommand, answer, nothing, users, versions};
+use crate::{
+    operator::{
+        operate,
+        status::{self, Snapshot},
+    },
+    settings,
+    site::{phones, shrink::Guarded},
+};
+
+/// `synch show status`
+pub const STATUS: CliCommand = CliCommand {
+    words: c"synch show status [json]",
+    summary: c"Show monitor, sync and service state",
+    usage: c"Usage: synch show status [json]
+       Shows the state of the main system, of the sync and of the service,
+       each with its reason. With 'json', in one line for scripts.
+",
+    at_shutdown: true,
+    run: |asked| match asked.words {
+        [_, _, _] => Answer::Text(status::text(&asked.control.snapshot(), asked.now.clone())),
+        [_, _, _, "json"] => Answer::Text(status::json(&asked.control.snapshot(), asked.now.clone())),
+        _ => Answer::Usage,
+    },
+    complete: |_, position| if position == 3 { vec!["json".to_owned()] } else { Vec::new() },
+};
+
+/// `synch show config`
+pub const CONFIG: CliCommand = CliCommand {
+    words: c"synch show config",
+    summary: c"Show the settings in force",
+    usage: c"Usage: synch show config
+       Shows every setting of res_synch.conf that is in force, defaults
+       included. Secrets are shown as ***.
+",
+    at_shutdown: false,
+    run: |asked| plain(asked, |snapshot| settings::text(&snapshot.settings)),
+    complete: nothing,
+};
+
+/// `synch show users`
+pub const USERS: CliCommand = CliCommand {
+    words: c"synch show users [like]",
+    summary: c"Show the synced users",
+    usage: c"Usage: synch show users [like PATTERN]
+       Shows the users in the synced file, those whose name or caller id
+       matches the regular expression PATTERN, and the users of this site
+       that could not be taken, with the reason.
+",
+    at_shutdown: false,
+    run: |asked| like(asked, |snapshot, like| status::users(&snapshot.sync, like)),
+    complete: |snapshot, position| match position {
+        3 => vec!["like".to_owned()],
+        4 => users(snapshot),
+        _ => Vec::new(),
+    },
+};
+
+/// `synch show user`
+pub const USER: CliCommand = CliCommand {
+    words: c"synch show user",
+    summary: c"Show all that is known of a user",
+    usage: c"Usage: synch show user NAME|NUMBER
+       Shows who a user is, whether its phone is registered here, the version
+       it last changed in, and each of its options: whether it comes from the
+       main system, was rewritten or added, or was not taken over, and why.
+       Secrets are shown as ***.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _, _, wanted] => {
+            let snapshot = asked.control.snapshot();
+            let device = status::device_of(&snapshot, wanted);
+            let registered = device.is_some_and(|device| (asked.is_there)(&device));
+            answer(status::user(&snapshot, wanted, registered))
+        }
+        _ => Answer::Usage,
+    },
+    complete: |snapshot, position| if position == 3 { users(snapshot) } else { Vec::new() },
+};
+
+/// `synch show phones`
+pub const PHONES: CliCommand = CliCommand {
+    words: c"synch show phones",
+    summary: c"Show where the phones of this site are",
+    usage: c"Usage: synch show phones
+       Shows where the phone of each user is, since when, and its contact:
+       here (registered at this branch), main (not here; known from the main
+       system, and dialled there in an outage) or away. * marks those that
+       were at the main when the branch took over and have not come yet.
+",
+    at_shutdown: false,
+    run: |asked| plain(asked, |snapshot| phones::text(&snapshot.phones)),
+    complete: nothing,
+};
+
+/// `synch show directory`
+pub const DIRECTORY: CliCommand = CliCommand {
+    words: c"synch show directory [like]",
+    summary: c"Show everybody on the main system",
+    usage: c"Usage: synch show directory [like PATTERN]
+       Shows number, name, site and public number of everybody on the main
+       system, of all sites, or of those whose number, name or site matches
+       the regular expression PATTERN.
+",
+    at_shutdown: false,
+    run: |asked| {
+        like(asked, |snapshot, like| {
+            let held = status::held(&snapshot.sync, &[Guarded::Directory]);
+            status::directory(&snapshot.sync.directory, like) + &held
+        })
+    },
+    complete: |_, position| if position == 3 { vec!["like".to_owned()] } else { Vec::new() },
+};
+
+/// `synch show contexts`
+pub const CONTEXTS: CliCommand = CliCommand {
+    words: c"synch show contexts",
+    summary: c"Show the contexts taken from the main system",
+    usage: c"Usage: synch show contexts
+       Shows the contexts of the dialplan that were taken from the main
+       system ([dialplan] contexts), with the number of their extensions, and
+       what of them was left out, with the reason.
+       'dialplan show CONTEXT' shows one of them.
+",
+    at_shutdown: false,
+    run: |asked| plain(asked, |snapshot| status::contexts(&snapshot.sync)),
+    complete: nothing,
+};
+
+/// `synch show dialplan`
+pub const DIALPLAN: CliCommand = CliCommand {
+    words: c"synch show dialplan",
+    summary: c"Show who can dial what at this branch",
+    usage: c"Usage: synch show dialplan
+       Shows each context in which synced users dial, for which of them it
+       is, and what can be dialled in it now: emergency numbers, people of
+       this and of other sites, and which contexts of your own besides.
+",
+    at_shutdown: false,
+    run: |asked| plain(asked, status::dialplan),
+    complete: nothing,
+};
+
+/// `synch show versions`
+pub const VERSIONS: CliCommand = CliCommand {
+    words: c"synch show versions",
+    summary: c"Show the kept versions of the synced file",
+    usage: c"Usage: synch show versions
+       Shows the versions of the synced file that are kept. The one in force
+       is marked. 'synch rollback VERSION' puts one of them back,
+       'synch show diff' shows what differs between them.
+",
+    at_shutdown: false,
+    run: |asked| plain(asked, |snapshot| status::versions(&snapshot.sync)),
+    complete: nothing,
+};
+
+/// `synch show diff`
+pub const DIFF: CliCommand = CliCommand {
+    words: c"synch show diff",
+    summary: c"Show what differs between two versions",
+    usage: c"Usage: synch show diff [VERSION [VERSION]]
+       Shows by user and option what differs from the first version to the
+       second; of one version, to the version in force; of none, from the last
+       but one version to the newest.
+       + user was added, - user was removed, ~ option of a user has changed.
+       Secrets are shown as ***.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _, _, versions @ ..] if versions.len() <= 2 => {
+            answer(status::diff(&asked.control.snapshot().sync, versions))
+        }
+        _ => Answer::Usage,
+    },
+    complete: |snapshot, position| match position {
+        3 | 4 => versions(snapshot),
+        _ => Vec::new(),
+    },
+};
+
+/// `synch show history`
+pub const HISTORY: CliCommand = CliCommand {
+    words: c"synch show history",
+    summary: c"Show the changes of state",
+    usage: c"Usage: synch show history
+       Shows the changes of the monitor, sync and service state and of the
+       mode since the module was loaded, newest last, each with its reason.
+",
+    at_shutdown: false,
+    run: |asked| plain(asked, |snapshot| status::history(&snapshot.history)),
+    complete: nothing,
+};
+
+/// A command of three words.
+fn plain(asked: &Asked<'_>, text: fn(&Snapshot) -> String) -> Answer {
+    match asked.words {
+        [_, _, _] => Answer::Text(text(&asked.control.snapshot())),
+        _ => Answer::Usage,
+    }
+}
+
+/// A command of three words, or with `like PATTERN`.
+fn like(asked: &Asked<'_>, text: fn(&Snapshot, Option<&Regex>) -> String) -> Answer {
+    let snapshot = asked.control.snapshot();
+    match asked.words {
+        [_, _, _] => Answer::Text(text(&snapshot, None)),
+        [_, _, _, "like", pattern] => {
+            answer(operate::pattern(pattern).map(|like| text(&snapshot, Some(&like))))
+        }
+        _ => Answer::Usage,
+    }
+}
+
+/// `synch doctor`
+pub const DOCTOR: CliCommand = CliCommand {
+    words: c"synch doctor",
+    summary: c"Look at all that this branch needs",
+    usage: c"Usage: synch doctor
+       Looks at everything that this branch needs to stand in for the main
+       system, and says of each thing that is not as it should be what to do:
+       the main and what its account may read, the users, includes, DNS,
+       dialplan, emergency numbers and trunks. Takes a few seconds.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _] => match asked.control.examine() {
+            Ok(text) => Answer::Text(text),
+            Err(error) => Answer::Failure(format!("The doctor has not answered: {error}.\n")),
+        },
+        _ => Answer::Usage,
+    },
+    complete: nothing,
+};

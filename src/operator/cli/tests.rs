@@ -1,0 +1,97 @@
+use super::*;
+use crate::operator::{control::Published, status::tests::snapshot};
+
+fn run(line: &str, is_there: fn(&str) -> bool) -> Answer {
+    let ((commands, _), (stop, _)) = (crossbeam_channel::bounded(1), crossbeam_channel::bounded(1));
+    let control = Control::new(Published::new(snapshot()), commands, stop);
+    let words: Vec<&str> = line.split(' ').collect();
+    let begins = |command: &&CliCommand| {
+        let own = command.words.to_str().unwrap().split(['[', '{']).next().unwrap().trim();
+        line == own || line.starts_with(&format!("{own} "))
+    };
+    let command = COMMANDS.iter().find(begins).unwrap();
+    (command.run)(&Asked { control: &control, words: &words, now: "20260102030405".to_owned(), is_there })
+}
+
+fn text(line: &str) -> String {
+    match run(line, |_| false) {
+        Answer::Text(text) => text,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn usages_name_their_command() {
+    for command in COMMANDS {
+        let words = command.words.to_str().unwrap();
+        let own = words.split(['[', '{']).next().unwrap().trim();
+        let usage = command.usage.to_str().unwrap();
+        assert!(usage.starts_with(&format!("Usage: {own}")) && usage.ends_with(".\n"), "{usage}");
+        assert!(usage.lines().all(|line| line.len() < 80), "{usage}");
+        assert!(command.summary.to_str().unwrap().len() < 60);
+    }
+}
+
+#[test]
+fn a_word_too_many_is_answered_with_the_usage() {
+    for line in [
+        "synch show status text",
+        "synch show config x",
+        "synch show users 1001",
+        "synch show users like",
+        "synch show user",
+        "synch show user 1001 1002",
+        "synch show directory 1001",
+        "synch show directory like",
+        "synch show contexts x",
+        "synch show versions x",
+        "synch show diff 1 2 3",
+        "synch show history x",
+        "synch sync now",
+        "synch failback now",
+        "synch drill now",
+        "synch rollback",
+    ] {
+        assert_eq!(run(line, |_| false), Answer::Usage, "{line}");
+    }
+}
+
+#[test]
+fn whether_a_phone_is_here_is_asked_of_its_device() {
+    let is_here = |line| match run(line, |device| device == "PJSIP/1002") {
+        Answer::Text(text) => text.contains(": registered here\n"),
+        other => panic!("{other:?}"),
+    };
+    assert!(is_here("synch show user 1002"));
+    assert!(!is_here("synch show user 1001"));
+    // Who has no device here is not asked for.
+    assert!(matches!(run("synch show user 9", |_| panic!("asked")), Answer::Failure(_)));
+}
+
+#[test]
+fn patterns_narrow_a_list_and_nonsense_is_refused() {
+    assert!(text("synch show users").contains("2 of 2 users"));
+    assert!(text("synch show users like ^1001").contains("1 of 2 users"));
+    assert!(text("synch show directory").contains("0 of 0 numbers"));
+    for line in ["synch show users like (", "synch show directory like ("] {
+        let refused = Answer::Failure("'(' is no regular expression.\n".to_owned());
+        assert_eq!(run(line, |_| false), refused);
+    }
+}
+
+#[test]
+fn what_can_be_typed_next_is_completed() {
+    let complete = |words: &str, position| {
+        let command = COMMANDS.iter().find(|command| command.words.to_str() == Ok(words)).unwrap();
+        (command.complete)(&snapshot(), position).join(" ")
+    };
+    assert_eq!(complete("synch show user", 3), "1001 1002");
+    assert_eq!(complete("synch show user", 4), "");
+    assert_eq!(complete("synch show directory [like]", 3), "like");
+    assert_eq!(complete("synch show directory [like]", 4), "");
+    for position in [3, 4] {
+        assert_eq!(complete("synch show diff", position), "7");
+    }
+    assert_eq!(complete("synch show diff", 5), "");
+    assert_eq!(complete("synch rollback", 2), "7");
+}

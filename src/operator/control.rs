@@ -1,0 +1,255 @@
+//! The way from Asterisk's threads to the engine: read the newest snapshot, hand a command over. No more than
+//! that may happen on their small stacks.
+//!
+//! Reading and [`Control::send`] never wait: they are all that a call or a reload of the settings does. The thread of a
+//! console or of a manager session waits for what it asked for, and nobody else with it: up to 2 s to see a command taken
+//! in, up to 15 s for the doctor or a drill.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Sender, TrySendError};
+
+use crate::{
+    operator::{drill::Report, status::Snapshot},
+    settings::Settings,
+    site::shrink::Removals,
+    words::state::Mode,
+};
+
+/// What an operator, or Asterisk, can ask of the engine.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Sync now. A sync that is held, because it would take away too many users, is carried out only if said so.
+    Sync {
+        /// What may go because a person has seen that it is held.
+        accepted: Arc<Removals>,
+    },
+    /// Put an older version back and hold it.
+    Rollback(u64),
+    /// Hold a service state, or let the monitor decide again.
+    SetMode(Mode),
+    /// Send the phones back to a main that is well, whatever a return waits for.
+    FailBack,
+    /// Look at everything that this branch needs, and say what to do.
+    Examine(Reply<String>),
+    /// Walk the way that phones and calls take in an outage, and move nobody.
+    Drill(Reply<Report>),
+    /// Take other settings.
+    Configure(Arc<Settings>),
+}
+
+/// Where an answer is put that takes its time. A std lock: the reader is a thread of Asterisk's.
+#[derive(Debug)]
+pub struct Reply<T>(Arc<Mutex<Option<T>>>);
+
+// Derived, these would ask as much of `T`.
+impl<T> Clone for Reply<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Reply<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Reply<T> {
+    /// Gives the answer.
+    pub fn give(&self, answer: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+
+    /// Takes it, once it is there.
+    ///
+    /// # Errors
+    /// Nobody is left who could give it.
+    pub fn take(&mut self) -> Result<Option<T>, ControlError> {
+        match Arc::get_mut(&mut self.0) {
+            Some(last) => {
+                let given = last.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+                given.map(Some).ok_or(ControlError::Abandoned)
+            }
+            None => Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).take()),
+        }
+    }
+}
+
+/// A command with its number, so that whoever gave it can see it taken in.
+#[derive(Clone, Debug)]
+pub struct Numbered {
+    /// Grows by one with each command.
+    pub number: u64,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// Why a command was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// Nobody takes commands out of the queue as fast as they come.
+    #[error("too many commands are waiting; try again in a moment")]
+    Full,
+    /// It waits in the queue; the engine is busy with something else.
+    #[error("it was taken, but is not in force yet; see 'synch show status' in a moment")]
+    Slow,
+    /// Whoever was to answer has ended.
+    #[error("another one has begun, or synch has been stopped; see Asterisk's log")]
+    Abandoned,
+    /// The engine has ended.
+    #[error("synch is not running; see Asterisk's log, then 'module reload res_synch.so'")]
+    Gone,
+}
+
+/// How many commands may wait: more than one person types, few enough to notice a stuck engine.
+pub const COMMANDS_WAITING: usize = 64;
+
+/// How long a caller waits to see its command taken in; the engine needs far less than a millisecond.
+const TAKEN_IN: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// How long somebody waits for the doctor, who asks the main and the DNS, and for a drill, which asks DNS and SIP.
+const ANSWERED: Duration = Duration::from_secs(15);
+const LOOK_FOR_REPLY: Duration = Duration::from_millis(20);
+
+/// The newest snapshot. A std lock, not parking_lot: these readers are Asterisk's threads, on which parking_lot
+/// would leave thread-local state behind.
+#[derive(Clone, Debug)]
+pub struct Published(Arc<RwLock<Arc<Snapshot>>>);
+
+impl Published {
+    /// With a first snapshot.
+    #[must_use]
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(snapshot))))
+    }
+
+    /// The newest snapshot.
+    #[must_use]
+    pub fn read(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces it.
+    pub fn publish(&self, snapshot: Snapshot) {
+        let snapshot = Arc::new(snapshot);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+}
+
+/// What a CLI command or an AMI action has in hand.
+#[derive(Clone, Debug)]
+pub struct Control {
+    published: Published,
+    commands: Sender<Numbered>,
+    stop: Sender<()>,
+    last: Arc<AtomicU64>,
+}
+
+impl Control {
+    /// For the engine that publishes there and receives what is sent here.
+    #[must_use]
+    pub fn new(published: Published, commands: Sender<Numbered>, stop: Sender<()>) -> Self {
+        Self { published, commands, stop, last: Arc::default() }
+    }
+
+    /// Ends all work: a way of its own, so that waiting commands can't be before it.
+    pub fn stop(&self) {
+        // Full: somebody said it already. Disconnected: the engine has ended.
+        let _ = self.stop.try_send(());
+    }
+
+    /// The newest snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.published.read()
+    }
+
+    /// Hands a command over.
+    ///
+    /// # Errors
+    /// The queue is full, or the engine has ended.
+    pub fn send(&self, command: Command) -> Result<u64, ControlError> {
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        match self.commands.try_send(Numbered { number, command }) {
+            Ok(()) => Ok(number),
+            Err(TrySendError::Full(_)) => Err(ControlError::Full),
+            Err(TrySendError::Disconnected(_)) => Err(ControlError::Gone),
+        }
+    }
+
+    /// Hands a command over and gives the engine the moment it needs to take it in, so that a script that asks
+    /// for the status next sees the effect.
+    ///
+    /// # Errors
+    /// As [`Control::send`], or the engine has not come to it yet.
+    pub fn send_and_see(&self, command: Command) -> Result<Arc<Snapshot>, ControlError> {
+        let number = self.send(command)?;
+        let end = Instant::now() + TAKEN_IN;
+        loop {
+            let snapshot = self.snapshot();
+            if snapshot.handled >= number {
+                return Ok(snapshot);
+            }
+            if Instant::now() >= end {
+                return Err(ControlError::Slow);
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Has everything looked at that this branch needs, and waits for the report.
+    ///
+    /// # Errors
+    /// As [`Control::send`], or the doctor takes too long, or was ended before.
+    pub fn examine(&self) -> Result<String, ControlError> {
+        self.ask(Command::Examine)
+    }
+
+    /// Has the way walked that phones and calls take in an outage, and waits for what came of it.
+    ///
+    /// # Errors
+    /// As [`Control::send`], or it takes too long, or was ended before.
+    pub fn drill(&self) -> Result<Report, ControlError> {
+        self.ask(Command::Drill)
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ControlError> {
+        let mut reply = Reply::default();
+        self.send(command(reply.clone()))?;
+        let end = Instant::now() + ANSWERED;
+        loop {
+            if let Some(answer) = reply.take()? {
+                return Ok(answer);
+            }
+            if Instant::now() >= end {
+                return Err(ControlError::Slow);
+            }
+            thread::sleep(LOOK_FOR_REPLY);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_waited_for_as_long_as_somebody_can_give_it() {
+        let mut waiting = Reply::default();
+        let giving = waiting.clone();
+        assert_eq!(waiting.take(), Ok(None));
+        giving.give("fine");
+        drop(giving);
+        assert_eq!(waiting.take(), Ok(Some("fine")));
+        assert_eq!(waiting.take(), Err(ControlError::Abandoned));
+    }
+}

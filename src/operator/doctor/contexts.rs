@@ -1,0 +1,30 @@
+//! What contexts of the main lead to and this machine doesn't have, and what of them ends every call.
+
+use super::{Findings, Level, Report};
+use crate::{
+    operator::status::Snapshot,
+    words::wording::{counted, some_of},
+};
+
+impl Report {
+    pub(super) fn contexts_of_main(&mut self, findings: &Findings, snapshot: &Snapshot) {
+        if !findings.lacking.is_empty() {
+            let lacking: Vec<&str> = findings.lacking.iter().map(String::as_str).collect();
+            let text = format!(
+                "contexts of the main lead to what this Asterisk doesn't have: {}. Make them here, or dial something else",
+                some_of(&lacking)
+            );
+            self.say(Level::Warning, "contexts", text);
+        }
+        let blocked: Vec<&str> = snapshot.sync.contexts_blocked.iter().map(String::as_str).collect();
+        if !blocked.is_empty() {
+            let text = format!(
+                "{} of the main's contexts end every call at once, since the first step is left out: {}. 'synch show \
+                 contexts' says why",
+                counted(blocked.len(), "extension"),
+                some_of(&blocked)
+            );
+            self.say(Level::Warning, "contexts", text);
+        }
+    }
+}

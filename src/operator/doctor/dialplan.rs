@@ -1,0 +1,93 @@
+//! Whether calls get anywhere: our contexts, the administrator's, emergency numbers and trunks.
+
+use super::{Findings, Level, Reach, Report, TRUNK_IS_AWAY, TRUNK_IS_NOT_ASKED};
+use crate::{
+    operator::status::{IN_FORCE, Snapshot},
+    settings::Dialplan,
+    words::state::MonitorState,
+};
+
+impl Report {
+    pub(super) fn dialplan(&mut self, findings: &Findings, snapshot: &Snapshot, dialplan: &Dialplan) {
+        let level = if snapshot.dialplan == IN_FORCE { Level::Fine } else { Level::Broken };
+        self.say(level, "dialplan", format!("context {}: {}", dialplan.context, snapshot.dialplan));
+        for (name, module, _) in findings.parts.iter().filter(|(_, _, found)| !found) {
+            let hint = match *name {
+                "VoiceMail" => {
+                    "; where it is loaded, another voicemail module took it away: noload = app_voicemail_odbc.so and \
+                     app_voicemail_imap.so in [modules] of modules.conf, then restart"
+                }
+                _ => "",
+            };
+            self.say(Level::Broken, "dialplan", format!("{name} is missing: load {module}{hint}"));
+        }
+        for (name, found) in &findings.outside {
+            match found {
+                true => self.say(Level::Fine, "outside", format!("context {name} is there")),
+                false => {
+                    let text = format!(
+                        "there is no context {name}: write it in extensions.conf, or take it out of [dialplan]"
+                    );
+                    self.say(Level::Broken, "outside", text);
+                }
+            }
+        }
+        self.classes(snapshot, dialplan);
+        self.contexts_of_main(findings, snapshot);
+        self.emergency(findings, snapshot, dialplan);
+        for (key, trunk, found) in &findings.trunks {
+            match found {
+                Reach::There => self.say(Level::Fine, "trunk", format!("{key} {trunk} is there")),
+                Reach::NotAsked => {
+                    self.say(Level::Warning, "trunk", format!("{key} {trunk} {TRUNK_IS_NOT_ASKED}"));
+                }
+                Reach::Away if *key == "main_trunk" && snapshot.monitor.state == MonitorState::Failed => {
+                    let text = format!("{key} {trunk} can't be reached, as it is in an outage");
+                    self.say(Level::Warning, "trunk", text);
+                }
+                Reach::Away => {
+                    self.say(Level::Broken, "trunk", format!("{key} {trunk} {TRUNK_IS_AWAY}"));
+                }
+                Reach::Own => {
+                    self.say(Level::Fine, "trunk", format!("{key} {trunk}: of your own, not looked at"))
+                }
+            }
+        }
+    }
+
+    fn emergency(&mut self, findings: &Findings, snapshot: &Snapshot, dialplan: &Dialplan) {
+        if dialplan.emergency.is_empty() {
+            let text =
+                "no number: in an outage nobody can call for help. Set [dialplan] emergency and local_trunk";
+            self.say(Level::Warning, "emergency", text);
+        }
+        let lost =
+            findings.trunks.iter().any(|(key, _, there)| *key == "local_trunk" && *there == Reach::Away);
+        for (number, found) in &findings.emergency {
+            let context = &dialplan.context;
+            match found {
+                true if snapshot.dialplan != IN_FORCE => {
+                    let text = format!("{number} may lead elsewhere: {}", snapshot.dialplan);
+                    self.say(Level::Broken, "emergency", text);
+                }
+                true if lost => {
+                    let text = format!("{number} would go out over local_trunk, which can't be reached now");
+                    self.say(Level::Broken, "emergency", text);
+                }
+                true => self.say(
+                    Level::Fine,
+                    "emergency",
+                    match dialplan.goes_out_as(number) {
+                        bare if bare == number => format!("{number} in {context} goes out over local_trunk"),
+                        bare => format!("{number} in {context} goes out over local_trunk as {bare}"),
+                    },
+                ),
+                false => self.say(Level::Broken, "emergency", format!("{number} leads nowhere in {context}")),
+            }
+        }
+        if !dialplan.emergency.is_empty() && dialplan.caller_id.is_none() {
+            let text = "calls go out without the site's own number: set [dialplan] caller_id, so that help can call back";
+            self.say(Level::Warning, "emergency", text);
+        }
+    }
+}

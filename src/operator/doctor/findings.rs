@@ -1,0 +1,92 @@
+//! What was looked at, as it was found: at the main, in files, in this Asterisk.
+
+use std::net::IpAddr;
+
+use super::Listener;
+use crate::{dns::Slip, uplink::sip::places::Place};
+
+/// What was found. Errors are in words for the administrator.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// The main, where it answered and let us in.
+    pub main: Option<Main>,
+    /// Why it did not.
+    pub main_problem: String,
+    /// Files of Asterisk that should include one of ours, and whether each does.
+    pub includes: Vec<Include>,
+    /// Where this Asterisk takes SIP, by its own file.
+    pub places: Vec<Place>,
+    /// Under which name this branch asks for passwords; none where nothing is synced.
+    pub realm: Option<String>,
+    /// What a phone is told that asks for the site's name; none where DNS is off.
+    pub dns: Option<Result<Vec<IpAddr>, String>>,
+    /// What of the zone can't be meant.
+    pub slips: Vec<Slip>,
+    /// Where phones are sent over TCP and TLS.
+    pub listeners: Vec<Listener>,
+    /// The trunks, by key.
+    pub trunks: Vec<(&'static str, String, Reach)>,
+    /// What contexts of the main lead to and isn't here, as `mailbox 700@default (700 in site-a)`.
+    pub lacking: Vec<String>,
+    /// Emergency numbers, and whether a phone that dials one gets to a step.
+    pub emergency: Vec<(String, bool)>,
+    /// The administrator's own contexts, and whether each is there.
+    pub outside: Vec<(String, bool)>,
+    /// Applications and functions that our contexts use, with their module, and whether Asterisk has each.
+    pub parts: Vec<(&'static str, &'static str, bool)>,
+    /// A synced mailbox that voicemail doesn't have.
+    pub dead_box: Option<String>,
+    /// Whether boxes have an address for mail, and voicemail can't send any here.
+    pub no_mailer: bool,
+    /// Version of this Asterisk.
+    pub asterisk: String,
+}
+
+/// Whether a trunk can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It answers, or is not asked whether it does.
+    There,
+    /// It doesn't answer, or there is none of that name.
+    Away,
+    /// Asterisk has not asked it yet since its start.
+    NotAsked,
+    /// It is dialled in a way of the administrator's own.
+    Own,
+}
+
+/// What was found at the main.
+#[derive(Clone, Debug, Default)]
+pub struct Main {
+    /// Milliseconds that it took to answer.
+    pub answer_ms: u128,
+    /// Whether the account may read events.
+    pub events: bool,
+    /// Whether the account may log in once only.
+    pub single: bool,
+    /// Seconds that its clock is ahead of ours.
+    pub clock: Option<i64>,
+    /// Under which name it asks for passwords, where that can be read.
+    pub realm: Option<String>,
+    /// Where it takes SIP, by its own file, where that can be read.
+    pub places: Vec<Place>,
+    /// Where it says that users are in a database, as far as that can be read.
+    pub databases: Vec<&'static str>,
+    /// Sections of FreePBX's file of overrides that is not among those that are read.
+    pub overrides: usize,
+    /// Files that are read there, and why one can't be.
+    pub files: Vec<(String, Option<String>)>,
+}
+
+/// A file of Asterisk's that should include one of ours.
+#[derive(Clone, Debug)]
+pub struct Include {
+    /// Asterisk's.
+    pub conf: &'static str,
+    /// Ours.
+    pub output: String,
+    /// Whether ours is on disk.
+    pub written: bool,
+    /// Whether it is included.
+    pub included: bool,
+}

@@ -1,0 +1,399 @@
+//! `synch doctor`: what was looked at, into a line for each with what to do. Pure; `engine::work::doctor` looks.
+
+mod classes;
+mod contexts;
+mod dialplan;
+mod evidence;
+mod findings;
+mod listening;
+mod numbers;
+mod phones;
+mod transports;
+mod users;
+
+pub use evidence::{DEFAULT_REALM, realm_key};
+pub use findings::{Findings, Include, Main, Reach};
+pub use listening::Listener;
+pub use transports::{told, unreachable, wrong_ports};
+
+use std::{fmt, net::IpAddr};
+
+use crate::{
+    dns::Slip,
+    operator::status::{BranchStatus, Snapshot},
+    settings::{Settings, Technology},
+    site::mailboxes::Remarks,
+    words::{
+        state::{BranchState, SyncState},
+        version::{BUILT_FOR, Version},
+        wording::{counted, listed},
+    },
+};
+
+/// Seconds that the clocks of main and branch may be apart.
+const CLOCKS_APART: u64 = 30;
+
+/// Where FreePBX has overrides of chan_sip's peers: `sip.conf` includes it, and `sip_additional.conf`, which is read by default,
+/// does not.
+pub const OVERRIDES: &str = "sip_custom_post.conf";
+
+/// Said of a trunk that is not there, behind its name: here and in a drill.
+pub const TRUNK_IS_AWAY: &str =
+    "can't be reached: is there an endpoint of that name, and does it answer OPTIONS (qualify_frequency)?";
+
+/// The same of one that Asterisk has not asked yet.
+pub const TRUNK_IS_NOT_ASKED: &str = "has not been asked by Asterisk yet whether it is there: that takes up to its qualify_frequency after a start; calls \
+     are tried meanwhile";
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Fine,
+    /// It works, with a loss.
+    Warning,
+    /// It doesn't work.
+    Broken,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// How bad it is.
+    pub level: Level,
+    /// What it is about.
+    pub subject: &'static str,
+    /// What was found, and what to do.
+    pub text: String,
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let level = match self.level {
+            Level::Fine => "ok",
+            Level::Warning => "WARN",
+            Level::Broken => "BAD",
+        };
+        write!(f, "{level:<5}{:<11} {}", self.subject, self.text)
+    }
+}
+
+/// Every check, in the order in which things depend on each other.
+#[must_use]
+pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
+    let settings = &snapshot.settings;
+    let mut checks = Report(Vec::new());
+    checks.branch(snapshot);
+    checks.version(findings);
+    checks.main(findings, settings);
+    checks.sip(snapshot);
+    checks.mode(snapshot);
+    checks.users(findings, snapshot);
+    checks.users_one_by_one(snapshot);
+    checks.numbers(snapshot);
+    checks.phones(snapshot);
+    checks.includes(findings, snapshot.technology());
+    checks.realm(findings, snapshot.technology());
+    checks.dns(findings, snapshot);
+    checks.slips(&findings.slips);
+    checks.listening(&findings.listeners);
+    checks.transports(findings, snapshot);
+    if let Some(dialplan) = &settings.dialplan {
+        checks.dialplan(findings, snapshot, dialplan);
+    }
+    checks.0
+}
+
+/// For the CLI.
+#[must_use]
+pub fn text(checks: &[Check]) -> String {
+    let mut text: String = checks.iter().map(|check| format!("{check}\n")).collect();
+    let count = |level| checks.iter().filter(|check| check.level == level).count();
+    let (bad, warnings) = (count(Level::Broken), count(Level::Warning));
+    text.push_str(&match (bad, warnings) {
+        (0, 0) => format!("{}, all fine\n", counted(checks.len(), "check")),
+        _ => format!("{}: {bad} bad, {}\n", counted(checks.len(), "check"), counted(warnings, "warning")),
+    });
+    text
+}
+
+struct Report(Vec<Check>);
+
+impl Report {
+    fn say(&mut self, level: Level, subject: &'static str, text: impl Into<String>) {
+        self.0.push(Check { level, subject, text: text.into() });
+    }
+
+    /// First: where this Asterisk takes no calls, nothing else matters.
+    fn branch(&mut self, snapshot: &Snapshot) {
+        let BranchStatus { state, reason } = &snapshot.branch;
+        match state {
+            BranchState::Healthy => {
+                self.say(Level::Fine, "branch", format!("this Asterisk takes calls: {reason}"))
+            }
+            BranchState::Init => self.say(Level::Warning, "branch", reason.clone()),
+            BranchState::Unhealthy => {
+                let text =
+                    format!("{reason}. Look into its log; where nothing there helps, restart Asterisk");
+                self.say(Level::Broken, "branch", text);
+            }
+        }
+    }
+
+    fn version(&mut self, findings: &Findings) {
+        let (version, asterisk) = (env!("CARGO_PKG_VERSION"), &findings.asterisk);
+        let built = Version::read(BUILT_FOR).map(|built| format!(", built for {built}")).unwrap_or_default();
+        self.say(Level::Fine, "version", format!("res_synch {version} in Asterisk {asterisk}{built}"));
+    }
+
+    fn main(&mut self, findings: &Findings, settings: &Settings) {
+        let Some(main) = &findings.main else {
+            return self.say(Level::Broken, "main", findings.main_problem.clone());
+        };
+        let host = &settings.main.host;
+        self.say(Level::Fine, "main", format!("{host} answers in {} ms and lets us in", main.answer_ms));
+        if main.single {
+            let text = format!(
+                "{host} allows one session for this account, which the probe and the sync share; 'allowmultiplelogin = \
+                 yes' in manager.conf there lets the sync have one of its own"
+            );
+            self.say(Level::Fine, "session", text);
+        }
+        match main.clock {
+            Some(apart) if apart.unsigned_abs() > CLOCKS_APART => {
+                let text = format!(
+                    "{host} is {apart} s ahead: set both by NTP, or times in logs and mails are wrong"
+                );
+                self.say(Level::Warning, "clock", text);
+            }
+            Some(_) => self.say(Level::Fine, "clock", "main and branch agree"),
+            None => {}
+        }
+        if settings.sync.is_none() {
+            return;
+        }
+        match main.events {
+            true => self.say(Level::Fine, "events", "a reload of the main is heard: changes are here in seconds"),
+            false => self.say(
+                Level::Warning,
+                "events",
+                "not readable, so changes come with the next sync: 'read = system' in manager.conf on the main",
+            ),
+        }
+        if !main.databases.is_empty() {
+            let text = format!(
+                "{} on the main says that users are in a database: these are in no file, and not here. Have the users of \
+                 this site written into a file that [sync] files names",
+                main.databases.join(" and ")
+            );
+            self.say(Level::Warning, "files", text);
+        }
+        if main.overrides > 0 {
+            let text = format!(
+                "{OVERRIDES} on the main has {} that [sync] files does not name: 'files = sip.conf' takes all that is in \
+                 force there",
+                counted(main.overrides, "override")
+            );
+            self.say(Level::Warning, "files", text);
+        }
+        for (file, problem) in &main.files {
+            match problem {
+                None => self.say(Level::Fine, "files", format!("{file} can be read on the main")),
+                Some(problem) => self.say(Level::Broken, "files", problem.clone()),
+            }
+        }
+    }
+
+    fn users(&mut self, findings: &Findings, snapshot: &Snapshot) {
+        let sync = &snapshot.sync;
+        if snapshot.settings.sync.is_none() {
+            return self.say(
+                Level::Warning,
+                "users",
+                "[sync] enabled = no: this branch has no users of the main",
+            );
+        }
+        let users = counted(sync.users.len(), "user");
+        match (sync.state, sync.users.is_empty()) {
+            (SyncState::Synced, false) => self.say(Level::Fine, "users", format!("{users}, {}", sync.reason)),
+            (_, true) => self.say(Level::Broken, "users", format!("none: {}", sync.reason)),
+            (_, false) => {
+                self.say(Level::Warning, "users", format!("{users}, {}: {}", sync.state, sync.reason))
+            }
+        }
+        if !sync.left_out.is_empty() {
+            let left_out = counted(sync.left_out.len(), "user");
+            self.say(
+                Level::Warning,
+                "users",
+                format!("{left_out} of this site left out: synch show users says why"),
+            );
+        }
+        for (guarded, names) in &*sync.held_removals {
+            let text = format!(
+                "{} missing on the main and kept here: {} names them; 'synch sync' takes away what it names",
+                guarded.counted(names.len()),
+                guarded.shown_by()
+            );
+            self.say(Level::Warning, "held", text);
+        }
+        if !sync.call_settings_problem.is_empty() {
+            let text = format!(
+                "forwards, do not disturb and who is logged in at which device are not as on the main: {}",
+                sync.call_settings_problem
+            );
+            self.say(Level::Warning, "users", text);
+        }
+        if !sync.boxes_problem.is_empty() {
+            self.say(Level::Warning, "mailboxes", sync.boxes_problem.clone());
+        }
+        self.box_remarks(&sync.box_remarks);
+        if findings.no_mailer {
+            let text = "boxes have addresses, and voicemail can't send mail: the program of 'mailcmd' in voicemail.conf, \
+                        or else /usr/sbin/sendmail, is not there";
+            self.say(Level::Warning, "mailboxes", text);
+        }
+        if let Some(name) = &findings.dead_box {
+            let text = format!("{name} is in the file and not in voicemail: 'synch sync' reloads it");
+            self.say(Level::Broken, "mailboxes", text);
+        }
+    }
+
+    fn box_remarks(&mut self, remarks: &Remarks) {
+        if let Some((first, why)) = remarks.lost.first_key_value() {
+            let count = counted(remarks.lost.len(), "mailbox");
+            let why = why.join("; ");
+            let text =
+                format!("{count} not taken whole, {first} the first: {why}. 'synch show user' shows each");
+            self.say(Level::Warning, "mailboxes", text);
+        }
+        if let Some((number, several)) = remarks.unclear.first_key_value() {
+            let text = format!(
+                "{} without a mailbox, {number} the first: it could be {}. Name it on the main, with 'mailboxes'",
+                counted(remarks.unclear.len(), "number"),
+                several.join(" or ")
+            );
+            self.say(Level::Warning, "mailboxes", text);
+        }
+        if remarks.pins_elsewhere {
+            let text = "the main keeps the PINs that users have chosen in its spool (passwordlocation = spooldir), where \
+                        nothing reads them: here the PINs of voicemail.conf count";
+            self.say(Level::Warning, "mailboxes", text);
+        }
+    }
+
+    fn includes(&mut self, findings: &Findings, technology: Technology) {
+        for Include { conf, output, written, included } in &findings.includes {
+            match (written, included) {
+                (_, true) => self.say(Level::Fine, "include", format!("{conf} includes {output}")),
+                (true, false) => {
+                    // A page of FreePBX's writes most of these files anew.
+                    let custom = match *conf {
+                        "pjsip.conf" => " (FreePBX: to pjsip_custom_post.conf)",
+                        "sip.conf" => " (FreePBX: to sip_custom_post.conf)",
+                        _ => "",
+                    };
+                    let text = format!(
+                        "{conf} does not include {output}: add the line '#tryinclude {output}' to it{custom}"
+                    );
+                    self.say(Level::Broken, "include", text);
+                }
+                // What isn't there can't be seen to be included.
+                (false, false) => {
+                    let text =
+                        format!("{output} is not written yet; {conf} needs the line '#tryinclude {output}'");
+                    self.say(Level::Warning, "include", text);
+                }
+            }
+        }
+        if findings.places.is_empty() && findings.realm.is_some() && technology == Technology::Pjsip {
+            let text = "pjsip.conf has no section of type = transport: no phone can reach this branch";
+            self.say(Level::Broken, "transport", text);
+        }
+    }
+
+    fn dns(&mut self, findings: &Findings, snapshot: &Snapshot) {
+        let Some(dns) = &snapshot.settings.dns else {
+            let text = "[dns] enabled = no: something else has to move the phones";
+            return self.say(Level::Warning, "dns", text);
+        };
+        let name = dns.record.to_string();
+        let name = name.trim_end_matches('.');
+        let wanted = snapshot.target_addresses();
+        match &findings.dns {
+            Some(Ok(found)) if same(found, wanted) => {
+                self.say(Level::Fine, "dns", format!("{name} is {}, as it should be now", listed(found)));
+            }
+            Some(Ok(found)) => self.say(
+                Level::Broken,
+                "dns",
+                format!(
+                    "{name} is {}, not {}: another DNS server has the address that bind names",
+                    listed(found),
+                    listed(wanted)
+                ),
+            ),
+            Some(Err(problem)) => self.say(
+                Level::Broken,
+                "dns",
+                format!("{name}: {problem}. {}; the README's part on port 53 helps", snapshot.dns.state),
+            ),
+            None => {}
+        }
+    }
+
+    fn slips(&mut self, slips: &[Slip]) {
+        for Slip { fails, text } in slips {
+            let level = if *fails { Level::Broken } else { Level::Warning };
+            self.say(level, "dns", format!("[dns] {text}"));
+        }
+    }
+}
+
+/// Whether the same addresses were found as wanted; the order of an answer means nothing.
+fn same(found: &[IpAddr], wanted: &[IpAddr]) -> bool {
+    found.len() == wanted.len() && found.iter().all(|address| wanted.contains(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{self, ConfSection};
+
+    #[test]
+    fn an_asterisk_that_takes_no_calls_is_the_first_line() {
+        for (state, level) in [
+            (BranchState::Init, Level::Warning),
+            (BranchState::Healthy, Level::Fine),
+            (BranchState::Unhealthy, Level::Broken),
+        ] {
+            let mut snapshot = crate::operator::status::tests::snapshot();
+            snapshot.branch = BranchStatus { state, reason: "its SIP: nobody listens there".to_owned() };
+            let checks = report(&Findings::default(), &snapshot);
+            let first = checks.first().unwrap();
+            assert_eq!((first.subject, first.level), ("branch", level));
+            assert!(first.text.contains("its SIP: nobody listens there"), "{}", first.text);
+        }
+    }
+
+    #[test]
+    fn a_clock_may_be_apart_for_so_long_and_no_time_of_the_main_is_too_odd() {
+        let main = [("host", "10.0.0.254"), ("username", "synch"), ("secret", "x")];
+        let off = |name| ConfSection::new(name, [("enabled", "no")]);
+        let settings = settings::read(&[ConfSection::new("main", main), off("sync"), off("dns")]).unwrap();
+        for (apart, level) in [
+            (i64::MIN, Level::Warning),
+            (-31, Level::Warning),
+            (-30, Level::Fine),
+            (30, Level::Fine),
+            (31, Level::Warning),
+            (i64::MAX, Level::Warning),
+        ] {
+            let main = Main { clock: Some(apart), ..Main::default() };
+            let mut report = Report(Vec::new());
+            report.main(&Findings { main: Some(main), ..Findings::default() }, &settings);
+            let found = report.0.iter().find(|check| check.subject == "clock").map(|check| check.level);
+            assert_eq!(found, Some(level), "{apart}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What an administrator sees and says.
+//!
+//! - [`status`]: the snapshot of everything, as text, JSON and AMI headers
+//! - [`cli`], [`actions`]: the commands and AMI actions; [`operate`]: what both can change
+//! - [`functions`]: what a dialplan can ask synch
+//! - [`doctor`]: what was looked at, and what to do; [`drill`]: what an outage would come to
+//! - [`control`]: how Asterisk's threads read the snapshot and hand commands to the engine
+
+pub mod actions;
+pub mod cli;
+pub mod control;
+pub mod doctor;
+pub mod drill;
+pub mod functions;
+pub mod operate;
+pub mod status;

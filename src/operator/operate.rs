@@ -1,0 +1,96 @@
+//! What an operator can say, at the CLI or over AMI: checked against the snapshot, then handed to the engine.
+
+use std::sync::Arc;
+
+use regex::Regex;
+
+use crate::{
+    operator::{
+        control::{Command, Control},
+        status,
+    },
+    verdict::failover,
+    words::state::{Mode, ServiceState},
+};
+
+const SYNC_IS_OFF: &str = "Sync is off: [sync] enabled = no in res_synch.conf.";
+
+/// Starts a sync. A sync that is held is carried out only where a person has said so.
+///
+/// # Errors
+/// Why no sync was started.
+pub fn sync(control: &Control, carry_out_held: bool) -> Result<String, String> {
+    let snapshot = control.snapshot();
+    if snapshot.settings.sync.is_none() {
+        return Err(SYNC_IS_OFF.to_owned());
+    }
+    let accepted = if carry_out_held { Arc::clone(&snapshot.sync.held_removals) } else { Arc::default() };
+    let held: Vec<String> = accepted.iter().map(|(guarded, names)| guarded.counted(names.len())).collect();
+    control.send(Command::Sync { accepted }).map_err(|error| format!("No sync was started: {error}."))?;
+    if !held.is_empty() {
+        return Ok(format!(
+            "Sync started; it may take away what was held and shown: {}. Whatever else is missing is held again.",
+            held.join(", ")
+        ));
+    }
+    Ok("Sync started; 'synch show status' shows how it ends.".to_owned())
+}
+
+/// Puts a version back and holds it.
+///
+/// # Errors
+/// Why nothing was rolled back.
+pub fn rollback(control: &Control, version: &str) -> Result<String, String> {
+    let snapshot = control.snapshot();
+    if snapshot.settings.sync.is_none() {
+        return Err(SYNC_IS_OFF.to_owned());
+    }
+    let kept = |number: &u64| snapshot.sync.versions.iter().any(|kept| kept.number == *number);
+    let Some(number) = version.parse().ok().filter(kept) else {
+        return Err(format!("There is no version '{version}'; 'synch show versions' lists those kept."));
+    };
+    control.send(Command::Rollback(number)).map_err(|error| format!("Nothing was rolled back: {error}."))?;
+    Ok(format!("Rollback to version {number} started; it is held until 'synch sync'."))
+}
+
+/// Holds a service state, or lets the monitor decide again.
+///
+/// # Errors
+/// Why the mode was not set.
+pub fn set_mode(control: &Control, mode: &str) -> Result<String, String> {
+    let Some(mode) = Mode::from_word(mode) else {
+        return Err(format!("'{mode}' is no mode; known are auto, normal and failover."));
+    };
+    let snapshot = control
+        .send_and_see(Command::SetMode(mode))
+        .map_err(|error| format!("The mode was not set: {error}."))?;
+    let status::ServiceStatus { mode, state, .. } = snapshot.service;
+    Ok(format!("Mode is {mode}, service state is {state}."))
+}
+
+/// Sends the phones back to a main that is well, whatever a return waits for.
+///
+/// # Errors
+/// Why they are not sent back, and what to do.
+pub fn fail_back(control: &Control) -> Result<String, String> {
+    let refused = |problem: &dyn std::fmt::Display| format!("The phones are not sent back: {problem}.");
+    let snapshot = control.snapshot();
+    let status::ServiceStatus { mode, state, .. } = snapshot.service;
+    if let Some(problem) = failover::may_fail_back(mode, snapshot.monitor.state, state) {
+        return Err(refused(&problem));
+    }
+    let after = control.send_and_see(Command::FailBack).map_err(|error| refused(&error))?;
+    match after.service.state {
+        ServiceState::Normal => Ok("The phones are sent to the main; service state is Normal.".to_owned()),
+        // The main, or another operator, was quicker.
+        _ => Err(refused(&after.service.reason)),
+    }
+}
+
+/// What an operator looks for.
+///
+/// # Errors
+/// It is no regular expression.
+pub fn pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|_| format!("'{text}' is no regular expression."))
+}

@@ -1,0 +1,149 @@
+//! The state as flat keys: for the CLI, for scripts and for AMI.
+
+use super::{Snapshot, SyncStatus};
+use crate::{
+    site::phones::Place,
+    words::{
+        state::LoginState,
+        wording::{listed, visible},
+    },
+};
+
+/// A value of the status: scripts get numbers as numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// A count.
+    Number(u64),
+}
+
+impl Value {
+    fn is_empty(&self) -> bool {
+        matches!(self, Value::Text(text) if text.is_empty())
+    }
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Text(text) => f.pad(text),
+            Value::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+/// The status as flat keys. They never change name: scripts and AMI clients rely on them.
+#[must_use]
+pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
+    let Snapshot { monitor, sync, service, branch, dns, phones, .. } = snapshot;
+    let text = |text: &str| Value::Text(visible(text));
+    let count = |count: usize| Value::Number(count as u64);
+    let number = |number: Option<u64>| number.map_or(Value::Text(String::new()), Value::Number);
+    let counters = dns.counters.counts();
+    let drill = snapshot.drill.as_ref();
+    vec![
+        ("Timestamp", Value::Text(now)),
+        ("Monitor", text(monitor.state.word())),
+        ("Sync", text(sync.state.word())),
+        ("Service", text(service.state.word())),
+        ("Mode", text(service.mode.word())),
+        ("Branch", text(branch.state.word())),
+        ("MonitorReason", text(&monitor.reason)),
+        ("SyncReason", text(&sync.reason)),
+        ("ServiceReason", text(&service.reason)),
+        ("BranchReason", text(&branch.reason)),
+        ("ReturnWaitsFor", text(&service.waits_for)),
+        ("LastProbe", text(&monitor.last_probe)),
+        ("LastProbeMs", number(monitor.last_answer_ms)),
+        ("ProbeAmi", text(&monitor.ami)),
+        ("ProbeSip", text(&monitor.sip)),
+        ("ProbeSipQuestion", text(&monitor.sip_question)),
+        ("Users", count(sync.users.len())),
+        ("UsersLeftOut", count(sync.left_out.len())),
+        ("Mailboxes", count(sync.boxes.len())),
+        ("MailboxesReason", text(&sync.boxes_problem)),
+        ("Directory", count(sync.directory.len())),
+        ("DirectoryReason", text(&sync.directory_state)),
+        ("SyncVersion", number(sync.version)),
+        ("HeldVersion", number(sync.held)),
+        ("HeldRemoval", Value::Text(held_removal(sync))),
+        ("LastSync", text(&sync.last_sync)),
+        ("Syncs", Value::Number(sync.ended)),
+        ("MainLogin", Value::Text(login(snapshot))),
+        ("MainEvents", text(&snapshot.watch)),
+        ("Dialplan", text(snapshot.dialplan_state())),
+        ("PhonesHere", count(phones.count(Place::Here))),
+        ("PhonesKnown", count(phones.book.len())),
+        ("PhonesAwaited", count(phones.awaited())),
+        ("Dns", text(&dns.state)),
+        ("DnsTarget", Value::Text(listed(snapshot.target_addresses()))),
+        ("DnsAnswered", Value::Number(counters.own)),
+        ("DnsRelayed", Value::Number(counters.relayed)),
+        ("DnsRelayFailed", Value::Number(counters.relay_failures)),
+        ("DnsRefused", Value::Number(counters.refused)),
+        ("DnsLimited", Value::Number(counters.limited)),
+        ("DnsCache", Value::Number(counters.entries)),
+        ("DnsCacheHits", Value::Number(counters.cached)),
+        ("DnsStale", Value::Number(counters.stale)),
+        ("LastDrill", text(drill.map_or("", |drill| &drill.time))),
+        (
+            "DrillResult",
+            Value::Text(
+                drill.map_or_else(String::new, |drill| format!("{}: {}", drill.result, drill.reason)),
+            ),
+        ),
+        ("Restarts", Value::Number(snapshot.restarts.values().copied().map(u64::from).sum())),
+        ("RestartsOf", Value::Text(restarted(snapshot))),
+        ("Version", text(env!("CARGO_PKG_VERSION"))),
+    ]
+}
+
+/// `3 users, 1 mailbox`: what waits for a person's word.
+fn held_removal(sync: &SyncStatus) -> String {
+    let held = sync.held_removals.iter().map(|(guarded, names)| guarded.counted(names.len()));
+    held.collect::<Vec<_>>().join(", ")
+}
+
+fn login(snapshot: &Snapshot) -> String {
+    match snapshot.login.state {
+        LoginState::Init => "not tried yet".to_owned(),
+        LoginState::Accepted => "accepted".to_owned(),
+        LoginState::Refused => format!("refused: {}", snapshot.login.reason),
+    }
+}
+
+/// `dns 1, sync 2`: how often each worker was started again.
+fn restarted(snapshot: &Snapshot) -> String {
+    let workers: Vec<String> =
+        snapshot.restarts.iter().map(|(worker, count)| format!("{worker} {count}")).collect();
+    workers.join(", ")
+}
+
+/// `Label : value` lines.
+#[must_use]
+pub fn text(snapshot: &Snapshot, now: String) -> String {
+    let mut text = String::new();
+    for (label, value) in fields(snapshot, now) {
+        let shown = if value.is_empty() { "-".to_owned() } else { value.to_string() };
+        text.push_str(&format!("{label:<15}: {shown}\n"));
+    }
+    text
+}
+
+/// What the monitoring socket of the original answered, and more: a list with one object.
+#[must_use]
+pub fn json(snapshot: &Snapshot, now: String) -> String {
+    let fields: Vec<String> = fields(snapshot, now)
+        .into_iter()
+        .map(|(key, value)| {
+            let value = match value {
+                // Escaped before JSON does it: the console's own escapes would be none of JSON's.
+                Value::Text(text) => serde_json::Value::from(visible(&text)),
+                Value::Number(number) => serde_json::Value::from(number),
+            };
+            format!("\"{key}\":{value}")
+        })
+        .collect();
+    format!("[{{{}}}]\n", fields.join(","))
+}

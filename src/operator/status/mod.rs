@@ -1,0 +1,341 @@
+//! One snapshot of everything that synch knows, and its text for the CLI, scripts and AMI. Pure.
+//!
+//! The engine publishes a new snapshot at every change; Asterisk's threads only ever read the newest.
+//!
+//! - `fields`: the state as flat keys
+//! - `lists`: users, versions, history, directory, contexts
+//! - `dialplan`: who can dial what
+//! - `diff`: what differs between two versions
+//! - `user`: all that is known of one user
+
+mod dialplan;
+mod diff;
+mod fields;
+mod lists;
+mod user;
+
+pub use dialplan::dialplan;
+pub use diff::diff;
+pub use fields::{Value, fields, json, text};
+pub use lists::{contexts, directory, held, history, people, users, versions};
+pub use user::{device_of, user};
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+use crate::{
+    dialplan::Context,
+    dns::Counters,
+    settings::{Settings, Technology},
+    site::{
+        call_settings::CallSettings,
+        directory::{Directory, is_number},
+        mailboxes::Remarks,
+        phones::Phones,
+        shrink::{Guarded, Removals},
+        users::{Diff, Tailored, User},
+    },
+    words::state::{
+        BranchState, DrillResult, LoginState, Mode, MonitorState, ServiceState, SyncState, Target,
+    },
+};
+
+/// What `Dialplan` says where all is well.
+pub const IN_FORCE: &str = "in force";
+
+/// Everything that can be shown. Times are local, `yyyyMMddHHmmss`; empty where it has not happened yet.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Number of the last operator's command that the engine has taken in.
+    pub handled: u64,
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    /// The probe's side.
+    pub monitor: MonitorStatus,
+    /// The sync's side.
+    pub sync: Arc<SyncStatus>,
+    /// Which system serves the phones, and why.
+    pub service: ServiceStatus,
+    /// Whether the branch's own Asterisk takes calls.
+    pub branch: BranchStatus,
+    /// The DNS server's side.
+    pub dns: DnsStatus,
+    /// Whether the main lets us in.
+    pub login: LoginStatus,
+    /// Whether the main's own events are heard.
+    pub watch: String,
+    /// Whether our contexts are in force, or why not.
+    pub dialplan: String,
+    /// Whether newer ones are about to replace them.
+    pub dialplan_waits: bool,
+    /// The last drill; none before the first.
+    pub drill: Option<DrillStatus>,
+    /// The phones, and where each is.
+    pub phones: Arc<Phones>,
+    /// State changes, newest last.
+    pub history: Arc<[HistoryEntry]>,
+    /// How often which worker of ours had to be started again after a panic.
+    pub restarts: BTreeMap<&'static str, u32>,
+}
+
+/// How the newest login at the main ended.
+#[derive(Clone, Debug)]
+pub struct LoginStatus {
+    /// The state.
+    pub state: LoginState,
+    /// Why.
+    pub reason: String,
+}
+
+/// What the probe found.
+#[derive(Clone, Debug)]
+pub struct MonitorStatus {
+    /// The state.
+    pub state: MonitorState,
+    /// Why.
+    pub reason: String,
+    /// When the last probe ended.
+    pub last_probe: String,
+    /// How long it took, in milliseconds, where the main answered.
+    pub last_answer_ms: Option<u64>,
+    /// Whether its answers come as quickly as usual, so that more may be read from it.
+    pub has_room: bool,
+    /// How its AMI stands.
+    pub ami: String,
+    /// How its SIP stands.
+    pub sip: String,
+    /// What it is asked over SIP, and in whose name; empty where it is not.
+    pub sip_question: String,
+}
+
+/// What the sync has.
+#[derive(Clone, Debug)]
+pub struct SyncStatus {
+    /// The state.
+    pub state: SyncState,
+    /// Why.
+    pub reason: String,
+    /// Users in the file that is in force.
+    pub users: Vec<User>,
+    /// Everybody on the main, as last read.
+    pub directory: Arc<Directory>,
+    /// How far the reading of it is, or why it does not go on; empty where none is due.
+    pub directory_state: String,
+    /// What became of each option of each user, passwords masked; empty until a sync has ended.
+    pub sections: Arc<[Tailored]>,
+    /// Why the mailboxes are not those of the main; empty where they are.
+    pub boxes_problem: String,
+    /// Mailboxes of the users by number, as `VoiceMail` takes them.
+    pub boxes: Arc<BTreeMap<String, String>>,
+    /// What of them is not as on the main; empty until they have been read.
+    pub box_remarks: Arc<Remarks>,
+    /// What the users have set for calls to them, as last read.
+    pub call_settings: Arc<CallSettings>,
+    /// Why it is not what the main has; empty where it is.
+    pub call_settings_problem: String,
+    /// Contexts taken from the main.
+    pub contexts: Arc<[Context]>,
+    /// What of the contexts of the main was not taken, each with its reason.
+    pub contexts_left_out: Vec<String>,
+    /// Extensions of theirs that end every call at once because of that, as `703 in site-a`.
+    pub contexts_blocked: Vec<String>,
+    /// Users of this site that the last sync could not take.
+    pub left_out: Vec<LeftOut>,
+    /// Versions kept, oldest first.
+    pub versions: Vec<Version>,
+    /// The version in force, where it is one of those kept.
+    pub version: Option<u64>,
+    /// The version that the operator holds, until `synch sync`.
+    pub held: Option<u64>,
+    /// When the last sync succeeded.
+    pub last_sync: String,
+    /// Syncs that have ended, well or not.
+    pub ended: u64,
+    /// Whether the main was read whole and has no user of this site.
+    pub none_on_main: bool,
+    /// What a sync would take away and what waits for a person's word.
+    pub held_removals: Arc<Removals>,
+}
+
+impl SyncStatus {
+    /// What is known before the first sync has ended.
+    #[must_use]
+    pub fn before_the_first(enabled: bool) -> Self {
+        let reason = if enabled { "no sync has ended yet" } else { "off: [sync] enabled = no" };
+        Self {
+            state: SyncState::Init,
+            reason: reason.to_owned(),
+            users: Vec::new(),
+            directory: Arc::default(),
+            directory_state: String::new(),
+            boxes: Arc::default(),
+            box_remarks: Arc::default(),
+            sections: Arc::from([]),
+            boxes_problem: String::new(),
+            call_settings: Arc::default(),
+            call_settings_problem: String::new(),
+            contexts: Arc::from([]),
+            contexts_left_out: Vec::new(),
+            contexts_blocked: Vec::new(),
+            left_out: Vec::new(),
+            versions: Vec::new(),
+            version: None,
+            held: None,
+            last_sync: String::new(),
+            ended: 0,
+            none_on_main: false,
+            held_removals: Arc::default(),
+        }
+    }
+
+    /// Whether the main is known to have none of a user any more who is in force here until a person has said so.
+    #[must_use]
+    pub fn is_gone_on_main(&self, user: &str) -> bool {
+        self.none_on_main || self.held_removals.get(&Guarded::Users).is_some_and(|names| names.contains(user))
+    }
+
+    /// Whether a sync has read who of the users in force the main does not have any more.
+    #[must_use]
+    pub fn knows_who_is_gone(&self) -> bool {
+        self.none_on_main || self.held_removals.contains_key(&Guarded::Users)
+    }
+
+    /// The users of this site that are reached by this number: one for each device of a person. Also by the name of an
+    /// account that is a number, where it is nobody's.
+    #[must_use]
+    pub fn users_of(&self, number: &str) -> Vec<&User> {
+        let users: Vec<&User> =
+            self.users.iter().filter(|user| user.number.as_deref() == Some(number)).collect();
+        if !users.is_empty() || !is_number(number) || self.directory.get(number).is_some() {
+            return users;
+        }
+        self.users.iter().filter(|user| user.name == number).collect()
+    }
+
+    /// The first of them.
+    #[must_use]
+    pub fn user(&self, number: &str) -> Option<&User> {
+        self.users_of(number).first().copied()
+    }
+}
+
+impl Snapshot {
+    /// The addresses that the phones' name has now; none where DNS is off.
+    #[must_use]
+    pub fn target_addresses(&self) -> &[IpAddr] {
+        self.settings.dns.as_ref().map_or(&[], |dns| dns.addresses(self.service.target))
+    }
+
+    /// Whether the newest contexts are in force, or why not.
+    #[must_use]
+    pub fn dialplan_state(&self) -> &str {
+        if self.dialplan_waits && self.dialplan == IN_FORCE { "about to change" } else { &self.dialplan }
+    }
+
+    /// Channel driver of the users.
+    #[must_use]
+    pub fn technology(&self) -> Technology {
+        self.settings.sync.as_ref().map_or(Technology::Pjsip, |sync| sync.technology)
+    }
+}
+
+/// A user of this site that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Name of the account, printable.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A kept version of the synced file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Its number.
+    pub number: u64,
+    /// When it was made.
+    pub time: String,
+    /// Users in it.
+    pub users: usize,
+    /// The version before it, and what has changed since then; none where one of the two could not be read, and for the
+    /// first of all.
+    pub since: Option<(u64, Arc<Diff>)>,
+}
+
+/// Which system serves the phones.
+#[derive(Clone, Debug)]
+pub struct ServiceStatus {
+    /// The state.
+    pub state: ServiceState,
+    /// Why.
+    pub reason: String,
+    /// Who decides.
+    pub mode: Mode,
+    /// The system that the DNS names.
+    pub target: Target,
+    /// What a return to the main still waits for; empty where none waits.
+    pub waits_for: String,
+}
+
+/// Whether the branch's own Asterisk takes calls.
+#[derive(Clone, Debug)]
+pub struct BranchStatus {
+    /// The state.
+    pub state: BranchState,
+    /// Why.
+    pub reason: String,
+}
+
+/// How the DNS server does.
+#[derive(Clone, Debug)]
+pub struct DnsStatus {
+    /// Where it listens, or why it doesn't.
+    pub state: String,
+    /// What it answered so far.
+    pub counters: Arc<Counters>,
+}
+
+/// What came of the last drill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillStatus {
+    /// When.
+    pub time: String,
+    /// `Passed` or `Failed`.
+    pub result: DrillResult,
+    /// What failed, or that nothing has.
+    pub reason: String,
+}
+
+impl DrillStatus {
+    /// As it is remembered across restarts.
+    #[must_use]
+    pub fn memo(&self) -> String {
+        format!("{} {} {}", self.time, self.result, self.reason)
+    }
+
+    /// What was remembered.
+    #[must_use]
+    pub fn from_memo(memo: &str) -> Option<Self> {
+        let mut parts = memo.splitn(3, ' ');
+        let time = parts.next()?.to_owned();
+        let result = DrillResult::from_word(parts.next()?)?;
+        Some(Self { time, result, reason: parts.next()?.to_owned() })
+    }
+}
+
+/// One change of a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// When.
+    pub time: String,
+    /// Of what: Monitor, Sync, Service, Branch, Mode, Phones or Drill.
+    pub subject: &'static str,
+    /// State before.
+    pub old: &'static str,
+    /// State after.
+    pub new: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,197 @@
+//! The phones of this site: who is registered here, who is known only from the main, and whom an outage still waits for.
+//!
+//! - `moving`: how long a move takes, phone by phone. Pure.
+
+mod moving;
+
+pub use moving::{Mark, Moving};
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    site::{contacts::Book, users::User},
+    words::wording::counted,
+};
+
+/// Where a phone is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Registered at this branch.
+    Here,
+    /// Known only from the main.
+    Main,
+    /// Nobody knows.
+    Away,
+}
+
+impl Place {
+    /// The word that users see.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Here => "here",
+            Self::Main => "main",
+            Self::Away => "away",
+        }
+    }
+}
+
+/// A registration at this branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// Where from; empty where it can't be told.
+    pub address: String,
+    /// Since when, local time.
+    pub since: String,
+}
+
+/// Who is registered here, by account.
+pub type Here = BTreeMap<String, Registered>;
+
+/// The phone of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phone {
+    /// Name of the account.
+    pub user: String,
+    /// What others dial to reach it; empty where that is nothing.
+    pub number: String,
+    /// Where it is.
+    pub place: Place,
+    /// Its contact there; empty where it is away.
+    pub address: String,
+    /// Since when it is there, local time.
+    pub since: String,
+    /// Whether it was at the main when the branch took over, and has not come since.
+    pub awaited: bool,
+}
+
+/// What [`Phones::problem`] says before the main was asked for the first time.
+pub const NOT_ASKED: &str = "it was not asked yet";
+
+/// What is known of all phones.
+#[derive(Clone, Debug, Default)]
+pub struct Phones {
+    /// One for each user, in their order.
+    pub list: Arc<[Phone]>,
+    /// Contacts at the main.
+    pub book: Arc<Book>,
+    /// Why the contacts at the main are not those of now; empty where they are.
+    pub problem: String,
+    /// Seconds that the longest registration at the main still lasted, as last seen.
+    pub lasts: Option<u64>,
+}
+
+impl Phones {
+    /// How many are in that place.
+    #[must_use]
+    pub fn count(&self, place: Place) -> usize {
+        self.list.iter().filter(|phone| phone.place == place).count()
+    }
+
+    /// How many are still waited for.
+    #[must_use]
+    pub fn awaited(&self) -> usize {
+        self.list.iter().filter(|phone| phone.awaited).count()
+    }
+}
+
+/// Puts together what is known of each user's phone.
+#[must_use]
+pub fn list(users: &[User], here: &Here, book: &Book, moving: Option<&Moving>) -> Vec<Phone> {
+    let phone = |user: &User| {
+        let (place, address, since) = match (here.get(&user.name), book.get(&user.name)) {
+            (Some(registered), _) => (Place::Here, registered.address.clone(), registered.since.clone()),
+            (None, Some(known)) => {
+                let contacts: Vec<String> = known.contacts.iter().map(ToString::to_string).collect();
+                (Place::Main, contacts.join(" "), known.since.clone())
+            }
+            (None, None) => (Place::Away, String::new(), String::new()),
+        };
+        Phone {
+            user: user.name.clone(),
+            number: user.number.clone().unwrap_or_default(),
+            place,
+            address,
+            since,
+            awaited: moving.is_some_and(|moving| moving.awaits(&user.name)),
+        }
+    };
+    users.iter().map(phone).collect()
+}
+
+/// For the CLI.
+#[must_use]
+pub fn text(phones: &Phones) -> String {
+    let mut text = format!("{:<24} {:<16} {:<7} {:<15} {}\n", "User", "Number", "Phone", "Since", "Address");
+    for Phone { user, number, place, address, since, awaited } in &*phones.list {
+        let mark = if *awaited { "*" } else { "" };
+        let place = format!("{}{mark}", place.word());
+        text.push_str(format!("{user:<24} {number:<16} {place:<7} {since:<15} {address}").trim_end());
+        text.push('\n');
+    }
+    let (here, main, away) =
+        (phones.count(Place::Here), phones.count(Place::Main), phones.count(Place::Away));
+    let all = counted(phones.list.len(), "phone");
+    text.push_str(&format!("{all}: {here} here, {main} known from the main, {away} away\n"));
+    if phones.awaited() > 0 {
+        let awaited = counted(phones.awaited(), "phone");
+        text.push_str(&format!(
+            "* {awaited} still waited for since the branch took over; dialled where the main knew it\n"
+        ));
+    }
+    if !phones.problem.is_empty() {
+        text.push_str(&format!("The contacts at the main are not those of now: {}\n", phones.problem));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::site::contacts::Contact;
+
+    fn phones() -> Phones {
+        let users = ["1001", "1002", "1003"].map(|name| User::new(name, ""));
+        let here = Here::from([(
+            "1001".to_owned(),
+            Registered { address: "sip:1001@10.0.0.1:5060".to_owned(), since: "20260102030405".to_owned() },
+        )]);
+        let mut book = Book::default();
+        for user in ["1001", "1002"] {
+            let contact = Contact::parse(&format!("sip:{user}@10.0.0.9:5060")).unwrap();
+            book.take(user, vec![contact], "20260101000000");
+        }
+        let moving = Moving::begin(["1001", "1002"].map(str::to_owned), Instant::now());
+        let list = list(&users, &here, &book, moving.as_ref());
+        Phones { list: list.into(), book: book.into(), ..Phones::default() }
+    }
+
+    #[test]
+    fn a_phone_is_here_or_at_the_main_or_away() {
+        let phones = phones();
+        let places: Vec<Place> = phones.list.iter().map(|phone| phone.place).collect();
+        assert_eq!(places, [Place::Here, Place::Main, Place::Away]);
+        let awaited: Vec<bool> = phones.list.iter().map(|phone| phone.awaited).collect();
+        assert_eq!(awaited, [true, true, false]);
+        assert_eq!(phones.list[1].address, "sip:1002@10.0.0.9:5060");
+    }
+
+    #[test]
+    fn the_list_ends_with_counts_and_what_is_wrong() {
+        let mut phones = phones();
+        let shown = text(&phones);
+        assert!(
+            shown.contains("\n1002                     1002             main*   20260101000000"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("\n3 phones: 1 here, 1 known from the main, 1 away\n* 2 phones still"),
+            "{shown}"
+        );
+        phones.problem = "no".to_owned();
+        assert!(text(&phones).ends_with("are not those of now: no\n"));
+        assert!(text(&Phones::default()).ends_with("\n0 phones: 0 here, 0 known from the main, 0 away\n"));
+    }
+}

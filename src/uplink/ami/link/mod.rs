@@ -1,0 +1,452 @@
+//! What is asked of the main, over a connection that is made when it is needed.
+//!
+//! Each operation has one deadline for all of it: connecting, TLS, logging in, and every read and write.
+//!
+//! - `line`: the open connection: the only sockets of this client, and the only place here that waits
+//! - `pulse`: whether anything comes
+//! - `fault`: what ends an exchange
+
+mod fault;
+mod line;
+mod pulse;
+
+pub use pulse::Pulse;
+
+use std::{
+    net::SocketAddr,
+    os::fd::BorrowedFd,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use self::{
+    fault::Fault,
+    line::{BANNER, Line},
+};
+use super::{
+    Action, Crypto, Frame, Hangup, LinkError, Part, Query, Refusal, Stamp, TransportError,
+    frame::{CONFIG_FRAME, SHORT_FRAME},
+    password::password,
+    session::FULLY_BOOTED,
+};
+use crate::{settings::Main, uplink::marks::Mark};
+
+/// Connecting and logging in take a few round trips; whoever has minutes for a long answer need not wait that long to
+/// learn that nobody is there.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Asterisk sleeps for a second before it refuses a login. Whoever has less patience shall still learn why: the main has
+/// answered the challenge in time.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A connection to the main that is made when it is needed and kept while it works.
+pub struct Link {
+    address: SocketAddr,
+    main: Main,
+    crypto: Arc<dyn Crypto>,
+    frame_limit: usize,
+    receive_buffer: Option<usize>,
+    mark: Mark,
+    events: bool,
+    hangup: Hangup,
+    line: Option<Line>,
+    timing: Timing,
+    pulse: Pulse,
+    last: Last,
+}
+
+/// What the newest operation has shown of the main, besides its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Last {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It closed the connection.
+    Ended,
+    /// The connection broke otherwise, as by a reset, which a firewall on the way sends, too.
+    Lost,
+    /// It says that it shuts down.
+    ShutsDown,
+}
+
+impl Link {
+    /// A link for pings. Nothing is connected yet.
+    #[must_use]
+    pub fn for_probe(address: SocketAddr, main: &Main, hangup: &Hangup, crypto: Arc<dyn Crypto>) -> Self {
+        Self::new(address, main, hangup, crypto, SHORT_FRAME)
+    }
+
+    /// A link for configuration files, with a receive buffer of so many bytes. Nothing is connected yet.
+    ///
+    /// No more than that is ever on its way, which is what a probe may have to wait for on a slow line. What waits here
+    /// is nothing: answers are read as they come, and what the line does not take yet waits in the main's own buffer.
+    #[must_use]
+    pub fn for_config(
+        address: SocketAddr,
+        main: &Main,
+        hangup: &Hangup,
+        crypto: Arc<dyn Crypto>,
+        window: usize,
+    ) -> Self {
+        let link = Self::new(address, main, hangup, crypto, CONFIG_FRAME);
+        Self { receive_buffer: Some(window), mark: Mark::Bulk, ..link }
+    }
+
+    /// A link for pings and the main's own events. Nothing is connected yet.
+    #[must_use]
+    pub fn for_events(address: SocketAddr, main: &Main, hangup: &Hangup, crypto: Arc<dyn Crypto>) -> Self {
+        Self { events: true, ..Self::new(address, main, hangup, crypto, SHORT_FRAME) }
+    }
+
+    fn new(
+        address: SocketAddr,
+        main: &Main,
+        hangup: &Hangup,
+        crypto: Arc<dyn Crypto>,
+        frame_limit: usize,
+    ) -> Self {
+        let (main, hangup) = (main.clone(), hangup.clone());
+        let (pulse, last) = (Pulse::default(), Last::default());
+        Self {
+            address,
+            main,
+            crypto,
+            frame_limit,
+            receive_buffer: None,
+            mark: Mark::Probe,
+            events: false,
+            hangup,
+            line: None,
+            timing: Timing::default(),
+            pulse,
+            last,
+        }
+    }
+
+    /// What comes over this link, for another thread.
+    #[must_use]
+    pub const fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    /// What the newest operation has shown of the main, which is told once.
+    pub fn take_last(&mut self) -> Last {
+        std::mem::take(&mut self.last)
+    }
+
+    /// The connection, for a wait on more than that.
+    #[must_use]
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.line.as_ref().map(Line::as_fd)
+    }
+
+    /// From now on no more than this is on its way over an open connection, as over [`Self::for_config`].
+    ///
+    /// The room that the main was told of before stays its own until it has used it once, some 30 KB. No window scale is
+    /// lost by it: a wider window can follow.
+    pub fn narrow(&mut self, window: usize) {
+        if let Some(line) = &self.line {
+            line.narrow(window);
+        }
+    }
+
+    /// Connects and logs in, where there is no connection.
+    ///
+    /// # Errors
+    /// When the main was not reached before the deadline, or does not let us in.
+    pub fn connect(&mut self, deadline: Instant) -> Result<(), LinkError> {
+        self.operate(deadline, |_, _| Ok(()))
+    }
+
+    /// Whether a connection is kept open, as far as is known: the next exchange may still find it dead.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.line.is_some()
+    }
+
+    /// Asks for a Pong; connects and logs in first where there is no connection.
+    ///
+    /// # Errors
+    /// When no Pong came before the deadline. The connection is closed then.
+    pub fn ping(&mut self, deadline: Instant) -> Result<(), LinkError> {
+        self.operate(deadline, |line, deadline| line.exchange(Action::Ping, deadline).map(drop))
+    }
+
+    /// Asks what time it is, in seconds since 1970; none where the main doesn't say. Connects and logs in first where
+    /// there is no connection.
+    ///
+    /// # Errors
+    /// As [`Self::ping`].
+    pub fn clock(&mut self, deadline: Instant) -> Result<Option<i64>, LinkError> {
+        self.operate(deadline, |line, deadline| {
+            let pong = line.exchange(Action::Ping, deadline)?;
+            let text = pong.get("Timestamp").map(String::from_utf8_lossy).unwrap_or_default();
+            // "1763714400.123456"
+            Ok(text.split('.').next().and_then(|seconds| seconds.parse().ok()))
+        })
+    }
+
+    /// Asks when the main last started and reloaded; connects and logs in first where there is no connection.
+    ///
+    /// # Errors
+    /// When no such answer came before the deadline. The connection is closed then. An account with class `config`
+    /// alone is refused.
+    pub fn core_status(&mut self, deadline: Instant) -> Result<Stamp, LinkError> {
+        self.operate(deadline, |line, deadline| {
+            let answer = line.exchange(Action::CoreStatus, deadline)?;
+            let refusal = || Refusal::Answer {
+                action: Action::CoreStatus.name(),
+                message: "no time of the last reload in the answer".to_owned(),
+            };
+            Stamp::read(&answer).ok_or_else(|| refusal().into())
+        })
+    }
+
+    /// Reads a configuration file of the main; connects and logs in first where there is no connection.
+    ///
+    /// A main whose `writetimeout` passed leaves lines out, ends the answer well-formed all the same and closes the
+    /// connection. So a Pong is required behind the answer: only that shows lines lost at the end of a section.
+    ///
+    /// # Errors
+    /// When the answer did not come whole before the deadline. The connection is closed then.
+    pub fn get_config(&mut self, query: &Query, deadline: Instant) -> Result<Frame, LinkError> {
+        let mut timing = Timing::default();
+        let limit = self.frame_limit;
+        let answer = self.operate(deadline, |line, deadline| {
+            let (start, before) = (Instant::now(), line.received());
+            line.session.limit(CONFIG_FRAME);
+            let answer = line.exchange(get_config(query), deadline);
+            line.session.limit(limit);
+            timing = Timing { bytes: line.received() - before, took: start.elapsed(), pong: None };
+            let frame = answer?;
+            timing = line.time(frame.size(), start, deadline)?;
+            Ok(frame)
+        });
+        self.timing = timing;
+        answer
+    }
+
+    /// How long the last answer to a GetConfig took, as far as it came.
+    #[must_use]
+    pub const fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// The same for an answer that is too long to keep: each part goes to the sink as it comes, and its numbers are
+    /// checked here. The sink must be quick, since the main does not wait. What it was given counts only once this
+    /// returns well.
+    ///
+    /// # Errors
+    /// When the answer did not come whole before the deadline. The connection is closed then.
+    pub fn stream_config(
+        &mut self,
+        query: &Query,
+        deadline: Instant,
+        sink: &mut dyn FnMut(Part<'_>),
+    ) -> Result<(), LinkError> {
+        let all = Bounds { bytes: usize::MAX, goes_on: &|| true };
+        self.stream_piece(query, deadline, &all, sink).map(drop)
+    }
+
+    /// The same, for an answer that may turn out to be too long for now, or to come at a bad time. It is broken off then,
+    /// which takes the connection with it: the next question makes a new one.
+    ///
+    /// # Errors
+    /// When the answer did not come whole before the deadline. The connection is closed then.
+    pub fn stream_piece(
+        &mut self,
+        query: &Query,
+        deadline: Instant,
+        bounds: &Bounds<'_>,
+        sink: &mut dyn FnMut(Part<'_>),
+    ) -> Result<Poured, LinkError> {
+        let (poured, timing) = self.operate(deadline, |line, deadline| {
+            let start = Instant::now();
+            let (poured, bytes) = line.pour(get_config(query), deadline, bounds, sink)?;
+            let timing = match poured {
+                Poured::Whole => line.time(bytes, start, deadline)?,
+                Poured::TooLong | Poured::BrokenOff => Timing { bytes, took: start.elapsed(), pong: None },
+            };
+            Ok((poured, timing))
+        })?;
+        self.timing = timing;
+        if poured != Poured::Whole {
+            // The rest of the answer is on its way: there is nothing to say good-bye to.
+            self.line = None;
+        }
+        Ok(poured)
+    }
+
+    /// Asks all that res_pjsip of the main has of an endpoint, its contacts among it; none where it has none of that
+    /// name. Connects and logs in first where there is no connection. Needs class `system`.
+    ///
+    /// # Errors
+    /// When the answer did not come whole before the deadline. The connection is closed then.
+    pub fn show_endpoint(&mut self, name: &str, deadline: Instant) -> Result<Option<Vec<Frame>>, LinkError> {
+        self.operate(deadline, |line, deadline| or_nobody(line.list(Action::ShowEndpoint(name), deadline)))
+    }
+
+    /// The same of a peer of chan_sip; none where it has none of that name. Needs class `system` or `reporting`.
+    ///
+    /// # Errors
+    /// As [`Self::show_endpoint`].
+    pub fn show_peer(&mut self, name: &str, deadline: Instant) -> Result<Option<Frame>, LinkError> {
+        self.operate(deadline, |line, deadline| or_nobody(line.exchange(Action::ShowPeer(name), deadline)))
+    }
+
+    /// Asks for values of the main's database by family and key, all in one breath; none for a key that it doesn't have.
+    /// Connects and logs in first where there is no connection. Needs class `system` or `reporting`.
+    ///
+    /// # Errors
+    /// When not all answers came before the deadline. The connection is closed then.
+    pub fn database(
+        &mut self,
+        keys: &[(&str, &str)],
+        deadline: Instant,
+    ) -> Result<Vec<Option<String>>, LinkError> {
+        self.operate(deadline, |line, deadline| line.database(keys, deadline))
+    }
+
+    /// Waits for the next event that tells of a reload, a stop or a start of the main, or of one of its phones; none when the deadline passes
+    /// first, which leaves the connection as it is. Connects and logs in first where there is no connection.
+    ///
+    /// Ping now and then in between: silence alone doesn't show that the main is gone. What happened before the
+    /// connection was made is not told.
+    ///
+    /// # Errors
+    /// When the connection could not be made, or broke.
+    pub fn next_event(&mut self, deadline: Instant) -> Result<Option<Frame>, LinkError> {
+        self.operate(deadline, |line, deadline| line.event(deadline))
+    }
+
+    /// Whether the main tells this account events of class system: it greets with one whoever may read them. Not known
+    /// without a connection; of a main that was still starting, known once it has.
+    #[must_use]
+    pub fn may_read_events(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.session.was_told())
+    }
+
+    /// Closes the connection, with a good-bye that is not waited for.
+    pub fn close(&mut self) {
+        if let Some(line) = self.line.take() {
+            line.close();
+        }
+    }
+
+    /// The same, and waits until the main has ended it, which lets go of the account's login there.
+    pub fn log_off(&mut self, deadline: Instant) {
+        if let Some(line) = self.line.take() {
+            line.log_off(deadline);
+        }
+    }
+
+    /// Runs one operation on an open line; keeps the line where it went well, or where the main said no.
+    fn operate<T>(
+        &mut self,
+        deadline: Instant,
+        operation: impl FnOnce(&mut Line, Instant) -> Result<T, Fault>,
+    ) -> Result<T, LinkError> {
+        let line = match self.line.take() {
+            Some(line) => Ok(line),
+            None => self.open(deadline),
+        };
+        let result = line.and_then(|mut line| {
+            let result = operation(&mut line, deadline);
+            if result.as_ref().err().is_none_or(Fault::leaves_line) {
+                self.line = Some(line);
+            }
+            result
+        });
+        self.last = result.as_ref().err().map_or(Last::Nothing, Fault::shows);
+        let address = self.address;
+        match result {
+            Ok(value) => Ok(value),
+            Err(_) if self.hangup.is_stopped() => Err(LinkError::Stopped),
+            Err(Fault::Refused(refusal)) => Err(LinkError::Refused { address, refusal }),
+            Err(Fault::Transport(error)) => Err(LinkError::Transport { address, error }),
+            Err(Fault::Unprepared(error)) => Err(error.into()),
+        }
+    }
+
+    fn open(&self, deadline: Instant) -> Result<Line, Fault> {
+        let secret = password(&self.main.password)?;
+        let tls = self.main.tls.as_ref().map(|tls| self.crypto.tls(tls)).transpose()?;
+        let deadline = deadline.min(Instant::now() + OPEN_TIMEOUT);
+        let dialled = self
+            .hangup
+            .dial(self.address, self.receive_buffer, self.mark)
+            .map_err(TransportError::Connect)?;
+        let socket = dialled.ok_or(TransportError::Closed { awaited: BANNER })?;
+        let mut line = Line::new(socket, self.frame_limit, tls, self.pulse.clone());
+        line.wait_for_banner(deadline)?;
+        let answer = line.exchange(Action::Challenge, deadline)?;
+        let challenge = answer.get("Challenge").map(String::from_utf8_lossy).unwrap_or_default();
+        let key = self.crypto.md5(&format!("{challenge}{}", secret.expose()));
+        let login = Action::Login { username: &self.main.username, key: &key, events: self.events };
+        line.exchange(login, deadline.max(Instant::now() + LOGIN_TIMEOUT))?;
+        if self.events {
+            // The greeting comes before this Pong, if it comes at all.
+            line.exchange(Action::Ping, deadline)?;
+            line.session.forget(FULLY_BOOTED);
+        }
+        Ok(line)
+    }
+}
+
+/// None where the main says that it has nobody of that name.
+fn or_nobody<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match answer {
+        Err(Fault::Refused(Refusal::Answer { message, .. }))
+            if message.starts_with("Unable to retrieve endpoint") || message.ends_with("not found.") =>
+        {
+            Ok(None)
+        }
+        answer => answer.map(Some),
+    }
+}
+
+fn get_config(query: &Query) -> Action<'_> {
+    let (category, filter) = (query.category.as_deref(), query.filter.as_deref());
+    Action::GetConfig { filename: &query.file, category, filter }
+}
+
+/// How long an answer took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Its bytes.
+    pub bytes: usize,
+    /// From the question to its end.
+    pub took: Duration,
+    /// How long the Pong behind it took, on a line that was quiet by then: a round trip. None where there was none.
+    pub pong: Option<Duration>,
+}
+
+/// When an answer is broken off.
+pub struct Bounds<'a> {
+    /// Beyond so many bytes.
+    pub bytes: usize,
+    /// As soon as this says no. It is asked a few times a second.
+    pub goes_on: &'a dyn Fn() -> bool,
+}
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Poured {
+    /// It came whole.
+    Whole,
+    /// It was longer than it might be.
+    TooLong,
+    /// It came at a bad time.
+    BrokenOff,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("address", &self.address)
+            .field("line", &self.line)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

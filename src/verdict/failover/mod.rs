@@ -1,0 +1,261 @@
+//! Where evidence becomes a decision: monitor state and operator's word in, service state out. Pure.
+//!
+//! - [`waits`]: what a return to the main still waits for
+//!
+//! The way to the branch is open at once, unless the main still serves somebody and the branch takes no calls. The way
+//! back is calm: only there is something to lose.
+
+pub mod waits;
+
+use std::time::Instant;
+
+use self::waits::Since;
+pub use self::waits::{Circumstances, Wait};
+use crate::{
+    settings,
+    words::state::{Mode, MonitorState, ServiceState, Target},
+};
+
+/// A change of the service state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceChange {
+    /// State before.
+    pub old: ServiceState,
+    /// State now.
+    pub new: ServiceState,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// What a move to the branch depends on, besides the verdict on the main.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Whether phones at the main are likely served still, whatever else has made it Failed.
+    pub main_serves: bool,
+    /// Whether the branch's own Asterisk was just found to take calls.
+    pub branch_takes_calls: bool,
+}
+
+impl Way {
+    /// Whether the phones are better off where they are.
+    fn is_barred(self) -> bool {
+        self.main_serves && !self.branch_takes_calls
+    }
+}
+
+/// Why phones can't be sent back to the main now, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoReturn {
+    /// They are not on the branch.
+    #[error("the service state is {0}, so there is nobody to send back")]
+    NotInFailover(ServiceState),
+    /// An operator holds them there.
+    #[error("the mode is held at {0}; 'synch set mode auto' lets the monitor decide again")]
+    Held(Mode),
+    /// They would find nobody there.
+    #[error(
+        "the main is {0}; 'synch set mode normal' sends the phones there all the same, until 'synch set mode auto'"
+    )]
+    NotStable(MonitorState),
+}
+
+/// Decides which system the phones are sent to.
+#[derive(Clone, Debug)]
+pub struct Failover {
+    settings: settings::Failover,
+    mode: Mode,
+    monitor: MonitorState,
+    /// Why the monitor says so.
+    evidence: String,
+    since: Since,
+    service: ServiceState,
+    reason: String,
+    way: Way,
+}
+
+impl Failover {
+    /// Nothing known of the main, decided by `mode`.
+    #[must_use]
+    pub fn new(settings: settings::Failover, mode: Mode, now: Instant) -> Self {
+        let since = Since { healthy: now, ready: None, share: 0 };
+        let mut failover = Self {
+            settings,
+            mode,
+            monitor: MonitorState::Init,
+            evidence: String::new(),
+            since,
+            service: ServiceState::Init,
+            reason: "the monitor has not decided yet".to_owned(),
+            way: Way::default(),
+        };
+        failover.decide(&format!("mode is held at {mode}"));
+        failover
+    }
+
+    /// Takes over what was served before a restart, until the monitor knows better; a return then waits as it would have.
+    /// `why` says since when.
+    pub fn resume(&mut self, service: ServiceState, why: &str) {
+        if self.service == ServiceState::Init {
+            self.service = service;
+            why.clone_into(&mut self.reason);
+        }
+    }
+
+    /// Draws the random part of the next return, out of all of `u64`.
+    pub fn draw(&mut self, random: u64) {
+        self.since.share = random;
+    }
+
+    /// Goes by other settings from now on.
+    pub fn configure(&mut self, settings: &settings::Failover) {
+        self.settings.clone_from(settings);
+    }
+
+    /// Who decides.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The service state.
+    #[must_use]
+    pub fn service(&self) -> ServiceState {
+        self.service
+    }
+
+    /// Why it is that state.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The system that the DNS names: `default` until there is a decision.
+    #[must_use]
+    pub fn target(&self, default: Target) -> Target {
+        match self.service {
+            ServiceState::Init => default,
+            ServiceState::Normal => Target::Main,
+            ServiceState::Failover => Target::Branch,
+        }
+    }
+
+    /// Something speaks against the main, whether or not that changed the monitor state: a hold begins anew.
+    pub fn main_is_unwell(&mut self, now: Instant) {
+        self.since = Since { healthy: now, ready: None, share: self.since.share };
+    }
+
+    /// The monitor came to a new state. A return is not decided here: [`Failover::come_home`] does that.
+    pub fn monitor_changed(&mut self, monitor: MonitorState, reason: &str) -> Option<ServiceChange> {
+        self.monitor = monitor;
+        reason.clone_into(&mut self.evidence);
+        let home = self.service == ServiceState::Failover && monitor == MonitorState::Stable;
+        if home { None } else { self.decide(&format!("main is {monitor}: {reason}")) }
+    }
+
+    /// An operator chose a mode: at once, whatever a return would wait for. Choosing the one that is in force changes
+    /// nothing.
+    pub fn set_mode(&mut self, mode: Mode) -> Option<ServiceChange> {
+        if mode == self.mode {
+            return None;
+        }
+        self.mode = mode;
+        let reason = match mode {
+            Mode::Auto => format!("mode is auto again and the main is {}", self.monitor),
+            held => format!("mode was set to {held}"),
+        };
+        let change = self.decide(&reason);
+        self.reason = reason;
+        change
+    }
+
+    /// The way to the branch is like this from now on. Sends the phones there where a move has waited for that.
+    pub fn set_way(&mut self, way: Way) -> Option<ServiceChange> {
+        let waited = self.move_waits();
+        self.way = way;
+        if waited { self.decide(&format!("main is {}: {}", self.monitor, self.evidence)) } else { None }
+    }
+
+    /// Whether the main is Failed, and the phones stay there until the branch takes calls or the main serves nobody.
+    #[must_use]
+    pub fn move_waits(&self) -> bool {
+        self.mode == Mode::Auto
+            && self.monitor == MonitorState::Failed
+            && self.service != ServiceState::Failover
+            && self.way.is_barred()
+    }
+
+    /// Why the main is Failed, as the monitor says.
+    #[must_use]
+    pub fn evidence(&self) -> &str {
+        &self.evidence
+    }
+
+    /// Sends the phones back to a main that is well again, as soon as nothing stands against it any more.
+    pub fn come_home(&mut self, circumstances: &Circumstances) -> Option<ServiceChange> {
+        if !self.wants_home() {
+            self.since.ready = None;
+            return None;
+        }
+        let ready = waits::is_ready(&self.settings, &self.since, circumstances);
+        self.since.ready = ready.then(|| self.since.ready.unwrap_or(circumstances.now));
+        let why = waits::why_now(&self.settings, &self.since, circumstances)?;
+        self.decide(&format!("main is Stable: {}{why}", self.evidence))
+    }
+
+    /// An operator wants the phones back on the main now, whatever a return would wait for.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    pub fn fail_back(&mut self) -> Result<Option<ServiceChange>, NoReturn> {
+        match may_fail_back(self.mode, self.monitor, self.service) {
+            Some(problem) => Err(problem),
+            None => Ok(self.decide("an operator said 'synch failback', and the main is Stable")),
+        }
+    }
+
+    /// What a return to the main waits for; none while there is none to wait for.
+    #[must_use]
+    pub fn waits_for(&self, circumstances: &Circumstances) -> Option<Wait> {
+        match (self.service, self.mode, self.monitor) {
+            (ServiceState::Init | ServiceState::Normal, _, _) => None,
+            (_, Mode::Normal | Mode::Failover, _) => Some(Wait::ModeAuto),
+            (_, Mode::Auto, MonitorState::Stable) => waits::first(&self.settings, &self.since, circumstances),
+            (_, Mode::Auto, _) => Some(Wait::Main),
+        }
+    }
+
+    /// Whether only hold, calls, hours or an operator keep the phones on the branch: then time alone can change that.
+    #[must_use]
+    pub fn wants_home(&self) -> bool {
+        may_fail_back(self.mode, self.monitor, self.service).is_none()
+    }
+
+    fn decide(&mut self, reason: &str) -> Option<ServiceChange> {
+        let new = match (self.mode, self.monitor) {
+            (Mode::Normal, _) | (Mode::Auto, MonitorState::Stable) => ServiceState::Normal,
+            (Mode::Auto, MonitorState::Failed) if self.way.is_barred() => self.service,
+            (Mode::Failover, _) | (Mode::Auto, MonitorState::Failed) => ServiceState::Failover,
+            (Mode::Auto, MonitorState::Init | MonitorState::Unstable) => self.service,
+        };
+        if new == self.service {
+            return None;
+        }
+        reason.clone_into(&mut self.reason);
+        let old = std::mem::replace(&mut self.service, new);
+        Some(ServiceChange { old, new, reason: reason.to_owned() })
+    }
+}
+
+/// What stands against a return that an operator asks for; none: nothing.
+#[must_use]
+pub fn may_fail_back(mode: Mode, monitor: MonitorState, service: ServiceState) -> Option<NoReturn> {
+    match (service, mode, monitor) {
+        (ServiceState::Init | ServiceState::Normal, _, _) => Some(NoReturn::NotInFailover(service)),
+        (_, Mode::Normal | Mode::Failover, _) => Some(NoReturn::Held(mode)),
+        (_, _, MonitorState::Stable) => None,
+        _ => Some(NoReturn::NotStable(monitor)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! What a return to a Stable main still waits for, by `[failover]`. Pure.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    settings::{Failover, ReturnWhen, Window, clock},
+    verdict::probe::Doubt,
+    words::wording::counted,
+};
+
+/// What a return is decided by, besides the main.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Circumstances {
+    /// Now.
+    pub now: Instant,
+    /// Minute of the local day, 0 to 1439.
+    pub minute: u16,
+    /// Channels of calls of this branch's users: two for a call between two of them.
+    pub channels: usize,
+    /// Why the main, although Stable, is not yet one to send phones to.
+    pub doubt: Option<Doubt>,
+}
+
+/// Since when a return could go, as far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Since {
+    /// When a probe failed last.
+    pub(super) healthy: Instant,
+    /// Since when the hold is over and the hours are open; `None` while they are not.
+    pub(super) ready: Option<Instant>,
+    /// The random part of this return: out of all of `u64`.
+    pub(super) share: u64,
+}
+
+/// What a return waits for; in words for the administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The main is not well.
+    Main,
+    /// An operator holds the mode.
+    ModeAuto,
+    /// The main has to be well for so much longer, and then the random part.
+    Health(Duration, Duration),
+    /// So much of the random part is left.
+    Spread(Duration),
+    /// So many channels are there.
+    Calls(usize),
+    /// The minute of the day at which the hours open.
+    Hours(u16),
+    /// Whichever of the two comes first.
+    CallsOrHours(usize, u16),
+    /// The main has to answer again, or to more than a BYE.
+    Answer(Doubt),
+    /// An operator has to say so.
+    Operator,
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let calls =
+            |channels| format!("the end of the calls on this branch ({})", counted(channels, "channel"));
+        match *self {
+            Wait::Main => f.write_str("a main that is Stable"),
+            Wait::ModeAuto => f.write_str("'synch set mode auto'"),
+            Wait::Health(left, Duration::ZERO) => write!(f, "{} s more of health", whole_seconds(left)),
+            Wait::Health(left, spread) => {
+                let (left, spread) = (whole_seconds(left), whole_seconds(spread));
+                write!(f, "{left} s more of health, and {spread} s of return_spread")
+            }
+            Wait::Spread(left) => write!(f, "{} s more of return_spread", whole_seconds(left)),
+            Wait::Calls(channels) => f.write_str(&calls(channels)),
+            Wait::Hours(opens) => f.write_str(&clock(opens)),
+            Wait::CallsOrHours(channels, opens) => write!(f, "{}, or {}", calls(channels), clock(opens)),
+            Wait::Answer(Doubt::Unasked) => f.write_str("an answer of the main, which could not be asked just now"),
+            Wait::Answer(Doubt::NoUser) => f.write_str(
+                "an answer over SIP in a user's name, or of AMI: one to a BYE is not enough; or 'synch failback'",
+            ),
+            Wait::Operator => f.write_str("'synch failback'"),
+        }
+    }
+}
+
+/// Not 0 while there is something left.
+fn whole_seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+/// Whether hold and hours are over, from which on the random part runs.
+pub(super) fn is_ready(settings: &Failover, since: &Since, at: &Circumstances) -> bool {
+    let closed = settings.return_when == ReturnWhen::Window && opens(settings, at.minute).is_some();
+    hold_left(settings, since, at).is_zero() && !closed
+}
+
+fn hold_left(settings: &Failover, since: &Since, at: &Circumstances) -> Duration {
+    settings.return_hold.saturating_sub(at.now.saturating_duration_since(since.healthy))
+}
+
+/// The random part of this return.
+fn spread(settings: &Failover, since: &Since) -> Duration {
+    let nanos = settings.return_spread.as_nanos() * u128::from(since.share) / u128::from(u64::MAX);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// How long it could have gone, but for the random part and the calls.
+fn ready_for(since: &Since, at: &Circumstances) -> Duration {
+    since.ready.map_or(Duration::ZERO, |ready| at.now.saturating_duration_since(ready))
+}
+
+/// Whether calls have kept the phones for as long as they may.
+fn is_latest(settings: &Failover, since: &Since, at: &Circumstances) -> bool {
+    !settings.return_latest.is_zero() && ready_for(since, at) >= settings.return_latest
+}
+
+/// The first thing that a return waits for, with a main that is Stable; none: it may go.
+pub(super) fn first(settings: &Failover, since: &Since, at: &Circumstances) -> Option<Wait> {
+    if settings.return_when == ReturnWhen::Manual {
+        return Some(Wait::Operator);
+    }
+    let left = hold_left(settings, since, at);
+    let spread = spread(settings, since);
+    if !left.is_zero() {
+        return Some(Wait::Health(left, spread));
+    }
+    let opens = opens(settings, at.minute);
+    if let (ReturnWhen::Window, Some(opens)) = (settings.return_when, opens) {
+        return Some(Wait::Hours(opens));
+    }
+    let left = spread.saturating_sub(ready_for(since, at));
+    if !left.is_zero() {
+        return Some(Wait::Spread(left));
+    }
+    let busy = at.channels > 0 && !is_latest(settings, since, at);
+    let calls = match (settings.return_when, opens) {
+        (ReturnWhen::Idle, _) => busy.then_some(Wait::Calls(at.channels)),
+        (ReturnWhen::IdleOrWindow, Some(opens)) => busy.then_some(Wait::CallsOrHours(at.channels, opens)),
+        _ => None,
+    };
+    calls.or(at.doubt.map(Wait::Answer))
+}
+
+/// Why a return that waits for nothing any more goes just now, as the end of a sentence: empty where there was nothing to
+/// wait for. None: it has to wait.
+pub(super) fn why_now(settings: &Failover, since: &Since, at: &Circumstances) -> Option<String> {
+    if first(settings, since, at).is_some() {
+        return None;
+    }
+    let mut why = String::new();
+    if !settings.return_hold.is_zero() {
+        let seconds = at.now.saturating_duration_since(since.healthy).as_secs();
+        why += &format!("; it has been well for {seconds} s");
+    }
+    let hours = || open(settings, at.minute).map(|window| format!("; it is within {window}"));
+    let idle = match at.channels {
+        0 => Some("; there is no call on this branch".to_owned()),
+        channels if is_latest(settings, since, at) => Some(format!(
+            "; {} kept it for return_latest, {} s",
+            counted(channels, "channel"),
+            settings.return_latest.as_secs()
+        )),
+        _ => None,
+    };
+    why += &match settings.return_when {
+        ReturnWhen::AtOnce | ReturnWhen::Manual => None,
+        ReturnWhen::Idle => idle,
+        ReturnWhen::Window => hours(),
+        ReturnWhen::IdleOrWindow => idle.or_else(hours),
+    }
+    .unwrap_or_default();
+    Some(why)
+}
+
+/// The hours that hold this minute.
+fn open(settings: &Failover, minute: u16) -> Option<&Window> {
+    settings.return_windows.iter().find(|window| window.holds(minute))
+}
+
+/// The minute of the day at which the next hours open; none where some are open now.
+fn opens(settings: &Failover, minute: u16) -> Option<u16> {
+    /// Minutes of a day.
+    const DAY: u16 = 24 * 60;
+    if open(settings, minute).is_some() {
+        return None;
+    }
+    let starts = settings.return_windows.iter().map(Window::from);
+    starts.min_by_key(|start| (start + DAY - minute % DAY) % DAY)
+}

@@ -1,0 +1,15 @@
+//! What all the others say: one word for one thing, and numbers and lists as a person reads them. Pure.
+//!
+//! - [`state`]: the states that synch can be in, and the modes that an operator can choose
+//! - [`wording`]: numbers and lists as a person reads them
+//! - [`caller_id`]: name and number out of Asterisk's `"Name" <number>`
+//! - [`repeats`]: when the log hears again of a failure that repeats
+//! - [`version`]: which Asterisk this is
+//! - [`faults`]: panics and hangs to order, for the tests of the lab; nothing at all without the feature of that name
+
+pub mod caller_id;
+pub mod faults;
+pub mod repeats;
+pub mod state;
+pub mod version;
+pub mod wording;
