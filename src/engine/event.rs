@@ -133,12 +133,6 @@ impl Teller {
         self.tell(Event::Reading(true));
         Reads(self)
     }
-
-    /// Tells of a panic of this worker.
-    pub(super) fn panicked(&self, worker: &'static str) -> impl Fn() + Send + 'static {
-        let teller = self.clone();
-        move || teller.tell(Event::Panicked(worker))
-    }
 }
 
 /// Something is read over the line to the main.

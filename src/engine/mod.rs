@@ -19,28 +19,21 @@ mod roster;
 mod turn;
 mod work;
 
-use std::{
-    fmt::Display,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, after, at, bounded, never, select};
-use parking_lot::Mutex;
 
 use self::event::Told;
 pub use crate::engine::crew::ending::{Ended, Ending, left_alone};
 use crate::{
     engine::{
-        crew::{backoff::Backoff, ending::Life, restart::run_again, roll::Roll},
+        crew::{backoff::Backoff, ending::Life, kit::Kit, restart::run_again, roll::Roll},
         gate::Gate,
         host::{Host, Level},
         turn::{Running, first_snapshot},
     },
     operator::control::{COMMANDS_WAITING, Control, Numbered, Published},
     settings::Settings,
-    uplink::ami::Crypto,
-    words::repeats::Repeats,
 };
 
 /// How soon a worker that could not be started, for want of a thread, is tried again.
@@ -53,68 +46,12 @@ const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// The engine before its loop runs, so that commands can wait and the snapshot can be read from the start.
 pub struct Engine {
-    start: Start,
+    kit: Kit,
     settings: Arc<Settings>,
     commands: Receiver<Numbered>,
     stop: Receiver<()>,
     roll: Roll,
     life: Life,
-}
-
-/// What every worker is started with.
-#[derive(Clone)]
-struct Start {
-    host: Arc<dyn Host>,
-    gate: Arc<Gate>,
-    published: Published,
-    repeats: Arc<Mutex<Repeats>>,
-}
-
-impl Start {
-    /// What a login to the main needs of Asterisk.
-    fn crypto(&self) -> Arc<dyn Crypto> {
-        Arc::clone(&self.host) as Arc<dyn Crypto>
-    }
-
-    /// Logs a failure that may come again by the minute: at the first time, and then at powers of two.
-    fn log_failure(&self, level: Level, text: &str) {
-        let line = self.repeats.lock().line(text, Instant::now());
-        if let Some(line) = line {
-            self.host.log(level, &line);
-        }
-    }
-
-    /// Logs how something ended that is done again and again: a failure behind these words, and once that it is over.
-    fn log_outcome<E: Display>(&self, outcome: &Result<(), E>, failing: &str, over: &str) {
-        match outcome {
-            Ok(()) => self.log_end(failing, over),
-            Err(error) => self.log_failure(Level::Warning, &format!("{failing}: {error}")),
-        }
-    }
-
-    /// Takes note of a failure that is logged by other words.
-    fn count_failure(&self, text: &str) {
-        self.repeats.lock().line(text, Instant::now());
-    }
-
-    /// Takes note that all failures are over whose texts begin so.
-    fn forget_failures(&self, beginning: &str) {
-        self.repeats.lock().over(beginning);
-    }
-
-    /// Logs once that all failures are over whose texts begin so.
-    fn log_end(&self, beginning: &str, text: &str) {
-        let were_any = self.repeats.lock().over(beginning);
-        if were_any {
-            self.host.log(Level::Notice, text);
-        }
-    }
-}
-
-impl std::fmt::Debug for Start {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Start").field("gate", &self.gate).finish_non_exhaustive()
-    }
 }
 
 /// Makes the engine and the way to it.
@@ -126,9 +63,9 @@ pub fn prepare(host: Arc<dyn Host>, settings: Arc<Settings>, gate: Arc<Gate>) ->
     crate::words::faults::listen(&host.data_dir());
     let published = Published::new(first_snapshot(&settings));
     let control = Control::new(published.clone(), to_engine, to_stop);
-    let start = Start { host, gate, published, repeats: Arc::default() };
+    let kit = Kit::new(host, gate, published);
     let (roll, life) = (Roll::default(), Life::default());
-    (control, Engine { start, settings, commands, stop, roll, life })
+    (control, Engine { kit, settings, commands, stop, roll, life })
 }
 
 impl Engine {
@@ -141,9 +78,9 @@ impl Engine {
     /// Works until it is told to stop; then every worker has ended, or was left alone and named in the log. Does `last`
     /// then.
     pub fn run(self, last: impl FnOnce()) {
-        let Engine { start, settings, commands, stop, roll, life } = self;
-        let host = Arc::clone(&start.host);
-        let mut running = Running::new(start, settings, roll.clone());
+        let Engine { kit, settings, commands, stop, roll, life } = self;
+        let host = Arc::clone(&kit.host);
+        let mut running = Running::new(kit, settings, roll.clone());
         let mut begun = false;
         let rest = |until| !matches!(stop.recv_deadline(until), Err(RecvTimeoutError::Timeout));
         // A turn that panics is a bug of ours; the workers, and the DNS above all, go on meanwhile.

@@ -15,7 +15,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::Start;
+use super::crew::kit::Kit;
 use crate::{
     dialplan::{Context, Hint},
     engine::{
@@ -62,10 +62,10 @@ impl StandIn {
         Self { folder: folder.to_owned(), never, ..Self::default() }
     }
 
-    /// What a worker on it is started with.
-    pub(super) fn start(self: &Arc<Self>, settings: &Arc<Settings>) -> Start {
+    /// What a worker on it carries.
+    pub(super) fn kit(self: &Arc<Self>, settings: &Arc<Settings>) -> Kit {
         let published = Published::new(first_snapshot(settings));
-        Start { host: self.clone(), gate: Arc::default(), published, repeats: Arc::default() }
+        Kit::new(self.clone(), Arc::default(), published)
     }
 }
 

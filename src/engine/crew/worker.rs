@@ -127,14 +127,16 @@ fn join(handle: Option<JoinHandle<()>>) {
     let _ = handle.map(JoinHandle::join);
 }
 
-/// What a worker is started with.
-pub(in crate::engine) struct Role<'a> {
-    /// Name of its thread.
-    pub(in crate::engine) name: &'a str,
+/// Who a worker is.
+pub(in crate::engine) struct Role {
+    /// Name of its thread, behind `synch/`.
+    pub(in crate::engine) thread: &'static str,
     /// What it puts under what it tells, so that a predecessor's words are not taken for its own.
     pub(in crate::engine) id: u64,
     /// It is waited for on the new thread, never on the engine's.
     pub(in crate::engine) after: Predecessor,
+    /// Told of each panic, before the body is run again.
+    pub(in crate::engine) panicked: Box<dyn Fn() + Send>,
 }
 
 /// A worker that was told to end, or none. Shared, so that a successor for which the system has no thread leaves it where
@@ -156,18 +158,16 @@ impl Predecessor {
 }
 
 impl Worker {
-    /// Starts it. `interrupt` wakes the body where it waits for something else than its [`Stop`]; `panicked` is
-    /// told of each panic, before the body is run again.
+    /// Starts it. `interrupt` wakes the body where it waits for something else than its [`Stop`].
     ///
     /// # Errors
     /// The system has no thread to give.
     pub(in crate::engine) fn start(
-        role: Role<'_>,
+        role: Role,
         interrupt: impl Fn() + Send + 'static,
-        panicked: impl Fn() + Send + 'static,
         body: impl Fn(&Stop) + Send + 'static,
     ) -> io::Result<Self> {
-        Self::start_with_rest(role, interrupt, panicked, Stop::wait_until, body)
+        Self::start_with_rest(role, interrupt, Stop::wait_until, body)
     }
 
     /// The same for a body that has something to do between a panic and its next run: `rest` does it until then, and says
@@ -176,15 +176,14 @@ impl Worker {
     /// # Errors
     /// The system has no thread to give.
     pub(in crate::engine) fn start_with_rest(
-        role: Role<'_>,
+        role: Role,
         interrupt: impl Fn() + Send + 'static,
-        panicked: impl Fn() + Send + 'static,
         rest: impl Fn(&Stop, Instant) -> bool + Send + 'static,
         body: impl Fn(&Stop) + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, receiver) = bounded(0);
         let stop = Stop(receiver);
-        let Role { name, id, after } = role;
+        let Role { thread: name, id, after, panicked } = role;
         let handle = thread::Builder::new().name(format!("synch/{name}")).spawn(move || {
             after.wait();
             let rest = |until| {
@@ -225,17 +224,29 @@ impl Drop for Worker {
     }
 }
 
+#[cfg(test)]
+impl Role {
+    /// Makes a role for a test.
+    pub(in crate::engine) fn named(thread: &'static str) -> Self {
+        Self { thread, id: 1, after: Predecessor::default(), panicked: Box::new(|| {}) }
+    }
+
+    /// Returns the same, to begin when this one has ended.
+    pub(in crate::engine) fn behind(self, after: Predecessor) -> Self {
+        Self { after, ..self }
+    }
+}
+
 /// Does this on the thread of a worker, for a test, and gives what comes of it.
 #[cfg(test)]
 pub(in crate::engine) fn on_a_worker<T: Send + 'static>(body: impl Fn(&Stop) -> T + Send + 'static) -> T {
     let (done, is_done) = bounded(1);
-    let role = Role { name: "test", id: 1, after: Predecessor::default() };
     let body = move |stop: &Stop| {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(stop)));
         // The same again after a panic: nobody waits for that any more.
         let _ = done.try_send(result);
     };
-    let worker = Worker::start(role, || {}, || {}, body).unwrap();
+    let worker = Worker::start(Role::named("test"), || {}, body).unwrap();
     let result = is_done.recv_timeout(Duration::from_secs(60)).unwrap();
     drop(worker);
     result.unwrap()
@@ -253,11 +264,13 @@ mod tests {
         let (again, reported) = (Arc::clone(&runs), Arc::clone(&panics));
         let (done, is_done) = bounded(1);
         let worker = Worker::start(
-            Role { name: "test", id: 0, after: Predecessor::default() },
-            || {},
-            move || {
-                reported.fetch_add(1, Ordering::SeqCst);
+            Role {
+                panicked: Box::new(move || {
+                    reported.fetch_add(1, Ordering::SeqCst);
+                }),
+                ..Role::named("test")
             },
+            || {},
             move |stop| {
                 if again.fetch_add(1, Ordering::SeqCst) == 0 {
                     panic!("the first time");
@@ -278,9 +291,8 @@ mod tests {
         let ended = Arc::new(AtomicU32::new(0));
         let end = Arc::clone(&ended);
         let worker = Worker::start(
-            Role { name: "test", id: 0, after: Predecessor::default() },
+            Role::named("test"),
             move || wake.try_send(()).unwrap(),
-            || {},
             move |stop| {
                 woken.recv().unwrap();
                 assert!(stop.requested());
@@ -295,8 +307,7 @@ mod tests {
     fn a_successor_waits_for_its_predecessor_and_the_starter_does_not() {
         let (go, gone) = bounded::<()>(1);
         let first = Worker::start(
-            Role { name: "first", id: 1, after: Predecessor::default() },
-            || {},
+            Role::named("first"),
             || {},
             // Deaf to its stop, as in the middle of a reload.
             move |_| gone.recv().unwrap(),
@@ -305,8 +316,7 @@ mod tests {
         first.end();
         let (started, is_started) = bounded(1);
         let second = Worker::start(
-            Role { name: "second", id: 2, after: Predecessor::new(first) },
-            || {},
+            Role::named("second").behind(Predecessor::new(first)),
             || {},
             move |stop| {
                 started.send(()).unwrap();

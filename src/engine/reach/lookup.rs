@@ -207,11 +207,6 @@ impl Address {
         self.shared.admission.note(result)
     }
 
-    /// The same address, for another worker: it is cancelled by itself.
-    pub(in crate::engine) fn for_another(&self) -> Self {
-        Self { cancelled: Arc::default(), ..self.clone() }
-    }
-
     /// Ends every [`Address::get`] of this worker, now and from now on.
     pub(in crate::engine) fn cancel(&self) {
         let _known = self.shared.known.lock();

@@ -14,12 +14,12 @@ impl Running {
     /// Looks, where it is time, and counts answers that are late.
     pub(super) fn check_self(&mut self) {
         let now = Instant::now();
-        if !self.start.host.fully_booted() {
+        if !self.kit.host.fully_booted() {
             // Its SIP and its dialplan are still being made.
             return self.self_check.wait_for_boot(now);
         }
         for part in self.self_check.begin(now) {
-            self.workers.ask_self(part);
+            self.roster.ask_self(part);
         }
         self.judge_self();
     }

@@ -24,7 +24,7 @@ pub(super) fn last(host: &dyn Host) -> Option<DrillStatus> {
 impl Running {
     /// Starts one.
     pub(super) fn drill(&mut self, reply: &Reply<Report>) {
-        if let Err(error) = self.workers.drill(&self.start, &self.settings, reply.clone()) {
+        if let Err(error) = self.roster.drill(&self.kit, &self.settings, reply.clone()) {
             let problem = format!("no thread for it could be made: {error}");
             let (name, took) = ("drill".to_owned(), Duration::ZERO);
             reply.give(Report(vec![Stage { name, took, outcome: drill::Outcome::Failed(problem) }]));
@@ -39,9 +39,9 @@ impl Running {
         let level = if result == DrillResult::Failed { Level::Warning } else { Level::Notice };
         self.log(level, &format!("Drill {}: {} ({stages})", result.word().to_lowercase(), drill.reason));
         let fields = [("Result", result.word()), ("Reason", drill.reason.as_str()), ("Stages", &stages)];
-        self.start.host.event("SynchDrillEnded", &fields);
+        self.kit.host.event("SynchDrillEnded", &fields);
         self.history.push(drill.time.clone(), "Drill", before, result.word(), &drill.reason);
-        if let Err(error) = self.start.host.remember(DRILL, Some(&drill.memo())) {
+        if let Err(error) = self.kit.host.remember(DRILL, Some(&drill.memo())) {
             self.log(Level::Warning, &format!("The drill is over, but {error}."));
         }
         self.snapshot.drill = Some(drill);

@@ -40,15 +40,15 @@ use crossbeam_channel::Receiver;
 
 use self::question::Question;
 use super::{
-    START_AGAIN, Start, Step,
+    START_AGAIN, Step,
     event::{Event, Told},
 };
 use crate::{
     dns::Situation,
     engine::{
-        crew::{backoff::random, roll::Roll},
+        crew::{backoff::random, kit::Kit, roll::Roll},
         host::{Host, Level},
-        roster::Workers,
+        roster::Roster,
         turn::{
             cautions::cautions,
             history::History,
@@ -83,8 +83,8 @@ const MODE: &str = "mode";
 
 /// The engine in its loop.
 pub(super) struct Running {
-    workers: Workers,
-    start: Start,
+    roster: Roster,
+    kit: Kit,
     settings: Arc<Settings>,
     monitor: Monitor,
     /// Whether the main's SIP has ever answered where it is now.
@@ -110,20 +110,20 @@ pub(super) struct Running {
 
 impl Running {
     /// With nothing started yet.
-    pub(super) fn new(start: Start, settings: Arc<Settings>, roll: Roll) -> Self {
-        let mode = start.host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
+    pub(super) fn new(kit: Kit, settings: Arc<Settings>, roll: Roll) -> Self {
+        let mode = kit.host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
         if mode != Mode::Auto {
             let text =
                 format!("Mode is held at {mode} since before this start; 'synch set mode auto' ends that.");
-            start.host.log(Level::Warning, &text);
+            kit.host.log(Level::Warning, &text);
         }
-        warn(&settings, &*start.host);
-        let sip_answered = has_sip_answered(&settings, &*start.host);
-        let question = Question::recall(&*start.host, &sip_place(&settings));
-        let mut snapshot = (*start.published.read()).clone();
-        snapshot.drill = drilled::last(&*start.host);
+        warn(&settings, &*kit.host);
+        let sip_answered = has_sip_answered(&settings, &*kit.host);
+        let question = Question::recall(&*kit.host, &sip_place(&settings));
+        let mut snapshot = (*kit.published.read()).clone();
+        snapshot.drill = drilled::last(&*kit.host);
         let mut running = Self {
-            workers: Workers::new(roll),
+            roster: Roster::new(roll),
             monitor: monitor(&settings, sip_answered),
             sip_answered,
             question,
@@ -136,7 +136,7 @@ impl Running {
             phones: Known::default(),
             self_check: SelfCheck::new(Instant::now()),
             told_to_wait: false,
-            start,
+            kit,
             settings,
             snapshot,
             served: None,
@@ -149,7 +149,7 @@ impl Running {
 
     /// What the workers tell.
     pub(super) fn events(&self) -> Receiver<Told> {
-        self.workers.events()
+        self.roster.events()
     }
 
     /// Takes one step.
@@ -157,7 +157,7 @@ impl Running {
         faults::point("engine");
         match step {
             Step::Command(command) => self.command(command),
-            Step::Told((from, event)) if self.workers.hold(from) => self.event(event),
+            Step::Told((from, event)) if self.roster.holds(from) => self.event(event),
             // Of a worker that was replaced: it speaks of other settings.
             Step::Told(_) => {}
             Step::StartWorkers => self.start_workers(),
@@ -174,29 +174,29 @@ impl Running {
     /// After a panic: the step that it came in is lost, and with it what a worker may have told.
     pub(super) fn recover(&mut self) {
         self.event(Event::Panicked("engine"));
-        self.workers.tell_again();
+        self.roster.tell_again();
     }
 
     /// Starts what isn't running and should be.
     pub(super) fn start_workers(&mut self) {
         self.start_again = None;
         let situation = self.situation();
-        match self.workers.start(&self.start, &self.settings, situation) {
-            Ok(()) => self.start.log_end(NO_THREAD, "All threads of synch run."),
+        match self.roster.man(&self.kit, &self.settings, situation) {
+            Ok(()) => self.kit.log_end(NO_THREAD, "All threads of synch run."),
             Err(error) => {
                 let again = START_AGAIN.as_secs();
                 let text = format!(
                     "{NO_THREAD}: {error}; tried again every {again} s. See TasksMax of Asterisk's systemd unit, and \
                      ulimit -u of its user."
                 );
-                self.start.log_failure(Level::Error, &text);
+                self.kit.log_failure(Level::Error, &text);
             }
         }
         if let Some(plan) = self.plan() {
-            self.snapshot.dialplan_waits |= !self.workers.dials(&plan);
-            self.workers.dial(plan);
+            self.snapshot.dialplan_waits |= !self.roster.dials(&plan);
+            self.roster.dial(plan);
         }
-        self.snapshot.dns.counters = self.workers.counters();
+        self.snapshot.dns.counters = self.roster.counters();
         if self.settings.dns.is_none() {
             "off".clone_into(&mut self.snapshot.dns.state);
         }
@@ -205,7 +205,7 @@ impl Running {
     /// When it is tried again to start what should run and doesn't; none where nothing is missing. Kept over the turns of
     /// the loop: probes make many of them.
     pub(super) fn start_again(&mut self) -> Option<Instant> {
-        if self.workers.complete(&self.settings) {
+        if self.roster.is_complete(&self.settings) {
             self.start_again = None;
             return None;
         }
@@ -222,7 +222,7 @@ impl Running {
             Event::Dns { level, news, repeats, state } => {
                 let text = format!("DNS: {news}");
                 if repeats {
-                    self.start.log_failure(level, &text);
+                    self.kit.log_failure(level, &text);
                 } else {
                     self.log(level, &text);
                 }
@@ -236,12 +236,12 @@ impl Running {
             Event::Watch(state) => {
                 if self.snapshot.watch != state {
                     // What phones did before was not heard.
-                    self.workers.ask_contacts(contacts::Ask::All);
+                    self.roster.ask_contacts(contacts::Ask::All);
                     self.log(Level::Debug, &format!("Events of the main: {state}"));
                     self.snapshot.watch = state;
                 }
             }
-            Event::PhoneChanged(user) => self.workers.ask_contacts(contacts::Ask::User(user)),
+            Event::PhoneChanged(user) => self.roster.ask_contacts(contacts::Ask::User(user)),
             Event::Contacts(contacts) => {
                 if let Some(warning) = self.phones.take_contacts(contacts) {
                     self.log(Level::Warning, &warning);
@@ -257,9 +257,9 @@ impl Running {
                 self.snapshot.dialplan_waits = !newest;
                 let state = problem.unwrap_or_else(|| IN_FORCE.to_owned());
                 if state == IN_FORCE {
-                    self.start.log_end(DIALPLAN, "Dialplan: in force again.");
+                    self.kit.log_end(DIALPLAN, "Dialplan: in force again.");
                 } else {
-                    self.start.log_failure(Level::Error, &format!("{DIALPLAN}: {state}"));
+                    self.kit.log_failure(Level::Error, &format!("{DIALPLAN}: {state}"));
                 }
                 self.snapshot.dialplan = state;
             }
@@ -271,7 +271,7 @@ impl Running {
             Event::Panicked(worker) => {
                 *self.snapshot.restarts.entry(worker).or_default() += 1;
                 let text = format!("The {worker} worker of synch failed and is started again.");
-                self.start.log_failure(Level::Error, &text);
+                self.kit.log_failure(Level::Error, &text);
             }
         }
     }
@@ -279,7 +279,7 @@ impl Running {
     fn command(&mut self, Numbered { number, command }: Numbered) {
         match command {
             Command::Sync { accepted } => {
-                self.workers.try_now();
+                self.roster.try_now();
                 self.order(Order::Sync { accepted });
             }
             Command::Rollback(version) => self.order(Order::Rollback(version)),
@@ -288,7 +288,7 @@ impl Running {
             Command::Examine(reply) => {
                 self.self_check.look_now(Instant::now());
                 self.check_self();
-                if let Err(error) = self.workers.examine(&self.start, &self.settings, reply.clone()) {
+                if let Err(error) = self.roster.examine(&self.kit, &self.settings, reply.clone()) {
                     reply.give(format!("No thread for the doctor could be made: {error}.\n"));
                 }
             }
@@ -299,9 +299,9 @@ impl Running {
     }
 
     fn order(&self, order: Order) {
-        if !self.workers.order(order) {
+        if !self.roster.order(order) {
             let text = "A sync takes its time and others wait already: this one is dropped.";
-            self.start.log_failure(Level::Warning, text);
+            self.kit.log_failure(Level::Warning, text);
         }
     }
 
@@ -311,7 +311,7 @@ impl Running {
         if change.is_some() {
             self.serve();
         }
-        if let Err(error) = self.start.host.remember(MODE, Some(mode.word())) {
+        if let Err(error) = self.kit.host.remember(MODE, Some(mode.word())) {
             self.log(Level::Warning, &format!("Mode {mode} is in force, but {error}."));
         }
         if before != mode {
@@ -328,21 +328,21 @@ impl Running {
         let old = std::mem::replace(&mut self.settings, settings);
         let new = Arc::clone(&self.settings);
         // Who reloads may have mended the account on the main.
-        self.workers.try_now();
+        self.roster.try_now();
         if old == new {
             self.log(Level::Notice, "The settings are unchanged.");
             return;
         }
-        warn(&new, &*self.start.host);
-        self.workers.end_for(&old, &new);
+        warn(&new, &*self.kit.host);
+        self.roster.fit(&new);
         // Whoever read is ended, or tells of the next piece.
         self.burden = Burden::new(&new.probe);
         self.failover.configure(&new.failover);
         if old.main != new.main || old.probe != new.probe {
             let before = self.monitor.verdict().state;
             let starting = old.main == new.main && new.probe.events && self.monitor.is_starting();
-            self.sip_answered = has_sip_answered(&new, &*self.start.host);
-            self.question = Question::recall(&*self.start.host, &sip_place(&new));
+            self.sip_answered = has_sip_answered(&new, &*self.kit.host);
+            self.question = Question::recall(&*self.kit.host, &sip_place(&new));
             self.monitor = monitor(&new, self.sip_answered);
             self.monitor.set_starting(starting);
             // The health of another main, or by other rules, is none.
@@ -366,7 +366,7 @@ impl Running {
 
     /// Lets the DNS name the system that the failover chose, for as long as that is certain.
     fn serve(&mut self) {
-        self.workers.serve(self.situation());
+        self.roster.serve(self.situation());
     }
 
     fn situation(&self) -> Situation {
@@ -397,16 +397,16 @@ impl Running {
         };
         self.log(level, &format!("{subject} state changed from {old} to {new}: {reason}"));
         let fields = [("OldState", old), ("NewState", new), ("Reason", reason)];
-        self.start.host.event(&format!("Synch{subject}State"), &fields);
+        self.kit.host.event(&format!("Synch{subject}State"), &fields);
         self.history.push(self.now(), subject, old, new, reason);
     }
 
     fn log(&self, level: Level, text: &str) {
-        self.start.host.log(level, text);
+        self.kit.host.log(level, text);
     }
 
     fn now(&self) -> String {
-        self.start.host.local_time(SystemTime::now())
+        self.kit.host.local_time(SystemTime::now())
     }
 }
 

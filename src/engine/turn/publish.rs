@@ -49,15 +49,15 @@ impl Running {
         }
         self.snapshot.monitor.has_room = self.burden.has_room(Instant::now());
         self.snapshot.history = self.history.entries();
-        let before = self.start.published.read();
+        let before = self.kit.published.read();
         let same = Arc::ptr_eq(&before.sync, &self.snapshot.sync)
             && Arc::ptr_eq(&before.settings, &self.snapshot.settings);
         let plan = if same { None } else { self.plan() };
-        self.snapshot.dialplan_waits |= plan.as_ref().is_some_and(|plan| !self.workers.dials(plan));
-        self.start.published.publish(self.snapshot.clone());
+        self.snapshot.dialplan_waits |= plan.as_ref().is_some_and(|plan| !self.roster.dials(plan));
+        self.kit.published.publish(self.snapshot.clone());
         // Behind the snapshot, in which the functions of the dialplan look.
         if let Some(plan) = plan {
-            self.workers.dial(plan);
+            self.roster.dial(plan);
         }
     }
 }

@@ -27,7 +27,7 @@ impl Running {
     }
 
     pub(super) fn circumstances(&self) -> Circumstances {
-        let host = &*self.start.host;
+        let host = &*self.kit.host;
         let minute = host.minute_of_day(SystemTime::now());
         let channels = host.calls(self.snapshot.technology(), &self.snapshot.sync.users);
         Circumstances { now: Instant::now(), minute, channels, doubt: self.monitor.doubt() }

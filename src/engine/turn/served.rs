@@ -36,7 +36,7 @@ fn memo(state: ServiceState, now: SystemTime) -> String {
 impl Running {
     /// Serves what was served before this start, where that is not long ago.
     pub(super) fn resume(&mut self) {
-        let Some((state, age)) = recall(&*self.start.host, SystemTime::now()) else { return };
+        let Some((state, age)) = recall(&*self.kit.host, SystemTime::now()) else { return };
         let why = format!("as {} s before this start, until the monitor has decided", age.as_secs());
         self.failover.resume(state, &why);
         // The phones that the main knew are waited for again.
@@ -52,7 +52,7 @@ impl Running {
             return;
         }
         self.served = Some((state, now));
-        if let Err(error) = self.start.host.remember(SERVED, Some(&memo(state, SystemTime::now()))) {
+        if let Err(error) = self.kit.host.remember(SERVED, Some(&memo(state, SystemTime::now()))) {
             self.log(Level::Debug, &format!("Service state: {error}"));
         }
     }

@@ -21,13 +21,13 @@ impl Running {
             SyncState::Unsynced if old.ended != new.ended => {
                 let text = format!("{STILL_UNSYNCED}: {}", new.reason);
                 if old.state == new.state {
-                    self.start.log_failure(Level::Warning, &text);
+                    self.kit.log_failure(Level::Warning, &text);
                 } else {
                     // The change of state was the first line about it.
-                    self.start.count_failure(&text);
+                    self.kit.count_failure(&text);
                 }
             }
-            SyncState::Synced => self.start.forget_failures(STILL_UNSYNCED),
+            SyncState::Synced => self.kit.forget_failures(STILL_UNSYNCED),
             SyncState::Init | SyncState::Unsynced => {}
         }
         self.show_phones();

@@ -29,12 +29,12 @@ impl Running {
         for kind in self.pace.begin(&self.monitor, asked) {
             self.burden.asked(kind, asked);
             match kind {
-                Kind::Ami => self.workers.ask_ami(asked),
+                Kind::Ami => self.roster.ask_ami(asked),
                 Kind::Sip => {
                     let patience = self.pace.patience();
                     let user = self.question.user(&self.snapshot.sync);
                     self.asked_as.extend(user.clone().map(|user| (asked, user)));
-                    self.workers.ask_sip(probe::Ask { asked, user, patience, quick });
+                    self.roster.ask_sip(probe::Ask { asked, user, patience, quick });
                 }
             }
         }
@@ -51,14 +51,14 @@ impl Running {
         let asked_as = if kind == Kind::Sip { self.asked_as.remove(&asked) } else { None };
         if let (Outcome::Alive(_), Some(user)) = (outcome, asked_as) {
             let place = sip_place(&self.settings);
-            if let Err(error) = self.question.answered(&user, &place, &*self.start.host) {
+            if let Err(error) = self.question.answered(&user, &place, &*self.kit.host) {
                 self.log(Level::Debug, &format!("That {place} knows {user} is not kept: {error}"));
             }
         }
         if kind == Kind::Sip && outcome.is_alive() && !self.sip_answered {
             self.sip_answered = true;
             let place = sip_place(&self.settings);
-            if let Err(error) = self.start.host.remember(SIP_ANSWERED, Some(&place)) {
+            if let Err(error) = self.kit.host.remember(SIP_ANSWERED, Some(&place)) {
                 self.log(Level::Debug, &format!("That {place} answers is not kept for a restart: {error}"));
             }
         }

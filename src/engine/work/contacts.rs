@@ -11,14 +11,15 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::session::{Lease, Session, Unanswered};
 use crate::{
     engine::{
-        Start,
         crew::{
             backoff::random,
+            kit::Kit,
+            post::{Start, Work, no_reach},
             schedule::Schedule,
             worker::{Role, Stop, Stopped, Worker},
         },
@@ -26,7 +27,7 @@ use crate::{
         host::Level,
     },
     operator::status::Snapshot,
-    settings::Technology,
+    settings::{Main, Settings, Technology},
     site::{
         contacts::{Book, Due, Told, of_endpoint, of_peer},
         phones::NOT_ASKED,
@@ -40,6 +41,8 @@ use crate::{
 
 /// What a branch that starts in an outage knows of its phones.
 const FILE: &str = "synch/contacts.txt";
+/// Users that may wait to be asked about: where there are more, all are asked about soon anyway.
+const WAITING: usize = 4096;
 /// How often it is looked whether there is something to ask.
 const LOOK: Duration = Duration::from_secs(1);
 /// All users are asked about this often: events tell of most changes before that. One answer is some 7 KB.
@@ -67,32 +70,44 @@ pub(in crate::engine) enum Ask {
 
 /// What the worker needs.
 pub(in crate::engine) struct Asking {
-    pub(in crate::engine) start: Start,
-    pub(in crate::engine) technology: Technology,
+    kit: Kit,
+    technology: Technology,
     /// As `[sync]` has it.
-    pub(in crate::engine) spread: Duration,
-    pub(in crate::engine) session: Session,
-    pub(in crate::engine) asked: Receiver<Ask>,
-    pub(in crate::engine) teller: Teller,
+    spread: Duration,
+    session: Session,
+    asked: Receiver<Ask>,
+    teller: Teller,
 }
 
-impl Asking {
-    /// Starts the worker.
-    ///
-    /// # Errors
-    /// The system has no thread to give.
-    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
-        let panicked = self.teller.panicked("contacts");
+impl Work for Asking {
+    const THREAD: &'static str = "contacts";
+    type Spec = (Main, Technology, Duration);
+    type Line = Sender<Ask>;
+
+    fn spec(settings: &Settings) -> Option<Self::Spec> {
+        settings.sync.as_ref().map(|sync| (settings.main.clone(), sync.technology, sync.spread))
+    }
+
+    fn start(
+        (_, technology, spread): &Self::Spec,
+        start: &Start<'_>,
+        teller: Teller,
+        role: Role,
+    ) -> io::Result<(Sender<Ask>, Worker)> {
+        let session = start.reach()?.session().ok_or_else(no_reach)?;
+        let (to_worker, asked) = bounded(WAITING);
+        let asking =
+            Self { kit: start.kit.clone(), technology: *technology, spread: *spread, session, asked, teller };
         // All its waits are bounded, and end with the session at the latest.
-        Worker::start(
+        let worker = Worker::start(
             role,
             || {},
-            panicked,
             move |stop| {
                 // It only ever ends to stop.
-                let _: Result<(), Stopped> = Body::new(&self).run(stop);
+                let _: Result<(), Stopped> = Body::new(&asking).run(stop);
             },
-        )
+        )?;
+        Ok((to_worker, worker))
     }
 }
 
@@ -144,7 +159,7 @@ impl<'a> Body<'a> {
             if self.keep_at.is_some_and(|at| Instant::now() >= at) {
                 self.keep();
             }
-            let snapshot = self.asking.start.published.read();
+            let snapshot = self.asking.kit.published.read();
             self.look_at_users(&snapshot);
             self.look_at_main(&snapshot);
             if may_ask(&snapshot) && Instant::now() >= self.not_before {
@@ -198,7 +213,7 @@ impl<'a> Body<'a> {
             Err(Failed::Problem(problem)) => {
                 if self.contacts.problem != problem {
                     let text = format!("The contacts of the phones stay as they are: {problem}");
-                    self.asking.start.host.log(Level::Debug, &text);
+                    self.asking.kit.host.log(Level::Debug, &text);
                 }
                 self.contacts.problem = problem;
                 self.not_before = Instant::now() + AGAIN;
@@ -221,7 +236,7 @@ impl<'a> Body<'a> {
                 break Err(Failed::Stopped);
             }
             // What a main says that is going is not where the phones are.
-            if !may_ask(&self.asking.start.published.read()) {
+            if !may_ask(&self.asking.kit.published.read()) {
                 break Err(Failed::Problem("the main went while it was asked".to_owned()));
             }
             match self.told(stop, &user, now) {
@@ -235,9 +250,9 @@ impl<'a> Body<'a> {
                 Ok(Some(told)) => {
                     if let Some(refusal) = told.refused {
                         let text = format!("A contact of {user} at the main is not dialled: {refusal}");
-                        self.asking.start.host.log(Level::Debug, &text);
+                        self.asking.kit.host.log(Level::Debug, &text);
                     }
-                    let time = self.asking.start.host.local_time(SystemTime::now());
+                    let time = self.asking.kit.host.local_time(SystemTime::now());
                     changed |= book.take(&user, told.contacts, &time);
                     lasts = lasts.max(told.lasts);
                     self.due.done(&user);
@@ -275,7 +290,7 @@ impl<'a> Body<'a> {
     }
 
     fn look_at_disk(&mut self) {
-        let host = &self.asking.start.host;
+        let host = &self.asking.kit.host;
         let Ok(Some(text)) = read_kept(&self.file()) else { return };
         match Book::from_text(&String::from_utf8_lossy(&text)) {
             Ok(book) => self.contacts.book = Arc::new(book),
@@ -293,11 +308,11 @@ impl<'a> Body<'a> {
     fn keep(&mut self) {
         let kept = keep(&self.file(), self.contacts.book.to_text().as_bytes());
         self.keep_at = kept.is_err().then(|| Instant::now() + KEEP_AGAIN);
-        self.asking.start.log_outcome(&kept, NOT_KEPT, "The contacts are kept for a restart again.");
+        self.asking.kit.log_outcome(&kept, NOT_KEPT, "The contacts are kept for a restart again.");
     }
 
     fn file(&self) -> PathBuf {
-        self.asking.start.host.data_dir().join(FILE)
+        self.asking.kit.host.data_dir().join(FILE)
     }
 
     fn tell(&self) {
@@ -345,13 +360,13 @@ mod tests {
             ConfSection::new("sync", [("filter_value", "x")]),
             ConfSection::new("dns", [("enabled", "no")]),
         ];
-        let start = Arc::new(StandIn::default()).start(&Arc::new(read(&sections).unwrap()));
-        let snapshot = (*start.published.read()).clone();
+        let kit = Arc::new(StandIn::default()).kit(&Arc::new(read(&sections).unwrap()));
+        let snapshot = (*kit.published.read()).clone();
         let (session, _) = counter().unwrap();
         let teller = Teller::new(1, crossbeam_channel::unbounded().0);
-        let asked = crossbeam_channel::bounded(1).1;
+        let asked = bounded(1).1;
         let technology = Technology::Pjsip;
-        (Asking { start, technology, spread: SPREAD, session, asked, teller }, snapshot)
+        (Asking { kit, technology, spread: SPREAD, session, asked, teller }, snapshot)
     }
 
     #[test]

@@ -13,11 +13,15 @@ use parking_lot::Mutex;
 use crate::{
     dialplan::{Context, Plan},
     engine::{
-        Start,
-        crew::worker::{Role, Stop, Worker},
+        crew::{
+            kit::Kit,
+            post::{Start, Work},
+            worker::{Role, Stop, Worker},
+        },
         event::{Event, Teller},
         host::HostError,
     },
+    settings::Settings,
     words::faults,
 };
 
@@ -38,21 +42,31 @@ pub(in crate::engine) struct Dialling {
 
 type Wanted = Arc<Mutex<Arc<Plan>>>;
 
+/// The worker.
+pub(in crate::engine) enum Dialplan {}
+
+impl Work for Dialplan {
+    const THREAD: &'static str = "dialplan";
+    /// It is always there, and told what is wanted.
+    type Spec = ();
+    type Line = Dialling;
+
+    fn spec(_: &Settings) -> Option<()> {
+        Some(())
+    }
+
+    fn start((): &(), start: &Start<'_>, teller: Teller, role: Role) -> io::Result<(Dialling, Worker)> {
+        Dialling::start(start.kit.clone(), teller, role)
+    }
+}
+
 impl Dialling {
     /// Starts the worker, with nothing wanted yet.
-    ///
-    /// # Errors
-    /// The system has no thread to give.
-    pub(in crate::engine) fn start(
-        start: Start,
-        teller: Teller,
-        role: Role<'_>,
-    ) -> io::Result<(Self, Worker)> {
+    fn start(kit: Kit, teller: Teller, role: Role) -> io::Result<(Self, Worker)> {
         let wanted = Wanted::default();
         let (wake, woken) = bounded(1);
-        let body = Body { start, wanted: Arc::clone(&wanted), woken, teller };
-        let panicked = body.teller.panicked("dialplan");
-        let worker = Worker::start(role, || {}, panicked, move |stop| body.run(stop))?;
+        let body = Body { kit, wanted: Arc::clone(&wanted), woken, teller };
+        let worker = Worker::start(role, || {}, move |stop| body.run(stop))?;
         Ok((Self { wanted, wake }, worker))
     }
 
@@ -78,7 +92,7 @@ impl Dialling {
 
 /// What runs on the worker's thread.
 struct Body {
-    start: Start,
+    kit: Kit,
     wanted: Wanted,
     woken: Receiver<()>,
     teller: Teller,
@@ -91,7 +105,7 @@ impl Body {
         loop {
             faults::point("dialplan");
             let wanted = Arc::clone(&self.wanted.lock());
-            let host = &*self.start.host;
+            let host = &*self.kit.host;
             let is_lost = |Context { name, asks_synch, .. }: &Context| {
                 !host.has_context(name) || host.shares_context(name) || *asks_synch && !host.asks_synch(name)
             };
@@ -111,7 +125,7 @@ impl Body {
             }
             let lamps = self.add_hints(&wanted);
             let look = if matches!(lamps, Ok(false)) { LOOK_AGAIN } else { LOOK_AROUND };
-            self.start.log_outcome(&lamps.map(drop), LAMPS, "Lamps: all are there.");
+            self.kit.log_outcome(&lamps.map(drop), LAMPS, "Lamps: all are there.");
             let newest = Arc::ptr_eq(&wanted, &self.wanted.lock());
             in_force = wanted;
             // Also where other contexts were wanted for a moment, and what is in force is right again.
@@ -127,11 +141,11 @@ impl Body {
 
     /// Whether all lamps are there now.
     fn add_hints(&self, wanted: &Plan) -> Result<bool, HostError> {
-        if !self.start.host.lacks_hints(&wanted.hints) {
+        if !self.kit.host.lacks_hints(&wanted.hints) {
             return Ok(true);
         }
         // Closed: the module goes.
-        self.start.gate.enter().map_or(Ok(false), |_inside| self.start.host.add_hints(&wanted.hints))
+        self.kit.gate.enter().map_or(Ok(false), |_inside| self.kit.host.add_hints(&wanted.hints))
     }
 }
 
@@ -142,7 +156,7 @@ mod tests {
     use super::*;
     use crate::{
         dialplan::Hint,
-        engine::{crew::worker::Predecessor, event::Told, stand_in::StandIn},
+        engine::{event::Told, stand_in::StandIn},
         settings::{self, ConfSection},
     };
 
@@ -152,10 +166,9 @@ mod tests {
         let off = |name| ConfSection::new(name, [("enabled", "no")]);
         let settings = settings::read(&[main, off("sync"), off("dns")]).unwrap().into();
         let host = Arc::new(StandIn::default());
-        let start = host.start(&settings);
+        let kit = host.kit(&settings);
         let (events, told) = crossbeam_channel::unbounded();
-        let role = Role { name: "test", id: 1, after: Predecessor::default() };
-        let (dialling, worker) = Dialling::start(start, Teller::new(1, events), role).unwrap();
+        let (dialling, worker) = Dialling::start(kit, Teller::new(1, events), Role::named("test")).unwrap();
         (host, dialling, worker, told)
     }
 

@@ -13,16 +13,58 @@ use crate::{
     dns::{self, Counters, Endpoint, Report, Situation, Zone, ZoneCell},
     engine::{
         START_AGAIN,
-        crew::worker::{Role, Stop, Worker},
+        crew::{
+            post::{Start, Work},
+            roll::DNS,
+            worker::{Role, Stop, Worker},
+        },
         event::{Event, Teller},
         host::Level,
     },
-    settings::Dns,
+    settings::{self, Settings},
 };
+
+/// The worker.
+pub(in crate::engine) enum Dns {}
+
+/// What needs other sockets or another relay where it changes. All else of the settings is taken by [`Work::adapt`].
+pub(in crate::engine) struct Bound(settings::Dns);
+
+impl PartialEq for Bound {
+    fn eq(&self, Self(other): &Self) -> bool {
+        let settings::Dns { bind, forwarders, relay, .. } = &self.0;
+        *bind == other.bind && *forwarders == other.forwarders && *relay == other.relay
+    }
+}
+
+impl Work for Dns {
+    const THREAD: &'static str = DNS;
+    type Spec = Bound;
+    type Line = Serving;
+
+    fn spec(settings: &Settings) -> Option<Bound> {
+        settings.dns.clone().map(Bound)
+    }
+
+    fn start(
+        Bound(settings): &Bound,
+        start: &Start<'_>,
+        teller: Teller,
+        role: Role,
+    ) -> io::Result<(Serving, Worker)> {
+        Serving::start(settings, start.situation, teller, role)
+    }
+
+    fn adapt(serving: &mut Serving, settings: &Settings) {
+        if let Some(settings) = &settings.dns {
+            serving.configure(settings);
+        }
+    }
+}
 
 /// The zone that the running server answers from.
 pub(in crate::engine) struct Serving {
-    settings: Dns,
+    settings: settings::Dns,
     zone: Arc<ZoneCell>,
     counters: Arc<Counters>,
     situation: Situation,
@@ -30,20 +72,15 @@ pub(in crate::engine) struct Serving {
 }
 
 impl Serving {
-    /// Starts the server.
-    ///
-    /// # Errors
-    /// The system has no thread to give.
-    pub(in crate::engine) fn start(
-        settings: &Dns,
+    fn start(
+        settings: &settings::Dns,
         situation: Situation,
         teller: Teller,
-        role: Role<'_>,
+        role: Role,
     ) -> io::Result<(Self, Worker)> {
         let serial = serial_now();
         let zone = Arc::new(ZoneCell::new(Zone::new(settings, situation, serial)));
         let counters = Arc::<Counters>::default();
-        let panicked = teller.panicked("dns");
         let body = Arc::new(Body {
             settings: settings.clone(),
             zone: Arc::clone(&zone),
@@ -57,7 +94,7 @@ impl Serving {
         // The receiver is gone where the server has ended by itself.
         let interrupt = move || drop(stop.lock().take());
         let rest = move |stop: &Stop, until| resting.rest(stop, until);
-        let worker = Worker::start_with_rest(role, interrupt, panicked, rest, move |stop| body.run(stop))?;
+        let worker = Worker::start_with_rest(role, interrupt, rest, move |stop| body.run(stop))?;
         Ok((Self { settings: settings.clone(), zone, counters, situation, serial }, worker))
     }
 
@@ -74,15 +111,8 @@ impl Serving {
         }
     }
 
-    /// Whether other settings need other sockets or another relay.
-    pub(in crate::engine) fn needs_restart(&self, settings: &Dns) -> bool {
-        self.settings.bind != settings.bind
-            || self.settings.forwarders != settings.forwarders
-            || self.settings.relay != settings.relay
-    }
-
     /// Takes other settings of the zone.
-    pub(in crate::engine) fn configure(&mut self, settings: &Dns) {
+    fn configure(&mut self, settings: &settings::Dns) {
         if self.settings != *settings {
             self.settings = settings.clone();
             self.renew();
@@ -110,7 +140,7 @@ fn serial_now() -> u32 {
 
 /// What runs on the worker's thread.
 struct Body {
-    settings: Dns,
+    settings: settings::Dns,
     zone: Arc<ZoneCell>,
     counters: Arc<Counters>,
     teller: Teller,

@@ -10,8 +10,10 @@ use std::{
 use crate::{
     dns,
     engine::{
-        Start,
-        crew::worker::{Role, Stop, Worker},
+        crew::{
+            kit::Kit,
+            worker::{Role, Stop, Worker},
+        },
         event::{Event, Teller},
     },
     operator::{
@@ -30,9 +32,12 @@ use crate::{
     words::faults,
 };
 
+/// Name of the worker and its thread.
+pub(in crate::engine) const THREAD: &str = "drill";
+
 /// What the worker needs.
 pub(in crate::engine) struct Drilling {
-    pub(in crate::engine) start: Start,
+    pub(in crate::engine) kit: Kit,
     pub(in crate::engine) settings: Arc<Settings>,
     pub(in crate::engine) reply: Reply<Report>,
     pub(in crate::engine) teller: Teller,
@@ -43,12 +48,10 @@ impl Drilling {
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
-        let panicked = self.teller.panicked("drill");
+    pub(in crate::engine) fn start(self, role: Role) -> io::Result<Worker> {
         Worker::start(
             role,
             || {},
-            panicked,
             move |stop| {
                 let report = self.walk(stop);
                 // One that was told to end has seen no more than that.
@@ -82,7 +85,7 @@ impl Drilling {
 
     fn walk_dns(&self, way: &mut Way, settings: &Dns, stop: &Stop) {
         way.go("dns", || {
-            let found = stages::dns(settings, &|address| self.start.host.is_own_address(address))?;
+            let found = stages::dns(settings, &|address| self.kit.host.is_own_address(address))?;
             self.transports()?;
             Ok(found)
         });
@@ -96,10 +99,10 @@ impl Drilling {
     /// Whether the phones could talk to this branch as they do to the main.
     fn transports(&self) -> Result<(), String> {
         let Some(sync) = &self.settings.sync else { return Ok(()) };
-        let host = &*self.start.host;
+        let host = &*self.kit.host;
         let (conf, ..) = doctor::realm_key(sync.technology);
         let sections = host.load_conf(&host.config_dir().join(conf)).map_err(|error| error.to_string())?;
-        stages::transports(&self.start.published.read(), &places(&sections, sync.technology))
+        stages::transports(&self.kit.published.read(), &places(&sections, sync.technology))
     }
 
     fn register(&self, way: &mut Way, dns: &Dns, stop: &Stop) {
@@ -107,7 +110,7 @@ impl Drilling {
             let hint = "set username and secret in [drill]: an account of this branch that nobody else uses";
             return way.skip("register", hint);
         };
-        let host = Arc::clone(&self.start.host);
+        let host = Arc::clone(&self.kit.host);
         let md5 = move |text: &str| host.md5(text);
         let cancelled = || stop.requested();
         let Some(offer) = dns.transports.iter().find(|offer| offer.transport == SipTransport::Udp) else {
@@ -136,8 +139,8 @@ impl Drilling {
     }
 
     fn walk_calls(&self, way: &mut Way, dialplan: &Dialplan) {
-        let host = &*self.start.host;
-        let snapshot = self.start.published.read();
+        let host = &*self.kit.host;
+        let snapshot = self.kit.published.read();
         let calls = Calls::new(dialplan, &snapshot);
         let leads_on = |number: &str| host.leads_on(&dialplan.context, number);
         match (calls.user(self.settings.drill.number.as_deref()), &self.settings.sync) {
@@ -175,7 +178,7 @@ impl Drilling {
     fn is_live(&self, snapshot: &Snapshot, account: String) -> Result<(), String> {
         let technology = snapshot.technology();
         let kind = Kind::of_account(technology);
-        let missing = self.start.host.missing(technology, &[(kind, account)]);
+        let missing = self.kit.host.missing(technology, &[(kind, account)]);
         match missing.map_err(|error| error.to_string())?.first() {
             None => Ok(()),
             Some((kind, name)) => Err(format!("Asterisk has no {kind} {name}: see 'synch doctor'")),

@@ -12,12 +12,15 @@ use std::{
 use crate::{
     dialplan::device,
     engine::{
-        Start,
-        crew::worker::{Role, Stop, Worker},
+        crew::{
+            kit::Kit,
+            post::{Start, Work},
+            worker::{Role, Stop, Worker},
+        },
         event::{Event, Teller},
     },
     operator::status::Snapshot,
-    settings::Technology,
+    settings::{Main, Settings, Technology},
     site::phones::{Here, Registered},
     words::faults,
 };
@@ -29,33 +32,44 @@ const CONTACTS: usize = 10;
 
 /// What the worker needs.
 pub(in crate::engine) struct Presence {
-    pub(in crate::engine) start: Start,
-    pub(in crate::engine) technology: Technology,
-    pub(in crate::engine) teller: Teller,
+    kit: Kit,
+    technology: Technology,
+    teller: Teller,
+}
+
+impl Work for Presence {
+    const THREAD: &'static str = "presence";
+    type Spec = (Main, Technology);
+    type Line = ();
+
+    fn spec(settings: &Settings) -> Option<Self::Spec> {
+        settings.sync.as_ref().map(|sync| (settings.main.clone(), sync.technology))
+    }
+
+    fn start(
+        (_, technology): &Self::Spec,
+        start: &Start<'_>,
+        teller: Teller,
+        role: Role,
+    ) -> io::Result<((), Worker)> {
+        let presence = Self { kit: start.kit.clone(), technology: *technology, teller };
+        Ok(((), Worker::start(role, || {}, move |stop| presence.run(stop))?))
+    }
 }
 
 impl Presence {
-    /// Starts the worker.
-    ///
-    /// # Errors
-    /// The system has no thread to give.
-    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
-        let panicked = self.teller.panicked("presence");
-        Worker::start(role, || {}, panicked, move |stop| self.run(stop))
-    }
-
     fn run(&self, stop: &Stop) {
         let mut here = Arc::new(Here::new());
         let mut turn = 0;
         // Before that, the channel driver may not know its own contacts.
-        while !self.start.host.fully_booted() {
+        while !self.kit.host.fully_booted() {
             if stop.wait_until(Instant::now() + LOOK) {
                 return;
             }
         }
         loop {
             faults::point("presence");
-            let found = self.look(&self.start.published.read(), &here, turn);
+            let found = self.look(&self.kit.published.read(), &here, turn);
             turn = turn.wrapping_add(1);
             if found != *here {
                 here = Arc::new(found);
@@ -68,7 +82,7 @@ impl Presence {
     }
 
     fn look(&self, snapshot: &Snapshot, before: &Here, turn: usize) -> Here {
-        let host = &self.start.host;
+        let host = &self.kit.host;
         let all = snapshot.sync.users.len();
         let again = |place: usize| (place + turn.wrapping_mul(CONTACTS)) % all.max(1) < CONTACTS;
         let registered = |name: &str, place: usize| {

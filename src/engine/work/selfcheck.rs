@@ -9,12 +9,15 @@ use std::{
     time::Instant,
 };
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
     engine::{
-        Start,
-        crew::worker::{Role, Stop, Worker},
+        crew::{
+            kit::Kit,
+            post::{Start, Work},
+            worker::{Role, Stop, Worker},
+        },
         event::{Event, Teller},
     },
     operator::status::Snapshot,
@@ -32,25 +35,55 @@ const NOBODY: &str = "synch-self-check";
 /// Where there is no context of ours.
 const USUAL_CONTEXT: &str = "default";
 
+/// The one that asks its SIP.
+pub(in crate::engine) enum OwnSip {}
+
+impl Work for OwnSip {
+    const THREAD: &'static str = "own-sip";
+    const NAME: &'static str = "own SIP";
+    type Spec = ();
+    type Line = Sender<()>;
+
+    fn spec(_: &Settings) -> Option<()> {
+        Some(())
+    }
+
+    fn start((): &(), start: &Start<'_>, teller: Teller, role: Role) -> io::Result<(Sender<()>, Worker)> {
+        SelfChecking::start(Part::Sip, start, teller, role)
+    }
+}
+
+/// The one that asks its dialplan.
+pub(in crate::engine) enum OwnDialplan {}
+
+impl Work for OwnDialplan {
+    const THREAD: &'static str = "own-dp";
+    const NAME: &'static str = "own dialplan";
+    type Spec = ();
+    type Line = Sender<()>;
+
+    fn spec(_: &Settings) -> Option<()> {
+        Some(())
+    }
+
+    fn start((): &(), start: &Start<'_>, teller: Teller, role: Role) -> io::Result<(Sender<()>, Worker)> {
+        SelfChecking::start(Part::Dialplan, start, teller, role)
+    }
+}
+
 /// What each of the two needs.
-pub(in crate::engine) struct SelfChecking {
-    pub(in crate::engine) start: Start,
-    pub(in crate::engine) part: Part,
-    pub(in crate::engine) orders: Receiver<()>,
-    pub(in crate::engine) teller: Teller,
+struct SelfChecking {
+    kit: Kit,
+    part: Part,
+    orders: Receiver<()>,
+    teller: Teller,
 }
 
 impl SelfChecking {
-    /// Starts the worker.
-    ///
-    /// # Errors
-    /// The system has no thread to give.
-    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
-        let panicked = self.teller.panicked(match self.part {
-            Part::Sip => "own SIP",
-            Part::Dialplan => "own dialplan",
-        });
-        Worker::start(role, || {}, panicked, move |stop| self.run(stop))
+    fn start(part: Part, start: &Start<'_>, teller: Teller, role: Role) -> io::Result<(Sender<()>, Worker)> {
+        let (to_worker, orders) = bounded(1);
+        let checking = Self { kit: start.kit.clone(), part, orders, teller };
+        Ok((to_worker, Worker::start(role, || {}, move |stop| checking.run(stop))?))
     }
 
     fn run(&self, stop: &Stop) {
@@ -65,16 +98,16 @@ impl SelfChecking {
 
     fn ask_dialplan(&self) -> Answer {
         faults::point("own-dialplan");
-        let settings = &self.start.published.read().settings;
+        let settings = &self.kit.published.read().settings;
         let context = settings.dialplan.as_ref().map_or(USUAL_CONTEXT, |dialplan| &dialplan.context);
         let asked = Instant::now();
-        self.start.host.leads_on(context, NOBODY);
+        self.kit.host.leads_on(context, NOBODY);
         Answer::Fine(format!("its dialplan answers in {} ms", asked.elapsed().as_millis()))
     }
 
     fn ask_sip(&self, stop: &Stop) -> Answer {
         faults::point("own-sip");
-        let snapshot = self.start.published.read();
+        let snapshot = self.kit.published.read();
         let (place, user) = match self.whom(&snapshot) {
             Ok(found) => found,
             Err(why) => return Answer::NotAsked(why),
@@ -105,7 +138,7 @@ impl SelfChecking {
     }
 
     fn conf(&self, technology: Technology) -> Vec<ConfSection> {
-        let host = &self.start.host;
+        let host = &self.kit.host;
         let file = match technology {
             Technology::Pjsip => "pjsip.conf",
             Technology::Sip => "sip.conf",

@@ -17,9 +17,10 @@ use crate::{
     dialplan::refers::{Need, needs},
     dns,
     engine::{
-        Start,
-        crew::worker::{Role, Stop, Stopped, Worker},
-        event::Teller,
+        crew::{
+            kit::Kit,
+            worker::{Role, Stop, Stopped, Worker},
+        },
         reach::lookup::cut,
         work::sync::can_mail,
     },
@@ -38,13 +39,15 @@ const SIP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bound of all such looks: somebody waits at the CLI.
 const LISTENERS_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Name of the worker and its thread.
+pub(in crate::engine) const THREAD: &str = "doctor";
+
 /// What the worker needs.
 pub(in crate::engine) struct Examining {
-    pub(in crate::engine) start: Start,
+    pub(in crate::engine) kit: Kit,
     pub(in crate::engine) settings: Arc<Settings>,
     pub(in crate::engine) access: Access,
     pub(in crate::engine) reply: Reply<String>,
-    pub(in crate::engine) teller: Teller,
 }
 
 impl Examining {
@@ -52,21 +55,20 @@ impl Examining {
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+    pub(in crate::engine) fn start(self, role: Role) -> io::Result<Worker> {
         let hangup = Hangup::new();
         let interrupt = cut(&hangup, &self.access.address);
-        let panicked = self.teller.panicked("doctor");
-        Worker::start(role, interrupt, panicked, move |stop| {
+        Worker::start(role, interrupt, move |stop| {
             // Whoever waits for the answer sees that there will be none.
             let Ok(findings) = self.look(&hangup, stop) else { return };
-            let checks = doctor::report(&findings, &self.start.published.read());
+            let checks = doctor::report(&findings, &self.kit.published.read());
             self.reply.give(doctor::text(&checks));
         })
     }
 
     fn look(&self, hangup: &Hangup, stop: &Stop) -> Result<Findings, Stopped> {
         faults::point("doctor");
-        let host = &*self.start.host;
+        let host = &*self.kit.host;
         let mut findings = Findings { asterisk: host.version(), ..Findings::default() };
         match self.look_at_main(hangup, stop) {
             Ok(main) => findings.main = Some(main),
@@ -107,13 +109,13 @@ impl Examining {
         let Some(sync) = sync else { return };
         let (conf, ..) = doctor::realm_key(sync.technology);
         findings.includes.push(self.include(conf, &sync.output));
-        let host = &self.start.host;
+        let host = &self.kit.host;
         let sections = host.load_conf(&host.config_dir().join(conf)).unwrap_or_default();
         findings.realm = Some(realm_in(&sections, sync.technology));
         findings.places = places(&sections, sync.technology);
-        let snapshot = self.start.published.read();
+        let snapshot = self.kit.published.read();
         let boxes = &snapshot.sync.boxes;
-        findings.dead_box = boxes.values().find(|name| !self.start.host.has_mailbox(name)).cloned();
+        findings.dead_box = boxes.values().find(|name| !self.kit.host.has_mailbox(name)).cloned();
         if let Some(voicemail) = voicemail.as_ref().filter(|_| !boxes.is_empty()) {
             let sections = host.load_conf(&host.config_dir().join(&voicemail.output)).unwrap_or_default();
             let has_address = |variable: &ConfVariable| {
@@ -126,7 +128,7 @@ impl Examining {
     }
 
     fn include(&self, conf: &'static str, output: &str) -> Include {
-        let host = &self.start.host;
+        let host = &self.kit.host;
         let folder = host.config_dir();
         let all = host.load_conf(&folder.join(conf)).unwrap_or_default().len();
         let others = host.load_conf_besides(&folder.join(conf), output).unwrap_or_default().len();
@@ -136,8 +138,8 @@ impl Examining {
 
     fn look_at_dialplan(&self, findings: &mut Findings) {
         let Some(dialplan) = &self.settings.dialplan else { return };
-        let host = &*self.start.host;
-        let snapshot = self.start.published.read();
+        let host = &*self.kit.host;
+        let snapshot = self.kit.published.read();
         let technology = snapshot.technology();
         let account = Kind::of_account(technology);
         for (key, trunk) in [

@@ -16,7 +16,10 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, UdpSocket},
     runtime::Builder,
-    sync::{Notify, mpsc::Receiver},
+    sync::{
+        Notify,
+        mpsc::{Receiver, Sender, channel},
+    },
     task::JoinSet,
     time::{sleep, sleep_until, timeout_at},
 };
@@ -24,13 +27,16 @@ use tokio::{
 use super::{after_an_end, is_own_fault, too_late};
 use crate::{
     engine::{
-        START_AGAIN, Start,
-        crew::worker::{Role, Stop, Worker},
+        START_AGAIN,
+        crew::{
+            post::{Start, Work},
+            worker::{Role, Stop, Worker},
+        },
         event::{Event, Teller},
         host::Host,
         reach::lookup::Address,
     },
-    settings::{Settings, Sip, Transport},
+    settings::{self, Main, Settings, Sip, Transport},
     uplink::{
         marks::Mark,
         sip::{Request, answer, is_life},
@@ -39,9 +45,8 @@ use crate::{
     words::faults,
 };
 
-/// What the status and the log call it.
-const NAME: &str = "SIP probe";
-
+/// Probes that may wait for the worker, which begins each at once.
+const WAITING: usize = 8;
 /// Probes on their way at once, at most: at one a second, they are over long before.
 const ON_THEIR_WAY: usize = 64;
 /// It is asked again after these pauses, in milliseconds, then each half second. RFC 3261 section 17.1.2.1 starts
@@ -75,45 +80,49 @@ pub(in crate::engine) struct SipProbing {
     stop: Arc<Notify>,
 }
 
-impl SipProbing {
-    /// For the main of these settings.
-    pub(in crate::engine) fn new(
-        start: &Start,
-        settings: &Settings,
-        address: Address,
+impl Work for SipProbing {
+    const THREAD: &'static str = "sip";
+    const NAME: &'static str = "SIP probe";
+    type Spec = (Main, settings::Probe);
+    type Line = Sender<Ask>;
+
+    fn spec(settings: &Settings) -> Option<Self::Spec> {
+        settings.probe.sip.then(|| (settings.main.clone(), settings.probe))
+    }
+
+    fn start(
+        (main, probe): &Self::Spec,
+        start: &Start<'_>,
         teller: Teller,
-        orders: Receiver<Ask>,
-    ) -> Self {
-        Self {
-            host: Arc::clone(&start.host),
-            sip: settings.main.sip,
-            timeout: settings.probe.timeout,
-            address,
+        role: Role,
+    ) -> io::Result<(Sender<Ask>, Worker)> {
+        let (to_worker, orders) = channel(WAITING);
+        let probing = Self {
+            host: Arc::clone(&start.kit.host),
+            sip: main.sip,
+            timeout: probe.timeout,
+            address: start.reach()?.address(),
             teller,
             orders: tokio::sync::Mutex::new(orders),
             stop: Arc::default(),
-        }
-    }
-
-    /// Starts the worker.
-    ///
-    /// # Errors
-    /// The system has no thread to give.
-    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
-        let (stop, panicked) = (Arc::clone(&self.stop), self.teller.panicked(NAME));
+        };
+        let stop = Arc::clone(&probing.stop);
         // Kept for a body that doesn't wait yet.
         let interrupt = move || stop.notify_one();
-        Worker::start(role, interrupt, panicked, move |stop| {
+        let worker = Worker::start(role, interrupt, move |stop| {
             while !stop.requested() {
                 match Builder::new_current_thread().enable_io().enable_time().build() {
-                    Ok(runtime) => return runtime.block_on(self.run(stop)),
+                    Ok(runtime) => return runtime.block_on(probing.run(stop)),
                     // No epoll or event descriptor: other parts of Asterisk complain, too.
                     Err(_) => stop.wait_until(Instant::now() + START_AGAIN),
                 };
             }
-        })
+        })?;
+        Ok((to_worker, worker))
     }
+}
 
+impl SipProbing {
     async fn run(&self, stop: &Stop) {
         let mut orders = self.orders.lock().await;
         let mut probes = JoinSet::new();
@@ -127,7 +136,7 @@ impl SipProbing {
                 },
                 Some(ended) = probes.join_next() => if ended.is_err() {
                     // It has told nothing of the main; the next one is asked.
-                    self.teller.tell(Event::Panicked(NAME));
+                    self.teller.tell(Event::Panicked(Self::NAME));
                 },
             }
         }

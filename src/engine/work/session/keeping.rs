@@ -16,13 +16,17 @@ use super::{
 };
 use crate::{
     engine::{
-        Start,
         crew::{
             backoff::{Backoff, random},
+            kit::Kit,
+            post::{Start, Work, no_reach},
             worker::{Role, Stop, Stopped, Worker},
         },
         event::{Event, News, Teller},
-        reach::lookup::{Address, NoWay, cut},
+        reach::{
+            lookup::{Address, NoWay, cut},
+            needs_session,
+        },
         work::probe::too_late,
     },
     settings::{Main, Probe, Settings, Technology},
@@ -50,7 +54,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// What the worker needs.
 pub(in crate::engine) struct Keeping {
-    pub(super) start: Start,
+    pub(super) kit: Kit,
     pub(super) main: Main,
     pub(super) probe: Probe,
     /// Whether the main's events are of use.
@@ -62,54 +66,56 @@ pub(in crate::engine) struct Keeping {
     pub(super) counter: Arc<Counter>,
 }
 
-impl Keeping {
-    /// With the main of these settings.
-    pub(in crate::engine) fn new(
-        start: &Start,
-        settings: &Settings,
-        address: Address,
-        counter: &Arc<Counter>,
-        teller: Teller,
-    ) -> Self {
-        let technology = settings.sync.as_ref().map_or(Technology::Pjsip, |sync| sync.technology);
-        Self {
-            start: start.clone(),
-            main: settings.main.clone(),
-            probe: settings.probe,
-            events: settings.probe.events || settings.sync.is_some(),
-            technology,
-            address,
-            teller,
-            hangup: Hangup::new(),
-            counter: Arc::clone(counter),
-        }
+impl Work for Keeping {
+    const THREAD: &'static str = "session";
+    type Spec = (Main, Option<Technology>, Probe);
+    type Line = ();
+
+    fn spec(settings: &Settings) -> Option<Self::Spec> {
+        let technology = settings.sync.as_ref().map(|sync| sync.technology);
+        needs_session(settings).then(|| (settings.main.clone(), technology, settings.probe))
     }
 
-    /// Starts the worker.
-    ///
-    /// # Errors
-    /// The system has no thread to give.
-    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
-        let (cut, bell) = (cut(&self.hangup, &self.address), self.counter.bell.clone());
+    fn start(
+        (main, technology, probe): &Self::Spec,
+        start: &Start<'_>,
+        teller: Teller,
+        role: Role,
+    ) -> io::Result<((), Worker)> {
+        let reach = start.reach()?;
+        let keeping = Self {
+            kit: start.kit.clone(),
+            main: main.clone(),
+            probe: *probe,
+            events: probe.events || technology.is_some(),
+            technology: technology.unwrap_or(Technology::Pjsip),
+            address: reach.address(),
+            teller,
+            hangup: Hangup::new(),
+            counter: reach.counter().ok_or_else(no_reach)?,
+        };
+        let (cut, bell) = (cut(&keeping.hangup, &keeping.address), keeping.counter.bell.clone());
         let interrupt = move || {
             cut();
             bell.ring();
         };
-        let panicked = self.teller.panicked("session");
-        Worker::start(role, interrupt, panicked, move |stop| {
-            let mut body = Body::new(&self);
+        let worker = Worker::start(role, interrupt, move |stop| {
+            let mut body = Body::new(&keeping);
             // It only ever returns to stop.
             let Err(Stopped) = body.run(stop);
             if let Some(mut link) = body.link.take() {
                 // The successor shall find the login free.
                 link.log_off(Instant::now() + super::SOON);
             }
-        })
+        })?;
+        Ok(((), worker))
     }
+}
 
+impl Keeping {
     /// A new session. Nothing is connected yet.
     pub(super) fn link(&self, address: SocketAddr) -> Link {
-        let (main, hangup, crypto) = (&self.main, &self.hangup, self.start.crypto());
+        let (main, hangup, crypto) = (&self.main, &self.hangup, self.kit.crypto());
         match self.events {
             true => Link::for_events(address, main, hangup, crypto),
             false => Link::for_probe(address, main, hangup, crypto),
@@ -117,7 +123,7 @@ impl Keeping {
     }
 
     fn is_ours(&self, user: &str) -> bool {
-        self.start.published.read().sync.users.iter().any(|known| known.name == user)
+        self.kit.published.read().sync.users.iter().any(|known| known.name == user)
     }
 }
 

@@ -11,9 +11,12 @@ use std::{sync::Arc, time::Instant};
 use super::{NotLent, Session, login::told};
 use crate::{
     engine::{
-        crew::worker::Stop,
+        crew::{kit::Kit, worker::Stop},
         event::{Event, News, Teller},
-        reach::lookup::{Address, NoWay},
+        reach::{
+            Reach,
+            lookup::{Address, NoWay},
+        },
     },
     settings::Main,
     uplink::ami::{Crypto, Hangup, Last, Link, LinkError, TransportError},
@@ -79,6 +82,12 @@ impl From<NotLent> for Unanswered {
 }
 
 impl Access {
+    /// Returns what a worker needs to find this main.
+    pub(in crate::engine) fn new(kit: &Kit, main: &Main, reach: &Reach, teller: Teller) -> Self {
+        let (address, session) = (reach.address(), reach.session());
+        Self { main: main.clone(), crypto: kit.crypto(), address, session, teller }
+    }
+
     /// For a worker that reads: waits until the kept session is there, and logs in once more where the main allows that. So
     /// one worker alone tries a password first, and a session for reading is never in the way of the kept one.
     ///

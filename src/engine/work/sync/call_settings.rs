@@ -77,11 +77,9 @@ impl Site<'_> {
             },
         };
         if problem.is_empty() {
-            self.syncing
-                .start
-                .log_end(NOT_READ, "The call settings of the users are those of the main again.");
+            self.syncing.kit.log_end(NOT_READ, "The call settings of the users are those of the main again.");
         } else {
-            self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {problem}"));
+            self.syncing.kit.log_failure(Level::Warning, &format!("{NOT_READ}: {problem}"));
         }
         self.status.call_settings_problem = problem;
         Ok(())

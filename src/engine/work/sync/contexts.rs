@@ -45,9 +45,9 @@ impl Site<'_> {
             Ok(()) => String::new(),
         };
         if problem.is_empty() {
-            self.syncing.start.log_end(NOT_READ, "The contexts are those of the main again.");
+            self.syncing.kit.log_end(NOT_READ, "The contexts are those of the main again.");
         } else {
-            self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {problem}"));
+            self.syncing.kit.log_failure(Level::Warning, &format!("{NOT_READ}: {problem}"));
         }
         Ok(())
     }
@@ -169,7 +169,7 @@ impl Site<'_> {
         let text = render_sections(&lines::sections(contexts), &self.syncing.access.main.host);
         let kept = self.store().and_then(|store| store.write_beside(FILE, text.as_bytes()));
         self.contexts_unkept = kept.is_err();
-        self.syncing.start.log_outcome(&kept, NOT_KEPT, "The contexts are kept for a restart again.");
+        self.syncing.kit.log_outcome(&kept, NOT_KEPT, "The contexts are kept for a restart again.");
     }
 
     fn kept_contexts(&self) -> PathBuf {

@@ -160,7 +160,7 @@ impl<'a> Site<'a> {
             Ok(Step::Had(took)) => {
                 everybody.due = now + Gauge::rest(took);
                 everybody.waits.reset();
-                self.syncing.start.forget_failures(NOT_READ);
+                self.syncing.kit.forget_failures(NOT_READ);
                 self.tell_progress(&mut everybody, "is being read");
             }
             Ok(Step::TooLong(took)) => everybody.due = now + Gauge::rest(took),
@@ -176,7 +176,7 @@ impl<'a> Site<'a> {
             Err(Failure::Stopped) => return Err(Stopped),
             Err(failure) => {
                 everybody.due = now + everybody.waits.wait(random());
-                self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
+                self.syncing.kit.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
                 everybody.told = None;
                 self.tell_progress(&mut everybody, &format!("waits: {failure}"));
             }
@@ -286,11 +286,11 @@ impl<'a> Site<'a> {
         self.status.directory_state.clear();
         match everybody.end() {
             Ok(directory) => {
-                self.syncing.start.log_end(NOT_READ, "The directory is read again.");
+                self.syncing.kit.log_end(NOT_READ, "The directory is read again.");
                 self.take_directory(directory);
             }
             Err(failure) => {
-                self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
+                self.syncing.kit.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
                 self.status.directory_state = failure.to_string();
             }
         }
@@ -299,7 +299,7 @@ impl<'a> Site<'a> {
 
     /// Whether the main answers the probes as quickly as usual.
     fn line_has_room(&self) -> bool {
-        self.syncing.start.published.read().monitor.has_room
+        self.syncing.kit.published.read().monitor.has_room
     }
 
     /// Lets others see how far it is, now and then.
@@ -330,7 +330,7 @@ impl<'a> Site<'a> {
         let (mut old, new) = (numbers(&self.status.directory), numbers(&directory));
         old.retain(|number| !self.freed.contains(number));
         if let Err(failure) = self.may_become(Guarded::Directory, &old, &new) {
-            self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
+            self.syncing.kit.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
             return;
         }
         if *self.status.directory == directory {
@@ -347,7 +347,7 @@ impl<'a> Site<'a> {
         let text = self.status.directory.to_text();
         let kept = self.store().and_then(|store| store.write_beside(FILE, text.as_bytes()));
         self.directory_unkept = kept.is_err();
-        self.syncing.start.log_outcome(&kept, NOT_KEPT, "The directory is kept for a restart again.");
+        self.syncing.kit.log_outcome(&kept, NOT_KEPT, "The directory is kept for a restart again.");
     }
 }
 

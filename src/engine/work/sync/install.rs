@@ -138,7 +138,7 @@ impl Site<'_> {
     /// From here on an unload is refused: it would wait for our disk and for the reload with Asterisk's module list
     /// locked, or leave a new file behind that nobody has loaded.
     pub(super) fn enter(&self) -> Result<Inside, Failure> {
-        self.syncing.start.gate.enter().ok_or(Failure::Stopped)
+        self.syncing.kit.gate.enter().ok_or(Failure::Stopped)
     }
 
     /// What Asterisk's own loader makes of a file: the last word before it is put in place, because a broken
@@ -165,7 +165,7 @@ impl Site<'_> {
         match staged.commit() {
             // It is in place all the same, so the rest has to follow.
             Err(error @ StoreError::Unflushed { .. }) => {
-                self.syncing.start.log_failure(Level::Warning, &error.to_string());
+                self.syncing.kit.log_failure(Level::Warning, &error.to_string());
             }
             result => result?,
         }

@@ -69,9 +69,9 @@ impl Site<'_> {
             }
         };
         if problem.is_empty() {
-            self.syncing.start.log_end(NOT_READ, "The mailboxes are those of the main again.");
+            self.syncing.kit.log_end(NOT_READ, "The mailboxes are those of the main again.");
         } else {
-            self.syncing.start.log_failure(Level::Warning, &format!("{NOT_READ}: {problem}"));
+            self.syncing.kit.log_failure(Level::Warning, &format!("{NOT_READ}: {problem}"));
         }
         self.status.boxes_problem = problem;
         Ok(())

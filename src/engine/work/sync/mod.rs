@@ -33,7 +33,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 pub(in crate::engine) use self::contexts::trunks;
 use self::{directory::Everybody, failure::Failure, reading::Reading, retry::Retry};
@@ -41,9 +41,10 @@ use super::session::Access;
 pub(in crate::engine) use crate::engine::work::sync::mailboxes::can_mail;
 use crate::{
     engine::{
-        Start,
         crew::{
             backoff::random,
+            kit::Kit,
+            post::{Start, Work},
             schedule::Schedule,
             worker::{Role, Stop, Stopped, Worker},
         },
@@ -52,7 +53,7 @@ use crate::{
         reach::lookup::cut,
     },
     operator::status::SyncStatus,
-    settings::{self, ConfSection, Settings},
+    settings::{self, Classes, ConfSection, Contexts, Main, Settings, Trunk, Voicemail},
     site::{
         mailboxes::Owner,
         shrink::{Guarded, Losses, Names, Removals},
@@ -68,6 +69,9 @@ const HELD: &str = "held_version";
 /// How soon a sync is tried again where the main let nobody in: nobody else may notice that it does again. Whether the main
 /// is really asked then is up to `admission`.
 const LOG_IN_AGAIN: Duration = Duration::from_secs(10);
+
+/// Orders that may wait: one sync does for all who asked for it.
+const WAITING: usize = 8;
 
 /// How often it is looked whether something that takes its time has happened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -99,27 +103,76 @@ enum Wish {
 
 /// What the worker needs.
 pub(in crate::engine) struct Syncing {
-    pub(in crate::engine) start: Start,
-    pub(in crate::engine) all: Arc<Settings>,
-    pub(in crate::engine) settings: settings::Sync,
-    pub(in crate::engine) access: Access,
-    pub(in crate::engine) orders: Receiver<Order>,
-    pub(in crate::engine) teller: Teller,
+    kit: Kit,
+    all: Arc<Settings>,
+    settings: settings::Sync,
+    access: Access,
+    orders: Receiver<Order>,
+    teller: Teller,
 }
 
-impl Syncing {
-    /// Starts the worker.
-    ///
-    /// # Errors
-    /// The system has no thread to give.
-    pub(in crate::engine) fn start(self, role: Role<'_>) -> io::Result<Worker> {
+/// All settings that the worker goes by.
+#[derive(PartialEq)]
+pub(in crate::engine) struct Spec {
+    main: Main,
+    sync: settings::Sync,
+    policy: settings::Policy,
+    voicemail: Option<Voicemail>,
+    dialled: Option<Dialled>,
+}
+
+/// What of the dialplan comes from the main, or fences in what does.
+#[derive(PartialEq)]
+struct Dialled {
+    context: String,
+    classes: Classes,
+    public_key: String,
+    contexts: Contexts,
+    /// The main's contexts are kept off them.
+    trunks: [Option<Trunk>; 3],
+}
+
+impl Work for Syncing {
+    const THREAD: &'static str = "sync";
+    type Spec = Spec;
+    type Line = Sender<Order>;
+
+    fn spec(settings: &Settings) -> Option<Spec> {
+        let sync = settings.sync.clone()?;
+        let dialled = settings.dialplan.as_ref().map(|dialplan| Dialled {
+            context: dialplan.context.clone(),
+            classes: dialplan.classes.clone(),
+            public_key: dialplan.public_key.clone(),
+            contexts: dialplan.contexts.clone(),
+            trunks: trunks(dialplan).map(Option::<&Trunk>::cloned),
+        });
+        let (main, policy, voicemail) =
+            (settings.main.clone(), settings.policy.clone(), settings.voicemail.clone());
+        Some(Spec { main, sync, policy, voicemail, dialled })
+    }
+
+    fn start(
+        Spec { sync, .. }: &Spec,
+        start: &Start<'_>,
+        teller: Teller,
+        role: Role,
+    ) -> io::Result<(Sender<Order>, Worker)> {
+        let (to_worker, orders) = bounded(WAITING);
+        let syncing = Self {
+            kit: start.kit.clone(),
+            all: Arc::clone(start.settings),
+            settings: sync.clone(),
+            access: Access::new(start.kit, &start.settings.main, start.reach()?, teller.clone()),
+            orders,
+            teller,
+        };
         let hangup = Hangup::new();
-        let interrupt = cut(&hangup, &self.access.address);
-        let panicked = self.teller.panicked("sync");
-        Worker::start(role, interrupt, panicked, move |stop| {
+        let interrupt = cut(&hangup, &syncing.access.address);
+        let worker = Worker::start(role, interrupt, move |stop| {
             // It only ever returns to stop.
-            let Err(Stopped) = Site::new(&self, &hangup, stop).run();
-        })
+            let Err(Stopped) = Site::new(&syncing, &hangup, stop).run();
+        })?;
+        Ok((to_worker, worker))
     }
 }
 
@@ -178,7 +231,7 @@ struct Site<'a> {
 
 impl<'a> Site<'a> {
     fn new(syncing: &'a Syncing, hangup: &'a Hangup, stop: &'a Stop) -> Self {
-        let host = &*syncing.start.host;
+        let host = &*syncing.kit.host;
         let mut status = SyncStatus::before_the_first(true);
         status.held = host.recall(HELD).and_then(|text| text.parse().ok());
         Self {
@@ -337,7 +390,7 @@ impl<'a> Site<'a> {
         }
         self.status.held = version;
         if let Err(error) = self.host.remember(HELD, version.map(|number| number.to_string()).as_deref()) {
-            self.syncing.start.log_failure(Level::Warning, &error.to_string());
+            self.syncing.kit.log_failure(Level::Warning, &error.to_string());
         }
     }
 

@@ -53,7 +53,7 @@ impl Site<'_> {
         if losses.note(now(), in_place, new, &accepted) {
             let text = losses.to_text();
             let kept = self.store().and_then(|store| store.write_beside(guarded.file(), text.as_bytes()));
-            self.syncing.start.log_outcome(&kept, NOT_KEPT, "What has gone within a day is kept again.");
+            self.syncing.kit.log_outcome(&kept, NOT_KEPT, "What has gone within a day is kept again.");
         }
         self.nothing_held(guarded);
     }

@@ -34,7 +34,7 @@ fn with_site(never: &'static str, body: impl Fn(&mut Site<'_>, &Store, &StandIn)
         teller: teller.clone(),
     };
     let syncing = Syncing {
-        start: host.start(&settings),
+        kit: host.kit(&settings),
         settings: settings.sync.clone().unwrap(),
         access,
         all: settings,
@@ -170,4 +170,20 @@ fn what_a_day_loses_is_held_over_restarts_and_accepted_by_the_names_shown() {
         site.accepted = Arc::default();
         site.may_become(Guarded::Mailboxes, &names(0..10), &names(0..5)).unwrap();
     });
+}
+
+#[test]
+fn another_trunk_is_another_fence_for_what_is_synced() {
+    let with = |second| {
+        let dialplan = [("local_trunk", "gateway"), ("emergency", "112"), ("emergency_second", second)];
+        let sections = [
+            ConfSection::new("main", [("host", "192.0.2.1"), ("username", "synch"), ("secret", "x")]),
+            ConfSection::new("sync", [("filter_value", "x")]),
+            ConfSection::new("dns", [("enabled", "no")]),
+            ConfSection::new("dialplan", dialplan),
+        ];
+        Syncing::spec(&settings::read(&sections).unwrap())
+    };
+    let [spec, same, other] = ["gsm", "gsm", "other"].map(with);
+    assert!(spec.is_some() && spec == same && spec != other);
 }
