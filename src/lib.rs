@@ -56,6 +56,7 @@
 #[cfg(feature = "asterisk")]
 mod asterisk;
 #[cfg(test)]
+#[path = "../tests/attacks/attacks.rs"]
 mod attacks;
 pub mod dialplan;
 pub mod dns;

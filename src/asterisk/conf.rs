@@ -11,7 +11,7 @@ use std::{
 use super::{host::Asterisk, sys, text};
 use crate::{
     engine::host::{Host, HostError},
-    settings::{ConfSection, ConfVariable},
+    words::conf::{ConfSection, ConfVariable},
 };
 
 /// Reads one file: a path, or a name in Asterisk's configuration folder. Neither the loader's cache nor realtime

@@ -15,10 +15,10 @@ use crate::{
     dialplan::{Context, Hint},
     engine::host::{Host, HostError, Level, ReloadError, Verdict},
     operator::doctor::Reach,
-    settings::{ConfSection, Technology, Tls},
+    settings::{Technology, Tls},
     site::users::{Declined, Kind, User},
     uplink::ami::{Crypto, TlsError, TlsSession},
-    words::wording::visible,
+    words::{conf::ConfSection, wording::visible},
 };
 
 /// This Asterisk.

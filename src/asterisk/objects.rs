@@ -11,8 +11,8 @@ use std::{
 use super::{guard::guard, sys, text};
 use crate::{
     engine::host::{HostError, Verdict},
-    settings::ConfSection,
     site::users::{Declined, Kind},
+    words::conf::ConfSection,
 };
 
 const MODULE: &CStr = c"res_pjsip";

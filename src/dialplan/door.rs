@@ -107,8 +107,9 @@ mod tests {
     use super::*;
     use crate::{
         operator::status::tests::snapshot,
-        settings::{self, ConfSection, PEOPLE},
+        settings::{self, PEOPLE},
         site::directory::{Directory, Entry},
+        words::conf::ConfSection,
     };
 
     fn shown(service: Target) -> Snapshot {

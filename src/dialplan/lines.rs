@@ -1,7 +1,7 @@
 //! Contexts as the lines of an extensions.conf, to be kept for a start without the main. Pure.
 
 use super::{Context, Extension};
-use crate::settings::{ConfSection, ConfVariable};
+use crate::words::conf::{ConfSection, ConfVariable};
 
 /// What stands in such a file for these contexts.
 #[must_use]

@@ -24,7 +24,7 @@ pub mod message;
 pub mod relay;
 pub mod serve;
 #[cfg(test)]
-mod testing;
+mod stand_in;
 pub mod zone;
 
 pub use ask::addresses_of;

@@ -9,9 +9,10 @@ use std::{
 use crate::{
     dialplan::{Context, Hint},
     operator::doctor::Reach,
-    settings::{ConfSection, Technology},
+    settings::Technology,
     site::users::{Declined, Kind, User},
     uplink::ami::Crypto,
+    words::conf::ConfSection,
 };
 
 /// The family of Asterisk's database that has what is our own: `database show synch`.

@@ -23,9 +23,10 @@ use crate::{
         turn::first_snapshot,
     },
     operator::{control::Published, doctor::Reach},
-    settings::{ConfSection, ConfVariable, Settings, Technology, Tls},
+    settings::{Settings, Technology, Tls},
     site::users::{Declined, Kind, User},
     uplink::ami::{Crypto, TlsError, TlsSession},
+    words::conf::{ConfSection, ConfVariable},
 };
 
 #[derive(Default)]

@@ -304,8 +304,9 @@ fn known(snapshot: &Snapshot, users: &[&User]) -> String {
 mod tests {
     use super::*;
     use crate::{
-        settings::{self, ConfSection},
+        settings,
         site::directory::{Directory, Entry},
+        words::conf::ConfSection,
     };
 
     #[test]

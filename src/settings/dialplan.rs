@@ -45,7 +45,8 @@ impl Dialplan {
     #[cfg(test)]
     #[must_use]
     pub fn example() -> Self {
-        use super::{ConfSection, read};
+        use super::read;
+        use crate::words::conf::ConfSection;
         let main = ConfSection::new("main", [("host", "192.0.2.1"), ("username", "u"), ("secret", "s")]);
         let off = |name| ConfSection::new(name, [("enabled", "no")]);
         let settings = read(&[main, off("sync"), off("dns")]).unwrap();

@@ -22,7 +22,7 @@ pub use expression::Expression;
 pub use failover::{Failover, ReturnWhen, Window, clock};
 pub use main::{Certificate, Main, Password, Secret, Sip, Tls, Transport};
 pub use policy::{Options, Policy, is_secret};
-pub use read::{ConfSection, ConfVariable, SettingsError, read};
+pub use read::{SettingsError, read};
 pub use relay::{Allow, NoPrefix, Prefix, Relay};
 pub use text::text;
 pub use transport::{Offer, SipTransport};

@@ -1,13 +1,17 @@
-//! What all the others say: one word for one thing, and numbers and lists as a person reads them. Pure.
+//! What all the others say: one word for one thing, and numbers and lists as a person reads them.
 //!
 //! - [`state`]: the states that synch can be in, and the modes that an operator can choose
 //! - [`wording`]: numbers and lists as a person reads them
 //! - [`caller_id`]: name and number out of Asterisk's `"Name" <number>`
+//! - [`conf`]: a section of one of Asterisk's configuration files
+//! - [`disk`]: a file of ours, the old one or the new one; the only one of these with I/O
 //! - [`repeats`]: when the log hears again of a failure that repeats
 //! - [`version`]: which Asterisk this is
 //! - [`faults`]: panics and hangs to order, for the tests of the lab; nothing at all without the feature of that name
 
 pub mod caller_id;
+pub mod conf;
+pub mod disk;
 pub mod faults;
 pub mod repeats;
 pub mod state;

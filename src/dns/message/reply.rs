@@ -159,7 +159,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::dns::testing::{edns, name, request};
+    use crate::dns::stand_in::{edns, name, request};
 
     fn addresses(count: u8) -> Vec<Record> {
         let record = |last| Ipv4Addr::new(10, 0, 0, last);

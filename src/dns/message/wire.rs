@@ -53,7 +53,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::dns::testing::{edns, name, query};
+    use crate::dns::stand_in::{edns, name, query};
 
     /// Messages with this many records, in each section as many, and OPT.
     fn message(records: usize, opt: bool) -> Vec<u8> {

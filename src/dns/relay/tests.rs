@@ -13,7 +13,7 @@ use hickory_server::{
 use tokio::{net::UdpSocket, runtime::Builder};
 
 use super::*;
-use crate::dns::testing::{PATIENCE, closed_port, request, settings};
+use crate::dns::stand_in::{PATIENCE, closed_port, request, settings};
 
 fn run(test: impl Future<Output = ()>) {
     Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
@@ -116,7 +116,7 @@ fn an_answer_with_and_without_signatures_is_not_the_same() {
         let forwarder = Forwarder::start(60, ResponseCode::NoError).await;
         let relay = relay(&[forwarder.address]);
         let with_do = request("www.example.org.", RecordType::A, |message| {
-            let mut edns = crate::dns::testing::edns(0, 1232);
+            let mut edns = crate::dns::stand_in::edns(0, 1232);
             edns.set_dnssec_ok(true);
             message.set_edns(edns);
         });

@@ -154,7 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::dns::testing::{edns, name, request};
+    use crate::dns::stand_in::{edns, name, request};
 
     fn asked() -> Message {
         query(&request("www.Example.org.", RecordType::A, |_| ()), 4711).unwrap()

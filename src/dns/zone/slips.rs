@@ -101,7 +101,7 @@ fn targets(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{self, ConfSection};
+    use crate::{settings, words::conf::ConfSection};
 
     const LINES: [(&str, &str); 5] = [
         ("bind", "192.168.0.254"),

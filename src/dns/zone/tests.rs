@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use hickory_server::proto::rr::rdata::NS;
 
 use super::*;
-use crate::dns::testing::{name, settings};
+use crate::dns::stand_in::{name, settings};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 

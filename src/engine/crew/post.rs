@@ -202,8 +202,8 @@ mod tests {
     use super::*;
     use crate::{
         engine::{crew::worker::Stop, stand_in::StandIn},
-        settings::{ConfSection, read},
-        words::state::Target,
+        settings::read,
+        words::{conf::ConfSection, state::Target},
     };
 
     /// A worker that goes by `[probe] interval`, takes `timeout` as it goes, and is unwanted where `sip` is off.

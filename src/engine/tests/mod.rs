@@ -24,8 +24,11 @@ use crate::{
         control::Command,
         status::{IN_FORCE, Snapshot},
     },
-    settings::{self, ConfSection},
-    words::state::{Mode, MonitorState, ServiceState, Target},
+    settings,
+    words::{
+        conf::ConfSection,
+        state::{Mode, MonitorState, ServiceState, Target},
+    },
 };
 
 /// Nothing here takes that long; a wait ends as soon as it can.

@@ -79,7 +79,10 @@ fn others_may_read(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{self, ConfSection, Sip, Tls};
+    use crate::{
+        settings::{self, Sip, Tls},
+        words::conf::ConfSection,
+    };
 
     fn settings(main: &Main) -> Settings {
         let lines = [("host", "192.0.2.1"), ("username", "u"), ("secret", "s")];

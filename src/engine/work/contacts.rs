@@ -31,9 +31,9 @@ use crate::{
     site::{
         contacts::{Book, Due, Told, of_endpoint, of_peer},
         phones::NOT_ASKED,
-        users::{keep, read_kept},
     },
     words::{
+        disk::{keep, read_kept},
         faults,
         state::{MonitorState, Target},
     },
@@ -349,7 +349,8 @@ mod tests {
     use super::*;
     use crate::{
         engine::{stand_in::StandIn, work::session::counter},
-        settings::{ConfSection, read},
+        settings::read,
+        words::conf::ConfSection,
     };
 
     const SPREAD: Duration = Duration::from_secs(60);

@@ -157,7 +157,8 @@ mod tests {
     use crate::{
         dialplan::Hint,
         engine::{event::Told, stand_in::StandIn},
-        settings::{self, ConfSection},
+        settings,
+        words::conf::ConfSection,
     };
 
     /// A worker with nothing wanted yet, the Asterisk that it works on, and what it tells.

@@ -21,13 +21,13 @@ use crate::{
         event::{Event, Teller},
     },
     operator::status::Snapshot,
-    settings::{ConfSection, Settings, Technology},
+    settings::{Settings, Technology},
     uplink::sip::{self, request::fits},
     verdict::selfcheck::{
         Answer, PATIENCE, Part,
         place::{self, Place},
     },
-    words::faults,
+    words::{conf::ConfSection, faults},
 };
 
 /// Asked for in the dialplan: nobody's number. That there is an answer is all that matters.

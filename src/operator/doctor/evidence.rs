@@ -84,7 +84,8 @@ mod tests {
     use super::*;
     use crate::{
         operator::{doctor::Main, status::tests::snapshot},
-        settings::{self, ConfSection},
+        settings,
+        words::conf::ConfSection,
     };
 
     fn sip(probe: &str, state: MonitorState, standing: &str) -> (Level, String) {

@@ -358,7 +358,7 @@ fn same(found: &[IpAddr], wanted: &[IpAddr]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{self, ConfSection};
+    use crate::{settings, words::conf::ConfSection};
 
     #[test]
     fn an_asterisk_that_takes_no_calls_is_the_first_line() {

@@ -84,7 +84,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::settings::{self, ConfSection};
+    use crate::{settings, words::conf::ConfSection};
 
     fn said(users: &[(&str, &str)], number: &str) -> Vec<(Level, String)> {
         let main = ConfSection::new("main", [("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);

@@ -62,8 +62,9 @@ mod tests {
     use super::*;
     use crate::{
         operator::{doctor::Check, status::tests::snapshot},
-        settings::{self, ConfSection},
+        settings,
         site::phones::Phones,
+        words::conf::ConfSection,
     };
 
     fn checks(phones: Phones, technology: &str) -> Vec<Check> {

@@ -147,9 +147,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        operator::status::tests::snapshot,
-        settings::{self, ConfSection},
-        site::contacts::Contact,
+        operator::status::tests::snapshot, settings, site::contacts::Contact, words::conf::ConfSection,
     };
 
     #[test]

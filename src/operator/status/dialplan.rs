@@ -58,8 +58,8 @@ mod tests {
     use super::*;
     use crate::{
         operator::status::tests::snapshot,
-        settings::{self, ConfSection},
-        words::state::Target,
+        settings,
+        words::{conf::ConfSection, state::Target},
     };
 
     #[test]

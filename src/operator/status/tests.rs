@@ -1,7 +1,7 @@
 use super::*;
 use std::collections::BTreeMap;
 
-use crate::settings::{self, ConfSection};
+use crate::{settings, words::conf::ConfSection};
 
 pub(crate) fn snapshot() -> Snapshot {
     let main =

@@ -1,5 +1,4 @@
 //! From the sections of `res_synch.conf` to [`Settings`], or to everything that is wrong with them.
-
 //!
 //! - `reader`: one section, key by key
 //! - `main`, `failover`, `dns`, `drill`, `dialplan`, `classes`, `policy`: the longer sections
@@ -21,36 +20,7 @@ use super::{
     Filter, FilterKey, NumberFrom, Probe, Require, Settings, Sync, Technology,
     value::{file_on_main, filter_key, list, number_from, output_file, require, technology},
 };
-
-/// One `[section]` as Asterisk's loader found it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfSection {
-    /// Name between the brackets.
-    pub name: String,
-    /// Its variables, in the order of the file.
-    pub variables: Vec<ConfVariable>,
-}
-
-impl ConfSection {
-    /// A section of these lines.
-    #[must_use]
-    pub fn new<K: Into<String>, V: Into<String>>(
-        name: impl Into<String>,
-        lines: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
-        let variable = |(key, value): (K, V)| ConfVariable { key: key.into(), value: value.into() };
-        Self { name: name.into(), variables: lines.into_iter().map(variable).collect() }
-    }
-}
-
-/// One `key = value`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfVariable {
-    /// What stands before the `=`.
-    pub key: String,
-    /// What stands behind it, unescaped.
-    pub value: String,
-}
+use crate::words::conf::ConfSection;
 
 /// One thing that is wrong in `res_synch.conf`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

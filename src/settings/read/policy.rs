@@ -1,10 +1,11 @@
 //! `[policy]`, `[endpoint]`, `[aor]`, `[peer]`
 
-use super::{ConfSection, SettingsError, WEEK, reader::Reader};
+use super::{SettingsError, WEEK, reader::Reader};
 use crate::settings::{
     Options, Policy,
     value::{list, option, option_value},
 };
+use crate::words::conf::ConfSection;
 
 /// Options that decide what a section is and whose: they are never set by hand.
 const NOT_SET: [&str; 3] = ["type", "aors", "auth"];

@@ -2,7 +2,8 @@
 
 use std::{fmt::Display, time::Duration};
 
-use super::{ConfSection, ConfVariable, SettingsError};
+use super::SettingsError;
+use crate::words::conf::{ConfSection, ConfVariable};
 
 /// The variables of one section, taken out one by one; what is left in the end nobody knows.
 pub(super) struct Reader<'a> {

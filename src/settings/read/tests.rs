@@ -1,6 +1,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use super::*;
+use crate::words::conf;
 use crate::{
     settings::{Certificate, Drill, Offer, Password, ReturnWhen, Secret, Sip, SipTransport, Transport},
     words::state::Target,
@@ -20,7 +21,7 @@ fn sections(text: &str) -> Vec<ConfSection> {
             sections.push(ConfSection { name, variables: Vec::new() });
         } else {
             let (key, value) = word.split_once('=').unwrap();
-            let variable = ConfVariable { key: key.to_owned(), value: value.to_owned() };
+            let variable = conf::ConfVariable { key: key.to_owned(), value: value.to_owned() };
             sections.last_mut().unwrap().variables.push(variable);
         }
     }

@@ -14,9 +14,11 @@ use self::entry::{Entry, Taking};
 pub use self::owner::{Contexts, Owner, assign, owners_in};
 
 use crate::{
-    settings::{ConfSection, ConfVariable},
     site::users::{Document, Section, render_sections},
-    words::wording::visible,
+    words::{
+        conf::{ConfSection, ConfVariable},
+        wording::visible,
+    },
 };
 
 /// Sections of voicemail.conf that are no contexts of boxes, upper or lower case.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::DEFAULT;
 use crate::{
-    settings::ConfSection,
     site::users::{Kind, User, open::names, readback::value},
+    words::conf::ConfSection,
 };
 
 /// A user's number, and the boxes that he names, as `number@context`.

@@ -7,7 +7,7 @@ use super::{
     Kind,
     accept::{is_essential, is_list},
 };
-use crate::settings::{ConfSection, ConfVariable};
+use crate::words::conf::{ConfSection, ConfVariable};
 
 /// An option with its value, in a section of a kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -64,4 +64,4 @@ pub use policy::{Fate, Origin, Policy, Tailored};
 pub use readback::{User, by_number, changed_in, difference, kind_in, kinds_in, listed_in, users_in};
 pub use render::{is_ours, render, render_sections};
 pub use select::{Barred, LeftOut, Reason, SelectError, Selection, select};
-pub use store::{Staged, Store, StoreError, Version, keep, read_kept};
+pub use store::{Store, StoreError, Version};

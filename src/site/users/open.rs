@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::Kind;
-use crate::settings::ConfSection;
+use crate::words::conf::ConfSection;
 
 /// Why a user would be open.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

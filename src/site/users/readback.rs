@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Kind, number::Account};
-use crate::settings::{ConfSection, ConfVariable, Technology};
+use crate::{
+    settings::Technology,
+    words::conf::{ConfSection, ConfVariable},
+};
 
 /// A synced user.
 #[derive(Clone, Debug, PartialEq, Eq)]

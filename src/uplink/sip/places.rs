@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::{
-    settings::{ConfSection, SipTransport, Technology},
+    settings::{SipTransport, Technology},
     site::users::words::is_yes,
+    words::conf::ConfSection,
 };
 
 /// What SIP of a phone travels over. Web sockets are one, with TLS or without: a proxy may be what ends the TLS.

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    settings::{ConfSection, ReturnWhen, clock},
+    settings::{ReturnWhen, clock},
     verdict::probe::Doubt,
+    words::conf::ConfSection,
 };
 
 /// What `[failover]` with these lines comes to.

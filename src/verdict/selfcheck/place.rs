@@ -6,8 +6,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::{
-    settings::{ConfSection, Dns, SipTransport, Technology, Transport},
+    settings::{Dns, SipTransport, Technology, Transport},
     uplink::sip::request::fits,
+    words::conf::ConfSection,
 };
 
 /// Where SIP is that was not told otherwise (RFC 3261 section 19.1.2).

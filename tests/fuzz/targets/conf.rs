@@ -1,6 +1,6 @@
 //! `[section]` and `key=value`, a line each, as the main's GetConfig tells them: any octet but the line end.
 
-use res_synch::{settings::ConfSection, uplink::ami::Frame};
+use res_synch::{uplink::ami::Frame, words::conf::ConfSection};
 
 /// One section: its name, and its lines as they stand there.
 pub struct Section<'a> {

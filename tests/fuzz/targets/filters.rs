@@ -3,9 +3,10 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 use res_synch::{
-    settings::{self, ConfSection, Filter},
+    settings::{self, Filter},
     site::users::{can_cover, cover, narrow, narrow::FILTER_LIMIT},
     uplink::ami::{Action, Query},
+    words::conf::ConfSection,
 };
 
 /// Bytes that the names may take in a filter.

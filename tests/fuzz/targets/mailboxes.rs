@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use res_synch::{
-    settings::ConfSection,
     site::{
         mailboxes::{Mailboxes, Owner, WantedBoxes, boxes_in, find_boxes},
         users::{Document, Line, Section},
     },
+    words::conf::ConfSection,
 };
 
 use super::{assert_shown, conf, strict};

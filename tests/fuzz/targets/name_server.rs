@@ -11,8 +11,8 @@ use res_synch::{
         relay::{Relay, allow::Allowed},
         serve::responder::Responder,
     },
-    settings::{self, Allow, ConfSection},
-    words::state::Target,
+    settings::{self, Allow},
+    words::{conf::ConfSection, state::Target},
 };
 
 pub const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

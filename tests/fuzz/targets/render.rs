@@ -3,11 +3,12 @@
 
 use regex::bytes::Regex;
 use res_synch::{
-    settings::{self, ConfSection, ConfVariable, Filter, FilterKey, NumberFrom, Technology},
+    settings::{self, Filter, FilterKey, NumberFrom, Technology},
     site::users::{
         Answer, Declined, Policy, Rules, Synced, Tailored, Wanted, compose, is_ours, policy::is_usual,
     },
     uplink::ami::Query,
+    words::conf::{ConfSection, ConfVariable},
 };
 
 use super::{assert_shown, conf, strict};

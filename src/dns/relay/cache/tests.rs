@@ -7,7 +7,7 @@ use hickory_server::proto::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::dns::{message::question, testing::name};
+use crate::dns::{message::question, stand_in::name};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

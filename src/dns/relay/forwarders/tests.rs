@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::dns::testing::{closed_port, request, udp_and_tcp};
+use crate::dns::stand_in::{closed_port, request, udp_and_tcp};
 
 fn run(test: impl Future<Output = ()>) {
     Builder::new_current_thread().enable_all().build().unwrap().block_on(test);

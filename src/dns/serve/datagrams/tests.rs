@@ -55,7 +55,7 @@ fn replies_reach_clients_that_take_them_from_nobody_else() {
             socket.send(octets, peer);
         }
         for (client, word) in iter::zip(&clients, [b"one", b"two"]) {
-            client.set_read_timeout(Some(crate::dns::testing::PATIENCE)).unwrap();
+            client.set_read_timeout(Some(crate::dns::stand_in::PATIENCE)).unwrap();
             let mut buffer = [0; 8];
             let length = client.recv(&mut buffer).unwrap();
             assert_eq!(&buffer[..length], word);

@@ -14,7 +14,7 @@ use hickory_server::proto::{
 use super::*;
 use crate::{
     dns::{
-        testing::{
+        stand_in::{
             PATIENCE, closed_port, edns, over_tcp, over_udp, query, read_frame, responder, send_frame,
             settings,
         },

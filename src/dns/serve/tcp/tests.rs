@@ -6,7 +6,7 @@ use crate::{
     dns::{
         Zone, ZoneCell,
         serve::places::{PLACES, SHARE},
-        testing,
+        stand_in,
     },
     words::state::Target,
 };
@@ -17,8 +17,8 @@ fn run(test: impl Future<Output = ()>) {
 
 /// A server, and its connections.
 async fn server() -> (SocketAddr, Connections, tokio::task::JoinHandle<()>) {
-    let cell = Arc::new(ZoneCell::new(Zone::new(&testing::settings(), Target::Main, 1)));
-    let responder = testing::responder(&testing::settings(), cell);
+    let cell = Arc::new(ZoneCell::new(Zone::new(&stand_in::settings(), Target::Main, 1)));
+    let responder = stand_in::responder(&stand_in::settings(), cell);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let connections = Connections::default();
@@ -26,9 +26,9 @@ async fn server() -> (SocketAddr, Connections, tokio::task::JoinHandle<()>) {
 }
 
 async fn ask(client: &mut TcpStream) -> io::Result<Message> {
-    let query = testing::query("sip.voice.example.com.", RecordType::A, |_| ());
+    let query = stand_in::query("sip.voice.example.com.", RecordType::A, |_| ());
     frame::write(client, &query.to_vec().unwrap()).await?;
-    let reply = timeout(testing::PATIENCE, frame::read(client)).await??;
+    let reply = timeout(stand_in::PATIENCE, frame::read(client)).await??;
     Ok(Message::from_vec(&reply).unwrap())
 }
 
@@ -47,7 +47,7 @@ async fn until_held(connections: &Connections, count: usize) {
             sleep(Duration::from_millis(1)).await;
         }
     };
-    timeout(testing::PATIENCE, reached).await.unwrap();
+    timeout(stand_in::PATIENCE, reached).await.unwrap();
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn rfc7766_s8_a_request_in_pieces_and_several_in_one_piece_are_answered() {
         let mut octets = Vec::new();
         for id in 1..4 {
             let change = |message: &mut Message| message.metadata.id = id;
-            let query = testing::query("sip.voice.example.com.", RecordType::A, change);
+            let query = stand_in::query("sip.voice.example.com.", RecordType::A, change);
             frame::write(&mut octets, &query.to_vec().unwrap()).await.unwrap();
         }
         // In the middle of the first length, and of the third message.
@@ -86,7 +86,7 @@ fn rfc7766_s8_a_request_in_pieces_and_several_in_one_piece_are_answered() {
             sleep(Duration::from_millis(20)).await;
         }
         for id in 1..4 {
-            let reply = timeout(testing::PATIENCE, frame::read(&mut client)).await.unwrap().unwrap();
+            let reply = timeout(stand_in::PATIENCE, frame::read(&mut client)).await.unwrap().unwrap();
             assert_eq!(Message::from_vec(&reply).unwrap().metadata.id, id);
         }
     });
@@ -97,10 +97,10 @@ fn a_client_that_has_sent_its_last_request_still_gets_the_reply() {
     run(async {
         let (address, connections, _server) = server().await;
         let mut client = TcpStream::connect(address).await.unwrap();
-        let query = testing::query("sip.voice.example.com.", RecordType::A, |_| ());
+        let query = stand_in::query("sip.voice.example.com.", RecordType::A, |_| ());
         frame::write(&mut client, &query.to_vec().unwrap()).await.unwrap();
         tokio::io::AsyncWriteExt::shutdown(&mut client).await.unwrap();
-        let reply = timeout(testing::PATIENCE, frame::read(&mut client)).await.unwrap().unwrap();
+        let reply = timeout(stand_in::PATIENCE, frame::read(&mut client)).await.unwrap().unwrap();
         assert_eq!(Message::from_vec(&reply).unwrap().answers.len(), 1);
         until_held(&connections, 0).await;
     });
@@ -155,7 +155,7 @@ fn rfc7766_s6_2_3_a_client_that_sends_octet_by_octet_loses_its_place() {
                 sleep(Duration::from_millis(100)).await;
             }
         };
-        timeout(testing::PATIENCE, drip).await.unwrap();
+        timeout(stand_in::PATIENCE, drip).await.unwrap();
         assert_eq!(connections.lock().held(), 0);
     });
 }
@@ -163,8 +163,8 @@ fn rfc7766_s6_2_3_a_client_that_sends_octet_by_octet_loses_its_place() {
 #[test]
 fn rfc7766_s6_2_4_a_connection_ends_with_its_life_however_busy_it_is() {
     run(async {
-        let cell = Arc::new(ZoneCell::new(Zone::new(&testing::settings(), Target::Main, 1)));
-        let responder = testing::responder(&testing::settings(), cell);
+        let cell = Arc::new(ZoneCell::new(Zone::new(&stand_in::settings(), Target::Main, 1)));
+        let responder = stand_in::responder(&stand_in::settings(), cell);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
@@ -177,7 +177,7 @@ fn rfc7766_s6_2_4_a_connection_ends_with_its_life_however_busy_it_is() {
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        timeout(testing::PATIENCE, asking).await.unwrap();
+        timeout(stand_in::PATIENCE, asking).await.unwrap();
     });
 }
 
@@ -186,10 +186,10 @@ fn a_client_that_does_not_fetch_its_replies_is_closed() {
     run(async {
         let (address, connections, _server) = server().await;
         let mut client = TcpStream::connect(address).await.unwrap();
-        let query = testing::query("sip.voice.example.com.", RecordType::NAPTR, |_| ()).to_vec().unwrap();
+        let query = stand_in::query("sip.voice.example.com.", RecordType::NAPTR, |_| ()).to_vec().unwrap();
         // Until the buffers of both sides are full, and then until the server has given up.
         let ask_on = async { while frame::write(&mut client, &query).await.is_ok() {} };
-        timeout(testing::PATIENCE, ask_on).await.unwrap();
+        timeout(stand_in::PATIENCE, ask_on).await.unwrap();
         until_held(&connections, 0).await;
     });
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     dns::{
         serve::{datagrams::BATCH, shared::ZoneCell},
-        testing::{PATIENCE, query, responder, settings},
+        stand_in::{PATIENCE, query, responder, settings},
         zone::Zone,
     },
     words::state::Target,

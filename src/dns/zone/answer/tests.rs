@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    dns::testing::{edns, name, request, settings},
+    dns::stand_in::{edns, name, request, settings},
     settings::{Dns, Offer, SipTransport},
     words::state::Target,
 };

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use crate::{
     dns::{
-        testing::{name, settings},
+        stand_in::{name, settings},
         zone::{Lookup, Situation, Zone},
     },
     settings::{Dns, Offer, SipTransport},

@@ -10,7 +10,7 @@ use hickory_server::proto::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::dns::testing::name;
+use crate::dns::stand_in::name;
 
 fn address(owner: &str, ttl: u32) -> Record {
     Record::from_rdata(name(owner), ttl, RData::A(A(Ipv4Addr::LOCALHOST)))

@@ -20,7 +20,7 @@ use crate::{
         Zone, ZoneCell,
         message::wire::is_whole,
         serve::responder::{Responder, read},
-        testing,
+        stand_in,
     },
     words::state::Target,
 };
@@ -53,19 +53,19 @@ const TYPES: [RecordType; 9] = [
 
 /// A server that has a forwarder, which nobody listens at, and in the cache what that one has said before.
 fn responder() -> Responder {
-    let mut settings = testing::settings();
+    let mut settings = stand_in::settings();
     settings.forwarders = vec!["127.0.0.1:9".parse().unwrap()];
     let zone = Arc::new(ZoneCell::new(Zone::new(&settings, Target::Main, 1)));
-    let responder = testing::responder(&settings, zone);
+    let responder = stand_in::responder(&settings, zone);
     for (owner, addresses) in [("www.example.org.", 2), ("long.example.org.", 60)] {
         for bits in 0..8 {
-            let request = testing::request(owner, RecordType::A, |message| flags(message, bits));
+            let request = stand_in::request(owner, RecordType::A, |message| flags(message, bits));
             let mut answer = Message::response(0, hickory_server::proto::op::OpCode::Query);
             answer.add_query(request.queries.queries()[0].original().clone());
             answer.metadata.authentic_data = bits & 2 != 0;
             for last in 0..addresses {
                 let data = RData::A(A(Ipv4Addr::new(192, 0, 2, last)));
-                answer.add_answer(Record::from_rdata(testing::name(owner), 60, data));
+                answer.add_answer(Record::from_rdata(stand_in::name(owner), 60, data));
             }
             responder.learn(&request, &answer);
         }
@@ -117,7 +117,7 @@ fn assert_the_same(short: &Message, long: &Message) {
 }
 
 fn query(owner: &str, record_type: RecordType) -> Vec<u8> {
-    testing::query(owner, record_type, |_| ()).to_vec().unwrap()
+    stand_in::query(owner, record_type, |_| ()).to_vec().unwrap()
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn strangers_get_names_of_the_zone_and_no_others() {
 
 #[test]
 fn rfc6891_s6_1_1_a_second_opt_is_malformed() {
-    let mut octets = testing::query(NAMES[0], RecordType::A, |message| flags(message, 4)).to_vec().unwrap();
+    let mut octets = stand_in::query(NAMES[0], RecordType::A, |message| flags(message, 4)).to_vec().unwrap();
     let responder = responder();
     assert_eq!(code_of(&responder, &octets), Some(ResponseCode::NoError));
     octets.extend_from_within(octets.len() - 11..);
@@ -192,7 +192,7 @@ fn questions() -> impl Strategy<Value = Vec<u8>> {
     let opt = prop::option::of((any::<u16>(), any::<bool>(), prop_oneof![9 => Just(0_u8), 1 => any::<u8>()]));
     let parts = (0..NAMES.len(), 0..TYPES.len(), any::<u32>(), any::<[bool; 3]>(), opt, any::<u16>());
     parts.prop_map(|(owner, record_type, letters, [rd, ad, cd], opt, id)| {
-        let message = testing::query(NAMES[owner], TYPES[record_type], |message| {
+        let message = stand_in::query(NAMES[owner], TYPES[record_type], |message| {
             message.metadata.id = id;
             message.metadata.recursion_desired = rd;
             message.metadata.authentic_data = ad;

@@ -28,10 +28,14 @@ use crate::{
         control::Reply,
         doctor::{self, Findings, Include, Listener, Reach},
     },
-    settings::{ConfSection, ConfVariable, Dns, Settings, SipTransport, Technology},
+    settings::{Dns, Settings, SipTransport, Technology},
     site::users::Kind,
     uplink::{ami::Hangup, sip::places::places},
-    words::{faults, state::Target},
+    words::{
+        conf::{ConfSection, ConfVariable},
+        faults,
+        state::Target,
+    },
 };
 
 /// Whoever listens takes a connection in far less, even behind a slow line.

@@ -9,12 +9,13 @@ use crate::{
         work::session::{Unanswered, Way},
     },
     operator::doctor,
-    settings::{ConfSection, ConfVariable, Sync, Technology},
+    settings::{Sync, Technology},
     site::users::{Document, Section},
     uplink::{
         ami::{Hangup, Part, Query},
         sip::places::{Place, places},
     },
+    words::conf::{ConfSection, ConfVariable},
 };
 
 /// Bound of everything that is asked of the main.

@@ -6,7 +6,7 @@ use super::{Failure, Site, reading::Reading};
 use crate::{
     dialplan::{Allowed, Context, ContextChoice, LeftOutLine, Terms, Vetted, lines, vet},
     engine::host::Level,
-    settings::{ConfSection, Dialplan, Technology, Trunk},
+    settings::{Dialplan, Technology, Trunk},
     site::{
         shrink::{Guarded, Names},
         users::{
@@ -15,7 +15,7 @@ use crate::{
         },
     },
     uplink::ami::Query,
-    words::wording::counted,
+    words::{conf::ConfSection, wording::counted},
 };
 
 /// What a branch that starts in an outage has of them.

@@ -6,9 +6,8 @@ use super::{Failure, Site, shrink};
 use crate::{
     engine::host::Level,
     operator::status::Version,
-    settings::ConfSection,
     site::users::{Diff, Kind, Store, StoreError, is_ours, kind_in, open, users_in},
-    words::wording::counted,
+    words::{conf::ConfSection, wording::counted},
 };
 
 /// Folder of the versions, in Asterisk's variable data.

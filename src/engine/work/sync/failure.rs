@@ -15,6 +15,7 @@ use crate::{
         users::{Open, StoreError, SyncError},
     },
     uplink::ami::{LinkError, NoMemory, Refusal},
+    words::disk::DiskError,
 };
 
 /// Why a sync did not end in Synced.
@@ -30,6 +31,9 @@ pub(super) enum Failure {
     Answer(#[from] SyncError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Of another file of ours.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     #[error("{}", shrink(*guarded, *removed, *earlier, *of, *max_shrink))]
     Shrink { guarded: Guarded, removed: usize, earlier: usize, of: usize, max_shrink: u8 },
     #[error("Asterisk does not read the new file as it is meant ({0}); it was not put in place")]

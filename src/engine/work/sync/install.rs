@@ -11,9 +11,11 @@ use crate::{
         gate::Inside,
         host::{Level, ReloadError, Verdict},
     },
-    settings::{ConfSection, Technology},
-    site::users::{
-        Kind, Staged, Store, StoreError, changed_in, difference, kinds_in, listed_in, open, users_in,
+    settings::Technology,
+    site::users::{Kind, Store, changed_in, difference, kinds_in, listed_in, open, users_in},
+    words::{
+        conf::ConfSection,
+        disk::{DiskError, Staged},
     },
 };
 
@@ -164,7 +166,7 @@ impl Site<'_> {
     pub(super) fn commit(&self, staged: Staged) -> Result<(), Failure> {
         match staged.commit() {
             // It is in place all the same, so the rest has to follow.
-            Err(error @ StoreError::Unflushed { .. }) => {
+            Err(error @ DiskError::Unflushed { .. }) => {
                 self.syncing.kit.log_failure(Level::Warning, &error.to_string());
             }
             result => result?,

@@ -12,14 +12,14 @@ use std::{
 use super::{Failure, Site, Wish, reading::Reading, retry::Retry};
 use crate::{
     engine::host::{Host, Level},
-    settings::{ConfSection, Voicemail},
+    settings::Voicemail,
     site::{
         mailboxes::{Mailboxes, Owner, WantedBoxes, assign, boxes_in, find_boxes, owners_in},
         shrink::{Guarded, Names},
         users::{Document, Store, SyncError, difference, is_ours},
     },
     uplink::ami::Query,
-    words::wording::counted,
+    words::{conf::ConfSection, wording::counted},
 };
 
 /// The module that has the boxes, and the file that includes ours.

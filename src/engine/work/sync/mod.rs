@@ -53,14 +53,14 @@ use crate::{
         reach::lookup::cut,
     },
     operator::status::SyncStatus,
-    settings::{self, Classes, ConfSection, Contexts, Main, Settings, Trunk, Voicemail},
+    settings::{self, Classes, Contexts, Main, Settings, Trunk, Voicemail},
     site::{
         mailboxes::Owner,
         shrink::{Guarded, Losses, Names, Removals},
         users::{Declined, Kind},
     },
     uplink::ami::{Gauge, Hangup, Stamp},
-    words::{faults, state::SyncState},
+    words::{conf::ConfSection, faults, state::SyncState},
 };
 
 /// Where a held version is remembered across restarts.

@@ -6,7 +6,7 @@ use super::{Failure, Site, reading::Reading, shrink::now};
 use crate::{
     engine::host::Level,
     operator::status::LeftOut,
-    settings::{self, ConfSection, Settings},
+    settings::{self, Settings},
     site::{
         shrink::{Guarded, Names},
         users::{
@@ -14,7 +14,7 @@ use crate::{
             Wanted, changed_in, compose, open, users_in,
         },
     },
-    words::wording::counted,
+    words::{conf::ConfSection, wording::counted},
 };
 
 /// Options that a warning names.

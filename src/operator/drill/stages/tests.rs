@@ -1,8 +1,8 @@
 use super::*;
 use crate::{
     operator::status::tests::snapshot,
-    settings::{self, ConfSection, Settings},
-    words::state::DrillResult,
+    settings::{self, Settings},
+    words::{conf::ConfSection, state::DrillResult},
 };
 
 fn settings(sections: &[(&str, &[(&str, &str)])]) -> Settings {

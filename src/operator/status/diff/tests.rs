@@ -1,7 +1,7 @@
 use std::{hash::RandomState, sync::Arc};
 
 use super::*;
-use crate::settings::{ConfSection, Technology};
+use crate::{settings::Technology, words::conf::ConfSection};
 
 /// A peer for each of them: name, caller id, secret.
 fn sections(users: &[(&str, &str, &str)]) -> Vec<ConfSection> {

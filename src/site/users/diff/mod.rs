@@ -10,7 +10,10 @@ use std::{
 };
 
 use super::{Kind, kind_in, select::PARTS};
-use crate::settings::{ConfSection, Technology, is_secret};
+use crate::{
+    settings::{Technology, is_secret},
+    words::conf::ConfSection,
+};
 
 /// What differs, by user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     dialplan::OWN_MESSAGES,
-    settings::{self, ConfSection, is_secret},
+    settings::{self, is_secret},
+    words::conf::ConfSection,
 };
 
 pub use options::is_usual;

@@ -1,7 +1,7 @@
 //! Sections into the text of a configuration file: the only place that writes Asterisk's syntax. Pure.
 
 use super::Tailored;
-use crate::{settings::ConfSection, words::wording::is_hidden};
+use crate::words::{conf::ConfSection, wording::is_hidden};
 
 /// How every file of ours begins.
 const HEAD: &str = "; Written by res_synch from ";

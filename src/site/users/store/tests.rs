@@ -83,7 +83,7 @@ fn what_is_no_file_is_not_read_and_not_lost() {
     let store = store(&folder, 3);
     fs::create_dir(folder.path().join("pjsip_synch.conf")).unwrap();
     assert!(matches!(store.read_current(), Err(StoreError::NotAFile(_))));
-    assert!(matches!(store.stage(b"x").unwrap().commit(), Err(StoreError::Io { doing: "replace", .. })));
+    assert!(matches!(store.stage(b"x").unwrap().commit(), Err(DiskError::Io { doing: "replace", .. })));
     assert_eq!(names(folder.path()), ["pjsip_synch.conf", "versions"]);
 }
 

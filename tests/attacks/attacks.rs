@@ -1,8 +1,9 @@
-//! What a hostile main tries, against all that stands between it and this branch's Asterisk. The attacks are data in tests/attacks.
+//! What a hostile main tries, against all that stands between it and this branch's Asterisk. The attacks are the
+//! data beside this file, which is a part of the module's own tests: it looks behind what others can see.
 
-#[path = "../tests/attacks/corpus.rs"]
+#[path = "corpus.rs"]
 mod corpus;
-#[path = "../tests/attacks/strict.rs"]
+#[path = "strict.rs"]
 mod strict;
 
 use std::collections::BTreeSet;
@@ -24,22 +25,22 @@ use crate::{
 const HARMLESS: [&str; 3] = ["exec-in-values", "comment", "reserved"];
 
 fn contexts() -> Vec<Attack> {
-    let text = of_text(include_str!("../tests/attacks/contexts.conf"));
-    text.into_iter().chain(of_bytes(include_str!("../tests/attacks/contexts.raw"))).collect()
+    let text = of_text(include_str!("contexts.conf"));
+    text.into_iter().chain(of_bytes(include_str!("contexts.raw"))).collect()
 }
 
 fn pjsip() -> Vec<Attack> {
-    let text = of_text(include_str!("../tests/attacks/pjsip.conf"));
-    text.into_iter().chain(of_bytes(include_str!("../tests/attacks/pjsip.raw"))).collect()
+    let text = of_text(include_str!("pjsip.conf"));
+    text.into_iter().chain(of_bytes(include_str!("pjsip.raw"))).collect()
 }
 
 fn sip() -> Vec<Attack> {
-    of_bytes(include_str!("../tests/attacks/sip.raw"))
+    of_bytes(include_str!("sip.raw"))
 }
 
 fn voicemail() -> Vec<Attack> {
-    let text = of_text(include_str!("../tests/attacks/voicemail.conf"));
-    text.into_iter().chain(of_bytes(include_str!("../tests/attacks/voicemail.raw"))).collect()
+    let text = of_text(include_str!("voicemail.conf"));
+    text.into_iter().chain(of_bytes(include_str!("voicemail.raw"))).collect()
 }
 
 fn vetted(attack: &Attack) -> Vetted {
