@@ -41,7 +41,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all before headers tools install uninstall demo test test-pure test-lab check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
+.PHONY: all before headers tools install uninstall demo one test test-pure test-lab check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -82,8 +82,15 @@ uninstall: ## what install put there; configuration and synced users stay
 	rm -f $(DESTDIR)$(ASTMODDIR)/res_synch.so
 	rm -f $(DESTDIR)$(ASTDATADIR)/documentation/thirdparty/res_synch-en_US.xml
 
-demo: lab ## one outage, from nothing, with a real main, branch and phones (root)
-	cargo run --quiet --locked --package lab --bin demo
+# One module and the demo, and the packages that those need. The first run compiles for some minutes and prints little.
+demo: tools ## one outage, from nothing, with a real main, branch and phones (root)
+	@tests/lab/install demo
+	@echo "1 of 3: the module for Asterisk 22 (the first time two minutes or more)"
+	@$(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-22.so
+	@echo "2 of 3: the demo itself (the first time a minute)"
+	@cargo build --quiet --locked --package lab --bin demo
+	@echo "3 of 3: the story (two minutes; the first time half a minute more, for an Asterisk 22)"
+	@cargo run --quiet --locked --package lab --bin demo
 
 test: test-pure test-lab ## every test (root)
 	@echo "All tests passed, those of the lab on Asterisk 22 and 16."
@@ -100,6 +107,23 @@ test-lab: lab
 	$(LAB_TESTS) --no-run
 	@for test in --lib --bins $(addprefix --test=,$(LONGEST) $(OTHERS)); do echo "$$test"; done \
 		| xargs -P 3 -I {} $(LAB_TESTS) {} -- --test-threads=2
+
+# TEST is a file of tests/lab/tests, or one of its tests: outage, outage::a_killed_main. ASTERISK_VERSION is 22 or 16. Modules
+# are built as the tests are, which is quick, and only those that the file names.
+ONE = $(or $(ASTERISK_VERSION),22)
+ONE_FILE = $(firstword $(subst ::, ,$(TEST)))
+ONE_NAME = $(subst $(ONE_FILE)::,,$(filter-out $(ONE_FILE),$(TEST)))
+ONE_NEEDS = $(ONE) $(shell grep -lqs 'order_panics\|order_hangs' tests/lab/tests/$(ONE_FILE).rs && echo faults-$(ONE)) \
+	$(filter older-%,$(ONE_FILE)-$(ONE))
+one: tools ## one file of the lab's tests, or one test (TEST=outage::a_killed_main ASTERISK_VERSION=22)
+	@[ -e 'tests/lab/tests/$(ONE_FILE).rs' ] || { \
+		echo "make one: say TEST=outage or TEST=outage::a_killed_main; the files are in tests/lab/tests" >&2; exit 1; }
+	@tests/lab/install
+	@for module in $(ONE_NEEDS); do \
+		$(MAKE) --no-print-directory target/lab/quick/res_synch-$$module.so || exit 1; \
+	done
+	$(foreach module,$(ONE_NEEDS),SYNCH_MODULE_$(module)=$(CURDIR)/target/lab/quick/res_synch-$(module).so) \
+		cargo test --locked --package lab --test $(ONE_FILE) -- $(or $(ONE_NAME),on_$(ONE)) --test-threads=2
 
 # A dependency that nothing uses is a lint: `unused_crate_dependencies`, in the roots of the crates.
 check: tools ## what needs neither root nor Asterisk: format, lints, pure tests, a short fuzz, licences, known faults
@@ -175,6 +199,16 @@ $(LAB_MODULES)/res_synch-%.so: FORCE
 	@mkdir -p $(@D)
 	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --release --locked --package res_synch
 	@cp target/release/libres_synch.so $@
+
+# A module as the tests are built.
+target/lab/quick/res_synch-%.so: FORCE
+	@mkdir -p $(@D)
+	@case $* in \
+		older-*) $(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$*.so && cp $(LAB_MODULES)/res_synch-$*.so $@ ;; \
+		faults-*) $(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$*.so && cp $(LAB_MODULES)/res_synch-$*.so $@ ;; \
+		*) asterisk-headers/unpack $* && ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --locked \
+			--package res_synch && cp target/debug/libres_synch.so $@ ;; \
+	esac
 
 # The same with panics to order (src/words/faults.rs), for the tests of the lab alone: as the tests are built, which is quick.
 $(LAB_MODULES)/res_synch-faults-%.so: FORCE
