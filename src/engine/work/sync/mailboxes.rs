@@ -1,7 +1,7 @@
 //! The users' mailboxes into voicemail_synch.conf.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -27,6 +27,11 @@ const MODULE: &str = "app_voicemail.so";
 /// What the log hears where they can't be taken from the main.
 const NOT_READ: &str = "The users have no new mailboxes";
 const CONF: &str = "voicemail.conf";
+/// Where it is kept whose box is whose: the main's file says more of that than the boxes that are copied (other names, boxes
+/// of strangers with the same number), and some are the branch's own.
+const OWNERS: &str = "boxes";
+/// What the log hears where it can't be.
+const NOT_KEPT: &str = "Whose mailbox is whose is not kept for a restart";
 
 /// A change that no reload of the main tells of is here after this long: the whole company's boxes are 100 bytes a head.
 const NOW_AND_THEN: Duration = Duration::from_secs(3600);
@@ -80,9 +85,35 @@ impl Site<'_> {
     /// What an earlier life has left.
     pub(super) fn look_at_boxes(&mut self) {
         let Some(voicemail) = &self.syncing.all.voicemail else { return };
-        if let Ok(sections) = self.host.load_conf(&self.boxes_path(voicemail)) {
-            self.status.boxes = Arc::new(assign(&self.owners(), &boxes_in(&sections)));
-        }
+        let sections = self.host.load_conf(&self.boxes_path(voicemail)).unwrap_or_default();
+        let (there, owners) = (boxes_in(&sections), self.owners());
+        let kept = self.store().and_then(|store| store.read_beside(OWNERS)).ok().flatten();
+        self.status.boxes = Arc::new(match kept {
+            // Of an earlier version.
+            None => assign(&owners, &there),
+            Some(kept) => {
+                let local = self.local_boxes(voicemail);
+                let is_users =
+                    |number: &str| owners.iter().any(|owner| owner.number.as_deref() == Some(number));
+                let text = String::from_utf8_lossy(&kept);
+                let boxes = text.lines().filter_map(|line| line.split_once(' '));
+                let live = boxes
+                    .filter(|(number, name)| is_users(number) && (there.has(name) || local.contains(*name)));
+                live.map(|(number, name)| (number.to_owned(), name.to_owned())).collect()
+            }
+        });
+    }
+
+    /// Shows whose box is whose, and keeps it for a restart.
+    pub(super) fn take_boxes(&mut self, of_number: BTreeMap<String, String>) {
+        let text: String = of_number.iter().map(|(number, name)| format!("{number} {name}\n")).collect();
+        let kept = self.store().and_then(|store| match store.read_beside(OWNERS)? {
+            Some(kept) if kept == text.as_bytes() => Ok(()),
+            _ => store.write_beside(OWNERS, text.as_bytes()),
+        });
+        let over = "Whose mailbox is whose is kept for a restart again.";
+        self.syncing.kit.log_outcome(&kept, NOT_KEPT, over);
+        self.status.boxes = Arc::new(of_number);
     }
 
     fn read_boxes(
@@ -106,7 +137,6 @@ impl Site<'_> {
         let new: Names = found.boxes.iter().map(ToString::to_string).collect();
         let old = self.boxes_of_users(owners, &found);
         self.may_become(Guarded::Mailboxes, &old, &new)?;
-        let of_number = Arc::new(found.of_number.clone());
         let text = found.text(&format!("{}: {}", self.syncing.access.main.host, voicemail.file));
         let store = self.boxes_store(voicemail)?;
         match store.read_current()? {
@@ -117,7 +147,7 @@ impl Site<'_> {
             None if found.boxes.is_empty() => Ok(()),
             _ => self.install_boxes(&store, &found, &text),
         }?;
-        self.status.boxes = of_number;
+        self.take_boxes(found.of_number);
         Ok(())
     }
 

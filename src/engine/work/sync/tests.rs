@@ -129,6 +129,27 @@ fn every_trunk_and_endpoint_of_the_branch_is_fenced_whoever_made_it() {
     });
 }
 
+/// 1001 by another name of the box, and 1002 has none: that of sales is somebody else's.
+#[test]
+fn a_restart_in_an_outage_leaves_everybody_his_own_mailbox() {
+    with_site("", |site, _, host| {
+        let write = |name, text| std::fs::write(host.config_dir().join(name), text).unwrap();
+        write(
+            "pjsip_synch.conf",
+            "[1001]\ntype = endpoint\nmailboxes = 1001@device\n[1002]\ntype = endpoint\n[1003]\ntype = endpoint\n",
+        );
+        write("voicemail_synch.conf", "[default]\n1001 = 1\n[sales]\n1002 = 1\n");
+        let kept = |boxes: &[(&str, &str)]| -> std::collections::BTreeMap<String, String> {
+            boxes.iter().map(|(number, name)| ((*number).to_owned(), (*name).to_owned())).collect()
+        };
+        let all = [("1001", "1001@default"), ("1003", "1003@gone"), ("9", "1001@default")];
+        site.take_boxes(kept(&all));
+        site.status.boxes = Arc::default();
+        site.look_at_boxes();
+        assert_eq!(*site.status.boxes, kept(&all[..1]));
+    });
+}
+
 fn names(range: std::ops::Range<u32>) -> crate::site::shrink::Names {
     range.map(|number| format!("{number:02}")).collect()
 }
