@@ -8,6 +8,9 @@ const OF_ENDPOINT: &[u8] = b"endpoint/";
 const OF_AOR: &[u8] = b"aor/";
 const OF_AUTH: &[u8] = b"inbound_auth/";
 
+/// Of such a section, the extension that it makes in the dialplan: what others dial.
+pub const NUMBER: &str = "hint_exten";
+
 /// The key of a wizard's line without what says that it is the endpoint's.
 #[must_use]
 pub fn plain_key(key: &[u8]) -> &[u8] {
@@ -37,6 +40,7 @@ pub fn expand(section: Section<'_>) -> Vec<Section<'_>> {
     let name = section.name;
     let has = |wanted: &[u8]| section.lines.iter().any(|line| strip(line.key, wanted).is_some());
     let mut links = vec![Line { key: b"aors", value: name }];
+    links.extend(says(NUMBER).map(|value| Line { key: NUMBER.as_bytes(), value }));
     if has(OF_AUTH) {
         links.push(Line { key: b"auth", value: name });
     }

@@ -138,6 +138,10 @@ impl<'s> Reading<'s> {
         if self.site.is_some_and(is) {
             section.site = looked_at(value);
         }
+        if section.wizard && *self.number == NumberFrom::Guess && is(wizard::NUMBER) {
+            let said = Some(looked_at(value)).filter(|number| is_number(number));
+            section.said = section.said.take().or(said);
+        }
         let holds_number = match self.number {
             NumberFrom::Variable(name) => name,
             _ => number::VARIABLE,

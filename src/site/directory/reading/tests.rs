@@ -79,6 +79,13 @@ fn a_phone_of_the_wizard_is_somebody_and_its_trunk_is_not() {
 }
 
 #[test]
+fn a_phone_of_the_wizard_has_the_extension_that_it_makes() {
+    let phone = ["joe", "type=wizard", "accepts_registrations=yes", "hint_exten=6001"];
+    let directory = pjsip(&[&phone, &["jane", "type=endpoint", "hint_exten=6002"]]);
+    assert_eq!(directory.iter().map(|entry| entry.number).collect::<Vec<_>>(), ["6001"]);
+}
+
+#[test]
 fn only_users_are_in_it() {
     let directory = pjsip(&[
         &["1001(!)", "type=endpoint", "callerid=Template <1001>"],

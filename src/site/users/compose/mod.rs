@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Barred, Document, DocumentError, Kind, LeftOut, Policy, SelectError, Tailored, Told, Wanted,
+    Barred, Document, DocumentError, Fate, Kind, LeftOut, Policy, SelectError, Tailored, Told, Wanted,
     number::{self, Account},
     policy::Texts,
     render, select, wizard,
 };
 use crate::{
     settings::NumberFrom,
+    site::directory::is_number,
     uplink::ami::{Frame, Query},
 };
 
@@ -144,9 +145,15 @@ fn account<'a>(user: &'a Tailored, from: &NumberFrom, people: &'a BTreeMap<Strin
     };
     let mut lines = user.options.iter().map(|fate| number::value_of(name, &fate.key, &fate.value));
     let said = account.said.or_else(|| lines.rfind(Option::is_some).flatten());
-    // Whoever has logged in at a device has his number with him; an administrator who says how it is found knows better.
-    let person = people.get(&user.name).filter(|_| *from == NumberFrom::Guess).map(String::as_str);
-    Account { said: said.or(person), ..account }
+    // An administrator who says how the number is found knows better.
+    let guessed = || {
+        // Whoever has logged in at a device has his number with him.
+        let person = people.get(&user.name).map(String::as_str);
+        let of_wizard =
+            |fate: &&Fate| fate.key.eq_ignore_ascii_case(wizard::NUMBER) && is_number(&fate.value);
+        person.or_else(|| user.options.iter().rfind(of_wizard).map(|fate| &*fate.value))
+    };
+    Account { said: said.or_else(|| guessed().filter(|_| *from == NumberFrom::Guess)), ..account }
 }
 
 #[cfg(test)]

@@ -53,6 +53,31 @@ Line-000000-000000: type=endpoint
 Line-000000-000001: aors=1001
 Line-000000-000002: callerid=A=b;c
 ";
+/// As Asterisk's own sample has them: the name of a person, and the extension beside it.
+#[test]
+fn a_phone_of_the_wizard_is_reached_at_the_extension_that_it_makes() {
+    let wizard = "Response: Success
+Category-000000: joe
+Line-000000-000000: type=wizard
+Line-000000-000001: accepts_registrations=yes
+Line-000000-000002: accepts_auth=yes
+Line-000000-000003: hint_exten=6001
+Line-000000-000004: inbound_auth/username=joe
+Line-000000-000005: inbound_auth/password=x
+";
+    let numbers = |from: &NumberFrom| {
+        let synced = composed_with(&answers(&[wizard]), from, &[]).unwrap();
+        let meant: Vec<_> = synced.sections.iter().map(Tailored::meaning).collect();
+        crate::site::users::users_in(&meant, Technology::Pjsip)
+            .into_iter()
+            .map(|user| user.number)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&NumberFrom::Guess), [Some("6001".to_owned())]);
+    assert_eq!(numbers(&NumberFrom::Variable("hint_exten".to_owned())), [Some("6001".to_owned())]);
+    assert_eq!(numbers(&NumberFrom::Section), [None]);
+}
+
 const AOR: &str = "Response: Success
 Category-000000: 1001
 Line-000000-000000: type=aor

@@ -3,7 +3,7 @@
 //! Names are those of res_pjsip's `pjsip_configuration.c`, `pjsip_options.c` and `config_auth.c`, and of chan_sip's
 //! `build_peer()`. An option that is not here is not taken: a newer Asterisk may have one that hands calls over.
 
-use crate::site::users::Kind;
+use crate::site::users::{Kind, wizard::NUMBER};
 
 /// Whether an option is one of the usual ones.
 #[must_use]
@@ -263,7 +263,8 @@ const PEER_MEDIA: [&str; 21] = [
 ];
 
 /// Those that administrators will miss.
-const REASONS: [(&[&str], &str); 6] = [
+const REASONS: [(&[&str], &str); 7] = [
+    (&[NUMBER], "it says what others dial, which SYNCH_NUMBER says here"),
     (
         &[
             "transport",
