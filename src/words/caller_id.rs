@@ -13,10 +13,11 @@ pub fn name(callerid: &str) -> String {
     printable(&unquoted(name.trim())).trim().to_owned()
 }
 
-/// What can be dialled between `<` and `>`.
+/// What can be dialled between `<` and `>`, or alone: `callerid = 1001` (`ast_callerid_parse`).
 #[must_use]
 pub fn number(callerid: &str) -> Option<&str> {
-    split(callerid).map(|(_, number)| number.trim()).filter(|number| is_number(number))
+    let number = split(callerid).map_or(callerid, |(_, number)| number).trim();
+    Some(number).filter(|number| is_number(number))
 }
 
 /// The text without what is hidden: as a name that others see on their phones. Where it is only shown,
@@ -71,7 +72,8 @@ mod tests {
     fn only_what_can_be_dialled_is_a_number() {
         assert_eq!(number("Alice <+49301001>"), Some("+49301001"));
         assert_eq!(number("Alice < *61 > "), Some("*61"));
-        for none in ["Alice <sip:1001>", "Alice <>", "1001", "Alice <1001", "<10 01>"] {
+        assert_eq!(number(" 1001 "), Some("1001"));
+        for none in ["Alice <sip:1001>", "Alice <>", "Alice", "\"1001\"", "Alice <1001", "<10 01>"] {
             assert_eq!(number(none), None, "{none}");
         }
     }
