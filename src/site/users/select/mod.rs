@@ -268,17 +268,26 @@ impl<'s, 'a> Index<'s, 'a> {
         self.closes(&user)?;
         let mut parts = Chosen::new();
         if kind == Kind::Endpoint {
-            if names(section, "aors").next().is_none() {
-                return Err(Reason::NoAor);
-            }
+            let (mut reached, mut nowhere) = (false, Reason::NoAor);
             for (key, kind) in PARTS {
                 for name in names(section, key) {
-                    let (place, part) = self.part(key, kind, name)?;
+                    let (place, part) = match self.part(key, kind, name) {
+                        // Asterisk passes over an address that isn't there, and uses the others.
+                        Err(reason @ Reason::Missing { .. }) if kind == Kind::Aor => {
+                            nowhere = reason;
+                            continue;
+                        }
+                        found => found?,
+                    };
+                    reached |= kind == Kind::Aor;
                     if let (false, Entry::Vacant(free)) = (chosen.contains_key(&place), parts.entry(place)) {
                         let accepted = Accepted::check(part, self.technology);
                         let refused = |violation| Reason::Part { key, name: shown(name), violation };
                         free.insert(accepted.map_err(refused)?);
                     }
+                }
+                if kind == Kind::Aor && !reached {
+                    return Err(nowhere);
                 }
             }
         }

@@ -80,7 +80,7 @@ fn a_user_is_complete_or_left_out_with_a_reason() {
     for (endpoint, reason) in [
         ("[9] type=endpoint", "it names no aor"),
         ("[9] type=endpoint aors=,", "it names no aor"),
-        ("[9] type=endpoint aors=1001,none", "its aors 'none' is in none of the files"),
+        ("[9] type=endpoint aors=none", "its aors 'none' is in none of the files"),
         ("[9] type=endpoint aors=1001 auth=none", "its auth 'none' is in none of the files"),
         ("[9] type=endpoint aors=1001 auth=1001", "its auth '1001' is in none of the files"),
         ("[9] type=endpoint aors=1001\n[9] type=endpoint aors=1001", "it is defined twice"),
@@ -96,6 +96,15 @@ fn a_user_is_complete_or_left_out_with_a_reason() {
         assert_eq!(sections, ["1001", "1001", "1001-auth"], "{endpoint}");
         assert_eq!(left_out, [format!("9 is left out: {reason}")], "{endpoint}");
     }
+}
+
+/// A mobile that was given up, or one whose address is in a database.
+#[test]
+fn one_address_of_several_is_enough() {
+    let endpoint = "[9] type=endpoint aors=gone,1001 auth=1001-auth";
+    let (users, sections, left_out) = pjsip(&[endpoint, AORS, AUTHS], &filter("categoryname", "^9$"));
+    assert_eq!((users.as_slice(), sections.len()), (["9".to_owned()].as_slice(), 3));
+    assert_eq!(left_out, [""; 0]);
 }
 
 #[test]
