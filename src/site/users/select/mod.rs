@@ -184,6 +184,10 @@ pub fn select<'a>(
         if matches!(kind, Ok(Kind::Aor | Kind::Auth)) || !matches(filter, section) {
             continue;
         }
+        // A user's `type = identify` or `registration` is nobody who is missing.
+        if kind.is_err() && index.has_account(section.name) {
+            continue;
+        }
         match kind.map_err(Reason::from).and_then(|kind| index.complete(place, kind, &chosen)) {
             Ok((user, parts)) => {
                 users.push(user.name());
@@ -248,6 +252,10 @@ impl<'s, 'a> Index<'s, 'a> {
                 *place = mark;
             }
         }
+    }
+
+    fn has_account(&self, name: &'a [u8]) -> bool {
+        self.places.contains_key(&(Kind::of_account(self.technology), key(self.technology, name)))
     }
 
     /// A user with all it names that is not chosen already.

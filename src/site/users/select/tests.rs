@@ -108,6 +108,15 @@ fn one_address_of_several_is_enough() {
 }
 
 #[test]
+fn another_section_of_a_users_name_is_no_user_left_out() {
+    let file =
+        "[1001] type=identify endpoint=1001 match=192.0.2.1\n[1001] type=phoneprov MAC=x\n[5] type=identify";
+    let (users, _, left_out) = pjsip(&[file, ENDPOINTS, AORS, AUTHS], &filter("categoryname", "^(1001|5)$"));
+    assert_eq!(users, ["1001"]);
+    assert_eq!(left_out, ["5 is left out: type 'identify' is not taken over"]);
+}
+
+#[test]
 fn of_a_list_given_twice_the_last_counts() {
     let endpoint = "[9] type=endpoint aors=none aors=1001,1003";
     let (users, sections, _) = pjsip(&[endpoint, AORS], &filter("categoryname", "9"));
