@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::site::directory::is_number;
+use crate::site::{directory::is_number, users::words::is_no};
 
 /// One thing that a person sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +60,8 @@ impl CallSetting {
             Self::Forward | Self::ForwardBusy | Self::ForwardUnavailable => {
                 said.filter(|number| is_number(number)).map(str::to_owned)
             }
-            Self::DoNotDisturb => said.map(|_| YES.to_owned()),
+            // FreePBX has no entry where it is off; other dialplans write a word.
+            Self::DoNotDisturb => said.filter(|word| !is_no(word)).map(|_| YES.to_owned()),
             Self::CallWaiting => match said {
                 Some(ENABLED) => Some(ENABLED.to_owned()),
                 _ if freepbx => Some(DISABLED.to_owned()),
@@ -131,6 +132,9 @@ mod tests {
         assert!(is_off(&waiting.here(None, true).unwrap()));
         assert_eq!(CallSetting::DoNotDisturb.here(Some("YES"), true).as_deref(), Some("YES"));
         assert_eq!(CallSetting::DoNotDisturb.here(None, true), None);
+        for off in ["NO", "0", "off"] {
+            assert_eq!(CallSetting::DoNotDisturb.here(Some(off), false), None, "{off}");
+        }
     }
 
     #[test]

@@ -23,6 +23,12 @@ pub fn is_yes(value: &[u8]) -> bool {
     [&b"yes"[..], b"true", b"y", b"t", b"1", b"on"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }
 
+/// What Asterisk takes for no (`ast_false`).
+#[must_use]
+pub fn is_no(value: &str) -> bool {
+    ["no", "false", "n", "f", "0", "off"].iter().any(|word| value.trim().eq_ignore_ascii_case(word))
+}
+
 /// Whether Asterisk or one of its modules goes by a variable of that name.
 #[must_use]
 pub fn is_special(variable: &str) -> bool {

@@ -12,7 +12,7 @@ use super::{
     accept::{Spoilt, Taken},
     declined::Instead,
     open::{Written, names},
-    words::{is_special, sets_variable},
+    words::{is_no, is_special, sets_variable},
 };
 use crate::{
     dialplan::OWN_MESSAGES,
@@ -360,11 +360,6 @@ fn is_plain_variable(assignment: &str) -> bool {
     let name = assignment.split('=').next().unwrap_or_default();
     let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     plain && !is_special(name)
-}
-
-/// What Asterisk takes for no (`ast_false`).
-fn is_no(value: &str) -> bool {
-    ["no", "false", "n", "f", "0", "off"].iter().any(|word| value.trim().eq_ignore_ascii_case(word))
 }
 
 /// Texts that many users share, each held once.
