@@ -99,7 +99,7 @@ pub fn find_boxes(document: &Document<'_>, wanted: &WantedBoxes<'_>) -> Mailboxe
         .filter(|section| has_boxes(section.name) && !aliases.is(section.name))
         .filter_map(|section| Some((word(section.name, b"_.-")?, section)))
         .flat_map(|(context, section)| section.lines.iter().map(move |line| (context, line)))
-        .filter_map(|(context, line)| Some((word(line.key, b"*#_.-")?, context, line.value)))
+        .filter_map(|(context, line)| Some((word(line.key, b"*#_.-+")?, context, line.value)))
         .collect();
     let contexts = Contexts::new(there.iter().map(|(number, context, _)| (*number, *context)));
     let owners: Vec<Owner> = wanted.owners.iter().map(|owner| aliases.resolved(owner)).collect();
@@ -209,7 +209,7 @@ fn has_boxes(section: &[u8]) -> bool {
 /// Letters, digits and some signs: what a number and a context are made of.
 fn word<'a>(text: &'a [u8], besides: &[u8]) -> Option<&'a str> {
     // They become names of folders: none may be `..`.
-    let begins = text.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"*#".contains(byte));
+    let begins = text.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"*#+".contains(byte));
     let plain = begins && text.iter().all(|byte| byte.is_ascii_alphanumeric() || besides.contains(byte));
     (plain && (1..=MAX_WORD).contains(&text.len())).then(|| std::str::from_utf8(text).ok()).flatten()
 }

@@ -79,6 +79,14 @@ fn a_box_goes_by_its_other_name() {
 }
 
 #[test]
+fn a_box_may_be_called_after_a_public_number() {
+    let file = FILE.replacen("2001=1,Bob", "+49302001=1,Bob", 1);
+    let found = find(&file, &[owner("+49302001", &["+49302001@default"])], &[], &[]);
+    assert_eq!(found.of_number["+49302001"], "+49302001@default");
+    assert!(found.text("x").contains("\n+49302001 = 1,Bob\n"));
+}
+
+#[test]
 fn the_branchs_own_boxes_win() {
     let found = find(FILE, &[owner("1001", &[])], &["1001@default"], &[]);
     assert!(found.boxes.is_empty());
