@@ -14,7 +14,7 @@ use self::entry::{Entry, Taking};
 pub use self::owner::{Contexts, Owner, assign, owners_in};
 
 use crate::{
-    site::users::{Document, Section, render_sections},
+    site::users::{Document, Section, render_sections, words::is_yes},
     words::{
         conf::{ConfSection, ConfVariable},
         wording::visible,
@@ -102,7 +102,10 @@ pub fn find_boxes(document: &Document<'_>, wanted: &WantedBoxes<'_>) -> Mailboxe
         .filter_map(|(context, line)| Some((word(line.key, b"*#_.-+")?, context, line.value)))
         .collect();
     let contexts = Contexts::new(there.iter().map(|(number, context, _)| (*number, *context)));
-    let owners: Vec<Owner> = wanted.owners.iter().map(|owner| aliases.resolved(owner)).collect();
+    let mut owners: Vec<Owner> = wanted.owners.iter().map(|owner| aliases.resolved(owner)).collect();
+    if general(document, "searchcontexts").is_some_and(is_yes) {
+        owners.iter_mut().for_each(|owner| owner.search(&contexts));
+    }
     let mut found = Mailboxes { of_number: assign(&owners, &contexts), ..Mailboxes::default() };
     found.remarks.pins_elsewhere = general(document, "passwordlocation") == Some(b"spooldir");
     let mut named: HashSet<String> = owners.iter().flat_map(|owner| owner.named.iter().cloned()).collect();

@@ -18,6 +18,17 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// Names a box with its context that he names without one, where voicemail looks through all of them
+    /// (`searchcontexts`).
+    pub fn search(&mut self, there: &Contexts<'_>) {
+        for name in self.named.iter_mut().filter(|name| !there.has(name)) {
+            let number = name.strip_suffix(&format!("@{DEFAULT}"));
+            if let Some((number, [context])) = number.map(|number| (number, there.of(number))) {
+                *name = format!("{number}@{context}");
+            }
+        }
+    }
+
     /// The box that takes his messages: of several the one with his number, else the first; where he names none, the
     /// one box of his number. `there` are all boxes.
     #[must_use]

@@ -87,6 +87,15 @@ fn a_box_may_be_called_after_a_public_number() {
 }
 
 #[test]
+fn a_box_without_a_context_is_looked_for_where_the_main_does() {
+    let owners = [owner("1003", &["1003"]), owner("1002", &["1002"])];
+    assert!(!find(FILE, &owners, &[], &[]).of_number.contains_key("1003"));
+    let file = FILE.replacen("mailcmd=/bin/sh", "searchcontexts=yes", 1);
+    let found = find(&file, &owners, &[], &[]);
+    assert_eq!((&*found.of_number["1003"], &*found.of_number["1002"]), ("1003@sales", "1002@default"));
+}
+
+#[test]
 fn the_branchs_own_boxes_win() {
     let found = find(FILE, &[owner("1001", &[])], &["1001@default"], &[]);
     assert!(found.boxes.is_empty());
