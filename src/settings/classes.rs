@@ -107,7 +107,9 @@ fn door(place: usize, class: &Class, outside: &str) -> String {
         _ => {
             let of = of.to_string();
             let plain = of.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-            if plain && of.len() <= MAX_IN_NAME {
+            // Digits alone are the place of another line.
+            let is_place = of.bytes().all(|byte| byte.is_ascii_digit());
+            if plain && !is_place && of.len() <= MAX_IN_NAME {
                 format!("{CLASS}{of}")
             } else {
                 format!("{CLASS}{}", place + 1)
@@ -149,6 +151,13 @@ mod tests {
         for other in ["no-outside-lines", "from-internal-xfer", "x-from-internal", "default", ""] {
             assert_eq!(classes.door_of(other, "synch-internal"), PEOPLE, "{other}");
         }
+    }
+
+    #[test]
+    fn no_two_lines_share_a_context() {
+        let classes = classes(&[("2", true, &["intercom"]), ("lab-[0-9]", false, &["lab"])]);
+        assert_ne!(classes.door_of("2", "ours"), classes.door_of("lab-1", "ours"));
+        assert_eq!(classes.doors("ours").len(), 4);
     }
 
     #[test]
