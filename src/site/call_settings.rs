@@ -6,7 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::site::{directory::is_number, users::words::is_no};
+use crate::site::{
+    directory::{dialled, is_number},
+    users::words::is_no,
+};
 
 /// One thing that a person sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +61,7 @@ impl CallSetting {
         let said = on_main.map(str::trim).filter(|value| !value.is_empty());
         match self {
             Self::Forward | Self::ForwardBusy | Self::ForwardUnavailable => {
-                said.filter(|number| is_number(number)).map(str::to_owned)
+                said.map(dialled).filter(|number| is_number(number))
             }
             // FreePBX has no entry where it is off; other dialplans write a word.
             Self::DoNotDisturb => said.filter(|word| !is_no(word)).map(|_| YES.to_owned()),
@@ -118,6 +121,7 @@ mod tests {
     fn only_a_number_is_forwarded_to() {
         for setting in [CallSetting::Forward, CallSetting::ForwardBusy, CallSetting::ForwardUnavailable] {
             assert_eq!(setting.here(Some(" 0171555#"), true).as_deref(), Some("0171555#"));
+            assert_eq!(setting.here(Some("0171 555-12"), true).as_deref(), Some("017155512"));
             for none in [None, Some(""), Some("1002&Local/s@x"), Some("${SHELL(id)}"), Some("1,2")] {
                 assert_eq!(setting.here(none, true), None, "{none:?}");
             }

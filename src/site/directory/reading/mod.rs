@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Directory, Entry, TooMany, is_number};
+use super::{Directory, Entry, TooMany, dialled, is_number};
 use crate::{
     settings::{FilterKey, NumberFrom, Technology},
     site::users::{
@@ -153,7 +153,7 @@ impl<'s> Reading<'s> {
         let value = looked_at(value);
         let of = |variable: &str| number::value_of(variable, key, &value).map(str::to_owned);
         // Asterisk sets one variable after the other: the last counts.
-        if let Some(number) = of(self.public).filter(|number| is_number(number)) {
+        if let Some(number) = of(self.public).map(|text| dialled(&text)).filter(|number| is_number(number)) {
             section.public = Some(number);
         }
         section.said = of(holds_number).or(section.said.take());

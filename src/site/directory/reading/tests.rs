@@ -131,6 +131,18 @@ fn the_last_public_number_that_can_be_dialled_counts() {
 }
 
 #[test]
+fn a_public_number_may_be_written_for_people() {
+    for (said, public) in [("+49 30 20 20-01", Some("+4930202001")), ("030/2020.02", Some("030202002"))]
+        .into_iter()
+        .chain(["+49 (0)30 1", "- -", "0301;x"].map(|said| (said, None)))
+    {
+        let line = format!("set_var=PUBLIC_NUMBER={said}");
+        let directory = pjsip(&[&["2001", "type=endpoint", &line]]);
+        assert_eq!(directory.get("2001").unwrap().public, public, "{said}");
+    }
+}
+
+#[test]
 fn of_several_files_the_first_wins() {
     let directory = pjsip(&[
         &["1", "type=endpoint", "callerid=first <1>"],
