@@ -19,6 +19,9 @@ pub const VARIABLE: &str = "SYNCH_NUMBER";
 const MOST_DEVICES: usize = 5;
 /// As long a number of the house may be where the account's name is shorter.
 const LONGEST_INSIDE: usize = 6;
+/// As short as a name has to be so that the caller id may well be a longer form of it: of ids in a database, too, some are the
+/// end of a number.
+const LEAST_INSIDE: usize = 3;
 
 /// What is known of one account.
 #[derive(Clone, Copy, Debug, Default)]
@@ -138,7 +141,10 @@ impl<'a> Shared<'a> {
     /// alike.
     fn is_dialled(&self, own: &str, caller: &str) -> bool {
         let devices = self.accounts.get(caller).copied().unwrap_or_default();
-        devices <= MOST_DEVICES && (self.people.contains(caller) || self.own && own.len() != caller.len())
+        // `[201]` with `<445201>`: the number of the house, and the same for callers from outside.
+        let long_form = own.len() >= LEAST_INSIDE && caller.ends_with(own);
+        let is_id = self.own && own.len() != caller.len() && !long_form;
+        devices <= MOST_DEVICES && (self.people.contains(caller) || is_id)
     }
 }
 
@@ -162,6 +168,13 @@ mod tests {
         let ids = [("8439201745", "Ann <201>"), ("8439201746", "Ben <202>"), ("cc203", "User 203 <203>")];
         assert_eq!(guessed(&ids), ["201", "202", "203"]);
         assert_eq!(guessed(&[("7", "Ann <1007>"), ("8", "Ben <1008>")]), ["1007", "1008"]);
+    }
+
+    #[test]
+    fn a_number_of_the_house_has_a_longer_form_for_outside() {
+        assert_eq!(guessed(&[("201", "Ann <445201>"), ("202", "Ben <445202>")]), ["201", "202"]);
+        assert_eq!(guessed(&[("201", "Ann <8201>")]), ["201"]);
+        assert_eq!(guessed(&[("7201", "Ann <201>"), ("7202", "Ben <202>")]), ["201", "202"]);
     }
 
     #[test]
