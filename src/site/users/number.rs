@@ -32,6 +32,16 @@ pub struct Account<'a> {
     pub caller: Option<&'a str>,
     /// What the variable says that holds its number; `None`: it has none.
     pub said: Option<&'a str>,
+    /// Whether it names a mailbox of its own name: then it is a person, and no device of somebody else.
+    pub has_box: bool,
+}
+
+/// Whether a list of mailboxes has the one of that name. FreePBX names `1005@device` for whoever has none.
+#[must_use]
+pub fn has_own_box(name: &str, mailboxes: &str) -> bool {
+    let mut boxes =
+        mailboxes.split(',').map(|mailbox| mailbox.trim().split_once('@').unwrap_or((mailbox.trim(), "")));
+    boxes.any(|(number, context)| number == name && context != "device")
 }
 
 /// What one line says of a variable: an option of that name, or `set_var = NAME=value`.
@@ -52,6 +62,9 @@ impl<'a> Account<'a> {
             if key.eq_ignore_ascii_case("callerid") {
                 account.caller = caller_id::number(value);
             }
+            if ["mailboxes", "mailbox"].iter().any(|known| key.eq_ignore_ascii_case(known)) {
+                account.has_box |= has_own_box(name, value);
+            }
             account.said = value_of(VARIABLE, key, value).or(account.said);
         }
         account
@@ -60,7 +73,7 @@ impl<'a> Account<'a> {
     /// Of a name and a caller id.
     #[must_use]
     pub fn new(name: &'a str, callerid: &'a str) -> Self {
-        Self { name, caller: caller_id::number(callerid), said: None }
+        Self { name, caller: caller_id::number(callerid), ..Self::default() }
     }
 
     /// Its name where that can be dialled.
@@ -105,7 +118,9 @@ impl<'a> Account<'a> {
 pub fn decide<'a>(accounts: &[Account<'a>], from: &NumberFrom) -> Vec<Option<&'a str>> {
     let of_caller = Shared::new(accounts);
     let number = |account: &Account<'a>| match account.unsure() {
-        Some((own, caller)) if *from == NumberFrom::Guess && of_caller.is_dialled(own, caller) => {
+        Some((own, caller))
+            if *from == NumberFrom::Guess && of_caller.is_dialled(own, caller, account.has_box) =>
+        {
             Some(caller)
         }
         _ => account.alone(from),
@@ -139,12 +154,12 @@ impl<'a> Shared<'a> {
 
     /// Whether it is a device of somebody whose own account says so, or its name is no number of the house: those look
     /// alike.
-    fn is_dialled(&self, own: &str, caller: &str) -> bool {
+    fn is_dialled(&self, own: &str, caller: &str, has_box: bool) -> bool {
         let devices = self.accounts.get(caller).copied().unwrap_or_default();
         // `[201]` with `<445201>`: the number of the house, and the same for callers from outside.
         let long_form = own.len() >= LEAST_INSIDE && caller.ends_with(own);
         let is_id = self.own && own.len() != caller.len() && !long_form;
-        devices <= MOST_DEVICES && (self.people.contains(caller) || is_id)
+        devices <= MOST_DEVICES && (self.people.contains(caller) && !has_box || is_id)
     }
 }
 

@@ -29,11 +29,18 @@ pub struct Reading<'s> {
     number: &'s NumberFrom,
     directory: Directory,
     /// Entries whose number depends on who else is there, with the number in their caller id.
-    unsure: Vec<(usize, String)>,
+    unsure: Vec<(usize, Unsure)>,
     open: Option<Section>,
     full: bool,
     /// How far the directory had come with the last whole answer.
     kept: (usize, usize),
+}
+
+/// What decides over the number of an entry besides its name.
+#[derive(Debug)]
+struct Unsure {
+    caller: String,
+    has_box: bool,
 }
 
 /// What is of interest in the section in progress.
@@ -47,6 +54,7 @@ struct Section {
     site: String,
     public: Option<String>,
     said: Option<String>,
+    has_box: bool,
 }
 
 impl<'s> Reading<'s> {
@@ -134,6 +142,8 @@ impl<'s> Reading<'s> {
             section.is_user = Kind::from_type(self.technology, value).is_some_and(Kind::is_account);
         } else if is("callerid") {
             section.callerid = looked_at(value);
+        } else if is("mailboxes") || is("mailbox") {
+            section.has_box |= number::has_own_box(&section.name, &looked_at(value));
         }
         if self.site.is_some_and(is) {
             section.site = looked_at(value);
@@ -165,7 +175,8 @@ impl<'s> Reading<'s> {
         let account = Account { said: section.said.as_deref(), ..account };
         let Some(number) = account.alone(self.number) else { return };
         if let Some((_, caller)) = account.unsure().filter(|_| *self.number == NumberFrom::Guess) {
-            self.unsure.push((self.directory.len(), caller.to_owned()));
+            let unsure = Unsure { caller: caller.to_owned(), has_box: section.has_box };
+            self.unsure.push((self.directory.len(), unsure));
         }
         let name = caller_id::name(&section.callerid);
         let site = caller_id::printable(&section.site);
@@ -176,9 +187,8 @@ impl<'s> Reading<'s> {
 
 /// All entries, each with what others dial: of some, the others of the site decide. Who is called after his number comes
 /// before his devices.
-fn numbered<'a>(directory: &'a Directory, unsure: &'a [(usize, String)]) -> Vec<Entry<'a>> {
-    let unsure: HashMap<usize, &str> =
-        unsure.iter().map(|(place, caller)| (*place, caller.as_str())).collect();
+fn numbered<'a>(directory: &'a Directory, unsure: &'a [(usize, Unsure)]) -> Vec<Entry<'a>> {
+    let unsure: HashMap<usize, &Unsure> = unsure.iter().map(|(place, unsure)| (*place, unsure)).collect();
     let mut sites: BTreeMap<&str, Vec<(usize, Entry<'_>)>> = BTreeMap::new();
     for (place, entry) in directory.iter().enumerate() {
         sites.entry(entry.site).or_default().push((place, entry));
@@ -187,8 +197,9 @@ fn numbered<'a>(directory: &'a Directory, unsure: &'a [(usize, String)]) -> Vec<
     for people in sites.into_values() {
         let account = |(place, entry): &(usize, Entry<'a>)| Account {
             name: entry.number,
-            caller: unsure.get(place).copied(),
+            caller: unsure.get(place).map(|unsure| unsure.caller.as_str()),
             said: None,
+            has_box: unsure.get(place).is_some_and(|unsure| unsure.has_box),
         };
         let accounts: Vec<Account<'_>> = people.iter().map(account).collect();
         for ((place, entry), number) in people.iter().zip(number::decide(&accounts, &NumberFrom::Guess)) {

@@ -65,6 +65,17 @@ fn an_id_is_no_number_and_a_device_is_no_person() {
 }
 
 #[test]
+fn whoever_has_a_mailbox_is_no_device_of_the_reception() {
+    let directory = pjsip(&[
+        &["100", "type=endpoint", "callerid=ACME <100>", "mailboxes=100@default"],
+        &["101", "type=endpoint", "callerid=ACME <100>", "mailboxes=101@default"],
+        &["102", "type=endpoint", "callerid=ACME <100>", "mailboxes=100@default"],
+        &["103", "type=endpoint", "callerid=ACME <100>", "mailboxes=103@device"],
+    ]);
+    assert_eq!(directory.iter().map(|entry| entry.number).collect::<Vec<_>>(), ["100", "101"]);
+}
+
+#[test]
 fn a_phone_of_the_wizard_is_somebody_and_its_trunk_is_not() {
     let phone = [
         "1001",

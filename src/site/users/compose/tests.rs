@@ -78,6 +78,34 @@ Line-000000-000005: inbound_auth/password=x
     assert_eq!(numbers(&NumberFrom::Section), [None]);
 }
 
+/// A small company, where everybody shows the number of the reception.
+#[test]
+fn whoever_has_a_mailbox_is_no_device_of_the_reception() {
+    let user = |(place, (name, mailbox)): (usize, &(&str, &str))| {
+        let lines = [
+            "type=endpoint",
+            &format!("aors={name}"),
+            "callerid=ACME <100>",
+            &format!("mailboxes={mailbox}"),
+        ];
+        let lines =
+            lines.iter().enumerate().map(|(line, text)| format!("Line-{place:06}-{line:06}: {text}\n"));
+        format!("Category-{place:06}: {name}\n{}", lines.collect::<String>())
+    };
+    let users = [("100", "100@default"), ("101", "101@default"), ("102", "102"), ("103", "100@default")];
+    let users: String = users.iter().enumerate().map(user).collect();
+    let aors = ["100", "101", "102", "103"].iter().enumerate();
+    let aors: String = aors
+        .map(|(place, name)| format!("Category-{place:06}: {name}\nLine-{place:06}-000000: type=aor\n"))
+        .collect();
+    let [users, aors] = [users, aors].map(|text| format!("Response: Success\n{text}"));
+    let synced = composed(&answers(&[&users, &aors])).unwrap();
+    let meant: Vec<_> = synced.sections.iter().map(Tailored::meaning).collect();
+    let users = crate::site::users::users_in(&meant, Technology::Pjsip);
+    let numbers: Vec<&str> = users.iter().filter_map(|user| user.number.as_deref()).collect();
+    assert_eq!(numbers, ["100", "101", "102", "100"]);
+}
+
 const AOR: &str = "Response: Success
 Category-000000: 1001
 Line-000000-000000: type=aor
