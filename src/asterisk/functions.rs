@@ -12,7 +12,10 @@ use crate::{
     dialplan::{FORWARDED, FROM_MAIN, SENT_ON},
     engine::host::Level,
     operator::functions::{FUNCTIONS, Given, Phone, forward, harmless, once_each},
-    site::call_settings::{CallSetting, is_off},
+    site::{
+        call_settings::{CallSetting, is_off},
+        users::words::is_no,
+    },
     words::faults,
 };
 
@@ -112,7 +115,8 @@ extern "C" fn read(
             Given::Disturbed { number, devices } => {
                 let stored =
                     |setting: CallSetting| database::get(setting.family(), &number).unwrap_or_default();
-                let disturbed = !stored(CallSetting::DoNotDisturb).is_empty()
+                let disturb = stored(CallSetting::DoNotDisturb);
+                let disturbed = !disturb.is_empty() && !is_no(&disturb)
                     || is_off(&stored(CallSetting::CallWaiting))
                         && devices.iter().any(|device| devices::is_in_use(device));
                 u8::from(disturbed).to_string()

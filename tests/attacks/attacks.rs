@@ -187,6 +187,7 @@ fn composed(technology: Technology, honest: &[(&str, &[&str])], attack: &Attack)
         settings: &policy(),
         dialplan: None,
         boxes: true,
+        unnamed: "default",
         declined: &crate::site::users::Declined::default(),
     };
     let rules = Rules {

@@ -36,8 +36,8 @@ fn unlisted<'a>(snapshot: &'a Snapshot, dialplan: &Dialplan) -> BTreeMap<String,
         let Some(fate) = user.options.iter().rev().find(written) else { continue };
         let on_main = match &fate.origin {
             Origin::Rewritten { was: Some(was), .. } => was.to_string(),
-            Origin::Rewritten { was: None, .. } => "default".to_owned(),
-            Origin::Main | Origin::Dropped { .. } => continue,
+            // [endpoint] or [peer] says it.
+            Origin::Rewritten { was: None, .. } | Origin::Main | Origin::Dropped { .. } => continue,
         };
         if dialplan.classes.lines().iter().all(|class| !class.of.is_match(&on_main)) {
             found.entry(on_main).or_default().push(&user.name);

@@ -132,6 +132,11 @@ impl Entry {
                 }
             }
         }
+        // The branch's own [general] may say `attach = no`: then the mail would have no message, and nothing else would.
+        let has = |key: &str| kept.iter().any(|option| option.split('=').next() == Some(key));
+        if (has("delete") || has("deletevoicemail")) && !has("attach") {
+            kept.push("attach=yes");
+        }
         kept.join("|").trim_end().to_owned()
     }
 }
@@ -225,9 +230,12 @@ mod tests {
             assert_eq!(kept, written);
             assert!(lost.last().unwrap().contains(why), "{lost:?}");
         }
-        for value in ["1,A,,,delete=no", "1,A,a@example.com,,delete=yes"] {
+        for value in ["1,A,,,delete=no|attach=no", "1,A,a@example.com,,attach=no|delete=yes"] {
             assert_eq!(read(value.as_bytes(), true), (value.to_owned(), vec![]));
         }
+        // Whatever the branch's own [general] says, the mail has the message.
+        let (kept, _) = read(b"1,A,a@example.com,,delete=yes", true);
+        assert_eq!(kept, "1,A,a@example.com,,delete=yes|attach=yes");
     }
 
     /// app_voicemail doesn't know an option that begins with a blank: what the main doesn't delete, we don't.

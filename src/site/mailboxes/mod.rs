@@ -137,7 +137,9 @@ pub fn find_boxes(document: &Document<'_>, wanted: &WantedBoxes<'_>) -> Mailboxe
                     found.remarks.lost.insert(name, lost.iter().map(|text| visible(text)).collect());
                 }
             }
-            Err(reason) => found.remarks.left_out.push(format!("{name}: {reason}")),
+            Err(reason) => {
+                found.remarks.lost.insert(name, vec![format!("all of it, since {reason}")]);
+            }
         }
     }
     let taken: HashSet<String> = found.boxes.iter().map(ToString::to_string).collect();

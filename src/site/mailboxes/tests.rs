@@ -103,6 +103,15 @@ fn the_branchs_own_boxes_win() {
     assert_eq!(found.of_number["1001"], "1001@default");
 }
 
+/// A user who names it would hear that the main doesn't have it.
+#[test]
+fn a_box_that_cant_be_taken_is_named_with_the_reason() {
+    let file = "Response: Success\nCategory-000000: default\nLine-000000-000000: 1001=12;34,Ann\n";
+    let found = find(file, &[owner("1001", &["1001@default"])], &[], &[]);
+    assert!(found.boxes.is_empty());
+    assert_eq!(found.remarks.lost["1001@default"], ["all of it, since its PIN is none"]);
+}
+
 #[test]
 fn an_administrator_can_take_more_options() {
     let found = find(FILE, &[owner("1001", &[])], &[], &["callback".to_owned()]);

@@ -26,6 +26,7 @@ pub fn run(octets: &[u8]) {
                 settings: &policy,
                 dialplan: dialplan.as_ref(),
                 boxes: true,
+                unnamed: "default",
                 declined: &Declined::default(),
             },
             text,

@@ -203,6 +203,8 @@ struct Site<'a> {
     people: BTreeMap<String, String>,
     /// Whether the main has ever said.
     people_known: bool,
+    /// The context on the main of whoever names none, where it says one.
+    unnamed: Option<String>,
     /// Why its database was not read in this sync; none where it was.
     no_database: Option<String>,
     /// They could not be written for a restart.
@@ -249,6 +251,7 @@ impl<'a> Site<'a> {
             accepted: Arc::default(),
             freed: Names::new(),
             people: BTreeMap::new(),
+            unnamed: None,
             people_known: false,
             no_database: None,
             contexts_unkept: false,

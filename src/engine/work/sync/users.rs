@@ -6,14 +6,15 @@ use super::{Failure, Site, reading::Reading, shrink::now};
 use crate::{
     engine::host::Level,
     operator::status::LeftOut,
-    settings::{self, Settings},
+    settings::{self, Settings, Technology},
     site::{
         shrink::{Guarded, Names},
         users::{
-            Answer, Bounds, Content, Declined, Kind, Plan, Policy, Rules, SyncError, Synced, Tailored, User,
-            Wanted, changed_in, compose, open, users_in,
+            Answer, Bounds, Content, Declined, Document, Kind, Plan, Policy, Rules, SyncError, Synced,
+            Tailored, User, Wanted, changed_in, compose, open, policy::UNNAMED, users_in,
         },
     },
+    uplink::ami::Query,
     words::{conf::ConfSection, wording::counted},
 };
 
@@ -28,6 +29,7 @@ impl Site<'_> {
     pub(super) fn sync_users(&mut self, reading: &mut Reading) -> Result<(), Failure> {
         let start = Instant::now();
         let answers = self.read_users(reading)?;
+        self.ask_unnamed(reading);
         let store = self.store()?;
         let in_place = self.in_place(&store)?;
         let synced = match self.compose(reading, &answers, in_place.as_deref()) {
@@ -109,6 +111,18 @@ impl Site<'_> {
                 answers.push(reading.ask(query)?);
             }
         }
+    }
+
+    /// Asks for the context of peers that name none: `[general]` of sip.conf says it. A main that doesn't tell has said it
+    /// before, or means chan_sip's own default.
+    fn ask_unnamed(&mut self, reading: &mut Reading) {
+        if self.syncing.settings.technology != Technology::Sip {
+            return;
+        }
+        let Ok(answer) = reading.ask(&Query::named("sip.conf", "general")) else { return };
+        let Ok(document) = Document::read_part(&answer.frame) else { return };
+        let value = document.sections.iter().flat_map(|section| section.values("context")).last();
+        self.unnamed = value.map(|value| String::from_utf8_lossy(value).into_owned());
     }
 
     fn wanted(&self) -> Wanted<'_> {
@@ -208,7 +222,8 @@ impl Site<'_> {
     fn policy(&self) -> Policy<'_> {
         let Settings { policy, dialplan, voicemail, .. } = &*self.syncing.all;
         let boxes = voicemail.is_some();
-        Policy { settings: policy, dialplan: dialplan.as_ref(), boxes, declined: &self.declined }
+        let unnamed = self.unnamed.as_deref().unwrap_or(UNNAMED);
+        Policy { settings: policy, dialplan: dialplan.as_ref(), boxes, unnamed, declined: &self.declined }
     }
 
     /// Lets everybody see what became of each option.

@@ -92,7 +92,8 @@ fn mailbox_remarks(sync: &SyncStatus, user: &User) -> String {
             "\nNo mailbox, since nobody says whether it is {boxes}: name it on the main, with 'mailboxes'.\n"
         );
     }
-    let name = sync.boxes.get(number);
+    let has = |name: &&String| name.split_once('@').is_some_and(|(of, _)| of == number);
+    let name = sync.boxes.get(number).or_else(|| sync.box_remarks.lost.keys().find(has));
     let Some(lost) = name.and_then(|name| sync.box_remarks.lost.get(name)) else { return String::new() };
     let lines: String = lost.iter().map(|lost| format!("  {lost}\n")).collect();
     format!("\nNot taken over of the mailbox:\n{lines}")

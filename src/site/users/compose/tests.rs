@@ -37,6 +37,7 @@ fn composed_with(
         settings: &settings,
         dialplan: Some(&dialplan),
         boxes: true,
+        unnamed: "default",
         declined: &crate::site::users::Declined::default(),
     };
     let files: Vec<String> = answers.iter().map(|answer| answer.query.file.clone()).collect();

@@ -125,6 +125,8 @@ pub struct Policy<'a> {
     pub dialplan: Option<&'a settings::Dialplan>,
     /// Whether users may have mailboxes here.
     pub boxes: bool,
+    /// The context on the main of whoever names none.
+    pub unnamed: &'a str,
     /// What this branch's own Asterisk does not take.
     pub declined: &'a Declined,
 }
@@ -134,8 +136,9 @@ const CERTIFICATE_WHY: &str = "the main's certificate stays there; without one, 
 const NUMBER_WHY: &str = "what others dial to reach this user; [sync] number says otherwise";
 const CONTEXT_WHY: &str = "[dialplan] context";
 const CLASS_WHY: &str = "[classes]: what that context of the main may reach here";
-/// The context of an endpoint or peer that names none (res_pjsip's config_endpoint, chan_sip's `default_context`).
-const UNNAMED: &str = "default";
+/// The context of an endpoint that names none (res_pjsip's config_endpoint), and of a peer where `[general]` of sip.conf names
+/// none either (chan_sip's `default_context`).
+pub const UNNAMED: &str = "default";
 const SET_WHY: &str = "set in res_synch.conf";
 const EXPIRATION_WHY: &str = "phones come home within [policy] max_expiration";
 const HOST_WHY: &str = "a fixed address could send calls elsewhere; the phone has to register";
@@ -270,14 +273,19 @@ impl Policy<'_> {
     fn rewrite(&self, kind: Kind, options: &mut Vec<Fate>, texts: &mut Texts) {
         match kind {
             Kind::Endpoint | Kind::Peer => {
-                if let Some(dialplan) = self.dialplan {
-                    let on_main = written(options, "context").unwrap_or_else(|| Arc::from(UNNAMED));
+                let is_set = self.set(kind).iter().any(|(key, _)| key.eq_ignore_ascii_case("context"));
+                if let Some(dialplan) = self.dialplan.filter(|_| !is_set) {
+                    let on_main = written(options, "context").unwrap_or_else(|| {
+                        let (key, value) = (texts.share("context"), texts.share(self.unnamed));
+                        options.push(Fate { key, value: Arc::clone(&value), origin: Origin::Main });
+                        value
+                    });
                     let door = dialplan.door_of(&on_main);
                     let why = if door == dialplan.context { CONTEXT_WHY } else { CLASS_WHY };
                     replace(options, "context", why, texts, |_| Some(door));
-                    if kind == Kind::Endpoint {
-                        self.listen_here(options, texts);
-                    }
+                }
+                if self.dialplan.is_some() && kind == Kind::Endpoint {
+                    self.listen_here(options, texts);
                 }
                 if kind == Kind::Endpoint {
                     self.certify(options, texts);

@@ -26,9 +26,15 @@ pub fn verbatim(section: &Accepted<'_>) -> Tailored {
 }
 
 /// Written lines, and the others with the reason.
-fn tailor<'a>(
+fn tailor(policy: &settings::Policy, technology: Technology, lines: &[&str]) -> (Vec<String>, Vec<String>) {
+    tailor_with(policy, technology, "default", lines)
+}
+
+/// The same where a user who names no context has this one.
+fn tailor_with<'a>(
     policy: &settings::Policy,
     technology: Technology,
+    unnamed: &str,
     lines: &[&'a str],
 ) -> (Vec<String>, Vec<String>) {
     let line = |line: &&'a str| {
@@ -39,8 +45,13 @@ fn tailor<'a>(
     let section = Section { name: b"1001", lines };
     let accepted = Accepted::check(&section, technology).unwrap();
     let dialplan = crate::settings::Dialplan::example();
-    let policy =
-        Policy { settings: policy, dialplan: Some(&dialplan), boxes: true, declined: &Declined::default() };
+    let policy = Policy {
+        settings: policy,
+        dialplan: Some(&dialplan),
+        boxes: true,
+        unnamed,
+        declined: &Declined::default(),
+    };
     let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
     let written = tailored.written().map(|(key, value)| format!("{key}={value}")).collect();
     let others = tailored.options.iter().filter_map(|fate| match fate.origin {
@@ -180,7 +191,13 @@ fn no_password_is_left_to_be_looked_at() {
     let section = Section { name: b"1001", lines };
     let accepted = Accepted::check(&section, Technology::Pjsip).unwrap();
     let settings = settings();
-    let policy = Policy { settings: &settings, dialplan: None, boxes: true, declined: &Declined::default() };
+    let policy = Policy {
+        settings: &settings,
+        dialplan: None,
+        boxes: true,
+        unnamed: "default",
+        declined: &Declined::default(),
+    };
     let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
     assert!(tailored.written().any(|option| option == ("password", "canary")));
     assert!(!format!("{:?}", tailored.masked()).contains("canary"));
@@ -233,4 +250,19 @@ fn messages_are_heard_at_a_code_of_the_branchs() {
     assert!(written.contains(&"voicemail_extension=*97".to_owned()), "{written:?}");
     let (written, _) = tailor(&settings(), Technology::Pjsip, &["type=endpoint"]);
     assert!(!written.iter().any(|line| line.starts_with("voicemail_extension")), "{written:?}");
+}
+
+/// chan_sip gives such a peer the context of `[general]`.
+#[test]
+fn whoever_names_no_context_has_the_rights_of_the_usual_one() {
+    let lines = ["type=friend", "secret=x", "host=dynamic"];
+    for (unnamed, context) in [("from-internal", "synch-internal"), ("guests", "synch-people")] {
+        let (written, _) = tailor_with(&settings(), Technology::Sip, unnamed, &lines);
+        assert_eq!(written.last(), Some(&format!("context={context}")));
+    }
+    // The administrator's own word counts, and once.
+    let own = settings::Policy { peer: vec![("context".into(), "mine".into())], ..settings() };
+    let (written, _) = tailor_with(&own, Technology::Sip, "from-internal", &lines);
+    let contexts: Vec<&String> = written.iter().filter(|line| line.starts_with("context=")).collect();
+    assert_eq!(contexts, ["context=mine"]);
 }

@@ -71,7 +71,7 @@ pub enum Reason {
         violation: Violation,
     },
     /// Two sections of its name and kind.
-    #[error("it is defined twice")]
+    #[error("it is defined twice: make one section of the two on the main")]
     Twice,
     /// The branch has one of its own.
     #[error(

@@ -83,7 +83,10 @@ fn a_user_is_complete_or_left_out_with_a_reason() {
         ("[9] type=endpoint aors=none", "its aors 'none' is in none of the files"),
         ("[9] type=endpoint aors=1001 auth=none", "its auth 'none' is in none of the files"),
         ("[9] type=endpoint aors=1001 auth=1001", "its auth '1001' is in none of the files"),
-        ("[9] type=endpoint aors=1001\n[9] type=endpoint aors=1001", "it is defined twice"),
+        (
+            "[9] type=endpoint aors=1001\n[9] type=endpoint aors=1001",
+            "it is defined twice: make one section of the two on the main",
+        ),
         ("[9] type=endpoint aors=x\n[x] type=aor\n[x] type=aor", "its aors 'x' is defined twice"),
         ("[9] type=endpoint aors=x\n[x] type=identify type=aor", "its aors 'x' is in none of the files"),
         ("[9] type=transport bind=0.0.0.0", "type 'transport' is not taken over"),
@@ -212,8 +215,13 @@ fn open(technology: Technology, file: &str, settings: &crate::settings::Policy) 
     let frame = answer(file);
     let documents = [Document::read(&frame).unwrap()];
     let all = filter("categoryname", "^[0-9]");
-    let policy =
-        Policy { settings, dialplan: None, boxes: true, declined: &crate::site::users::Declined::default() };
+    let policy = Policy {
+        settings,
+        dialplan: None,
+        boxes: true,
+        unnamed: "default",
+        declined: &crate::site::users::Declined::default(),
+    };
     let left_out = match select(&documents, technology, &all, &Barred { open: Some(policy), ..NOBODY }) {
         Ok(selection) => selection.left_out,
         Err(error) => error.left_out,
@@ -259,6 +267,7 @@ fn the_reason_names_the_auth_and_the_remedy() {
         settings: &settings,
         dialplan: None,
         boxes: true,
+        unnamed: "default",
         declined: &crate::site::users::Declined::default(),
     };
     let barred = Barred { open: Some(policy), ..NOBODY };
