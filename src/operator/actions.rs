@@ -1,16 +1,11 @@
 //! The AMI actions: headers in, a reply out. `asterisk::manager` registers them. Pure but for the [`Control`].
 
-use crate::{
-    operator::{
-        control::Control,
-        drill::Stage,
-        operate,
-        status::{self, Value},
-    },
-    site::{
-        directory,
-        phones::{Phone, Phones},
-    },
+use crate::operator::{
+    control::Control,
+    drill::Stage,
+    operate,
+    status::{self, Value},
+    table::Table,
 };
 
 /// What an action answers.
@@ -31,6 +26,12 @@ pub enum Reply {
         /// The headers of each.
         items: Vec<Vec<(&'static str, String)>>,
     },
+}
+
+impl Reply {
+    fn list(table: &Table) -> Self {
+        Self::List { event: table.event, complete: table.complete, items: table.items() }
+    }
 }
 
 /// Who may call an action: one of these classes in the user's `write` suffices (`manager.c` checks it there).
@@ -70,22 +71,14 @@ pub const ACTIONS: [Action; 11] = [
         class: Class::Reading,
         synopsis: c"List the users that synch has taken from the main system.",
         argument: None,
-        run: |control, _, _| Reply::List {
-            event: "SynchUser",
-            complete: "SynchUsersComplete",
-            items: users(&control.snapshot().sync),
-        },
+        run: |control, _, _| Reply::list(&status::user_table(&control.snapshot().sync, None)),
     },
     Action {
         name: c"SynchPhones",
         class: Class::Reading,
         synopsis: c"List where the phones of this site are.",
         argument: None,
-        run: |control, _, _| Reply::List {
-            event: "SynchPhone",
-            complete: "SynchPhonesComplete",
-            items: phones(&control.snapshot().phones),
-        },
+        run: |control, _, _| Reply::list(&status::phone_table(&control.snapshot().phones)),
     },
     Action {
         name: c"SynchDirectory",
@@ -93,9 +86,11 @@ pub const ACTIONS: [Action; 11] = [
         synopsis: c"List everybody on the main system.",
         argument: Some(c"Like"),
         run: |control, like, _| match like {
-            "" => directory(&control.snapshot().sync, None),
+            "" => Reply::list(&status::directory_table(&control.snapshot().sync.directory, None)),
             like => match operate::pattern(like) {
-                Ok(like) => directory(&control.snapshot().sync, Some(&like)),
+                Ok(like) => {
+                    Reply::list(&status::directory_table(&control.snapshot().sync.directory, Some(&like)))
+                }
                 Err(problem) => Reply::Error(problem),
             },
         },
@@ -105,22 +100,14 @@ pub const ACTIONS: [Action; 11] = [
         class: Class::Reading,
         synopsis: c"List the kept versions of the synced file.",
         argument: None,
-        run: |control, _, _| Reply::List {
-            event: "SynchVersion",
-            complete: "SynchVersionsComplete",
-            items: versions(&control.snapshot().sync),
-        },
+        run: |control, _, _| Reply::list(&status::version_table(&control.snapshot().sync)),
     },
     Action {
         name: c"SynchHistory",
         class: Class::Reading,
         synopsis: c"List the changes of the states of synch.",
         argument: None,
-        run: |control, _, _| Reply::List {
-            event: "SynchChange",
-            complete: "SynchHistoryComplete",
-            items: history(&control.snapshot().history),
-        },
+        run: |control, _, _| Reply::list(&status::history_table(&control.snapshot().history)),
     },
     Action {
         name: c"SynchSync",
@@ -173,43 +160,6 @@ fn reply(result: Result<String, String>) -> Reply {
     }
 }
 
-fn users(sync: &status::SyncStatus) -> Vec<Vec<(&'static str, String)>> {
-    sync.users
-        .iter()
-        .map(|user| vec![("Name", user.name.clone()), ("CallerID", user.callerid.clone())])
-        .collect()
-}
-
-fn phones(phones: &Phones) -> Vec<Vec<(&'static str, String)>> {
-    let item = |phone: &Phone| {
-        vec![
-            ("Name", phone.user.clone()),
-            ("Number", phone.number.clone()),
-            ("Phone", phone.place.word().to_owned()),
-            ("Since", phone.since.clone()),
-            ("Address", phone.address.clone()),
-            ("Awaited", if phone.awaited { "yes" } else { "no" }.to_owned()),
-        ]
-    };
-    phones.list.iter().map(item).collect()
-}
-
-fn directory(sync: &status::SyncStatus, like: Option<&regex::Regex>) -> Reply {
-    let item = |entry: directory::Entry<'_>| {
-        vec![
-            ("Number", entry.number.to_owned()),
-            ("Name", entry.name.to_owned()),
-            ("Site", entry.site.to_owned()),
-            ("Public", entry.public.unwrap_or_default().to_owned()),
-        ]
-    };
-    Reply::List {
-        event: "SynchDirectoryEntry",
-        complete: "SynchDirectoryComplete",
-        items: status::people(&sync.directory, like).into_iter().map(item).collect(),
-    }
-}
-
 fn stage(stage: &Stage) -> Vec<(&'static str, String)> {
     vec![
         ("Stage", stage.name.clone()),
@@ -217,50 +167,4 @@ fn stage(stage: &Stage) -> Vec<(&'static str, String)> {
         ("Milliseconds", stage.took.as_millis().to_string()),
         ("Reason", stage.outcome.text().to_owned()),
     ]
-}
-
-fn versions(sync: &status::SyncStatus) -> Vec<Vec<(&'static str, String)>> {
-    let item = |version: &status::Version| {
-        let in_force = if sync.version == Some(version.number) { "yes" } else { "no" };
-        vec![
-            ("Version", version.number.to_string()),
-            ("Time", version.time.clone()),
-            ("Users", version.users.to_string()),
-            ("InForce", in_force.to_owned()),
-        ]
-    };
-    sync.versions.iter().map(item).collect()
-}
-
-fn history(entries: &[status::HistoryEntry]) -> Vec<Vec<(&'static str, String)>> {
-    let item = |entry: &status::HistoryEntry| {
-        vec![
-            ("Time", entry.time.clone()),
-            ("Subject", entry.subject.to_owned()),
-            ("OldState", entry.old.to_owned()),
-            ("NewState", entry.new.to_owned()),
-            ("Reason", entry.reason.clone()),
-        ]
-    };
-    entries.iter().map(item).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::operator::status::SyncStatus;
-
-    #[test]
-    fn the_directory_lists_everybody_or_those_who_match() {
-        let entry = |number, public| directory::Entry { number, name: "Zoë", site: "Berlin", public };
-        let mut sync = SyncStatus::before_the_first(true);
-        let all = directory::Directory::new([entry("1001", None), entry("1002", Some("+4930"))]);
-        sync.directory = all.unwrap().into();
-        let pattern = regex::Regex::new("2$").unwrap();
-        let Reply::List { items, .. } = directory(&sync, Some(&pattern)) else { panic!() };
-        let headers = [("Number", "1002"), ("Name", "Zoë"), ("Site", "Berlin"), ("Public", "+4930")];
-        assert_eq!(items, [headers.map(|(key, value)| (key, value.to_owned()))]);
-        let Reply::List { items, .. } = directory(&sync, None) else { panic!() };
-        assert_eq!(items.len(), 2);
-    }
 }

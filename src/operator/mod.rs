@@ -1,6 +1,7 @@
 //! What an administrator sees and says.
 //!
 //! - [`status`]: the snapshot of everything, as text, JSON and AMI headers
+//! - [`table`]: a list, and its faces at the console and over AMI
 //! - [`cli`], [`actions`]: the commands and AMI actions; [`operate`]: what both can change
 //! - [`functions`]: what a dialplan can ask synch
 //! - [`doctor`]: what was looked at, and what to do; [`drill`]: what an outage would come to
@@ -14,3 +15,4 @@ pub mod drill;
 pub mod functions;
 pub mod operate;
 pub mod status;
+pub mod table;

@@ -9,7 +9,7 @@ use crate::{
         status::{self, Snapshot},
     },
     settings,
-    site::{phones, shrink::Guarded},
+    site::shrink::Guarded,
 };
 
 /// `synch show status`
@@ -94,7 +94,7 @@ pub const PHONES: CliCommand = CliCommand {
        were at the main when the branch took over and have not come yet.
 ",
     at_shutdown: false,
-    run: |asked| plain(asked, |snapshot| phones::text(&snapshot.phones)),
+    run: |asked| plain(asked, |snapshot| status::phones(&snapshot.phones)),
     complete: nothing,
 };
 

@@ -1,26 +1,39 @@
-//! What there is more than one of, as the CLI lists it.
+//! What there is more than one of: as tables, and as the console lists it.
 
-use super::{HistoryEntry, LeftOut, SyncStatus};
+use super::{HistoryEntry, LeftOut, SyncStatus, Version};
 use crate::{
+    operator::table::{Cell, Column, Table},
     site::{
         directory::{Directory, Entry},
+        phones::{Phone, Phones, Place},
         shrink::Guarded,
+        users::User,
     },
     words::wording::counted,
 };
 
-/// The synced users, those whose name or caller id matches `like`, and who was left out.
+const USER: [Column; 2] = [Column::new("User", "Name", 24), Column::new("Caller ID", "CallerID", 0)];
+
+/// Returns the synced users, or those whose name or caller id matches `like`.
+#[must_use]
+pub fn user_table(sync: &SyncStatus, like: Option<&regex::Regex>) -> Table {
+    let matches = |text: &str| like.is_none_or(|like| like.is_match(text));
+    let shown = sync.users.iter().filter(|user| matches(&user.name) || matches(&user.callerid));
+    let row = |user: &User| vec![Cell::from(&*user.name), Cell::from(&*user.callerid)];
+    Table {
+        event: "SynchUser",
+        complete: "SynchUsersComplete",
+        columns: &USER,
+        rows: shown.map(row).collect(),
+    }
+}
+
+/// Returns the same for the console, with who was left out and what is held.
 #[must_use]
 pub fn users(sync: &SyncStatus, like: Option<&regex::Regex>) -> String {
-    let matches = |text: &str| like.is_none_or(|like| like.is_match(text));
-    let mut text = format!("{:<24} {}\n", "User", "Caller ID");
-    let shown = sync.users.iter().filter(|user| matches(&user.name) || matches(&user.callerid));
-    let mut count = 0;
-    for user in shown {
-        text.push_str(&format!("{:<24} {}\n", user.name, user.callerid));
-        count += 1;
-    }
-    text.push_str(&format!("{count} of {}\n", counted(sync.users.len(), "user")));
+    let table = user_table(sync, like);
+    let mut text = table.text();
+    text.push_str(&format!("{} of {}\n", table.rows.len(), counted(sync.users.len(), "user")));
     for LeftOut { name, reason } in &sync.left_out {
         text.push_str(&format!("left out: {name}: {reason}\n"));
     }
@@ -40,14 +53,28 @@ pub fn held(sync: &SyncStatus, guarded: &[Guarded]) -> String {
     text
 }
 
-/// The kept versions; `*` marks the one in force.
+const VERSION: [Column; 4] = [
+    Column::new("", "InForce", 1),
+    Column::new("Version", "Version", 7),
+    Column::new("Time", "Time", 16),
+    Column::new("Users", "Users", 6),
+];
+
+/// Returns the kept versions.
+#[must_use]
+pub fn version_table(sync: &SyncStatus) -> Table {
+    let row = |version: &Version| {
+        let in_force = Cell::Mark(sync.version == Some(version.number));
+        vec![in_force, Cell::Number(version.number), Cell::from(&*version.time), Cell::from(version.users)]
+    };
+    let rows = sync.versions.iter().map(row).collect();
+    Table { event: "SynchVersion", complete: "SynchVersionsComplete", columns: &VERSION, rows }
+}
+
+/// Returns the same for the console; `*` marks the one in force.
 #[must_use]
 pub fn versions(sync: &SyncStatus) -> String {
-    let mut text = format!("  {:>7} {:<16} {:>6}\n", "Version", "Time", "Users");
-    for version in &sync.versions {
-        let mark = if sync.version == Some(version.number) { '*' } else { ' ' };
-        text.push_str(&format!("{mark} {:>7} {:<16} {:>6}\n", version.number, version.time, version.users));
-    }
+    let mut text = version_table(sync).text();
     text.push_str(&format!("{}\n", counted(sync.versions.len(), "version")));
     if let Some(held) = sync.held {
         text.push_str(&format!("Version {held} is held until 'synch sync'.\n"));
@@ -55,39 +82,101 @@ pub fn versions(sync: &SyncStatus) -> String {
     text
 }
 
-/// The state changes.
+const CHANGE: [Column; 5] = [
+    Column::new("Time", "Time", 15),
+    Column::new("What", "Subject", 8),
+    Column::new("From", "OldState", 9),
+    Column::new("To", "NewState", 9),
+    Column::new("Reason", "Reason", 0),
+];
+
+/// Returns the state changes.
+#[must_use]
+pub fn history_table(entries: &[HistoryEntry]) -> Table {
+    let row = |HistoryEntry { time, subject, old, new, reason }: &HistoryEntry| {
+        [time, *subject, *old, *new, reason].map(Cell::from).to_vec()
+    };
+    let rows = entries.iter().map(row).collect();
+    Table { event: "SynchChange", complete: "SynchHistoryComplete", columns: &CHANGE, rows }
+}
+
+/// Returns the same for the console.
 #[must_use]
 pub fn history(entries: &[HistoryEntry]) -> String {
-    let mut text = format!("{:<15} {:<8} {:<9} {:<9} {}\n", "Time", "What", "From", "To", "Reason");
-    for entry in entries {
-        let HistoryEntry { time, subject, old, new, reason } = entry;
-        text.push_str(&format!("{time:<15} {subject:<8} {old:<9} {new:<9} {reason}\n"));
-    }
-    text.push_str(&format!("{}\n", counted(entries.len(), "change")));
-    text
+    history_table(entries).text() + &format!("{}\n", counted(entries.len(), "change"))
 }
 
-/// Everybody on the main whose number, name or site matches `like`.
+const ENTRY: [Column; 4] = [
+    Column::new("Number", "Number", 16),
+    Column::new("Name", "Name", 32),
+    Column::new("Site", "Site", 20),
+    Column::new("Public number", "Public", 0),
+];
+
+/// Returns everybody on the main, or those whose number, name or site matches `like`.
+#[must_use]
+pub fn directory_table(directory: &Directory, like: Option<&regex::Regex>) -> Table {
+    let row = |Entry { number, name, site, public }: Entry<'_>| {
+        [number, name, site, public.unwrap_or_default()].map(Cell::from).to_vec()
+    };
+    let rows = match like {
+        Some(like) => directory.like(like).map(row).collect(),
+        None => directory.iter().map(row).collect(),
+    };
+    Table { event: "SynchDirectoryEntry", complete: "SynchDirectoryComplete", columns: &ENTRY, rows }
+}
+
+/// Returns the same for the console.
 #[must_use]
 pub fn directory(directory: &Directory, like: Option<&regex::Regex>) -> String {
-    let mut text = format!("{:<16} {:<32} {:<20} {}\n", "Number", "Name", "Site", "Public number");
-    let people = people(directory, like);
-    for Entry { number, name, site, public } in &people {
-        let line = format!("{number:<16} {name:<32} {site:<20} {}", public.unwrap_or_default());
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text.push_str(&format!("{} of {}\n", people.len(), counted(directory.len(), "number")));
-    text
+    let table = directory_table(directory, like);
+    let count = table.rows.len();
+    table.text() + &format!("{count} of {}\n", counted(directory.len(), "number"))
 }
 
-/// Those in the directory whose number, name or site matches `like`.
+const PHONE: [Column; 6] = [
+    Column::new("User", "Name", 24),
+    Column::new("Number", "Number", 16),
+    Column::new("Phone", "Phone", 7),
+    Column::new("Since", "Since", 15),
+    Column::new("Address", "Address", 0),
+    Column { title: None, key: "Awaited", width: 0 },
+];
+
+/// Returns where the phones of this site are.
 #[must_use]
-pub fn people<'a>(directory: &'a Directory, like: Option<&regex::Regex>) -> Vec<Entry<'a>> {
-    match like {
-        Some(like) => directory.like(like).collect(),
-        None => directory.iter().collect(),
+pub fn phone_table(phones: &Phones) -> Table {
+    let row = |Phone { user, number, place, address, since, awaited }: &Phone| {
+        vec![
+            Cell::from(&**user),
+            Cell::from(&**number),
+            Cell::Marked(place.word().to_owned(), *awaited),
+            Cell::from(&**since),
+            Cell::from(&**address),
+            Cell::Mark(*awaited),
+        ]
+    };
+    let rows = phones.list.iter().map(row).collect();
+    Table { event: "SynchPhone", complete: "SynchPhonesComplete", columns: &PHONE, rows }
+}
+
+/// Returns the same for the console, with how many are where.
+#[must_use]
+pub fn phones(phones: &Phones) -> String {
+    let mut text = phone_table(phones).text();
+    let [here, main, away] = [Place::Here, Place::Main, Place::Away].map(|place| phones.count(place));
+    let all = counted(phones.list.len(), "phone");
+    text.push_str(&format!("{all}: {here} here, {main} known from the main, {away} away\n"));
+    if phones.awaited() > 0 {
+        let awaited = counted(phones.awaited(), "phone");
+        text.push_str(&format!(
+            "* {awaited} still waited for since the branch took over; dialled where the main knew it\n"
+        ));
     }
+    if !phones.problem.is_empty() {
+        text.push_str(&format!("The contacts at the main are not those of now: {}\n", phones.problem));
+    }
+    text
 }
 
 /// The contexts taken from the main, and what of them was not.
@@ -126,6 +215,47 @@ mod tests {
         let text = directory(&all, None);
         assert!(text.contains("\n1001 ") && text.ends_with("\n2 of 2 numbers\n"), "{text}");
         assert!(text.lines().all(|line| line.trim_end() == line));
+    }
+
+    #[test]
+    fn over_ami_the_directory_lists_everybody_or_those_who_match() {
+        let entry = |number, public| Entry { number, name: "Zoë", site: "Berlin", public };
+        let all = Directory::new([entry("1001", None), entry("1002", Some("+4930"))]).unwrap();
+        let pattern = regex::Regex::new("2$").unwrap();
+        let headers = [("Number", "1002"), ("Name", "Zoë"), ("Site", "Berlin"), ("Public", "+4930")];
+        let items = directory_table(&all, Some(&pattern)).items();
+        assert_eq!(items, [headers.map(|(key, value)| (key, value.to_owned()))]);
+        assert_eq!(directory_table(&all, None).items().len(), 2);
+    }
+
+    #[test]
+    fn the_phones_end_with_counts_and_what_is_wrong() {
+        let phone = |user: &str, place, awaited| Phone {
+            user: user.to_owned(),
+            number: user.to_owned(),
+            place,
+            address: String::new(),
+            since: "20260101000000".to_owned(),
+            awaited,
+        };
+        let list = [
+            phone("1001", Place::Here, true),
+            phone("1002", Place::Main, true),
+            phone("1003", Place::Away, false),
+        ];
+        let mut all = Phones { list: list.into(), ..Phones::default() };
+        let shown = phones(&all);
+        assert!(
+            shown.contains("\n1002                     1002             main*   20260101000000\n"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("\n3 phones: 1 here, 1 known from the main, 1 away\n* 2 phones still"),
+            "{shown}"
+        );
+        all.problem = "no".to_owned();
+        assert!(phones(&all).ends_with("are not those of now: no\n"));
+        assert!(phones(&Phones::default()).ends_with("\n0 phones: 0 here, 0 known from the main, 0 away\n"));
     }
 
     #[test]

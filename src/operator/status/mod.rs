@@ -17,7 +17,10 @@ mod user;
 pub use dialplan::dialplan;
 pub use diff::diff;
 pub use fields::{Value, fields, json, text};
-pub use lists::{contexts, directory, held, history, people, users, versions};
+pub use lists::{
+    contexts, directory, directory_table, held, history, history_table, phone_table, phones, user_table,
+    users, version_table, versions,
+};
 pub use user::{device_of, user};
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};

@@ -8,10 +8,7 @@ pub use moving::{Mark, Moving};
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{
-    site::{contacts::Book, users::User},
-    words::wording::counted,
-};
+use crate::site::{contacts::Book, users::User};
 
 /// Where a phone is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,32 +116,6 @@ pub fn list(users: &[User], here: &Here, book: &Book, moving: Option<&Moving>) -
     users.iter().map(phone).collect()
 }
 
-/// For the CLI.
-#[must_use]
-pub fn text(phones: &Phones) -> String {
-    let mut text = format!("{:<24} {:<16} {:<7} {:<15} {}\n", "User", "Number", "Phone", "Since", "Address");
-    for Phone { user, number, place, address, since, awaited } in &*phones.list {
-        let mark = if *awaited { "*" } else { "" };
-        let place = format!("{}{mark}", place.word());
-        text.push_str(format!("{user:<24} {number:<16} {place:<7} {since:<15} {address}").trim_end());
-        text.push('\n');
-    }
-    let (here, main, away) =
-        (phones.count(Place::Here), phones.count(Place::Main), phones.count(Place::Away));
-    let all = counted(phones.list.len(), "phone");
-    text.push_str(&format!("{all}: {here} here, {main} known from the main, {away} away\n"));
-    if phones.awaited() > 0 {
-        let awaited = counted(phones.awaited(), "phone");
-        text.push_str(&format!(
-            "* {awaited} still waited for since the branch took over; dialled where the main knew it\n"
-        ));
-    }
-    if !phones.problem.is_empty() {
-        text.push_str(&format!("The contacts at the main are not those of now: {}\n", phones.problem));
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
@@ -176,22 +147,5 @@ mod tests {
         let awaited: Vec<bool> = phones.list.iter().map(|phone| phone.awaited).collect();
         assert_eq!(awaited, [true, true, false]);
         assert_eq!(phones.list[1].address, "sip:1002@10.0.0.9:5060");
-    }
-
-    #[test]
-    fn the_list_ends_with_counts_and_what_is_wrong() {
-        let mut phones = phones();
-        let shown = text(&phones);
-        assert!(
-            shown.contains("\n1002                     1002             main*   20260101000000"),
-            "{shown}"
-        );
-        assert!(
-            shown.contains("\n3 phones: 1 here, 1 known from the main, 1 away\n* 2 phones still"),
-            "{shown}"
-        );
-        phones.problem = "no".to_owned();
-        assert!(text(&phones).ends_with("are not those of now: no\n"));
-        assert!(text(&Phones::default()).ends_with("\n0 phones: 0 here, 0 known from the main, 0 away\n"));
     }
 }
