@@ -34,6 +34,40 @@ macro_rules! words {
 
 pub(crate) use words;
 
+/// A state whose changes are told: to the log, as the AMI event `SynchSUBJECTState`, and in the history.
+pub trait Told: Copy {
+    /// What is in that state.
+    const SUBJECT: &'static str;
+
+    /// Returns the word that users see.
+    fn word(self) -> &'static str;
+
+    /// Returns whether somebody has to look who reads warnings only: an outage, and not its end.
+    fn is_trouble(self) -> bool;
+}
+
+macro_rules! told {
+    ($name:ident as $subject:literal, $trouble:pat) => {
+        impl Told for $name {
+            const SUBJECT: &'static str = $subject;
+
+            fn word(self) -> &'static str {
+                self.word()
+            }
+
+            fn is_trouble(self) -> bool {
+                matches!(self, $trouble)
+            }
+        }
+    };
+}
+
+told!(MonitorState as "Monitor", Self::Failed);
+told!(LoginState as "Login", Self::Refused);
+told!(SyncState as "Sync", Self::Unsynced);
+told!(ServiceState as "Service", Self::Failover);
+told!(BranchState as "Branch", Self::Unhealthy);
+
 /// What the probe knows of the main system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MonitorState {

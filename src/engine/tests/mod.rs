@@ -20,10 +20,7 @@ use hickory_server::proto::{
 
 use super::{stand_in::StandIn, *};
 use crate::{
-    operator::{
-        control::Command,
-        status::{IN_FORCE, Snapshot},
-    },
+    operator::{control::Command, status::Snapshot},
     settings,
     words::{
         conf::ConfSection,
@@ -186,7 +183,7 @@ fn an_engine_that_panics_goes_on_and_says_so() {
     site.until("both panics", |snapshot| snapshot.restarts.get("engine") == Some(&2));
     site.control.send_and_see(Command::SetMode(Mode::Auto)).unwrap();
     assert_eq!(address(port), "192.0.2.1");
-    site.until("what is in the dialplan", |snapshot| snapshot.dialplan_state() == IN_FORCE);
+    site.until("what is in the dialplan", |snapshot| snapshot.dialplan_state() == "in force");
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Running {
         self.snapshot.branch.state = state;
         self.snapshot.branch.reason.clone_from(&reason);
         if let Some(before) = before {
-            self.announce("Branch", before.word(), state.word(), &reason);
+            self.announce(before, state, &reason);
         }
     }
 

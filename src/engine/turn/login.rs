@@ -14,7 +14,7 @@ impl Running {
         self.snapshot.login.reason.clone_from(&reason);
         // That the first login goes well is no news.
         if old != state && (old, state) != (LoginState::Init, LoginState::Accepted) {
-            self.announce("Login", old.word(), state.word(), &reason);
+            self.announce(old, state, &reason);
         }
     }
 }

@@ -60,7 +60,7 @@ use crate::{
     },
     operator::{
         control::{Command, Numbered},
-        status::{IN_FORCE, LoginStatus, Snapshot, SyncStatus},
+        status::{InDialplan, LoginStatus, Snapshot, SyncStatus},
     },
     settings::Settings,
     verdict::{
@@ -70,7 +70,7 @@ use crate::{
     },
     words::{
         faults,
-        state::{LoginState, Mode, MonitorState, ServiceState, Target},
+        state::{self, LoginState, Mode, MonitorState, ServiceState, Target},
     },
 };
 
@@ -255,13 +255,16 @@ impl Running {
             }
             Event::Dialplan { problem, newest } => {
                 self.snapshot.dialplan_waits = !newest;
-                let state = problem.unwrap_or_else(|| IN_FORCE.to_owned());
-                if state == IN_FORCE {
-                    self.kit.log_end(DIALPLAN, "Dialplan: in force again.");
-                } else {
-                    self.kit.log_failure(Level::Error, &format!("{DIALPLAN}: {state}"));
-                }
-                self.snapshot.dialplan = state;
+                self.snapshot.dialplan = match problem {
+                    None => {
+                        self.kit.log_end(DIALPLAN, "Dialplan: in force again.");
+                        InDialplan::InForce
+                    }
+                    Some(problem) => {
+                        self.kit.log_failure(Level::Error, &format!("{DIALPLAN}: {problem}"));
+                        InDialplan::Wrong(problem)
+                    }
+                };
             }
             Event::SelfChecked(part, answer) => {
                 self.self_check.answered(part, answer);
@@ -351,7 +354,7 @@ impl Running {
             let after = self.monitor.verdict().state;
             self.failover.monitor_changed(after, "");
             self.show_monitor();
-            self.announce("Monitor", before.word(), after.word(), "[main] or [probe] was changed");
+            self.announce(before, after, "[main] or [probe] was changed");
         }
         if old.main != new.main {
             self.snapshot.login = LoginStatus { state: LoginState::Init, reason: String::new() };
@@ -383,18 +386,15 @@ impl Running {
             // Another one each time: all branches of one main have failed over together.
             self.failover.draw(random());
         }
-        self.announce("Service", change.old.word(), change.new.word(), &change.reason);
+        self.announce(change.old, change.new, &change.reason);
         let marks = self.phones.service_changed(change.new, Instant::now());
         self.note_move(&marks);
     }
 
     /// Tells the log, the AMI and the history of a change.
-    fn announce(&mut self, subject: &'static str, old: &'static str, new: &'static str, reason: &str) {
-        // Whoever reads warnings only has to see an outage, and needn't see its end.
-        let level = match new {
-            "Failed" | "Failover" | "Unsynced" | "Unhealthy" | "Refused" => Level::Warning,
-            _ => Level::Notice,
-        };
+    fn announce<S: state::Told>(&mut self, old: S, new: S, reason: &str) {
+        let level = if new.is_trouble() { Level::Warning } else { Level::Notice };
+        let (subject, old, new) = (S::SUBJECT, old.word(), new.word());
         self.log(level, &format!("{subject} state changed from {old} to {new}: {reason}"));
         let fields = [("OldState", old), ("NewState", new), ("Reason", reason)];
         self.kit.host.event(&format!("Synch{subject}State"), &fields);

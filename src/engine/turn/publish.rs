@@ -7,7 +7,7 @@ use crate::{
     dialplan::{self, Plan},
     engine::turn::verdict::monitor,
     operator::status::{
-        BranchStatus, DnsStatus, LoginStatus, MonitorStatus, ServiceStatus, Snapshot, SyncStatus,
+        BranchStatus, DnsStatus, InDialplan, LoginStatus, MonitorStatus, ServiceStatus, Snapshot, SyncStatus,
     },
     settings::Settings,
     verdict::{failover::Failover, probe::Kind},
@@ -85,7 +85,7 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
         login: LoginStatus { state: LoginState::Init, reason: String::new() },
         watch: "not connected yet".to_owned(),
-        dialplan: "not made yet".to_owned(),
+        dialplan: InDialplan::NotYet,
         dialplan_waits: false,
         drill: None,
         phones: Arc::default(),

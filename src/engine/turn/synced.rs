@@ -15,7 +15,7 @@ impl Running {
         let new = Arc::clone(&self.snapshot.sync);
         self.users_known = true;
         if old.state != new.state {
-            self.announce("Sync", old.state.word(), new.state.word(), &new.reason);
+            self.announce(old.state, new.state, &new.reason);
         }
         match new.state {
             SyncState::Unsynced if old.ended != new.ended => {

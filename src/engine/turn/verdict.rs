@@ -113,7 +113,7 @@ impl Running {
         }
         self.show_monitor();
         match before {
-            Some(before) => self.announce("Monitor", before.word(), verdict.state.word(), &verdict.reason),
+            Some(before) => self.announce(before, verdict.state, &verdict.reason),
             None => self.log(Level::Debug, &format!("probe: {}", verdict.reason)),
         }
         if let Some(change) = change {

@@ -2,14 +2,14 @@
 
 use super::{Findings, Level, Reach, Report, TRUNK_IS_AWAY, TRUNK_IS_NOT_ASKED};
 use crate::{
-    operator::status::{IN_FORCE, Snapshot},
+    operator::status::{InDialplan, Snapshot},
     settings::Dialplan,
     words::state::MonitorState,
 };
 
 impl Report {
     pub(super) fn dialplan(&mut self, findings: &Findings, snapshot: &Snapshot, dialplan: &Dialplan) {
-        let level = if snapshot.dialplan == IN_FORCE { Level::Fine } else { Level::Broken };
+        let level = if snapshot.dialplan == InDialplan::InForce { Level::Fine } else { Level::Broken };
         self.say(level, "dialplan", format!("context {}: {}", dialplan.context, snapshot.dialplan));
         for (name, module, _) in findings.parts.iter().filter(|(_, _, found)| !found) {
             let hint = match *name {
@@ -66,7 +66,7 @@ impl Report {
         for (number, found) in &findings.emergency {
             let context = &dialplan.context;
             match found {
-                true if snapshot.dialplan != IN_FORCE => {
+                true if snapshot.dialplan != InDialplan::InForce => {
                     let text = format!("{number} may lead elsewhere: {}", snapshot.dialplan);
                     self.say(Level::Broken, "emergency", text);
                 }

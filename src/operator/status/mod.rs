@@ -23,7 +23,7 @@ pub use lists::{
 };
 pub use user::{device_of, user};
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use crate::{
     dialplan::Context,
@@ -42,8 +42,26 @@ use crate::{
     },
 };
 
-/// What `Dialplan` says where all is well.
-pub const IN_FORCE: &str = "in force";
+/// Whether our contexts are in Asterisk's dialplan as they should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InDialplan {
+    /// They were not made yet.
+    NotYet,
+    /// They are.
+    InForce,
+    /// They are not, and this is why.
+    Wrong(String),
+}
+
+impl fmt::Display for InDialplan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotYet => "not made yet",
+            Self::InForce => "in force",
+            Self::Wrong(problem) => problem,
+        })
+    }
+}
 
 /// Everything that can be shown. Times are local, `yyyyMMddHHmmss`; empty where it has not happened yet.
 #[derive(Clone, Debug)]
@@ -67,7 +85,7 @@ pub struct Snapshot {
     /// Whether the main's own events are heard.
     pub watch: String,
     /// Whether our contexts are in force, or why not.
-    pub dialplan: String,
+    pub dialplan: InDialplan,
     /// Whether newer ones are about to replace them.
     pub dialplan_waits: bool,
     /// The last drill; none before the first.
@@ -230,8 +248,11 @@ impl Snapshot {
 
     /// Whether the newest contexts are in force, or why not.
     #[must_use]
-    pub fn dialplan_state(&self) -> &str {
-        if self.dialplan_waits && self.dialplan == IN_FORCE { "about to change" } else { &self.dialplan }
+    pub fn dialplan_state(&self) -> String {
+        match self.dialplan {
+            InDialplan::InForce if self.dialplan_waits => "about to change".to_owned(),
+            _ => self.dialplan.to_string(),
+        }
     }
 
     /// Channel driver of the users.

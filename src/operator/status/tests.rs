@@ -38,7 +38,7 @@ pub(crate) fn snapshot() -> Snapshot {
         dns: DnsStatus { state: "off".to_owned(), counters: Arc::default() },
         login: LoginStatus { state: LoginState::Accepted, reason: String::new() },
         watch: "heard".to_owned(),
-        dialplan: "in force".to_owned(),
+        dialplan: InDialplan::InForce,
         dialplan_waits: false,
         drill: None,
         phones: Arc::default(),
@@ -87,7 +87,7 @@ fn contexts_that_wait_are_not_in_force_yet_and_a_problem_stays_one() {
     let mut snapshot = snapshot();
     snapshot.dialplan_waits = true;
     assert_eq!(snapshot.dialplan_state(), "about to change");
-    snapshot.dialplan = "no memory".to_owned();
+    snapshot.dialplan = InDialplan::Wrong("no memory".to_owned());
     assert_eq!(snapshot.dialplan_state(), "no memory");
 }
 

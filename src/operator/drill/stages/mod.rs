@@ -11,7 +11,7 @@ use crate::{
     operator::{
         doctor::{Reach, TRUNK_IS_AWAY, TRUNK_IS_NOT_ASKED, told, unreachable, wrong_ports},
         functions::{FUNCTIONS, Given, Phone},
-        status::{IN_FORCE, Snapshot},
+        status::{InDialplan, Snapshot},
     },
     settings::{Dialplan, Dns},
     uplink::sip::places::{Over, Place},
@@ -120,9 +120,9 @@ impl<'a> Calls<'a> {
     /// The contexts were walked as they should be: that Asterisk has them is another matter.
     fn is_in_force(&self, number: &str, in_force: bool) -> Result<(), String> {
         let context = &self.settings.context;
-        match (self.outage.dialplan.as_str(), in_force) {
-            (IN_FORCE, true) => Ok(()),
-            (IN_FORCE, false) => Err(format!(
+        match (&self.outage.dialplan, in_force) {
+            (InDialplan::InForce, true) => Ok(()),
+            (InDialplan::InForce, false) => Err(format!(
                 "{number} leads nowhere in {context} of Asterisk: see its log, and reload res_synch.so"
             )),
             (problem, _) => Err(format!("context {context}: {problem}")),

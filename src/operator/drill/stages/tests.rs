@@ -61,7 +61,7 @@ fn what_would_not_work_is_told_with_what_to_do() {
     assert_eq!(calls.to_help("911", true), Err("911 leads nowhere in synch-internal".to_owned()));
     assert!(calls.to_help("1001", true).unwrap_err().contains("goes to PJSIP/1001,30, and not out over"));
     assert!(calls.to_help("112", false).unwrap_err().contains("leads nowhere in synch-internal of Asterisk"));
-    snapshot.dialplan = "made by pbx_config".to_owned();
+    snapshot.dialplan = InDialplan::Wrong("made by pbx_config".to_owned());
     let calls = Calls::new(&settings, &snapshot);
     assert_eq!(calls.to_user("1001", true), Err("context synch-internal: made by pbx_config".to_owned()));
     std::sync::Arc::make_mut(&mut snapshot.sync).users.clear();
