@@ -99,7 +99,7 @@ pub enum ControlError {
     #[error("too many commands are waiting; try again in a moment")]
     Full,
     /// It waits in the queue; the engine is busy with something else.
-    #[error("it was taken, but is not in force yet; see 'synch show status' in a moment")]
+    #[error("command accepted but not applied yet; check 'synch show status' in a moment")]
     Slow,
     /// Whoever was to answer has ended.
     #[error("another one has begun, or synch has been stopped; see Asterisk's log")]

@@ -17,7 +17,7 @@ use crate::{
 const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// How long who tries for all may take: no more than a connection takes to be made or to fail.
+/// Time limit of the single trial login made for all workers: long enough for a connection to succeed or fail.
 const TRIAL: Duration = Duration::from_secs(10);
 
 /// Shared by all who log in at one main with one account.

@@ -56,7 +56,10 @@ use crate::{
             publish::target,
             verdict::{has_sip_answered, monitor, pace, sip_place},
         },
-        work::{contacts, sync::Order},
+        work::{
+            contacts,
+            sync::{ORDERS_WAITING, Order},
+        },
     },
     operator::{
         control::{Command, Numbered},
@@ -303,8 +306,8 @@ impl Running {
 
     fn order(&self, order: Order) {
         if !self.roster.order(order) {
-            let text = "A sync takes its time and others wait already: this one is dropped.";
-            self.kit.log_failure(Level::Warning, text);
+            let text = format!("Sync request dropped: one is running and {ORDERS_WAITING} are queued.");
+            self.kit.log_failure(Level::Warning, &text);
         }
     }
 

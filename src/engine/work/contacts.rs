@@ -57,7 +57,7 @@ const KEEP_AGAIN: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// What the log hears where [`FILE`] can't be written.
-const NOT_KEPT: &str = "The contacts are not kept for a restart, which is tried again";
+const NOT_KEPT: &str = "Cannot save the phones' contacts for a restart; will retry";
 
 /// Whom the main shall be asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -308,7 +308,7 @@ impl<'a> Body<'a> {
     fn keep(&mut self) {
         let kept = keep(&self.file(), self.contacts.book.to_text().as_bytes());
         self.keep_at = kept.is_err().then(|| Instant::now() + KEEP_AGAIN);
-        self.asking.kit.log_outcome(&kept, NOT_KEPT, "The contacts are kept for a restart again.");
+        self.asking.kit.log_outcome(&kept, NOT_KEPT, "The phones' contacts are saved for a restart again.");
     }
 
     fn file(&self) -> PathBuf {

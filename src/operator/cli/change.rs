@@ -61,7 +61,7 @@ pub const FAILBACK: CliCommand = CliCommand {
     usage: c"Usage: synch failback
        Sends the phones back to a main system that is Stable, whatever the
        return still waits for: 'synch show status' shows that as
-       ReturnWaitsFor, [failover] sets it. While the main is not Stable it
+       Return, [failover] sets it. While the main is not Stable it
        refuses; 'synch set mode normal' forces it.
 ",
     at_shutdown: false,

@@ -14,19 +14,23 @@ use crate::{
 
 /// `synch show status`
 pub const STATUS: CliCommand = CliCommand {
-    words: c"synch show status [json]",
+    words: c"synch show status [full|json]",
     summary: c"Show monitor, sync and service state",
-    usage: c"Usage: synch show status [json]
+    usage: c"Usage: synch show status [full|json]
        Shows the state of the main system, of the sync and of the service,
-       each with its reason. With 'json', in one line for scripts.
+       each with its reason. With 'full', every value that SynchStatus has;
+       with 'json', the same in one line for scripts.
 ",
     at_shutdown: true,
     run: |asked| match asked.words {
-        [_, _, _] => Answer::Text(status::text(&asked.control.snapshot(), asked.now.clone())),
+        [_, _, _] => Answer::Text(status::summary(&asked.control.snapshot())),
+        [_, _, _, "full"] => Answer::Text(status::text(&asked.control.snapshot(), asked.now.clone())),
         [_, _, _, "json"] => Answer::Text(status::json(&asked.control.snapshot(), asked.now.clone())),
         _ => Answer::Usage,
     },
-    complete: |_, position| if position == 3 { vec!["json".to_owned()] } else { Vec::new() },
+    complete: |_, position| {
+        if position == 3 { ["full", "json"].map(str::to_owned).to_vec() } else { Vec::new() }
+    },
 };
 
 /// `synch show config`

@@ -2,7 +2,7 @@
 //!
 //! The engine publishes a new snapshot at every change; Asterisk's threads only ever read the newest.
 //!
-//! - `fields`: the state as flat keys
+//! - `summary`: the state in a few lines; `fields`: as flat keys
 //! - `lists`: users, versions, history, directory, contexts
 //! - `dialplan`: who can dial what
 //! - `diff`: what differs between two versions
@@ -12,6 +12,7 @@ mod dialplan;
 mod diff;
 mod fields;
 mod lists;
+mod summary;
 mod user;
 
 pub use dialplan::dialplan;
@@ -21,6 +22,7 @@ pub use lists::{
     contexts, directory, directory_table, held, history, history_table, phone_table, phones, user_table,
     users, version_table, versions,
 };
+pub use summary::summary;
 pub use user::{device_of, user};
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};

@@ -107,7 +107,7 @@ fn status_has_the_keys_of_the_cli(version: Version) -> Result {
     let site = in_service(version)?;
     let status = login(&site, "operator")?.action("SynchStatus", &[("ActionID", "x 1")])?;
     let keys: Vec<&str> = status.fields().iter().map(|(key, _)| key.as_str()).collect();
-    let cli = site.branch.rx("synch show status")?;
+    let cli = site.branch.rx("synch show status full")?;
     let labels: Vec<&str> =
         cli.lines().filter_map(|line| line.split_once(':')).map(|(label, _)| label.trim()).collect();
     assert_eq!(keys, [vec!["Response", "ActionID"], labels].concat());

@@ -68,7 +68,7 @@ fn in_service(version: Version) -> Result<Site> {
 
 fn status_is_lines_of_label_and_value(version: Version) -> Result {
     let site = in_service(version)?;
-    let text = site.branch.rx("synch show status")?;
+    let text = site.branch.rx("synch show status full")?;
     let mut values = std::collections::HashMap::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
         let (label, value) = line.split_once(':').context(format!("no label: {line}"))?;
@@ -81,6 +81,13 @@ fn status_is_lines_of_label_and_value(version: Version) -> Result {
     assert_eq!(values.get("Mode"), Some(&"auto"));
     assert_eq!(values.get("Users"), Some(&"3"));
     assert_eq!(values.get("DnsTarget"), Some(&site.main.address().to_string().as_str()));
+    let text = site.branch.rx("synch show status")?;
+    let labels: Vec<&str> = text.lines().filter_map(|line| line.split(':').next()).map(str::trim).collect();
+    assert_eq!(labels, ["Monitor", "Sync", "Service", "Users", "Phones", "DNS", "Dialplan"], "{text}");
+    assert!(
+        text.contains("Monitor        : Stable (") && text.contains("Service        : Normal ("),
+        "{text}"
+    );
     Ok(())
 }
 
@@ -254,7 +261,7 @@ fn words_are_completed(version: Version) -> Result {
     for (line, word, wanted) in [
         ("synch ", "", ["doctor", "drill", "failback", "rollback", "set", "show", "sync"].as_slice()),
         ("synch show ", "", &SHOWN),
-        ("synch show status ", "", &["json"]),
+        ("synch show status ", "", &["full", "json"]),
         ("synch show users ", "", &["like"]),
         ("synch show user ", "", &["1001", "1002", "1003"]),
         ("synch show user 1003", "1003", &["1003"]),

@@ -24,7 +24,7 @@ const FILE: &str = "contexts.kept";
 const WIZARD: &str = "pjsip_wizard.conf";
 /// What the log hears where they can't be taken from the main, and where the file can't be written.
 const NOT_READ: &str = "The contexts of the main stay as they were";
-const NOT_KEPT: &str = "The contexts are not kept for a restart, which the next sync tries again";
+const NOT_KEPT: &str = "Cannot save the contexts of the main for a restart; the next sync will retry";
 
 impl Site<'_> {
     /// Reads and checks them. Nothing else depends on it: where it fails, the old ones stay.
@@ -169,7 +169,11 @@ impl Site<'_> {
         let text = render_sections(&lines::sections(contexts), &self.syncing.access.main.host);
         let kept = self.store().and_then(|store| store.write_beside(FILE, text.as_bytes()));
         self.contexts_unkept = kept.is_err();
-        self.syncing.kit.log_outcome(&kept, NOT_KEPT, "The contexts are kept for a restart again.");
+        self.syncing.kit.log_outcome(
+            &kept,
+            NOT_KEPT,
+            "The contexts of the main are saved for a restart again.",
+        );
     }
 
     fn kept_contexts(&self) -> PathBuf {

@@ -28,7 +28,7 @@ use crate::{
 const FILE: &str = "directory.txt";
 /// What the log hears where it can't be read on the main, and where the file can't be written.
 const NOT_READ: &str = "The directory stays as it is";
-const NOT_KEPT: &str = "The directory is not kept for a restart, which the next sync tries again";
+const NOT_KEPT: &str = "Cannot save the directory for a restart; the next sync will retry";
 
 /// Bound of one piece. The longest ones take four seconds on a line as quick as they are made for.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -347,7 +347,7 @@ impl<'a> Site<'a> {
         let text = self.status.directory.to_text();
         let kept = self.store().and_then(|store| store.write_beside(FILE, text.as_bytes()));
         self.directory_unkept = kept.is_err();
-        self.syncing.kit.log_outcome(&kept, NOT_KEPT, "The directory is kept for a restart again.");
+        self.syncing.kit.log_outcome(&kept, NOT_KEPT, "The directory is saved for a restart again.");
     }
 }
 

@@ -31,7 +31,7 @@ const CONF: &str = "voicemail.conf";
 /// of strangers with the same number), and some are the branch's own.
 const OWNERS: &str = "boxes";
 /// What the log hears where it can't be.
-const NOT_KEPT: &str = "Whose mailbox is whose is not kept for a restart";
+const NOT_KEPT: &str = "Cannot save for a restart whose mailbox is whose";
 
 /// A change that no reload of the main tells of is here after this long: the whole company's boxes are 100 bytes a head.
 const NOW_AND_THEN: Duration = Duration::from_secs(3600);
@@ -111,7 +111,7 @@ impl Site<'_> {
             Some(kept) if kept == text.as_bytes() => Ok(()),
             _ => store.write_beside(OWNERS, text.as_bytes()),
         });
-        let over = "Whose mailbox is whose is kept for a restart again.";
+        let over = "Whose mailbox is whose is saved for a restart again.";
         self.syncing.kit.log_outcome(&kept, NOT_KEPT, over);
         self.status.boxes = Arc::new(of_number);
     }

@@ -71,7 +71,7 @@ const HELD: &str = "held_version";
 const LOG_IN_AGAIN: Duration = Duration::from_secs(10);
 
 /// Orders that may wait: one sync does for all who asked for it.
-const WAITING: usize = 8;
+pub(in crate::engine) const ORDERS_WAITING: usize = 8;
 
 /// How often it is looked whether something that takes its time has happened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -157,7 +157,7 @@ impl Work for Syncing {
         teller: Teller,
         role: Role,
     ) -> io::Result<(Sender<Order>, Worker)> {
-        let (to_worker, orders) = bounded(WAITING);
+        let (to_worker, orders) = bounded(ORDERS_WAITING);
         let syncing = Self {
             kit: start.kit.clone(),
             all: Arc::clone(start.settings),

@@ -15,7 +15,7 @@ use crate::{
 /// Names in a log line at most.
 const NAMED: usize = 20;
 /// What the log hears where a loss can't be written down.
-const NOT_KEPT: &str = "What has gone within a day is not kept for a restart";
+const NOT_KEPT: &str = "Cannot save for a restart what has gone within a day";
 
 impl Site<'_> {
     /// Lets what is in place become what is new, where a day has not lost too much. What a person has accepted may go.

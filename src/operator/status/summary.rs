@@ -1,0 +1,109 @@
+//! The state in a few lines, for a person at the console. What is as it usually is takes no line.
+
+use super::Snapshot;
+use crate::{
+    site::phones::Place,
+    words::{
+        state::{BranchState, LoginState, Mode},
+        wording::{counted, listed, visible},
+    },
+};
+
+/// Returns seven lines of `Label : value`, and one for each thing that is out of the ordinary.
+#[must_use]
+pub fn summary(snapshot: &Snapshot) -> String {
+    let Snapshot { monitor, sync, service, branch, dns, phones, .. } = snapshot;
+    let with = |word: &str, reason: &str| {
+        if reason.is_empty() { word.to_owned() } else { format!("{word} ({})", visible(reason)) }
+    };
+    let mut lines = vec![
+        ("Monitor", with(monitor.state.word(), &monitor.reason)),
+        ("Sync", with(sync.state.word(), &sync.reason)),
+        ("Service", with(service.state.word(), &service.reason)),
+    ];
+    if service.mode != Mode::Auto {
+        let mode = service.mode.word();
+        lines.push(("Mode", format!("{mode}, held by an operator: 'synch set mode auto' ends that")));
+    }
+    if !service.waits_for.is_empty() {
+        lines.push(("Return", format!("waits for {}", visible(&service.waits_for))));
+    }
+    if branch.state == BranchState::Unhealthy {
+        lines.push(("Branch", with(branch.state.word(), &branch.reason)));
+    }
+    if snapshot.login.state == LoginState::Refused {
+        lines.push(("Main login", with("refused", &snapshot.login.reason)));
+    }
+    lines.push(("Users", users(snapshot)));
+    let [here, awaited] = [phones.count(Place::Here), phones.awaited()];
+    let mut text = format!("{here} here, {} known from the main", phones.book.len());
+    if awaited > 0 {
+        text += &format!(", {awaited} still waited for");
+    }
+    lines.push(("Phones", text));
+    let names = match snapshot.target_addresses() {
+        [] => String::new(),
+        addresses => format!("; phones are sent to {}", listed(addresses)),
+    };
+    lines.push(("DNS", format!("{}{names}", visible(&dns.state))));
+    lines.push(("Dialplan", visible(&snapshot.dialplan_state())));
+    let restarts: u64 = snapshot.restarts.values().copied().map(u64::from).sum();
+    if restarts > 0 {
+        lines
+            .push(("Restarts", format!("{restarts}: a fault of synch; 'synch show status full' says where")));
+    }
+    lines.iter().map(|(label, value)| format!("{label:<15}: {value}\n")).collect()
+}
+
+fn users(snapshot: &Snapshot) -> String {
+    let sync = &snapshot.sync;
+    let mut text = counted(sync.users.len(), "user");
+    if !sync.left_out.is_empty() {
+        text += &format!(" ({} left out: 'synch show users' says why)", sync.left_out.len());
+    }
+    text += &format!(", {}", counted(sync.boxes.len(), "mailbox"));
+    text += &format!(", {} in the directory", sync.directory.len());
+    if let Some(held) = sync.held {
+        text += &format!("; version {held} is held until 'synch sync'");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operator::status::tests::snapshot;
+
+    #[test]
+    fn a_quiet_branch_has_seven_lines() {
+        let text = summary(&snapshot());
+        let labels: Vec<&str> =
+            text.lines().filter_map(|line| line.split(':').next()).map(str::trim).collect();
+        assert_eq!(labels, ["Monitor", "Sync", "Service", "Users", "Phones", "DNS", "Dialplan"]);
+        assert!(text.starts_with("Monitor        : Stable (the main answers)\n"), "{text}");
+        assert!(
+            text.contains("Users          : 2 users (1 left out: 'synch show users' says why), "),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_out_of_the_ordinary_has_a_line() {
+        let mut snapshot = snapshot();
+        snapshot.service.mode = Mode::Normal;
+        snapshot.service.waits_for = "the hold, 20 s".to_owned();
+        snapshot.branch.state = BranchState::Unhealthy;
+        snapshot.login.state = LoginState::Refused;
+        snapshot.restarts.insert("sync", 2);
+        let text = summary(&snapshot);
+        for line in [
+            "Mode           : normal, held by an operator: 'synch set mode auto' ends that\n",
+            "Return         : waits for the hold, 20 s\n",
+            "Branch         : Unhealthy (it answers)\n",
+            "Main login     : refused\n",
+            "Restarts       : 2: a fault of synch; ",
+        ] {
+            assert!(text.contains(line), "{line} {text}");
+        }
+    }
+}
