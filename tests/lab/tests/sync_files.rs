@@ -157,7 +157,7 @@ fn what_a_disk_had_no_room_for_is_kept_when_it_has(version: Version) -> Result {
     let _phone = site.phone_at(&site.main, "1001")?;
     site.add_user("2009", "DevOps")?;
     site.sync()?;
-    site.branch.wait_log("The directory is not kept for a restart", GENEROUS)?;
+    site.branch.wait_log("Cannot save the directory for a restart", GENEROUS)?;
     site.branch.wait_log("Cannot save the phones' contacts for a restart", GENEROUS)?;
     site.wait_status("Sync", "Synced")?;
 
