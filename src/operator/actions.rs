@@ -2,7 +2,6 @@
 
 use crate::operator::{
     control::Control,
-    drill::Stage,
     operate,
     status::{self, Value},
     table::Table,
@@ -142,13 +141,9 @@ pub const ACTIONS: [Action; 11] = [
         class: Class::Changing,
         synopsis: c"Walk the way of a failover, and move nobody.",
         argument: None,
-        run: |control, _, _| match control.drill() {
-            Ok(report) => Reply::List {
-                event: "SynchDrillStage",
-                complete: "SynchDrillComplete",
-                items: report.0.iter().map(stage).collect(),
-            },
-            Err(error) => Reply::Error(format!("The drill has not ended: {error}")),
+        run: |control, _, _| match operate::drill(control) {
+            Ok(report) => Reply::list(&report.table()),
+            Err(problem) => Reply::Error(problem),
         },
     },
 ];
@@ -158,13 +153,4 @@ fn reply(result: Result<String, String>) -> Reply {
         Ok(text) => Reply::Done(text),
         Err(text) => Reply::Error(text),
     }
-}
-
-fn stage(stage: &Stage) -> Vec<(&'static str, String)> {
-    vec![
-        ("Stage", stage.name.clone()),
-        ("Result", stage.outcome.result().to_string()),
-        ("Milliseconds", stage.took.as_millis().to_string()),
-        ("Reason", stage.outcome.text().to_owned()),
-    ]
 }

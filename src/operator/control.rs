@@ -206,23 +206,11 @@ impl Control {
         }
     }
 
-    /// Has everything looked at that this branch needs, and waits for the report.
-    ///
-    /// # Errors
-    /// As [`Control::send`], or the doctor takes too long, or was ended before.
-    pub fn examine(&self) -> Result<String, ControlError> {
-        self.ask(Command::Examine)
-    }
-
-    /// Has the way walked that phones and calls take in an outage, and waits for what came of it.
+    /// Hands a command over that asks for something, and waits for the answer.
     ///
     /// # Errors
     /// As [`Control::send`], or it takes too long, or was ended before.
-    pub fn drill(&self) -> Result<Report, ControlError> {
-        self.ask(Command::Drill)
-    }
-
-    fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ControlError> {
+    pub fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ControlError> {
         let mut reply = Reply::default();
         self.send(command(reply.clone()))?;
         let end = Instant::now() + ANSWERED;

@@ -7,6 +7,7 @@ use regex::Regex;
 use crate::{
     operator::{
         control::{Command, Control},
+        drill::Report,
         status,
     },
     verdict::failover,
@@ -85,6 +86,22 @@ pub fn fail_back(control: &Control) -> Result<String, String> {
         // The main, or another operator, was quicker.
         _ => Err(refused(&after.service.reason)),
     }
+}
+
+/// Has everything looked at that this branch needs, and returns what the doctor says.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn examine(control: &Control) -> Result<String, String> {
+    control.ask(Command::Examine).map_err(|error| format!("The doctor has not answered: {error}."))
+}
+
+/// Has the way walked that phones and calls take in an outage, and returns what came of it.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn drill(control: &Control) -> Result<Report, String> {
+    control.ask(Command::Drill).map_err(|error| format!("The drill has not ended: {error}."))
 }
 
 /// What an operator looks for.

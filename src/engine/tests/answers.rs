@@ -60,7 +60,7 @@ fn is_asked(socket: &UdpSocket) {
 #[test]
 fn a_drill_without_dns_tells_that_nothing_was_registered() {
     let site = Site::start(&Arc::default(), only(Vec::new()));
-    let report = site.control.drill().unwrap();
+    let report = site.control.ask(Command::Drill).unwrap();
     let skipped = |Stage { name, outcome, .. }: &Stage| {
         (name.clone(), outcome.result(), outcome.text().contains("[dns] enabled = no"))
     };
@@ -76,7 +76,7 @@ fn a_drill_that_another_one_ends_tells_whoever_waits_for_it() {
     let site = Site::start(&Arc::default(), only(vec![dns(free_port(), "udp", port), drill]));
     site.until("the name server", |snapshot| snapshot.dns.state.starts_with("listening"));
     let control = site.control.clone();
-    let first = thread::spawn(move || control.drill());
+    let first = thread::spawn(move || control.ask(Command::Drill));
     is_asked(&registrar);
     site.control.send(Command::Drill(Reply::default())).unwrap();
     assert_eq!(first.join().unwrap(), Err(ControlError::Abandoned));
@@ -98,7 +98,7 @@ fn a_doctor_who_is_told_to_end_looks_no_further() {
     let dns = dns(port, "tcp", sip.local_addr().unwrap().port());
     let site = Site::start(&Arc::default(), only(vec![dns]));
     let control = site.control.clone();
-    let waiting = thread::spawn(move || control.examine());
+    let waiting = thread::spawn(move || control.ask(Command::Examine));
     is_asked(&server);
     drop(site);
     assert_eq!(waiting.join().unwrap(), Err(ControlError::Abandoned));

@@ -85,10 +85,10 @@ pub const DRILL: CliCommand = CliCommand {
 ",
     at_shutdown: false,
     run: |asked| match asked.words {
-        [_, _] => match asked.control.drill() {
+        [_, _] => match operate::drill(asked.control) {
             Ok(report) if report.result() == DrillResult::Failed => Answer::Failure(report.text()),
             Ok(report) => Answer::Text(report.text()),
-            Err(error) => Answer::Failure(format!("The drill has not ended: {error}.\n")),
+            Err(problem) => Answer::Failure(problem + "\n"),
         },
         _ => Answer::Usage,
     },

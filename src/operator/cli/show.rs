@@ -233,9 +233,9 @@ pub const DOCTOR: CliCommand = CliCommand {
 ",
     at_shutdown: false,
     run: |asked| match asked.words {
-        [_, _] => match asked.control.examine() {
+        [_, _] => match operate::examine(asked.control) {
             Ok(text) => Answer::Text(text),
-            Err(error) => Answer::Failure(format!("The doctor has not answered: {error}.\n")),
+            Err(problem) => Answer::Failure(problem + "\n"),
         },
         _ => Answer::Usage,
     },

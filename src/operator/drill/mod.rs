@@ -11,7 +11,10 @@ pub mod walk;
 
 use std::{fmt, time::Duration};
 
-use crate::words::{state::DrillResult, wording::counted};
+use crate::{
+    operator::table::{Cell, Column, Table},
+    words::{state::DrillResult, wording::counted},
+};
 
 /// What came of one stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +79,13 @@ impl fmt::Display for Stage {
     }
 }
 
+const STAGE: [Column; 4] = [
+    Column::new("Stage", "Stage", 14),
+    Column::new("Result", "Result", 7),
+    Column::new("ms", "Milliseconds", 5),
+    Column::new("Reason", "Reason", 0),
+];
+
 /// All stages, in the order of the way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report(pub Vec<Stage>);
@@ -120,6 +130,23 @@ impl Report {
             format!("{name} {} {} ms", outcome.result(), took.as_millis())
         };
         self.0.iter().map(stage).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns the stages as a list for AMI.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let row = |Stage { name, took, outcome }: &Stage| {
+            let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let result = outcome.result();
+            vec![
+                name.as_str().into(),
+                result.word().into(),
+                Cell::Number(milliseconds),
+                outcome.text().into(),
+            ]
+        };
+        let rows = self.0.iter().map(row).collect();
+        Table { event: "SynchDrillStage", complete: "SynchDrillComplete", columns: &STAGE, rows }
     }
 
     /// For the CLI.
