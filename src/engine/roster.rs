@@ -43,36 +43,37 @@ pub(super) struct Roster {
     hall: Hall,
 }
 
-/// The posts of the workers that the settings ask for.
-#[derive(Default)]
-struct Posts {
-    dns: Post<Dns>,
-    dialplan: Post<Dialplan>,
-    own_sip: Post<OwnSip>,
-    own_dialplan: Post<OwnDialplan>,
-    session: Post<Keeping>,
-    sip: Post<SipProbing>,
-    sync: Post<Syncing>,
-    presence: Post<Presence>,
-    contacts: Post<Asking>,
+macro_rules! posts {
+    ($($name:ident: $work:ty),+ $(,)?) => {
+        /// The posts of the workers that the settings ask for.
+        #[derive(Default)]
+        struct Posts {
+            $($name: Post<$work>),+
+        }
+
+        impl Posts {
+            const COUNT: usize = [$(stringify!($name)),+].len();
+
+            /// Returns all of them, in the order in which they are manned.
+            fn all(&mut self) -> [&mut dyn Manned; Self::COUNT] {
+                [$(&mut self.$name),+]
+            }
+        }
+    };
 }
 
-impl Posts {
-    /// Returns all of them, in the order in which they are manned: DNS first, because phones that ask meanwhile shall have
-    /// an answer; what needs no main before what does.
-    fn all(&mut self) -> [&mut dyn Manned; 9] {
-        [
-            &mut self.dns,
-            &mut self.dialplan,
-            &mut self.own_sip,
-            &mut self.own_dialplan,
-            &mut self.session,
-            &mut self.sip,
-            &mut self.sync,
-            &mut self.presence,
-            &mut self.contacts,
-        ]
-    }
+// In the order in which they are manned: DNS first, because phones that ask meanwhile shall have an answer; what needs no
+// main before what does.
+posts! {
+    dns: Dns,
+    dialplan: Dialplan,
+    own_sip: OwnSip,
+    own_dialplan: OwnDialplan,
+    session: Keeping,
+    sip: SipProbing,
+    sync: Syncing,
+    presence: Presence,
+    contacts: Asking,
 }
 
 impl Roster {
