@@ -50,7 +50,7 @@ fn on_the_way(main: &Main) -> Option<String> {
     match &main.tls {
         None if !main.is_here() => Some(format!(
             "[main] tls = no: whoever is between this branch and {host} can read the users' passwords and pass for \
-             the main; see README, Security"
+             the main; see docs/security.md"
         )),
         Some(tls) if !tls.verify => Some(format!(
             "[main] tls_verify = no: whoever is between this branch and {host} can pass for the main; set tls_ca_file"

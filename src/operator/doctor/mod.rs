@@ -336,7 +336,7 @@ impl Report {
             Some(Err(problem)) => self.say(
                 Level::Broken,
                 "dns",
-                format!("{name}: {problem}. {}; the README's part on port 53 helps", snapshot.dns.state),
+                format!("{name}: {problem}. {}; see docs/install.md, Port 53", snapshot.dns.state),
             ),
             None => {}
         }

@@ -59,7 +59,7 @@ impl Authority {
         Ok(())
     }
 
-    /// Makes `name.crt` for these names, signed by nobody but itself, as the README shows it.
+    /// Makes `name.crt` for these names, signed by nobody but itself, as docs/security.md shows it.
     pub fn sign_itself(&self, name: &str, names: &str) -> Result {
         let [key, certificate] = self.files(name);
         run(request()

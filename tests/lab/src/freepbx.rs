@@ -15,7 +15,7 @@ use crate::site::Site;
 use crate::version::Version;
 pub use users::{User, users};
 
-/// What such a branch has at the end of its `res_synch.conf`, as the README has it.
+/// What such a branch has at the end of its `res_synch.conf`, as docs/freepbx.md has it.
 const DIALPLAN: &str = include_str!("../conf/freepbx/dialplan.conf");
 
 impl Site {
@@ -132,10 +132,11 @@ fn files(folder: &Path) -> Result<Vec<(String, String)>> {
 mod tests {
     use super::*;
 
-    /// Whoever follows the README to the letter has what the tests have.
+    /// Whoever follows the page to the letter has what the tests have.
     #[test]
-    fn the_readme_has_the_lines_of_the_tests() {
-        let readme = include_str!("../../../README.md").lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    fn the_page_has_the_lines_of_the_tests() {
+        let page =
+            include_str!("../../../docs/freepbx.md").lines().map(str::trim).collect::<Vec<_>>().join("\n");
         for file in [
             "main/manager_additional.conf",
             "main/manager_custom.conf",
@@ -146,13 +147,13 @@ mod tests {
             "dialplan.conf",
         ] {
             let text = fs::read_to_string(own(file)).unwrap().replace("@BRANCH@", "192.168.0.254");
-            assert!(readme.contains(&format!("\n\n{}\n\n", text.trim())), "{file}");
+            assert!(page.contains(&format!("\n\n{}\n\n", text.trim())), "{file}");
         }
         let others = fs::read_to_string(own("main-22/pjsip.endpoint_custom_post.conf")).unwrap();
         let (told, _) = others.split_once("\n\n[1009]").unwrap();
-        assert!(readme.contains(told), "{told}");
+        assert!(page.contains(told), "{told}");
         let peers = fs::read_to_string(own("main-16/sip_additional.conf")).unwrap();
         let (_, trunk) = peers.split_once("[Branch]\n").unwrap();
-        assert!(readme.contains(trunk.replace("@BRANCH@", "192.168.0.254").trim()), "{trunk}");
+        assert!(page.contains(trunk.replace("@BRANCH@", "192.168.0.254").trim()), "{trunk}");
     }
 }

@@ -153,7 +153,7 @@ fn the_administrators_own_numbers_are_dialled_through(version: Version) -> Resul
     assert_outside(&mut alice, &carrier, "030777", "30777")
 }
 
-/// As the README has it.
+/// As docs/dialling.md has it.
 const RING_GROUP: &str = "
 [from-branch](+)
 exten => 700,1,Dial(Local/1001@site-phones&Local/1003@site-phones,20)

@@ -57,7 +57,7 @@ fn every_user_of_a_freepbx_is_served_in_an_outage(version: Version) -> Result {
     assert_served(&mut site, &everybody)
 }
 
-/// As the README has it under "Security", in the file that FreePBX leaves to its administrator.
+/// As docs/security.md has it, in the file that FreePBX leaves to its administrator.
 fn the_administrators_own_lines_open_ami_over_tls(version: Version) -> Result {
     let mut site = Site::with_freepbx_as_main(version, &as_main(version))?;
     let keys = site.main.inside("etc/keys");

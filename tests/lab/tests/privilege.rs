@@ -119,7 +119,7 @@ fn with_thief(version: Version, write: &str) -> Result<Site> {
     Ok(site)
 }
 
-/// README and SECURITY.md say so; `Getvar` needs no more than that class.
+/// docs/security.md and SECURITY.md say so; `Getvar` needs no more than that class.
 fn the_class_reporting_reads_every_password_and_a_class_that_nobody_uses_none(version: Version) -> Result {
     let of_a_phone = match version {
         Version::V22 => "AST_SORCERY(res_pjsip,auth,1001-auth,password)",

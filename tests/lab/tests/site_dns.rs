@@ -23,8 +23,8 @@ lab::tests_on!(
     old_answers_first_are_one_old_answer_more,
     old_answers_last_are_none_where_the_branch_answers,
     without_old_answers_a_site_whose_branch_is_off_has_no_name,
-    a_dead_branch_moves_nobody_with_dnsmasq_as_in_the_readme,
-    a_dead_branch_moves_nobody_with_unbound_as_in_the_readme,
+    a_dead_branch_moves_nobody_with_dnsmasq_as_on_the_page,
+    a_dead_branch_moves_nobody_with_unbound_as_on_the_page,
     private_addresses_and_signatures_need_an_exception,
 );
 
@@ -166,8 +166,8 @@ fn old_answers_first_are_one_old_answer_more(version: Version) -> Result {
 
 fn old_answers_last_are_none_where_the_branch_answers(version: Version) -> Result {
     let site = Site::in_service(version)?;
-    // A machine that does much else may need longer than the 1.8 seconds of the README.
-    let lines = lines_of_the_readme(&site, Make::Unbound)?.replace("1800", "4000");
+    // A machine that does much else may need longer than the 1.8 seconds of docs/phones.md.
+    let lines = lines_of_the_page(&site, Make::Unbound)?.replace("1800", "4000");
     let server = NameServer::with_lines(&site.net, Make::Unbound, &lines)?;
     assert_eq!(first_answer_after_a_move(&site, &server)?, site.branch.address());
     Ok(())
@@ -189,10 +189,10 @@ fn without_old_answers_a_site_whose_branch_is_off_has_no_name(version: Version) 
     Ok(())
 }
 
-/// The lines that the README has for that server, with the branch's address in them.
-fn lines_of_the_readme(site: &Site, make: Make) -> Result<String> {
-    let readme = include_str!("../../../README.md");
-    let (_, section) = readme.split_once("\n### How phones find the branch\n").context("the section")?;
+/// The lines that docs/phones.md has for that server, with the branch's address in them.
+fn lines_of_the_page(site: &Site, make: Make) -> Result<String> {
+    let page = include_str!("../../../docs/phones.md");
+    let (_, section) = page.split_once("\n## How phones find the branch\n").context("the section")?;
     let heading = match make {
         Make::Dnsmasq => "\ndnsmasq 2.90:\n\n",
         Make::Unbound => "\nunbound:\n\n",
@@ -206,7 +206,7 @@ fn lines_of_the_readme(site: &Site, make: Make) -> Result<String> {
 /// A phone that finds its system in this way (see [`Settings`]) loses its branch, and then, when that is back, its main.
 fn a_dead_branch_moves_nobody(version: Version, make: Make, transport: &str) -> Result {
     let mut site = Site::in_service(version)?;
-    let server = NameServer::with_lines(&site.net, make, &lines_of_the_readme(&site, make)?)?;
+    let server = NameServer::with_lines(&site.net, make, &lines_of_the_page(&site, make)?)?;
     let settings = Settings { transport: transport.to_owned(), ..Settings::with_dns(server.socket()) };
     let mut alice = Phone::new(&site.net, "1001", &settings)?;
     alice.wait_registered_at(&site.main, GENEROUS)?;
@@ -226,12 +226,12 @@ fn a_dead_branch_moves_nobody(version: Version, make: Make, transport: &str) -> 
     alice.wait_registered_at(&site.branch, PHONES_RETRY)
 }
 
-fn a_dead_branch_moves_nobody_with_dnsmasq_as_in_the_readme(version: Version) -> Result {
+fn a_dead_branch_moves_nobody_with_dnsmasq_as_on_the_page(version: Version) -> Result {
     // dnsmasq keeps what was asked for; behind NAPTR that may be nothing, as the branch tells all at once.
     a_dead_branch_moves_nobody(version, Make::Dnsmasq, "udp")
 }
 
-fn a_dead_branch_moves_nobody_with_unbound_as_in_the_readme(version: Version) -> Result {
+fn a_dead_branch_moves_nobody_with_unbound_as_on_the_page(version: Version) -> Result {
     a_dead_branch_moves_nobody(version, Make::Unbound, "")
 }
 

@@ -13,7 +13,7 @@ use lab::{Context, Error, Result, Site, Version};
 
 lab::on_22_and_16!(
     a_main_that_proves_who_it_is_is_synced_and_watched_over_tls,
-    a_certificate_as_the_readme_makes_it_is_believed_by_itself,
+    a_certificate_as_the_page_makes_it_is_believed_by_itself,
     a_main_that_does_not_prove_who_it_is_is_failed_with_the_reason,
     a_client_certificate_is_shown_to_a_main_that_wants_one,
     a_file_that_is_of_no_use_is_named_with_the_reason,
@@ -44,7 +44,7 @@ fn a_main_that_proves_who_it_is_is_synced_and_watched_over_tls(version: Version)
     site.wait_status("Service", "Normal")
 }
 
-fn a_certificate_as_the_readme_makes_it_is_believed_by_itself(version: Version) -> Result {
+fn a_certificate_as_the_page_makes_it_is_believed_by_itself(version: Version) -> Result {
     let (mut site, authority) = site(version)?;
     let names = format!("DNS:pbx.example.com,IP:{}", site.main.address());
     let [_, certificate] = authority.files("main");

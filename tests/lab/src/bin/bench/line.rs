@@ -34,7 +34,7 @@ pub fn tell() -> Result {
     let mut site = Site::with_module(Version::V22)?;
     crowd::fill(&site.main, COMPANY, SITE)?;
     site.branch.edit_conf("res_synch.conf", QUICK, "")?;
-    // As the README has it for a slow line.
+    // As docs/performance.md has it for a slow line.
     site.main.edit_conf("manager.conf", "[synch]\n", "[synch]\nwritetimeout = 10000\n")?;
     site.net.slow_wan(RATE, QUEUE_MS)?;
     // Twenty thousand users are not there at once.

@@ -22,7 +22,7 @@ use lab::death::Death;
 const ROUNDS: u32 = 3;
 /// How many phones move, of all makes in turn.
 const PHONES: u32 = 8;
-/// What they register for, in seconds: what the README advises.
+/// What they register for, in seconds: what docs/phones.md advises.
 const EXPIRES: u32 = 60;
 /// Between two questions for the name.
 const POLL: Duration = Duration::from_millis(5);

@@ -1,4 +1,4 @@
-//! What was measured, as a table for the README, and what others say of themselves.
+//! What was measured, as a table for docs/performance.md, and what others say of themselves.
 
 use std::time::Duration;
 
