@@ -41,7 +41,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all before headers tools install uninstall demo one test test-pure test-lab check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
+.PHONY: all before headers tools install uninstall demo one test test-pure test-lab check release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -137,6 +137,9 @@ check: tools ## what needs neither root nor Asterisk: format, lints, pure tests,
 	cargo test --locked $(PURE)
 	./.ci/licences
 	./.ci/advisories
+
+release-check: ## what a release still lacks (docs/developing/releasing.md)
+	@./.ci/release-check
 
 bench: lab before ## the move for each death of the main; what a sync and a rest cost; our DNS beside four others; a slow line (two hours)
 	cargo run --quiet --locked --package lab --bin bench
