@@ -35,7 +35,7 @@ macro_rules! words {
 pub(crate) use words;
 
 /// A state whose changes are told: to the log, as the AMI event `SynchSUBJECTState`, and in the history.
-pub trait Told: Copy {
+pub trait Announced: Copy {
     /// What is in that state.
     const SUBJECT: &'static str;
 
@@ -46,9 +46,9 @@ pub trait Told: Copy {
     fn is_trouble(self) -> bool;
 }
 
-macro_rules! told {
+macro_rules! announced {
     ($name:ident as $subject:literal, $trouble:pat) => {
-        impl Told for $name {
+        impl Announced for $name {
             const SUBJECT: &'static str = $subject;
 
             fn word(self) -> &'static str {
@@ -62,11 +62,11 @@ macro_rules! told {
     };
 }
 
-told!(MonitorState as "Monitor", Self::Failed);
-told!(LoginState as "Login", Self::Refused);
-told!(SyncState as "Sync", Self::Unsynced);
-told!(ServiceState as "Service", Self::Failover);
-told!(BranchState as "Branch", Self::Unhealthy);
+announced!(MonitorState as "Monitor", Self::Failed);
+announced!(LoginState as "Login", Self::Refused);
+announced!(SyncState as "Sync", Self::Unsynced);
+announced!(ServiceState as "Service", Self::Failover);
+announced!(BranchState as "Branch", Self::Unhealthy);
 
 /// What the probe knows of the main system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -395,7 +395,7 @@ impl Running {
     }
 
     /// Tells the log, the AMI and the history of a change.
-    fn announce<S: state::Told>(&mut self, old: S, new: S, reason: &str) {
+    fn announce<S: state::Announced>(&mut self, old: S, new: S, reason: &str) {
         let level = if new.is_trouble() { Level::Warning } else { Level::Notice };
         let (subject, old, new) = (S::SUBJECT, old.word(), new.word());
         self.log(level, &format!("{subject} state changed from {old} to {new}: {reason}"));
