@@ -37,6 +37,8 @@ ASTMODDIR ?= $(or $(call from_conf,astmoddir),$(call from_running,Module directo
 ASTETCDIR ?= $(or $(call from_conf,astetcdir),$(call from_running,Configuration directory),$(SYSCONFDIR)/asterisk)
 ASTDATADIR ?= $(or $(call from_conf,astdatadir),$(call from_running,Data directory),$(PREFIX)/share/asterisk)
 
+DOCDIR = $(PREFIX)/share/doc/res_synch
+
 MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
@@ -67,6 +69,11 @@ install: all ## module, res_synch.conf where there is none, documentation
 	install -m 0755 $(MODULE) $(DESTDIR)$(ASTMODDIR)/.res_synch.so.new
 	mv -f $(DESTDIR)$(ASTMODDIR)/.res_synch.so.new $(DESTDIR)$(ASTMODDIR)/res_synch.so
 	install -m 0644 docs/res_synch-en_US.xml $(DESTDIR)$(ASTDATADIR)/documentation/thirdparty/
+	@# The log and the doctor name these pages.
+	install -d $(DESTDIR)$(DOCDIR)/docs/pictures
+	install -m 0644 README.md SECURITY.md CHANGELOG.md $(DESTDIR)$(DOCDIR)/
+	install -m 0644 docs/*.md $(DESTDIR)$(DOCDIR)/docs/
+	install -m 0644 docs/pictures/*.svg $(DESTDIR)$(DOCDIR)/docs/pictures/
 	@if [ -e $(DESTDIR)$(ASTETCDIR)/res_synch.conf ]; then \
 		echo "$(DESTDIR)$(ASTETCDIR)/res_synch.conf is kept as it is"; \
 	else \
@@ -81,6 +88,7 @@ install: all ## module, res_synch.conf where there is none, documentation
 uninstall: ## what install put there; configuration and synced users stay
 	rm -f $(DESTDIR)$(ASTMODDIR)/res_synch.so
 	rm -f $(DESTDIR)$(ASTDATADIR)/documentation/thirdparty/res_synch-en_US.xml
+	rm -rf $(DESTDIR)$(DOCDIR)
 
 # One module and the demo, and the packages that those need. The first run compiles for some minutes and prints little.
 demo: tools ## one outage, from nothing, with a real main, branch and phones (root)
