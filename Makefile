@@ -131,7 +131,7 @@ one: tools ## one file of the lab's tests, or one test (TEST=outage::a_killed_ma
 		$(MAKE) --no-print-directory target/lab/quick/res_synch-$$module.so || exit 1; \
 	done
 	$(foreach module,$(ONE_NEEDS),SYNCH_MODULE_$(module)=$(CURDIR)/target/lab/quick/res_synch-$(module).so) \
-		cargo test --locked --package lab --test $(ONE_FILE) -- $(or $(ONE_NAME),on_$(ONE)) --test-threads=2
+		cargo test --locked --package lab --test $(ONE_FILE) -- on_$(ONE)::$(ONE_NAME) --test-threads=2
 
 # A dependency that nothing uses is a lint: `unused_crate_dependencies`, in the roots of the crates.
 check: tools ## what needs neither root nor Asterisk: format, lints, pure tests, a short fuzz, licences, known faults

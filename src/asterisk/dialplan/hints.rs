@@ -11,11 +11,13 @@
 use std::{
     ffi::{CStr, c_int},
     io, ptr,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
-
-use parking_lot::Mutex;
 
 use super::{REGISTRAR, create, in_force::Lock, refused, sys, text};
 use crate::{
@@ -34,7 +36,11 @@ const NO_FLAGS: sys::config_hook_flags = sys::butt;
 /// Hints are added within a second; whoever takes longer hangs in Asterisk, and shall not keep others from what they do.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What pbx_config is at. Whoever has this locked takes the lock of contexts after it.
+/// How often somebody looks whether [`BUILDING`] is free.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// What pbx_config is at. Whoever has this locked takes the lock of contexts after it. A std lock: pbx_config's thread is one
+/// of Asterisk's.
 static BUILDING: Mutex<Option<Building>> = Mutex::new(None);
 /// That pbx_config waits to begin: whoever adds hints stops behind the one that he is at.
 static WAITED_FOR: AtomicBool = AtomicBool::new(false);
@@ -48,7 +54,7 @@ pub(in crate::asterisk) struct Registered;
 /// Asterisk had no memory, or hangs.
 pub(in crate::asterisk) fn register(fully_booted: bool) -> io::Result<Registered> {
     // Modules load one after the other: at boot none is in the middle of it now.
-    let Some(mut building) = BUILDING.try_lock_for(PATIENCE) else {
+    let Some(mut building) = lock_in_time() else {
         return Err(io::Error::other(
             "a thread of an earlier life hangs in Asterisk's dialplan; restart Asterisk",
         ));
@@ -85,13 +91,26 @@ extern "C" fn begins(conf: *mut sys::ast_config) -> c_int {
         // SAFETY: a copy made for this hook, which has to free it.
         unsafe { sys::ast_config_destroy(conf) };
         WAITED_FOR.store(true, Ordering::SeqCst);
-        let building = BUILDING.try_lock_for(PATIENCE);
+        let building = lock_in_time();
         WAITED_FOR.store(false, Ordering::SeqCst);
         let Some(mut building) = building else { return };
         let begun = Building::begin(building.as_ref(), contexts(), Instant::now());
         *building = Some(begun);
     });
     0
+}
+
+/// Locks what pbx_config is at; `None` where somebody keeps it for longer than [`PATIENCE`].
+fn lock_in_time() -> Option<MutexGuard<'static, Option<Building>>> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match BUILDING.try_lock() {
+            Ok(building) => return Some(building),
+            Err(TryLockError::Poisoned(error)) => return Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= end => return None,
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+        }
+    }
 }
 
 /// Whether some of these hints are not there.
@@ -110,7 +129,7 @@ pub(in crate::asterisk) fn add(hints: &[Hint]) -> Result<bool, HostError> {
     if hints.is_empty() {
         return Ok(true);
     }
-    let mut building = BUILDING.lock();
+    let mut building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
     if building.as_ref().is_some_and(|building| !building.is_over(&contexts(), Instant::now())) {
         return Ok(false);
     }

@@ -20,7 +20,7 @@
 //! - [`render`](mod@render): the only writer of configuration syntax. Pure.
 //! - [`narrow`](mod@narrow), [`cover`](mod@cover): filters that the main itself applies. Pure.
 //! - [`parts`]: what to ask the main for, so that it sends this site and little else. Pure.
-//! - [`compose`](mod@compose): the four above in one call. Pure.
+//! - [`compose`](mod@compose): select, policy, number and render in one call. Pure.
 //! - [`readback`]: what Asterisk's loader read, against what was meant. Pure.
 //! - [`diff`]: what differs between two versions. Pure.
 //! - [`plan`]: whether a new text is written, held or needless. Pure.
@@ -46,10 +46,6 @@ pub mod store;
 pub mod wizard;
 pub mod words;
 
-pub use crate::site::mailboxes::{
-    Mailbox, Mailboxes, Owner, Remarks, WantedBoxes, assign, boxes_in, find_boxes, owners_in,
-};
-pub use crate::site::shrink::{Guarded, Held, Losses, Names, Removals};
 pub use accept::{Accepted, Kind, Violation};
 pub use compose::{Answer, Rules, SyncError, Synced, compose};
 pub use cover::{can_cover, cover};

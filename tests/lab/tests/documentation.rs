@@ -77,7 +77,7 @@ fn every_key_of_the_status_is_documented(version: Version) -> Result {
     let shown = flat(&site.branch.rx("manager show command SynchStatus")?);
     let (_, keys) = shown.split_once("never change name: ").context(&shown)?;
     let (keys, _) = keys.split_once('.').context(&shown)?;
-    let status = site.branch.rx("synch show status")?;
+    let status = site.branch.rx("synch show status full")?;
     let labels = status.lines().filter_map(|line| line.split_once(':')).map(|(label, _)| label.trim());
     assert_eq!(keys.split(", ").collect::<Vec<_>>(), labels.collect::<Vec<_>>());
     Ok(())

@@ -3,7 +3,7 @@
 //! - `reading`: what is asked of the main
 //! - `users`: its answers into the file of users
 //! - `install`: a new file into force, or the last good one back
-//! - `boxes`: the users' mailboxes
+//! - `mailboxes`: the users' mailboxes
 //! - `call_settings`: forwards and the like, and who is logged in where
 //! - `contexts`: the main's own contexts
 //! - `directory`: everybody on the main
