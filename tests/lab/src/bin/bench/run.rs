@@ -4,7 +4,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use lab::ami::Ami;
+use lab::ami::{Ami, Message};
 use lab::error::{Context, Error};
 use lab::{Result, Site, Version, crowd};
 
@@ -57,7 +57,6 @@ pub fn figures(module: &Path, listens: bool, files: &str) -> Result<Figures> {
     let mut site = Site::new(Version::V22)?;
     site.branch.install_module_from(module)?;
     crowd::fill(&site.main, COMPANY, SITE)?;
-    site.branch.edit_conf("res_synch.conf", NOT_DUE, DUE)?;
     if !files.is_empty() {
         site.branch.edit_conf("res_synch.conf", "[sync]\n", &format!("[sync]\nfiles = {files}\n"))?;
     }
@@ -73,6 +72,10 @@ pub fn figures(module: &Path, listens: bool, files: &str) -> Result<Figures> {
 
     let (first, directory) = first_sync(&site, &mut ami)?;
     let after_first = memory(&site)?;
+    // Not before: syncs without a pause leave no time to read the directory.
+    site.branch.edit_conf("res_synch.conf", NOT_DUE, DUE)?;
+    site.branch.reload_module()?;
+    poll("Synced", || Ok(status(&mut ami, "Sync")? == "Synced" && syncs(&mut ami)? >= 1))?;
     let unchanged = nothing_changed(&site, &mut ami)?;
     let (live, changed) = changes(&site, &mut ami, listens)?;
     for _ in 0..ASKED {
@@ -109,8 +112,14 @@ fn nothing_changed(site: &Site, ami: &mut Ami) -> Result<Used> {
     let enough = start + u64::from(SYNCS);
     poll_each(Duration::from_secs(1), "due syncs", || Ok(syncs(ami)? >= enough))?;
     let used = meter.used(site)? / f32::from(SYNCS);
-    if status(ami, "SyncVersion")? != version || ami.event("Reload", Duration::from_millis(1)).is_ok() {
-        return Err(Error::new("nothing had changed, and yet something was written or reloaded"));
+    // Our own, for its settings, is no reload of what was synced.
+    let others =
+        |event: &Message| event.get("Event") == Some("Reload") && event.get("Module") != Some("res_synch.so");
+    let reload = ami.event_where("a reload", Duration::from_millis(1), others);
+    let now = status(ami, "SyncVersion")?;
+    if now != version || reload.is_ok() {
+        let text = format!("nothing had changed, and yet: version {version} to {now}, reload {reload:?}");
+        return Err(Error::new(text));
     }
     Ok(used)
 }
