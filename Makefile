@@ -215,8 +215,7 @@ $(LAB_MODULES)/res_synch-%.so: FORCE
 target/lab/quick/res_synch-%.so: FORCE
 	@mkdir -p $(@D)
 	@case $* in \
-		older-*) $(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$*.so && cp $(LAB_MODULES)/res_synch-$*.so $@ ;; \
-		faults-*) $(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$*.so && cp $(LAB_MODULES)/res_synch-$*.so $@ ;; \
+		older-*|faults-*) $(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$*.so && cp $(LAB_MODULES)/res_synch-$*.so $@ ;; \
 		*) asterisk-headers/unpack $* && ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/$* cargo build --quiet --locked \
 			--package res_synch && cp target/debug/libres_synch.so $@ ;; \
 	esac

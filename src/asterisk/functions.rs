@@ -12,10 +12,7 @@ use crate::{
     dialplan::{FORWARDED, FROM_MAIN, SENT_ON},
     engine::host::Level,
     operator::functions::{FUNCTIONS, Given, Phone, forward, harmless, once_each},
-    site::{
-        call_settings::{CallSetting, is_off},
-        users::words::is_no,
-    },
+    site::call_settings::{CallSetting, is_off, wants_no_calls},
     words::faults,
 };
 
@@ -115,8 +112,7 @@ extern "C" fn read(
             Given::Disturbed { number, devices } => {
                 let stored =
                     |setting: CallSetting| database::get(setting.family(), &number).unwrap_or_default();
-                let disturb = stored(CallSetting::DoNotDisturb);
-                let disturbed = !disturb.is_empty() && !is_no(&disturb)
+                let disturbed = wants_no_calls(&stored(CallSetting::DoNotDisturb))
                     || is_off(&stored(CallSetting::CallWaiting))
                         && devices.iter().any(|device| devices::is_in_use(device));
                 u8::from(disturbed).to_string()

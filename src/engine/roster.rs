@@ -77,15 +77,17 @@ posts! {
 }
 
 impl Roster {
-    /// Makes a roster on which nobody works yet.
-    pub(super) fn new(roll: Roll) -> Self {
-        Self {
+    /// Makes a roster of whom these settings want, on which nobody works yet.
+    pub(super) fn new(roll: Roll, settings: &Settings) -> Self {
+        let mut roster = Self {
             posts: Posts::default(),
             doctor: Slot::default(),
             drill: Slot::default(),
             reach: None,
             hall: Hall::new(roll),
-        }
+        };
+        roster.fit(settings);
+        roster
     }
 
     /// Returns what all of them tell.
@@ -120,8 +122,8 @@ impl Roster {
     }
 
     /// Returns whether everybody works who is wanted, and nobody else.
-    pub(super) fn is_complete(&mut self, settings: &Settings) -> bool {
-        self.posts.all().into_iter().all(|post| post.is_manned(settings))
+    pub(super) fn is_complete(&mut self) -> bool {
+        self.posts.all().into_iter().all(|post| post.is_manned())
     }
 
     /// Ends who can't go on under these settings. The rest goes on undisturbed.

@@ -63,8 +63,7 @@ impl CallSetting {
             Self::Forward | Self::ForwardBusy | Self::ForwardUnavailable => {
                 said.map(dialled).filter(|number| is_number(number))
             }
-            // FreePBX has no entry where it is off; other dialplans write a word.
-            Self::DoNotDisturb => said.filter(|word| !is_no(word)).map(|_| YES.to_owned()),
+            Self::DoNotDisturb => said.filter(|word| wants_no_calls(word)).map(|_| YES.to_owned()),
             Self::CallWaiting => match said {
                 Some(ENABLED) => Some(ENABLED.to_owned()),
                 _ if freepbx => Some(DISABLED.to_owned()),
@@ -85,6 +84,12 @@ impl CallSetting {
             Self::CallWaiting => String::new(),
         }
     }
+}
+
+/// Returns whether do not disturb is on. FreePBX has no entry where it is off; other dialplans, and people, write a word.
+#[must_use]
+pub fn wants_no_calls(do_not_disturb: &str) -> bool {
+    !do_not_disturb.is_empty() && !is_no(do_not_disturb)
 }
 
 /// Whether call waiting is said to be off.

@@ -76,30 +76,32 @@ pub(in crate::engine) fn no_reach() -> io::Error {
 /// The post of one kind of worker.
 pub(in crate::engine) struct Post<W: Work> {
     slot: Slot,
-    of: Option<(W::Spec, W::Line)>,
+    /// What the settings want; `None` where they want nobody here.
+    spec: Option<W::Spec>,
+    line: Option<W::Line>,
 }
 
 impl<W: Work> Default for Post<W> {
     fn default() -> Self {
-        Self { slot: Slot::default(), of: None }
+        Self { slot: Slot::default(), spec: None, line: None }
     }
 }
 
 impl<W: Work> Post<W> {
     /// Returns how who works here is reached; `None` where nobody does.
     pub(in crate::engine) fn line(&self) -> Option<&W::Line> {
-        self.of.as_ref().map(|(_, line)| line)
+        self.line.as_ref()
     }
 
     /// Returns the same, to be changed.
     pub(in crate::engine) fn line_mut(&mut self) -> Option<&mut W::Line> {
-        self.of.as_mut().map(|(_, line)| line)
+        self.line.as_mut()
     }
 }
 
 /// What the engine does with every post, whoever works there.
 pub(in crate::engine) trait Manned {
-    /// Ends who can't go on under these settings, and has him take them who can.
+    /// Takes note of what these settings want. Ends who can't go on under them, and has him take them who can.
     fn fit(&mut self, settings: &Settings);
 
     /// Starts who is wanted and missing.
@@ -108,8 +110,8 @@ pub(in crate::engine) trait Manned {
     /// As [`Work::start`].
     fn man(&mut self, start: &Start<'_>, hall: &mut Hall) -> io::Result<()>;
 
-    /// Returns whether somebody works here exactly where these settings want it.
-    fn is_manned(&self, settings: &Settings) -> bool;
+    /// Returns whether somebody works here exactly where the settings want it.
+    fn is_manned(&self) -> bool;
 
     /// Returns whether the worker of this number works here now.
     fn holds(&self, id: u64) -> bool;
@@ -121,25 +123,25 @@ pub(in crate::engine) trait Manned {
 impl<W: Work> Manned for Post<W> {
     fn fit(&mut self, settings: &Settings) {
         let wanted = W::spec(settings);
-        match (&mut self.of, wanted) {
-            (Some((spec, line)), Some(wanted)) if *spec == wanted => W::adapt(line, settings),
-            (Some(_), _) => self.end(),
-            (None, _) => {}
+        match &mut self.line {
+            Some(line) if self.spec == wanted => W::adapt(line, settings),
+            Some(_) => self.end(),
+            None => {}
         }
+        self.spec = wanted;
     }
 
     fn man(&mut self, start: &Start<'_>, hall: &mut Hall) -> io::Result<()> {
-        let wanted = W::spec(start.settings).filter(|_| !self.slot.works());
-        let Some(spec) = wanted else { return Ok(()) };
+        let Some(spec) = self.spec.as_ref().filter(|_| !self.slot.works()) else { return Ok(()) };
         let (teller, role) = hall.role(W::THREAD, W::NAME, &self.slot);
-        let (line, worker) = W::start(&spec, start, teller, role)?;
+        let (line, worker) = W::start(spec, start, teller, role)?;
         hall.put(&mut self.slot, worker);
-        self.of = Some((spec, line));
+        self.line = Some(line);
         Ok(())
     }
 
-    fn is_manned(&self, settings: &Settings) -> bool {
-        self.slot.works() == W::spec(settings).is_some()
+    fn is_manned(&self) -> bool {
+        self.slot.works() == self.spec.is_some()
     }
 
     fn holds(&self, id: u64) -> bool {
@@ -147,7 +149,7 @@ impl<W: Work> Manned for Post<W> {
     }
 
     fn end(&mut self) {
-        self.of = None;
+        self.line = None;
         self.slot.end();
     }
 }
@@ -251,7 +253,7 @@ mod tests {
             let start = Start { kit: &kit, settings, situation: Target::Main.into(), reach: None };
             post.fit(settings);
             post.man(&start, &mut hall).unwrap();
-            assert!(post.is_manned(settings));
+            assert!(post.is_manned());
             (1..9).find(|id| post.holds(*id))
         };
         assert_eq!(take(&settings("yes", "5", "3"), &mut post), Some(1));

@@ -86,7 +86,9 @@ fn a_drill_that_another_one_ends_tells_whoever_waits_for_it() {
 fn without_a_look_up_the_doctor_says_that_he_has_no_thread() {
     let settings = Arc::new(only(Vec::new()));
     let (_, engine) = prepare(Arc::new(StandIn::default()), Arc::clone(&settings), Arc::default());
-    let problem = Roster::new(Roll::default()).examine(&engine.kit, &settings, Reply::default()).unwrap_err();
+    let problem = Roster::new(Roll::default(), &settings)
+        .examine(&engine.kit, &settings, Reply::default())
+        .unwrap_err();
     assert!(problem.to_string().contains("the look-up of the main"), "{problem}");
 }
 

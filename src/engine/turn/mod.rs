@@ -126,7 +126,7 @@ impl Running {
         let mut snapshot = (*kit.published.read()).clone();
         snapshot.drill = drilled::last(&*kit.host);
         let mut running = Self {
-            roster: Roster::new(roll),
+            roster: Roster::new(roll, &settings),
             monitor: monitor(&settings, sip_answered),
             sip_answered,
             question,
@@ -208,7 +208,7 @@ impl Running {
     /// When it is tried again to start what should run and doesn't; none where nothing is missing. Kept over the turns of
     /// the loop: probes make many of them.
     pub(super) fn start_again(&mut self) -> Option<Instant> {
-        if self.roster.is_complete(&self.settings) {
+        if self.roster.is_complete() {
             self.start_again = None;
             return None;
         }

@@ -93,7 +93,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
                 drill.map_or_else(String::new, |drill| format!("{}: {}", drill.result, drill.reason)),
             ),
         ),
-        ("Restarts", Value::Number(snapshot.restarts.values().copied().map(u64::from).sum())),
+        ("Restarts", Value::Number(snapshot.all_restarts())),
         ("RestartsOf", Value::Text(restarted(snapshot))),
         ("Version", text(env!("CARGO_PKG_VERSION"))),
     ]
@@ -120,13 +120,18 @@ fn restarted(snapshot: &Snapshot) -> String {
     workers.join(", ")
 }
 
+/// One line of `Label : value`.
+pub(super) fn line(label: &str, value: impl std::fmt::Display) -> String {
+    format!("{label:<15}: {value}\n")
+}
+
 /// `Label : value` lines.
 #[must_use]
 pub fn text(snapshot: &Snapshot, now: String) -> String {
     let mut text = String::new();
     for (label, value) in fields(snapshot, now) {
         let shown = if value.is_empty() { "-".to_owned() } else { value.to_string() };
-        text.push_str(&format!("{label:<15}: {shown}\n"));
+        text += &line(label, shown);
     }
     text
 }

@@ -248,6 +248,12 @@ impl Snapshot {
         self.settings.dns.as_ref().map_or(&[], |dns| dns.addresses(self.service.target))
     }
 
+    /// Returns how often parts of synch were started again.
+    #[must_use]
+    pub fn all_restarts(&self) -> u64 {
+        self.restarts.values().copied().map(u64::from).sum()
+    }
+
     /// Whether the newest contexts are in force, or why not.
     #[must_use]
     pub fn dialplan_state(&self) -> String {

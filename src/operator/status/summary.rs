@@ -1,6 +1,6 @@
 //! The state in a few lines, for a person at the console. What is as it usually is takes no line.
 
-use super::Snapshot;
+use super::{Snapshot, fields::line};
 use crate::{
     site::phones::Place,
     words::{
@@ -47,12 +47,12 @@ pub fn summary(snapshot: &Snapshot) -> String {
     };
     lines.push(("DNS", format!("{}{names}", visible(&dns.state))));
     lines.push(("Dialplan", visible(&snapshot.dialplan_state())));
-    let restarts: u64 = snapshot.restarts.values().copied().map(u64::from).sum();
+    let restarts = snapshot.all_restarts();
     if restarts > 0 {
         lines
             .push(("Restarts", format!("{restarts}: a fault of synch; 'synch show status full' says where")));
     }
-    lines.iter().map(|(label, value)| format!("{label:<15}: {value}\n")).collect()
+    lines.iter().map(|(label, value)| line(label, value)).collect()
 }
 
 fn users(snapshot: &Snapshot) -> String {

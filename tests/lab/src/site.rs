@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use crate::ami::Ami;
 use crate::asterisk::Asterisk;
 use crate::conf::Role;
 use crate::dns::a_record;
@@ -96,6 +97,18 @@ impl Site {
             let shown = self.branch.rx("synch show dialplan")?;
             if shown.contains(text) == wanted { Ok(()) } else { Err(Error::new(shown)) }
         })
+    }
+
+    /// Gives the branch's manager interface an account of the class system alone; its secret is `NAME-secret`.
+    pub fn add_account(&self, name: &str) -> Result {
+        let accounts = self.branch.read_conf("manager.conf")?;
+        let account = format!("\n[{name}]\nsecret = {name}-secret\nread = system\nwrite = system\n");
+        self.branch.write_conf("manager.conf", &(accounts + &account))
+    }
+
+    /// Logs in at the branch's manager interface, with such an account.
+    pub fn login(&self, name: &str) -> Result<Ami> {
+        Ami::login(self.branch.address(), name, &format!("{name}-secret"))
     }
 
     /// One value of `synch show status json` on the branch.

@@ -11,6 +11,8 @@ lab::on_22_and_16!(
     a_premium_number_that_the_main_says_is_not_dialled,
 );
 
+lab::tests_on!(on_16_alone, V16, a_peer_without_a_context_has_the_rights_of_the_general_one);
+
 /// Alice may not call outside on the main.
 fn with_a_lobby(version: Version, more: &str) -> Result<Site> {
     let mut site = Site::with_dialplan(version)?;
@@ -111,4 +113,16 @@ fn a_premium_number_that_the_main_says_is_not_dialled(version: Version) -> Resul
         }
     })?;
     leaves(&mut alice, &carrier, "2001", "+4930202001")
+}
+
+/// chan_sip gives it the context of `[general]`; so do its rights here.
+fn a_peer_without_a_context_has_the_rights_of_the_general_one(version: Version) -> Result {
+    let mut site = Site::with_dialplan(version)?;
+    site.edit_users("context=from-internal\n", "")?;
+    site.main.edit_conf("sip.conf", "context = nowhere", "context = from-internal")?;
+    site.serve()?;
+    site.branch.wait_live("1001", "synch-internal")?;
+    site.main.edit_conf("sip.conf", "context = from-internal", "context = lobby")?;
+    site.sync()?;
+    site.branch.wait_live("1001", "synch-people")
 }

@@ -24,17 +24,11 @@ const MOVING: [(&str, &[(&str, &str)]); 2] = [("SynchFailback", &[]), ("SynchDri
 /// Normal service, and an account that has the class system alone.
 fn in_service(version: Version) -> Result<Site> {
     let mut site = Site::with_module(version)?;
-    let accounts = site.branch.read_conf("manager.conf")?;
-    let operator = "\n[operator]\nsecret = operator-secret\nread = system\nwrite = system\n";
-    site.branch.write_conf("manager.conf", &(accounts + operator))?;
+    site.add_account("operator")?;
     site.start()?;
     site.wait_status("Sync", "Synced")?;
     site.wait_status("Service", "Normal")?;
     Ok(site)
-}
-
-fn login(site: &Site, user: &str) -> Result<Ami> {
-    Ami::login(site.branch.address(), user, &format!("{user}-secret"))
 }
 
 /// A list's first response, its items, and the event that ends it.
@@ -53,7 +47,7 @@ fn list(ami: &mut Ami, action: &str) -> Result<(Message, Vec<Message>, Message)>
 
 fn system_may_do_everything(version: Version) -> Result {
     let site = in_service(version)?;
-    let mut ami = login(&site, "operator")?;
+    let mut ami = site.login("operator")?;
     for action in READING {
         let answer = ami.action(action, &[("ActionID", action)])?;
         assert!(answer.is_success() && answer.get("ActionID") == Some(action), "{answer:?}");
@@ -77,7 +71,7 @@ fn refused(ami: &mut Ami, action: &str, fields: &[(&str, &str)]) -> Result {
 
 fn reporting_may_look_and_change_nothing(version: Version) -> Result {
     let site = in_service(version)?;
-    let mut ami = login(&site, "reporter")?;
+    let mut ami = site.login("reporter")?;
     assert_eq!(ami.action("SynchStatus", &[])?.need("Service")?, "Normal");
     for action in ["SynchUsers", "SynchVersions", "SynchHistory"] {
         let (start, items, end) = list(&mut ami, action)?;
@@ -92,7 +86,7 @@ fn reporting_may_look_and_change_nothing(version: Version) -> Result {
 
 fn any_other_class_may_do_nothing(version: Version) -> Result {
     let site = in_service(version)?;
-    let mut ami = login(&site, "caller")?;
+    let mut ami = site.login("caller")?;
     for action in READING {
         refused(&mut ami, action, &[])?;
     }
@@ -105,7 +99,7 @@ fn any_other_class_may_do_nothing(version: Version) -> Result {
 
 fn status_has_the_keys_of_the_cli(version: Version) -> Result {
     let site = in_service(version)?;
-    let status = login(&site, "operator")?.action("SynchStatus", &[("ActionID", "x 1")])?;
+    let status = site.login("operator")?.action("SynchStatus", &[("ActionID", "x 1")])?;
     let keys: Vec<&str> = status.fields().iter().map(|(key, _)| key.as_str()).collect();
     let cli = site.branch.rx("synch show status full")?;
     let labels: Vec<&str> =
@@ -123,7 +117,7 @@ fn status_has_the_keys_of_the_cli(version: Version) -> Result {
 
 fn lists_end_with_their_length(version: Version) -> Result {
     let site = in_service(version)?;
-    let mut ami = login(&site, "operator")?;
+    let mut ami = site.login("operator")?;
     let mut whole = |action: &str, event: &str, keys: &[&str]| -> Result<Vec<Message>> {
         let (start, items, end) = list(&mut ami, action)?;
         assert!(start.is_success() && start.get("EventList") == Some("start"), "{start:?}");
@@ -154,7 +148,7 @@ fn lists_end_with_their_length(version: Version) -> Result {
 
 fn errors_say_why(version: Version) -> Result {
     let site = in_service(version)?;
-    let mut ami = login(&site, "operator")?;
+    let mut ami = site.login("operator")?;
     for (action, fields, why) in [
         ("SynchRollback", [("Version", "99")].as_slice(), "There is no version '99'"),
         ("SynchRollback", &[], "There is no version ''"),
@@ -186,7 +180,7 @@ fn changed(ami: &mut Ami, event: &str, old: &str, new: &str) -> Result<String> {
 
 fn each_change_of_state_is_an_event(version: Version) -> Result {
     let mut site = in_service(version)?;
-    let mut ami = login(&site, "operator")?;
+    let mut ami = site.login("operator")?;
     assert!(ami.action("SynchSetMode", &[("Mode", "failover")])?.is_success());
     assert_eq!(changed(&mut ami, "SynchServiceState", "Normal", "Failover")?, "mode was set to failover");
     assert!(ami.action("SynchSetMode", &[("Mode", "auto")])?.is_success());
@@ -211,7 +205,7 @@ fn each_change_of_state_is_an_event(version: Version) -> Result {
 /// A carriage return within a value ends a line for many a client.
 fn a_value_can_not_carry_another_header(version: Version) -> Result {
     let site = in_service(version)?;
-    let mut ami = login(&site, "operator")?;
+    let mut ami = site.login("operator")?;
     let status = ami.action("SynchStatus", &[("ActionID", "1\rService: Owned")])?;
     assert_eq!(status.get("ActionID"), Some("1\\rService: Owned"));
     let error = ami.action("SynchSetMode", &[("Mode", "x\rService: Owned")])?;

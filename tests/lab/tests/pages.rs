@@ -3,7 +3,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-use lab::ami::{Ami, Message};
+use lab::ami::Message;
 use lab::wait::{GENEROUS, until_ok};
 use lab::{Context, Error, Result, Site, Version};
 
@@ -17,9 +17,7 @@ lab::tests_on!(
 /// A branch with users at work.
 fn at_work(version: Version) -> Result<Site> {
     let mut site = Site::with_dialplan(version)?;
-    let accounts = site.branch.read_conf("manager.conf")?;
-    let operator = "\n[operator]\nsecret = operator-secret\nread = system\nwrite = system\n";
-    site.branch.write_conf("manager.conf", &(accounts + operator))?;
+    site.add_account("operator")?;
     site.serve()?;
     site.wait_directory()?;
     Ok(site)
@@ -196,7 +194,7 @@ fn compare(heading: &str, message: &Message) -> Result {
 fn actions_and_events_have_the_headers_of_the_page(version: Version) -> Result {
     let mut site = at_work(version)?;
     let _phone = site.phone("1001")?;
-    let mut ami = Ami::login(site.branch.address(), "operator", "operator-secret")?;
+    let mut ami = site.login("operator")?;
     compare("SynchStatus", &ami.action("SynchStatus", &[])?)?;
     for list in ["SynchUsers", "SynchPhones", "SynchDirectory", "SynchVersions", "SynchHistory"] {
         let items = ami.list(list, &[])?;

@@ -6,7 +6,7 @@ use super::{Failure, Site, reading::Reading, shrink::now};
 use crate::{
     engine::host::Level,
     operator::status::LeftOut,
-    settings::{self, Settings, Technology},
+    settings::{self, Settings},
     site::{
         shrink::{Guarded, Names},
         users::{
@@ -29,7 +29,6 @@ impl Site<'_> {
     pub(super) fn sync_users(&mut self, reading: &mut Reading) -> Result<(), Failure> {
         let start = Instant::now();
         let answers = self.read_users(reading)?;
-        self.ask_unnamed(reading);
         let store = self.store()?;
         let in_place = self.in_place(&store)?;
         let synced = match self.compose(reading, &answers, in_place.as_deref()) {
@@ -113,16 +112,22 @@ impl Site<'_> {
         }
     }
 
-    /// Asks for the context of peers that name none: `[general]` of sip.conf says it. A main that doesn't tell has said it
-    /// before, or means chan_sip's own default.
-    fn ask_unnamed(&mut self, reading: &mut Reading) {
-        if self.syncing.settings.technology != Technology::Sip {
-            return;
+    /// Asks for the context of peers that name none, where there are such: `[general]` of sip.conf says it, and the main reads
+    /// all of that file for the answer. A main that doesn't tell has said it before, or means chan_sip's own default. Returns
+    /// whether it is another one now.
+    fn ask_unnamed(&mut self, reading: &mut Reading, sections: &[Tailored]) -> bool {
+        let unnamed = self.unnamed.as_deref().unwrap_or(UNNAMED);
+        let concerns = |section: &Tailored| section.kind == Kind::Peer && section.context_was(unnamed);
+        if !sections.iter().any(concerns) {
+            return false;
         }
-        let Ok(answer) = reading.ask(&Query::named("sip.conf", "general")) else { return };
-        let Ok(document) = Document::read_part(&answer.frame) else { return };
+        let Ok(answer) = reading.ask(&Query::named("sip.conf", "general")) else { return false };
+        let Ok(document) = Document::read_part(&answer.frame) else { return false };
         let value = document.sections.iter().flat_map(|section| section.values("context")).last();
-        self.unnamed = value.map(|value| String::from_utf8_lossy(value).into_owned());
+        let value = value.map(|value| String::from_utf8_lossy(value).into_owned());
+        let is_new = value.as_deref().unwrap_or(UNNAMED) != unnamed;
+        self.unnamed = value;
+        is_new
     }
 
     fn wanted(&self) -> Wanted<'_> {
@@ -140,6 +145,9 @@ impl Site<'_> {
     ) -> Result<Synced, Failure> {
         let local = self.local_sections();
         let mut all = self.compose_without(answers, &local, &[])?;
+        if self.ask_unnamed(reading, &all.sections) {
+            all = self.compose_without(answers, &local, &[])?;
+        }
         if self.ask_people(reading, accounts_in(&all.sections))? {
             all = self.compose_without(answers, &local, &[])?;
         }

@@ -86,6 +86,17 @@ impl Tailored {
         written.map(|fate| (&*fate.key, &*fate.value))
     }
 
+    /// Returns whether its context on the main was this one, said or not. One that the branch's own settings say is none of
+    /// the main's.
+    #[must_use]
+    pub fn context_was(&self, context: &str) -> bool {
+        let is_it = |fate: &Fate| {
+            fate.key.eq_ignore_ascii_case("context")
+                && matches!(&fate.origin, Origin::Rewritten { was: Some(was), .. } if **was == *context)
+        };
+        self.options.iter().any(is_it)
+    }
+
     /// Writes what others dial to reach this user.
     pub fn set_number(&mut self, number: &str, texts: &mut Texts) {
         let key = if self.kind == Kind::Peer { "setvar" } else { "set_var" };

@@ -31,18 +31,28 @@ fn tailor(policy: &settings::Policy, technology: Technology, lines: &[&str]) -> 
 }
 
 /// The same where a user who names no context has this one.
-fn tailor_with<'a>(
+fn tailor_with(
     policy: &settings::Policy,
     technology: Technology,
     unnamed: &str,
-    lines: &[&'a str],
+    lines: &[&str],
 ) -> (Vec<String>, Vec<String>) {
-    let line = |line: &&'a str| {
+    let tailored = tailored(policy, technology, unnamed, lines);
+    let written = tailored.written().map(|(key, value)| format!("{key}={value}")).collect();
+    let others = tailored.options.iter().filter_map(|fate| match fate.origin {
+        Origin::Dropped { why } => Some(format!("{}: {why}", fate.key)),
+        _ => None,
+    });
+    (written, others.collect())
+}
+
+/// What becomes of 1001 with these lines.
+fn tailored(policy: &settings::Policy, technology: Technology, unnamed: &str, lines: &[&str]) -> Tailored {
+    let lines = lines.iter().map(|line| {
         let (key, value) = line.split_once('=').unwrap();
         Line { key: key.as_bytes(), value: value.as_bytes() }
-    };
-    let lines = lines.iter().map(line).collect();
-    let section = Section { name: b"1001", lines };
+    });
+    let section = Section { name: b"1001", lines: lines.collect() };
     let accepted = Accepted::check(&section, technology).unwrap();
     let dialplan = crate::settings::Dialplan::example();
     let policy = Policy {
@@ -52,13 +62,7 @@ fn tailor_with<'a>(
         unnamed,
         declined: &Declined::default(),
     };
-    let tailored = policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default());
-    let written = tailored.written().map(|(key, value)| format!("{key}={value}")).collect();
-    let others = tailored.options.iter().filter_map(|fate| match fate.origin {
-        Origin::Dropped { why } => Some(format!("{}: {why}", fate.key)),
-        _ => None,
-    });
-    (written, others.collect())
+    policy.tailor(&accepted, &Arc::from("file.conf"), &mut Texts::default())
 }
 
 #[test]
@@ -265,4 +269,17 @@ fn whoever_names_no_context_has_the_rights_of_the_usual_one() {
     let (written, _) = tailor_with(&own, Technology::Sip, "from-internal", &lines);
     let contexts: Vec<&String> = written.iter().filter(|line| line.starts_with("context=")).collect();
     assert_eq!(contexts, ["context=mine"]);
+}
+
+/// Whom the main's usual context concerns: it is asked for only where there is such a peer.
+#[test]
+fn the_context_on_the_main_is_told_from_one_of_the_branchs_own_settings() {
+    let was_usual = |policy: &settings::Policy, lines: &[&str]| {
+        tailored(policy, Technology::Sip, "guests", lines).context_was("guests")
+    };
+    let none = ["type=friend", "secret=x"];
+    assert!(was_usual(&settings(), &none));
+    assert!(!was_usual(&settings(), &["type=friend", "secret=x", "context=from-internal"]));
+    let own = settings::Policy { peer: vec![("context".into(), "guests".into())], ..settings() };
+    assert!(!was_usual(&own, &none));
 }
