@@ -23,18 +23,18 @@ mod asterisk {
         |(rdlock|wrlock|unlock)_contexts?|walk_context(s|_extensions|_includes|_ignorepats|_switches)|walk_extension_priorities\
         |add_extension2?|(exists|canmatch|matchmore)_extension|explicit_goto|(un)?register_switch\
         |sorcery_(retrieve_by_module_name|retrieve_by_id|alloc|objectset_apply|diff)|variables_destroy\
-        |custom_function_(unregister|find)|func_read|device_state|fileexists\
+        |custom_function_(unregister|find)|func_(read|write)|device_state|fileexists\
         |config_load2|config_destroy|config_hook_(register|unregister)|category_browse|variable_browse|manager_register2|manager_unregister\
         |hook_send_action|module_reload|pthread_create_stack)|__ast_(cli_register|custom_function_register|module_ref|module_unref\
         |manager_event_multichan)|astman_(append|get_header|send_error|send_ack|send_listack\
-        |send_list_complete_start|send_list_complete_end)|pbx_findapp|pbx_substitute_variables_helper|ast_channel_name|ast_channel_iterator_(all_new|destroy)|synch_(next_channel|module|fully_booted|debug|strdup|unref|variable|config_state)";
-    const TYPES: &str = "ast_cli_(entry|args|command)|ast_variable|ast_switch|ast_custom_function|manager_custom_hook|ast_tm|synch_config_state";
-    const VALUES: &str = "ast_startuptime|ast_defaultlanguage|ast_config_AST_(CONFIG_DIR|VAR_DIR|DATA_DIR)|EVENT_FLAG_(SYSTEM|REPORTING)|PRIORITY_HINT|AST_DEVICE_(UNAVAILABLE|INVALID|INUSE|BUSY|RINGING|RINGINUSE|ONHOLD)\
+        |send_list_complete_start|send_list_complete_end)|pbx_findapp|pbx_substitute_variables_helper|ast_channel_name|ast_channel_iterator_(all_new|destroy)|synch_((un)?watch|tell_all|(show|clear|forget)_(device|mailbox)|next_channel|module|fully_booted|debug|strdup|unref|variable|config_state)";
+    const TYPES: &str = "ast_cli_(entry|args|command)|ast_variable|ast_switch|ast_custom_function|manager_custom_hook|ast_tm|ast_device_state|synch_config_state|synch_what|synch_said";
+    const VALUES: &str = "ast_startuptime|ast_defaultlanguage|ast_config_AST_(CONFIG_DIR|VAR_DIR|DATA_DIR|SYSTEM_NAME)|EVENT_FLAG_(SYSTEM|REPORTING)|PRIORITY_HINT|AST_DEVICE_(UNKNOWN|NOT_INUSE|UNAVAILABLE|INVALID|INUSE|BUSY|RINGING|RINGINUSE|ONHOLD)\
         |__LOG_(NOTICE|WARNING|ERROR|DEBUG)|CONFIG_FLAG_(NOCACHE|NOREALTIME)|CLI_(INIT|GENERATE|HANDLER)\
-        |SYNCH_CONFIG_.*";
+        |SYNCH_(CONFIG_.*|DEVICE|MAILBOX|PRESENCE|MEMBER)";
 
     pub(super) fn build() {
-        for changed in ["include", "src/asterisk/shim.c"] {
+        for changed in ["include", "src/asterisk/shim.c", "src/asterisk/states.c"] {
             println!("cargo::rerun-if-changed={changed}");
         }
         println!("cargo::rerun-if-env-changed=ASTERISK_INCLUDE");
@@ -151,7 +151,11 @@ mod asterisk {
 
     fn compile_shim(include: &Path) {
         let mut build = cc::Build::new();
-        build.file("src/asterisk/shim.c").include(include).include("include").define("_GNU_SOURCE", None);
+        build
+            .files(["src/asterisk/shim.c", "src/asterisk/states.c"])
+            .include(include)
+            .include("include")
+            .define("_GNU_SOURCE", None);
         for (name, value) in MODULE {
             build.define(name, value);
         }

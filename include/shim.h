@@ -53,4 +53,51 @@ enum synch_config_state {
 };
 enum synch_config_state synch_config_state(const struct ast_config *config);
 
+/*
+ * What this Asterisk, and the sites that share their states with it, say of devices, mailboxes, presence and queues. A
+ * watch calls synch_heard() on a thread of Asterisk's pool, one message at a time. `source` is whoever asked for it.
+ */
+enum synch_what {
+	SYNCH_DEVICE,   /* name: PJSIP/1001; number: enum ast_device_state; ours: said by this Asterisk itself */
+	SYNCH_MAILBOX,  /* name: 1001@default; number: new messages, more: old ones; ours: as above */
+	SYNCH_PRESENCE, /* name: CustomPresence:1001; text: the state; subtype; message */
+	SYNCH_MEMBER,   /* name: PJSIP/1001; text: the queue; number: 0 gone, 1 ready, 2 paused; message: why */
+};
+
+struct synch_said {
+	enum synch_what what;
+	const char *name;
+	const char *text;
+	const char *subtype;
+	const char *message;
+	int number;
+	int more;
+	int ours;
+};
+
+/* Offered by Rust (src/asterisk/states.rs). What it is given lives during the call. */
+void synch_heard(void *source, const struct synch_said *said);
+
+/* Offered by the shim (src/asterisk/states.c). */
+struct stasis_subscription;
+
+/* Watches one kind of thing from now on; NULL where Asterisk has no memory. */
+struct stasis_subscription *synch_watch(enum synch_what what, void *source);
+
+/* Watches no more, and waits until the last call to synch_heard() has returned. */
+void synch_unwatch(struct stasis_subscription *subscription);
+
+/* Tells all that Asterisk has of one kind now, and of its own: devices, mailboxes, presence. */
+void synch_tell_all(enum synch_what what, void *source);
+
+/* What the entity `eid` (six bytes) says of a device. 0: Asterisk has it. */
+int synch_show_device(const char *device, int state, const unsigned char *eid);
+
+/* That it says nothing of it any more. */
+void synch_clear_device(const char *device, const unsigned char *eid);
+
+/* The messages in a mailbox, as another system counts them, and that nobody counts them. 0: Asterisk has it. */
+int synch_show_mailbox(const char *mailbox, const char *context, int fresh, int old, const unsigned char *eid);
+int synch_forget_mailbox(const char *mailbox, const char *context, const unsigned char *eid);
+
 #endif

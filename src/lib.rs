@@ -62,6 +62,7 @@ pub mod dialplan;
 pub mod dns;
 pub mod engine;
 pub mod operator;
+pub mod peers;
 pub mod settings;
 pub mod site;
 pub mod uplink;

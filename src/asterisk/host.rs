@@ -8,14 +8,15 @@ use std::{
 };
 
 use super::{
-    channels, conf, database, devices, dialplan, log, objects, peers, reload, roomy::Roomy, sys, text, tls,
-    version,
+    channels, conf, database, devices, dialplan, log, objects, peers, reload, roomy::Roomy, states, sys,
+    text, tls, version,
 };
 use crate::{
     dialplan::{Context, Hint},
-    engine::host::{Host, HostError, Level, ReloadError, Verdict},
+    engine::host::{Hears, Host, HostError, Level, ReloadError, StatesWatch, Verdict},
     operator::doctor::Reach,
-    settings::{Technology, Tls},
+    peers::{DeviceState, Fact, Show},
+    settings::{Shared, Technology, Tls},
     site::users::{Declined, Kind, User},
     uplink::ami::{Crypto, TlsError, TlsSession},
     words::{conf::ConfSection, wording::visible},
@@ -211,6 +212,32 @@ impl Host for Asterisk {
 
     fn contact(&self, technology: Technology, user: &str) -> Option<String> {
         devices::contact(technology, user)
+    }
+
+    fn watch_states(&self, kinds: &[Shared], heard: Hears) -> Result<Box<dyn StatesWatch>, HostError> {
+        states::watch(kinds, heard)
+    }
+
+    fn tell_states(&self, kind: Shared, heard: &mut dyn FnMut(Fact)) {
+        states::tell_all(kind, heard);
+    }
+
+    fn show_state(&self, show: &Show) -> Result<(), HostError> {
+        states::show(show)
+    }
+
+    fn device_state(&self, device: &str) -> DeviceState {
+        states::of(device)
+    }
+
+    fn system_name(&self) -> String {
+        // SAFETY: Asterisk sets its paths before any module loads and never changes them.
+        let name = unsafe { text::from_c(sys::ast_config_AST_SYSTEM_NAME) };
+        if name.is_empty() {
+            nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        } else {
+            name
+        }
     }
 
     fn version(&self) -> String {

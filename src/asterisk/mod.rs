@@ -10,6 +10,7 @@
 //! - `roomy`: room behind structures that Asterisk writes into
 //! - `lamps`: the hints that there are while Asterisk starts
 //! - `documentation`: whether Asterisk has read ours
+//! - `states`: what this Asterisk says of its devices, and what it is shown of other sites
 //! - `tls`: [`crate::uplink::ami::TlsSession`] by Asterisk's own OpenSSL
 //! - `guard`: the fence that keeps a panic out of Asterisk
 //! - `text`: strings to and from C
@@ -37,6 +38,7 @@ mod objects;
 mod peers;
 mod reload;
 mod roomy;
+mod states;
 mod switch;
 mod text;
 mod thread;

@@ -6,7 +6,11 @@ use crossbeam_channel::Sender;
 
 use crate::{
     engine::host::Level,
-    operator::{control::Reply, drill::Report, status::SyncStatus},
+    operator::{
+        control::Reply,
+        drill::Report,
+        status::{StateStatus, SyncStatus},
+    },
     site::{contacts::Book, phones::Here},
     verdict::{
         probe::{Kind, Outcome},
@@ -73,6 +77,8 @@ pub(super) enum Event {
         /// Whether nothing else is wanted meanwhile.
         newest: bool,
     },
+    /// What is shared with other sites.
+    States(Arc<StateStatus>),
     /// A drill ended, and who waits for it.
     Drilled(Report, Reply<Report>),
     /// What this Asterisk answered to our own question.

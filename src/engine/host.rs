@@ -9,7 +9,8 @@ use std::{
 use crate::{
     dialplan::{Context, Hint},
     operator::doctor::Reach,
-    settings::Technology,
+    peers::{DeviceState, Fact, Show},
+    settings::{Shared, Technology},
     site::users::{Declined, Kind, User},
     uplink::ami::Crypto,
     words::conf::ConfSection,
@@ -59,6 +60,12 @@ pub enum Verdict {
     /// It would not take it.
     Refused,
 }
+
+/// Where what this Asterisk says of itself is heard, on its own threads: it may not wait.
+pub type Hears = Box<dyn Fn(Fact) + Send + Sync>;
+
+/// As long as it lives, what this Asterisk says is heard. Dropping it waits until the last of it has been.
+pub trait StatesWatch: Send {}
 
 /// The Asterisk around us. Every call may come from any of our own threads.
 pub trait Host: Crypto + 'static {
@@ -198,6 +205,27 @@ pub trait Host: Crypto + 'static {
     fn is_own_address(&self, address: IpAddr) -> bool {
         is_own_address(address)
     }
+
+    /// Lets what this Asterisk says of itself be heard from now on, as long as what this returns lives.
+    ///
+    /// # Errors
+    /// Asterisk has no memory for it.
+    fn watch_states(&self, kinds: &[Shared], heard: Hears) -> Result<Box<dyn StatesWatch>, HostError>;
+
+    /// Tells all that this Asterisk has of a kind of its own now.
+    fn tell_states(&self, kind: Shared, heard: &mut dyn FnMut(Fact));
+
+    /// Shows this Asterisk what another site says.
+    ///
+    /// # Errors
+    /// Asterisk did not take it.
+    fn show_state(&self, show: &Show) -> Result<(), HostError>;
+
+    /// What this Asterisk makes of a device, in its words: what it says itself and what other sites say, in one.
+    fn device_state(&self, device: &str) -> DeviceState;
+
+    /// The name of this system: `systemname` of asterisk.conf, else the host's.
+    fn system_name(&self) -> String;
 
     /// Version of this Asterisk.
     fn version(&self) -> String;

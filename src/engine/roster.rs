@@ -26,6 +26,7 @@ use crate::{
             probe::{self, SipProbing},
             selfcheck::{OwnDialplan, OwnSip},
             session::{Access, Keeping},
+            state::{Question, Sharing},
             sync::{Order, Syncing},
         },
     },
@@ -74,6 +75,7 @@ posts! {
     sync: Syncing,
     presence: Presence,
     contacts: Asking,
+    state: Sharing,
 }
 
 impl Roster {
@@ -207,6 +209,14 @@ impl Roster {
     pub(super) fn ask_contacts(&self, ask: contacts::Ask) {
         if let Some(asked) = self.posts.contacts.line() {
             let _ = asked.try_send(ask);
+        }
+    }
+
+    /// Has what each site says of a device told.
+    pub(super) fn ask_state(&self, device: String, reply: &Reply<String>) {
+        let line = self.posts.state.line();
+        if !line.is_some_and(|line| line.ask(Question { device, reply: reply.clone() })) {
+            reply.give("The state worker does not run, or has too much to do.\n".to_owned());
         }
     }
 

@@ -19,11 +19,12 @@ use super::crew::kit::Kit;
 use crate::{
     dialplan::{Context, Hint},
     engine::{
-        host::{Host, HostError, Level, ReloadError, Verdict},
+        host::{Hears, Host, HostError, Level, ReloadError, StatesWatch, Verdict},
         turn::first_snapshot,
     },
     operator::{control::Published, doctor::Reach},
-    settings::{Settings, Technology, Tls},
+    peers::{DeviceState, Fact, Show},
+    settings::{Settings, Shared, Technology, Tls},
     site::users::{Declined, Kind, User},
     uplink::ami::{Crypto, TlsError, TlsSession},
     words::conf::{ConfSection, ConfVariable},
@@ -54,6 +55,8 @@ pub(super) struct StandIn {
     pub(super) is_looked_into: AtomicBool,
     /// Addresses of its own. The loopback is none: there the mains of the tests are.
     pub(super) own: Mutex<Vec<IpAddr>>,
+    /// What it was shown of other sites.
+    pub(super) shown: Mutex<Vec<Show>>,
     database: Mutex<HashMap<String, String>>,
 }
 
@@ -196,6 +199,22 @@ impl Host for StandIn {
     }
     fn is_own_address(&self, address: IpAddr) -> bool {
         self.own.lock().contains(&address)
+    }
+    fn watch_states(&self, _: &[Shared], _: Hears) -> Result<Box<dyn StatesWatch>, HostError> {
+        struct Watch;
+        impl StatesWatch for Watch {}
+        Ok(Box::new(Watch))
+    }
+    fn tell_states(&self, _: Shared, _: &mut dyn FnMut(Fact)) {}
+    fn show_state(&self, show: &Show) -> Result<(), HostError> {
+        self.shown.lock().push(show.clone());
+        Ok(())
+    }
+    fn device_state(&self, _: &str) -> DeviceState {
+        DeviceState::Unknown
+    }
+    fn system_name(&self) -> String {
+        "berlin".to_owned()
     }
     fn version(&self) -> String {
         "22".to_owned()

@@ -57,7 +57,7 @@ pub struct Action {
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 11] = [
+pub const ACTIONS: [Action; 12] = [
     Action {
         name: c"SynchStatus",
         class: Class::Reading,
@@ -107,6 +107,13 @@ pub const ACTIONS: [Action; 11] = [
         synopsis: c"List the changes of the states of synch.",
         argument: None,
         run: |control, _, _| Reply::list(&status::history_table(&control.snapshot().history)),
+    },
+    Action {
+        name: c"SynchSites",
+        class: Class::Reading,
+        synopsis: c"List the sites that share their states with this one.",
+        argument: None,
+        run: |control, _, _| Reply::list(&status::site_table(&control.snapshot().state)),
     },
     Action {
         name: c"SynchSync",

@@ -41,6 +41,8 @@ pub enum Command {
     Examine(Reply<String>),
     /// Walk the way that phones and calls take in an outage, and move nobody.
     Drill(Reply<Report>),
+    /// Say what each site says of a device.
+    AskState(String, Reply<String>),
     /// Take other settings.
     Configure(Arc<Settings>),
 }

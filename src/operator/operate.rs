@@ -104,6 +104,18 @@ pub fn drill(control: &Control) -> Result<Report, String> {
     control.ask(Command::Drill).map_err(|error| format!("The drill has not ended: {error}."))
 }
 
+/// Returns what each site says of a device, and what Asterisk makes of that.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn state_of(control: &Control, device: &str) -> Result<String, String> {
+    if control.snapshot().settings.state.is_none() {
+        return Err("Nothing is shared: [state] of res_synch.conf names no broker (host).".to_owned());
+    }
+    let ask = |reply| Command::AskState(device.to_owned(), reply);
+    control.ask(ask).map_err(|error| format!("There is no answer: {error}."))
+}
+
 /// What an operator looks for.
 ///
 /// # Errors

@@ -8,9 +8,11 @@ mod drill;
 mod expression;
 mod failover;
 mod main;
+mod pattern;
 mod policy;
 mod read;
 mod relay;
+mod state;
 mod text;
 mod transport;
 mod value;
@@ -21,9 +23,11 @@ pub use drill::{Account, Drill};
 pub use expression::Expression;
 pub use failover::{Failover, ReturnWhen, Window, clock};
 pub use main::{Certificate, Main, Password, Secret, Sip, Tls, Transport};
+pub use pattern::Pattern;
 pub use policy::{Options, Policy, is_secret};
 pub use read::{SettingsError, read};
 pub use relay::{Allow, NoPrefix, Prefix, Relay};
+pub use state::{Accept, Shared, State, Taken};
 pub use text::text;
 pub use transport::{Offer, SipTransport};
 
@@ -57,6 +61,8 @@ pub struct Settings {
     pub voicemail: Option<Voicemail>,
     /// `[dns]`; none where it says `enabled = no`.
     pub dns: Option<Dns>,
+    /// `[state]`; `None` where it names no broker.
+    pub state: Option<State>,
     /// `[drill]`
     pub drill: Drill,
 }

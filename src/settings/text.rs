@@ -14,7 +14,8 @@ use crate::words::state::Target;
 /// For `synch show config`.
 #[must_use]
 pub fn text(settings: &Settings) -> String {
-    let Settings { main, probe, failover, sync, policy, dialplan, voicemail, dns, drill } = settings;
+    let Settings { main, probe, failover, sync, policy, dialplan, voicemail, dns, drill, state: _ } =
+        settings;
     let mut text = String::new();
     main_section(&mut text, main);
     probe_section(&mut text, probe);

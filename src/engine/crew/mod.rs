@@ -5,9 +5,11 @@
 //! - `post`: what a worker that the settings ask for goes by, and how it is reached; `slot`: who works there
 //! - `roll`: who runs, known without the engine's help; `ending`: the end of all, in bounded time
 //! - `restart`, `backoff`: ever longer waits after a panic or a failure
+//! - `bell`: one wait on a connection and on everybody who wants something of a worker
 //! - `schedule`, `debounce`: when a thing that all branches do is due for this one
 
 pub(super) mod backoff;
+pub(super) mod bell;
 pub(super) mod debounce;
 pub(super) mod ending;
 pub(super) mod kit;

@@ -50,6 +50,8 @@ struct Shared {
     keeper: Arc<dyn Host>,
     host: String,
     port: u16,
+    /// Where its addresses are kept across restarts.
+    key: &'static str,
     known: Mutex<Known>,
     answered: Condvar,
     admission: Admission,
@@ -94,13 +96,27 @@ impl Lookup {
     /// # Errors
     /// The system has no thread to give.
     pub(in crate::engine) fn start(main: &Main, keeper: &Arc<dyn Host>) -> io::Result<Self> {
-        let fixed: Option<IpAddr> = main.host.parse().ok();
-        let kept = if fixed.is_some() { Vec::new() } else { recall(&**keeper, &main.host) };
+        Self::of(&main.host, main.port, KEPT, keeper)
+    }
+
+    /// For a host that is not the main, whose addresses are kept across restarts under another key.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(in crate::engine) fn of(
+        host: &str,
+        port: u16,
+        key: &'static str,
+        keeper: &Arc<dyn Host>,
+    ) -> io::Result<Self> {
+        let fixed: Option<IpAddr> = host.parse().ok();
+        let kept = if fixed.is_some() { Vec::new() } else { recall(&**keeper, key, host) };
         let addresses = fixed.map_or_else(|| kept.clone(), |address| vec![address]);
         let shared = Arc::new(Shared {
             keeper: Arc::clone(keeper),
-            host: main.host.clone(),
-            port: main.port,
+            host: host.to_owned(),
+            port,
+            key,
             known: Mutex::new(Known { addresses, kept, ..Known::default() }),
             answered: Condvar::new(),
             admission: Admission::default(),
@@ -261,7 +277,7 @@ impl Shared {
         drop(known);
         if let Some(kept) = kept {
             // Without a database, a restart looks it up again.
-            let _ = self.keeper.remember(KEPT, Some(&memo(&self.host, &kept)));
+            let _ = self.keeper.remember(self.key, Some(&memo(&self.host, &kept)));
         }
     }
 }
@@ -273,8 +289,8 @@ fn memo(host: &str, addresses: &[IpAddr]) -> String {
 }
 
 /// What is remembered of that name.
-fn recall(keeper: &dyn Host, host: &str) -> Vec<IpAddr> {
-    let Some(memo) = keeper.recall(KEPT) else { return Vec::new() };
+fn recall(keeper: &dyn Host, key: &str, host: &str) -> Vec<IpAddr> {
+    let Some(memo) = keeper.recall(key) else { return Vec::new() };
     let mut words = memo.split(' ');
     if words.next() != Some(host) {
         return Vec::new();
@@ -327,6 +343,7 @@ mod tests {
             keeper: Arc::new(StandIn::default()),
             host: "x".to_owned(),
             port: 1,
+            key: KEPT,
             known: Mutex::default(),
             answered: Condvar::new(),
             admission: Admission::default(),

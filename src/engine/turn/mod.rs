@@ -273,6 +273,7 @@ impl Running {
                 self.self_check.answered(part, answer);
                 self.judge_self();
             }
+            Event::States(state) => self.snapshot.state = state,
             Event::Drilled(report, reply) => self.drilled(report, &reply),
             Event::Panicked(worker) => {
                 *self.snapshot.restarts.entry(worker).or_default() += 1;
@@ -299,6 +300,7 @@ impl Running {
                 }
             }
             Command::Drill(reply) => self.drill(&reply),
+            Command::AskState(device, reply) => self.roster.ask_state(device, &reply),
             Command::Configure(settings) => self.configure(settings),
         }
         self.snapshot.handled = self.snapshot.handled.max(number);
@@ -361,6 +363,9 @@ impl Running {
         }
         if old.main != new.main {
             self.snapshot.login = LoginStatus { state: LoginState::Init, reason: String::new() };
+        }
+        if new.state.is_none() {
+            self.snapshot.state = Arc::default();
         }
         if new.sync.is_none() {
             self.snapshot.sync = Arc::new(SyncStatus::before_the_first(false));

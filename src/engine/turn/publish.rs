@@ -89,6 +89,7 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         dialplan_waits: false,
         drill: None,
         phones: Arc::default(),
+        state: Arc::default(),
         history: Arc::new([]),
         restarts: BTreeMap::new(),
     }

@@ -7,6 +7,7 @@
 //! - `dialplan`: puts contexts and hints into force
 //! - `dns`: serves the zone of the present situation
 //! - `selfcheck`: asks the branch's own SIP and dialplan
+//! - `state`: shares the states of devices with other sites over a broker
 //! - `doctor`, `drill`: run once, for who asked
 
 pub(super) mod contacts;
@@ -18,4 +19,5 @@ pub(super) mod presence;
 pub(super) mod probe;
 pub(super) mod selfcheck;
 pub(super) mod session;
+pub(super) mod state;
 pub(super) mod sync;

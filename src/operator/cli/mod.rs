@@ -50,7 +50,7 @@ pub struct CliCommand {
 }
 
 /// Every command.
-pub const COMMANDS: [CliCommand; 17] = [
+pub const COMMANDS: [CliCommand; 19] = [
     show::STATUS,
     show::CONFIG,
     show::USERS,
@@ -62,6 +62,8 @@ pub const COMMANDS: [CliCommand; 17] = [
     show::VERSIONS,
     show::DIFF,
     show::HISTORY,
+    show::SITES,
+    show::STATE,
     show::DOCTOR,
     change::SYNC,
     change::ROLLBACK,

@@ -221,6 +221,39 @@ fn like(asked: &Asked<'_>, text: fn(&Snapshot, Option<&Regex>) -> String) -> Ans
     }
 }
 
+/// `synch show sites`
+pub const SITES: CliCommand = CliCommand {
+    words: c"synch show sites",
+    summary: c"Show the sites that share their states",
+    usage: c"Usage: synch show sites
+       Shows every other site that shares the states of its devices with
+       this one ([state]): whether it is there, since when, how many devices
+       it has in use or ready, how much it says, and when it last gave a sign
+       of life.
+",
+    at_shutdown: false,
+    run: |asked| plain(asked, |snapshot| status::sites(&snapshot.state)),
+    complete: nothing,
+};
+
+/// `synch show state`
+pub const STATE: CliCommand = CliCommand {
+    words: c"synch show state",
+    summary: c"Show what is shared with other sites",
+    usage: c"Usage: synch show state [DEVICE]
+       Shows what this system publishes and subscribes, and over which
+       broker. With a DEVICE, such as PJSIP/1001, shows what each site says
+       of it, and what Asterisk makes of that.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _, _] => Answer::Text(status::sharing(&asked.control.snapshot().state)),
+        [_, _, _, device] => answer(operate::state_of(asked.control, device)),
+        _ => Answer::Usage,
+    },
+    complete: nothing,
+};
+
 /// `synch doctor`
 pub const DOCTOR: CliCommand = CliCommand {
     words: c"synch doctor",

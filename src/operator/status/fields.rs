@@ -36,7 +36,7 @@ impl std::fmt::Display for Value {
 /// The status as flat keys. They never change name: scripts and AMI clients rely on them.
 #[must_use]
 pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
-    let Snapshot { monitor, sync, service, branch, dns, phones, .. } = snapshot;
+    let Snapshot { monitor, sync, service, branch, dns, phones, state, .. } = snapshot;
     let text = |text: &str| Value::Text(visible(text));
     let count = |count: usize| Value::Number(count as u64);
     let number = |number: Option<u64>| number.map_or(Value::Text(String::new()), Value::Number);
@@ -86,6 +86,10 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("DnsCache", Value::Number(counters.entries)),
         ("DnsCacheHits", Value::Number(counters.cached)),
         ("DnsStale", Value::Number(counters.stale)),
+        ("State", text(state.line.word())),
+        ("StateReason", text(&state.reason)),
+        ("Sites", count(state.view.joined())),
+        ("SiteDevices", count(state.view.taken)),
         ("LastDrill", text(drill.map_or("", |drill| &drill.time))),
         (
             "DrillResult",

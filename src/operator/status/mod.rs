@@ -12,6 +12,7 @@ mod dialplan;
 mod diff;
 mod fields;
 mod lists;
+mod state;
 mod summary;
 mod user;
 
@@ -22,6 +23,7 @@ pub use lists::{
     contexts, directory, directory_table, held, history, history_table, phone_table, phones, user_table,
     users, version_table, versions,
 };
+pub use state::{StateLine, StateStatus, sharing, site_table, sites};
 pub use summary::summary;
 pub use user::{device_of, user};
 
@@ -94,6 +96,8 @@ pub struct Snapshot {
     pub drill: Option<DrillStatus>,
     /// The phones, and where each is.
     pub phones: Arc<Phones>,
+    /// What is shared with other sites.
+    pub state: Arc<StateStatus>,
     /// State changes, newest last.
     pub history: Arc<[HistoryEntry]>,
     /// How often which worker of ours had to be started again after a panic.

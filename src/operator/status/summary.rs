@@ -1,6 +1,6 @@
 //! The state in a few lines, for a person at the console. What is as it usually is takes no line.
 
-use super::{Snapshot, fields::line};
+use super::{Snapshot, StateLine, fields::line};
 use crate::{
     site::phones::Place,
     words::{
@@ -12,7 +12,7 @@ use crate::{
 /// Returns seven lines of `Label : value`, and one for each thing that is out of the ordinary.
 #[must_use]
 pub fn summary(snapshot: &Snapshot) -> String {
-    let Snapshot { monitor, sync, service, branch, dns, phones, .. } = snapshot;
+    let Snapshot { monitor, sync, service, branch, dns, phones, state, .. } = snapshot;
     let with = |word: &str, reason: &str| {
         if reason.is_empty() { word.to_owned() } else { format!("{word} ({})", visible(reason)) }
     };
@@ -46,6 +46,10 @@ pub fn summary(snapshot: &Snapshot) -> String {
         addresses => format!("; phones are sent to {}", listed(addresses)),
     };
     lines.push(("DNS", format!("{}{names}", visible(&dns.state))));
+    if state.line != StateLine::Off {
+        let sites = counted(state.view.joined(), "site");
+        lines.push(("State", with(&format!("{}, {sites}", state.line.word()), &state.reason)));
+    }
     lines.push(("Dialplan", visible(&snapshot.dialplan_state())));
     let restarts = snapshot.all_restarts();
     if restarts > 0 {

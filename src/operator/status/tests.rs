@@ -42,6 +42,7 @@ pub(crate) fn snapshot() -> Snapshot {
         dialplan_waits: false,
         drill: None,
         phones: Arc::default(),
+        state: Arc::default(),
         history: Arc::new([]),
         restarts: BTreeMap::new(),
     }

@@ -85,7 +85,7 @@ pub fn read(sections: &[ConfSection]) -> Result<Settings, Vec<SettingsError>> {
     let settings = || {
         let (main, probe, failover, sync, policy) = (main?, probe?, failover?, sync?, policy?);
         let (dialplan, voicemail, dns, drill) = (dialplan?, voicemail?, dns?, drill?);
-        Some(Settings { main, probe, failover, sync, policy, dialplan, voicemail, dns, drill })
+        Some(Settings { state: None, main, probe, failover, sync, policy, dialplan, voicemail, dns, drill })
     };
     settings().filter(|_| errors.is_empty()).ok_or(errors)
 }

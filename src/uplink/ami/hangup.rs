@@ -44,6 +44,18 @@ impl Hangup {
         self.0.lock().stopped
     }
 
+    /// A socket that is connecting, waits for nothing, and sends what is small at once. None once stopped.
+    ///
+    /// # Errors
+    /// The system has no descriptor to give, or no way to there.
+    pub fn dial_for_states(&self, address: SocketAddr) -> io::Result<Option<Arc<Socket>>> {
+        let Some(socket) = self.dial(address, None, Mark::Probe)? else { return Ok(None) };
+        socket.set_nonblocking(true)?;
+        // Nothing depends on it.
+        let _ = socket.set_tcp_nodelay(true);
+        Ok(Some(socket))
+    }
+
     /// A socket that is connecting and does not wait for it: the first read or write does. None once stopped.
     ///
     /// The lock is held over the start of the connect: a shutdown of a socket that has not begun would do nothing,

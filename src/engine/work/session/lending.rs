@@ -11,13 +11,13 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::{
-    Unanswered,
-    bell::{Bell, Ear, bell},
-};
+use super::Unanswered;
 use crate::{
     engine::{
-        crew::worker::{Stop, Stopped},
+        crew::{
+            bell::{Bell, Ear, bell},
+            worker::{Stop, Stopped},
+        },
         reach::lookup::NoWay,
     },
     uplink::ami::{Link, LinkError},

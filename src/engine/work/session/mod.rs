@@ -11,10 +11,8 @@
 //! - `lending`: the session for somebody else's question
 //! - `way`: the same, or a short session, for whoever reads much
 //! - `login`: what a login says of the account
-//! - `bell`: a wait for the connection and for everybody at once
 
 mod asking;
-mod bell;
 mod hearing;
 mod keeping;
 mod lending;

@@ -15,17 +15,17 @@ const RINGS: usize = 64;
 
 /// Wakes up whoever has the [`Ear`]; clones are the same bell.
 #[derive(Clone, Debug)]
-pub(super) struct Bell(Arc<Socket>);
+pub(in crate::engine) struct Bell(Arc<Socket>);
 
 /// Waits for the bell, and for a connection.
 #[derive(Debug)]
-pub(super) struct Ear(Socket);
+pub(in crate::engine) struct Ear(Socket);
 
 /// A bell and the ear for it.
 ///
 /// # Errors
 /// The system has no descriptors to give.
-pub(super) fn bell() -> io::Result<(Bell, Ear)> {
+pub(in crate::engine) fn bell() -> io::Result<(Bell, Ear)> {
     let (bell, ear) = Socket::pair(Domain::UNIX, Type::STREAM, None)?;
     bell.set_nonblocking(true)?;
     ear.set_nonblocking(true)?;
@@ -34,7 +34,7 @@ pub(super) fn bell() -> io::Result<(Bell, Ear)> {
 
 impl Bell {
     /// Wakes it up, or keeps it from falling asleep. Never waits.
-    pub(super) fn ring(&self) {
+    pub(in crate::engine) fn ring(&self) {
         // Full: it has enough to wake up for. Closed: nobody listens any more.
         let _ = self.0.send_with_flags(&[0], libc::MSG_NOSIGNAL);
     }
@@ -42,7 +42,17 @@ impl Bell {
 
 impl Ear {
     /// Waits until then, for the bell, or until something comes over the connection. Whether that was it.
-    pub(super) fn wait(&self, connection: Option<BorrowedFd<'_>>, until: Instant) -> bool {
+    pub(in crate::engine) fn wait(&self, connection: Option<BorrowedFd<'_>>, until: Instant) -> bool {
+        self.wait_for(connection, PollFlags::POLLIN, until)
+    }
+
+    /// The same for other things than that something comes.
+    pub(in crate::engine) fn wait_for(
+        &self,
+        connection: Option<BorrowedFd<'_>>,
+        flags: PollFlags,
+        until: Instant,
+    ) -> bool {
         let left = until.saturating_duration_since(Instant::now());
         // Rounded up: a wait that ends too early turns in a circle.
         let left = (left + Duration::from_micros(999)).as_millis().min(60_000);
@@ -54,7 +64,7 @@ impl Ear {
                 false
             }
             Some(connection) => {
-                let mut both = [bell, PollFd::new(connection, PollFlags::POLLIN)];
+                let mut both = [bell, PollFd::new(connection, flags)];
                 // A signal ends it like the time.
                 poll(&mut both, timeout).is_ok() && both.last().and_then(PollFd::any) == Some(true)
             }

@@ -1,0 +1,298 @@
+//! The connection to a broker: the only socket of this worker. It never waits: what the socket does not take yet waits here,
+//! and no more is taken up than there is room for.
+
+use std::{
+    io::{ErrorKind, Read},
+    net::SocketAddr,
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use nix::poll::PollFlags;
+use socket2::Socket;
+
+use crate::{
+    peers::mqtt::{Heard, Login, MqttError, Refusal, Session, Version},
+    uplink::ami::{Hangup, TlsError, TlsSession, is_record},
+};
+
+/// How long connecting may take, the broker's consent included.
+const CONNECT: Duration = Duration::from_secs(10);
+/// What may wait for the socket before nothing more is taken up: so the newest of each thing is said, and no history.
+const ROOM: usize = 64 * 1024;
+/// Bytes that are read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// It could not be made.
+    #[error("no connection: {0}")]
+    Connect(std::io::Error),
+    /// It broke.
+    #[error("the connection broke: {0}")]
+    Broken(std::io::Error),
+    /// The broker closed it.
+    #[error("the broker closed the connection")]
+    Closed,
+    /// Nothing came for too long.
+    #[error("the broker does not answer")]
+    Silent,
+    /// TLS failed.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    /// What came is no MQTT, or not for us.
+    #[error("{0}")]
+    Mqtt(#[from] MqttError),
+    /// The broker lets us not in.
+    #[error("{}", refusal(.0))]
+    Refused(Refusal),
+    /// The broker ends the connection, with its word for the reason.
+    #[error("the broker ended the connection: {reason}")]
+    Ended {
+        /// Whether another connection has come under our name.
+        taken_over: bool,
+        /// Its word.
+        reason: String,
+    },
+}
+
+fn refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Version => "the broker speaks neither MQTT 5 nor 3.1.1".to_owned(),
+        Refusal::Login(reason) => {
+            format!("the broker refuses the login ({reason}); check username and secret in [state]")
+        }
+        Refusal::Other(reason) => format!("the broker refuses the connection: {reason}"),
+    }
+}
+
+/// A connection to a broker.
+#[derive(Debug)]
+pub(super) struct Broker {
+    pub(super) address: SocketAddr,
+    pub(super) version: Version,
+    socket: Arc<Socket>,
+    tls: Option<Box<dyn TlsSession>>,
+    session: Session,
+    /// The login, as long as TLS does not stand.
+    login: Option<Vec<u8>>,
+    outgoing: Vec<u8>,
+    chunk: Vec<u8>,
+    plain: Vec<u8>,
+    has_tls_answered: bool,
+    /// Whether the broker has let us in.
+    is_in: bool,
+    connected: bool,
+    /// Whether packets have come that were not heard yet.
+    has_more: bool,
+    deadline: Instant,
+    keepalive: Duration,
+    last_said: Instant,
+    last_heard: Instant,
+}
+
+impl Broker {
+    /// Begins a connection. `None` where we were told to hang up.
+    pub(super) fn open(
+        address: SocketAddr,
+        version: Version,
+        tls: Option<Box<dyn TlsSession>>,
+        login: &Login<'_>,
+        hangup: &Hangup,
+    ) -> Result<Option<Self>, Fault> {
+        let now = Instant::now();
+        let session = Session::new(version);
+        let connect = session.connect(login)?;
+        let Some(socket) = hangup.dial_for_states(address).map_err(Fault::Connect)? else { return Ok(None) };
+        let mut broker = Self {
+            address,
+            version,
+            socket,
+            tls,
+            session,
+            login: Some(connect),
+            outgoing: Vec::new(),
+            chunk: vec![0; CHUNK],
+            plain: Vec::new(),
+            has_tls_answered: false,
+            is_in: false,
+            connected: false,
+            has_more: false,
+            deadline: now + CONNECT,
+            keepalive: Duration::from_secs(login.keepalive.into()),
+            last_said: now,
+            last_heard: now,
+        };
+        if let Some(tls) = &mut broker.tls {
+            tls.open(&[], &mut broker.plain)?;
+            broker.outgoing = tls.outgoing();
+        }
+        broker.log_in()?;
+        Ok(Some(broker))
+    }
+
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Returns what to wait for.
+    pub(super) fn flags(&self) -> PollFlags {
+        match self.outgoing.is_empty() && self.connected {
+            true => PollFlags::POLLIN,
+            false => PollFlags::POLLIN | PollFlags::POLLOUT,
+        }
+    }
+
+    /// Returns whether it takes more to say.
+    pub(super) fn has_room(&self) -> bool {
+        self.is_in && self.outgoing.len() < ROOM
+    }
+
+    /// Returns whether the broker has let us in.
+    pub(super) const fn is_in(&self) -> bool {
+        self.is_in
+    }
+
+    /// Returns whether all that was said is on its way.
+    pub(super) fn is_said(&self) -> bool {
+        self.outgoing.is_empty()
+    }
+
+    /// Returns when it has to be looked after, if nothing comes before.
+    pub(super) fn due(&self) -> Instant {
+        if self.has_more {
+            return Instant::now();
+        }
+        if !self.is_in {
+            return self.deadline;
+        }
+        (self.last_said + self.keepalive).min(self.last_heard + self.keepalive + self.keepalive / 2)
+    }
+
+    /// Says something.
+    pub(super) fn say(&mut self, octets: &[u8]) -> Result<(), Fault> {
+        match &mut self.tls {
+            Some(tls) => {
+                tls.seal(octets)?;
+                self.outgoing.extend(tls.outgoing());
+            }
+            None => self.outgoing.extend_from_slice(octets),
+        }
+        self.last_said = Instant::now();
+        self.write()
+    }
+
+    /// Returns the session, in which what is said becomes octets.
+    pub(super) const fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    fn log_in(&mut self) -> Result<(), Fault> {
+        let ready = self.tls.as_ref().is_none_or(|tls| tls.is_established());
+        match self.login.take_if(|_| ready) {
+            Some(login) => self.say(&login),
+            None => Ok(()),
+        }
+    }
+
+    /// Does what the socket and the time allow. Returns what the broker says.
+    pub(super) fn turn(&mut self, heard: &mut Vec<Heard>) -> Result<(), Fault> {
+        self.write()?;
+        self.has_more = false;
+        loop {
+            while let Some(one) = self.session.heard()? {
+                // The rest comes at the next turn: a broker that never ends must not keep us from all else.
+                self.has_more = heard.len() >= TURN;
+                match one {
+                    Heard::Connected(Ok(())) => self.is_in = true,
+                    Heard::Connected(Err(refusal)) => return Err(Fault::Refused(refusal)),
+                    Heard::Ends { taken_over, reason } => return Err(Fault::Ended { taken_over, reason }),
+                    Heard::Message(message) => {
+                        if let Some(id) = message.id {
+                            let octets = self.session.acknowledge(id);
+                            self.say(&octets)?;
+                        }
+                        heard.push(Heard::Message(message));
+                    }
+                    one => heard.push(one),
+                }
+                if self.has_more {
+                    return Ok(());
+                }
+            }
+            if !self.read()? {
+                break;
+            }
+        }
+        let now = Instant::now();
+        if !self.is_in && now >= self.deadline {
+            return Err(Fault::Silent);
+        }
+        if self.is_in && now >= self.last_heard + self.keepalive + self.keepalive / 2 {
+            return Err(Fault::Silent);
+        }
+        if self.is_in && now >= self.last_said + self.keepalive {
+            self.say(&Session::ping())?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), Fault> {
+        while !self.outgoing.is_empty() {
+            match self.socket.send_with_flags(&self.outgoing, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) {
+                Ok(count) => {
+                    self.connected = true;
+                    self.outgoing.drain(..count);
+                }
+                Err(error) if waits(&error) => return Ok(()),
+                Err(error) => return Err(self.broken(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads once. Returns `false` where nothing has come.
+    fn read(&mut self) -> Result<bool, Fault> {
+        let count = match (&*self.socket).read(&mut self.chunk) {
+            Ok(0) => return Err(Fault::Closed),
+            Ok(count) => count,
+            Err(error) if waits(&error) => return Ok(false),
+            Err(error) => return Err(self.broken(error)),
+        };
+        self.connected = true;
+        self.last_heard = Instant::now();
+        let chunk = self.chunk.get(..count).unwrap_or_default();
+        let Some(tls) = &mut self.tls else {
+            self.session.feed(chunk);
+            return Ok(true);
+        };
+        if !std::mem::replace(&mut self.has_tls_answered, true) && !is_record(chunk) {
+            return Err(TlsError::NotTls.into());
+        }
+        let opened = tls.open(chunk, &mut self.plain);
+        self.outgoing.extend(tls.outgoing());
+        self.session.feed(&self.plain);
+        self.plain.clear();
+        match opened {
+            Err(TlsError::Ended) => return Err(Fault::Closed),
+            opened => opened?,
+        }
+        self.log_in()?;
+        self.write()?;
+        Ok(true)
+    }
+
+    fn broken(&self, error: std::io::Error) -> Fault {
+        if self.connected { Fault::Broken(error) } else { Fault::Connect(error) }
+    }
+}
+
+/// Packets that are heard in one turn.
+const TURN: usize = 1_000;
+
+fn waits(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+        || error.raw_os_error() == Some(libc::ENOTCONN)
+}

@@ -1,0 +1,133 @@
+//! The state worker: tells other sites over a broker what this Asterisk says of its devices, and shows this Asterisk what
+//! they say of theirs. What is said and shown is decided in [`crate::peers`].
+//!
+//! - `broker`: the connection
+//! - `hearing`: what this Asterisk says, from its threads to this one
+//! - `site`: the worker's loop
+
+mod broker;
+mod hearing;
+mod site;
+
+use std::{io, sync::Arc};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
+
+use self::{hearing::Hearing, site::Body};
+use crate::{
+    engine::{
+        crew::{
+            bell::{Bell, bell},
+            kit::Kit,
+            post::{Start, Work},
+            worker::{Role, Worker},
+        },
+        event::Teller,
+        reach::lookup::{Lookup, cut},
+    },
+    operator::control::Reply,
+    peers::Exchange,
+    settings::{Settings, State, Technology},
+    uplink::ami::Hangup,
+    words::wording::visible,
+};
+
+/// Where the addresses of brokers that have names are kept across restarts.
+const KEPT: &str = "broker_addresses";
+
+/// Questions of operators that may wait.
+const QUESTIONS: usize = 8;
+
+/// What the worker needs.
+pub(in crate::engine) struct Sharing {
+    kit: Kit,
+    settings: State,
+    technology: Technology,
+    brokers: Vec<Lookup>,
+    hangup: Hangup,
+    teller: Teller,
+    questions: Receiver<Question>,
+    /// Whoever rings wants something of the worker.
+    hearing: Hearing,
+    /// What a run before has shown this Asterisk, which the next one takes back.
+    left: Mutex<Option<Exchange>>,
+}
+
+/// What an operator asks of the worker: all about one device.
+#[derive(Debug)]
+pub(in crate::engine) struct Question {
+    /// Which.
+    pub(in crate::engine) device: String,
+    /// Who waits for the answer.
+    pub(in crate::engine) reply: Reply<String>,
+}
+
+/// How the engine reaches the worker.
+pub(in crate::engine) struct Line {
+    questions: Sender<Question>,
+    bell: Bell,
+}
+
+impl Line {
+    /// Has a question answered. Returns `false` where too many wait.
+    pub(in crate::engine) fn ask(&self, question: Question) -> bool {
+        let asked = self.questions.try_send(question).is_ok();
+        self.bell.ring();
+        asked
+    }
+}
+
+impl Work for Sharing {
+    const THREAD: &'static str = "state";
+    type Spec = (State, Technology);
+    type Line = Line;
+
+    fn spec(settings: &Settings) -> Option<Self::Spec> {
+        let state = settings.state.clone()?;
+        // Without users of ours, it is what this Asterisk has.
+        let technology = settings.sync.as_ref().map_or(Technology::Pjsip, |sync| sync.technology);
+        Some((state, technology))
+    }
+
+    fn start(
+        (settings, technology): &Self::Spec,
+        start: &Start<'_>,
+        teller: Teller,
+        role: Role,
+    ) -> io::Result<(Line, Worker)> {
+        let host = &start.kit.host;
+        let brokers = settings.hosts.iter().map(|name| Lookup::of(name, settings.port, KEPT, host));
+        let brokers = brokers.collect::<io::Result<Vec<Lookup>>>()?;
+        let (bell, ear) = bell()?;
+        let (to_worker, questions) = bounded(QUESTIONS);
+        let hangup = Hangup::new();
+        let cuts: Vec<_> = brokers.iter().map(|broker| cut(&Hangup::new(), &broker.address())).collect();
+        let line = Line { questions: to_worker, bell: bell.clone() };
+        let interrupt = {
+            let bell = bell.clone();
+            move || {
+                cuts.iter().for_each(|cut| cut());
+                bell.ring();
+            }
+        };
+        let sharing = Self {
+            kit: start.kit.clone(),
+            settings: settings.clone(),
+            technology: *technology,
+            brokers,
+            hangup,
+            teller,
+            questions,
+            hearing: Hearing::new(bell, ear),
+            left: Mutex::new(None),
+        };
+        let worker = Worker::start(role, interrupt, move |stop| Body::new(&sharing).run(stop))?;
+        Ok((line, worker))
+    }
+}
+
+/// As it is shown: what a broker or a site says may hold anything.
+fn shown(text: &impl ToString) -> Arc<str> {
+    visible(&text.to_string()).into()
+}

@@ -1,0 +1,380 @@
+use super::*;
+use crate::settings::{Accept, Pattern, Shared};
+
+struct Lab {
+    exchange: Exchange,
+    start: Instant,
+    now: Instant,
+}
+
+impl Lab {
+    fn new(accept: &[(&str, &str)]) -> Self {
+        let pattern = |text: &str| Pattern::new(text).unwrap();
+        let accept =
+            accept.iter().map(|(sites, devices)| Accept { sites: pattern(sites), devices: pattern(devices) });
+        let taken = Taken {
+            share: Shared::ALL.into(),
+            take: Shared::ALL.into(),
+            devices: pattern("."),
+            sites: pattern("."),
+            accept: accept.collect(),
+        };
+        let own = Own {
+            site: "berlin".to_owned(),
+            boot: "b1".to_owned(),
+            asterisk: "22.10.1".to_owned(),
+            synch: "0.5.0".to_owned(),
+            technology: Technology::Pjsip,
+            answer_after: Duration::from_secs(2),
+        };
+        let start = Instant::now();
+        Self { exchange: Exchange::new(own, taken, Duration::from_secs(10), start), start, now: start }
+    }
+
+    /// Connected, and through with joining.
+    fn joined() -> Self {
+        let mut lab = Self::new(&[]);
+        lab.join();
+        lab
+    }
+
+    fn join(&mut self) {
+        self.exchange.connected(self.now);
+        let _ = self.out();
+        self.exchange.said(None, self.now);
+        self.hear("berlin/site", "joined b1 22.10.1 0.5.0");
+        let _ = self.out();
+    }
+
+    fn hear(&mut self, topic: &str, payload: &str) {
+        self.exchange.message(&format!("synch/1/{topic}"), payload.as_bytes(), false, self.now);
+    }
+
+    fn wait(&mut self, milliseconds: u64) {
+        self.now += Duration::from_millis(milliseconds);
+        self.exchange.tick(self.now);
+    }
+
+    /// What goes to the broker: `topic = payload`, `+filter`, `-filter`.
+    fn out(&mut self) -> Vec<String> {
+        let short = |topic: &str| topic.trim_start_matches("synch/1/").to_owned();
+        let text = |out: Out| match out {
+            Out::Say { topic, payload, .. } => format!("{} = {payload}", short(&topic)),
+            Out::Subscribe(filter) => format!("+{}", short(&filter)),
+            Out::Unsubscribe(filter) => format!("-{}", short(&filter)),
+        };
+        std::iter::from_fn(|| self.exchange.next_out(self.now)).map(text).collect()
+    }
+
+    fn shown(&mut self) -> Vec<String> {
+        let text = |show: Show| match show {
+            Show::Device(_, device, state) => format!("{device} {}", state.word()),
+            Show::Clear(_, device) => format!("{device} cleared"),
+            Show::Lamp(mailbox, count) => format!("{mailbox} {}", count.text()),
+            Show::NoLamp(mailbox) => format!("{mailbox} forgotten"),
+            Show::Presence(provider, presence) => format!("{provider} {}", presence.state),
+        };
+        std::iter::from_fn(|| self.exchange.next_show(self.now)).map(text).collect()
+    }
+
+    fn moves(&mut self) -> Vec<String> {
+        let text = |news: Move| format!("{} {}: {}", news.site, news.to, news.reason);
+        std::iter::from_fn(|| self.exchange.next_move()).map(text).collect()
+    }
+}
+
+fn device(name: &str, state: DeviceState) -> Fact {
+    Fact::Device(name.to_owned(), state)
+}
+
+#[test]
+fn joining_says_who_we_are_before_it_asks_who_is_there() {
+    let mut lab = Lab::new(&[]);
+    lab.exchange.fact(device("PJSIP/1001", DeviceState::InUse));
+    assert_eq!(lab.out(), Vec::<String>::new());
+    lab.exchange.connected(lab.now);
+    assert_eq!(lab.out(), ["berlin/site = joined b1 22.10.1 0.5.0"]);
+    lab.exchange.said(None, lab.now);
+    assert_eq!(lab.out(), ["++/site", "++/ask", "+berlin/#", "berlin/device/PJSIP/1001 = INUSE"]);
+    lab.wait(5_000);
+    assert_eq!(lab.out(), ["berlin/ask = ", "-berlin/#"]);
+    lab.wait(55_000);
+    assert_eq!(lab.out(), ["berlin/site = joined b1 22.10.1 0.5.0"]);
+}
+
+#[test]
+fn absent_means_not_here() {
+    let mut lab = Lab::joined();
+    lab.exchange.fact(device("PJSIP/1001", DeviceState::Unavailable));
+    assert_eq!(lab.out(), Vec::<String>::new());
+    lab.exchange.fact(device("PJSIP/1001", DeviceState::NotInUse));
+    assert_eq!(lab.out(), ["berlin/device/PJSIP/1001 = NOT_INUSE"]);
+    lab.exchange.fact(device("PJSIP/1001", DeviceState::Unavailable));
+    assert_eq!(lab.out(), ["berlin/device/PJSIP/1001 = "]);
+    lab.exchange.fact(device("PJSIP/1002", DeviceState::NotInUse));
+    lab.exchange.fact(device("PJSIP/1003", DeviceState::Busy));
+    let _ = lab.out();
+    lab.exchange.all_devices(&BTreeMap::from([("PJSIP/1003".to_owned(), DeviceState::Busy)]));
+    assert_eq!(lab.out(), ["berlin/device/PJSIP/1002 = "]);
+}
+
+#[test]
+fn what_a_site_says_is_shown_once_it_has_joined() {
+    let mut lab = Lab::joined();
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    assert_eq!(lab.shown(), Vec::<String>::new());
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    assert_eq!(lab.out(), ["+bonn/#"]);
+    assert_eq!(lab.moves(), ["bonn Joined: it has joined"]);
+    lab.hear("bonn/device/PJSIP/2001", "RINGING");
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    lab.hear("bonn/device/SIP/2002", "BUSY");
+    lab.hear("bonn/device/PJSIP/2003", "UNAVAILABLE");
+    lab.hear("bonn/device/MWI:1001@default", "INUSE");
+    assert_eq!(lab.shown(), ["PJSIP/2001 INUSE", "PJSIP/2002 BUSY"]);
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    assert_eq!(lab.shown(), Vec::<String>::new());
+}
+
+#[test]
+fn a_deleted_device_is_unavailable_before_it_is_cleared() {
+    let mut lab = Lab::joined();
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    let _ = lab.shown();
+    lab.hear("bonn/device/PJSIP/2001", "");
+    assert_eq!(lab.shown(), ["PJSIP/2001 UNAVAILABLE"]);
+    lab.wait(100);
+    assert_eq!(lab.shown(), ["PJSIP/2001 cleared"]);
+    assert!(lab.exchange.is_shown());
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    lab.hear("bonn/device/PJSIP/2001", "");
+    let _ = lab.shown();
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    lab.wait(100);
+    assert_eq!(lab.shown(), ["PJSIP/2001 INUSE"]);
+}
+
+#[test]
+fn a_lost_site_is_kept_for_the_hold_and_one_that_comes_back_flaps_no_lamp() {
+    let mut lab = Lab::joined();
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    let _ = (lab.shown(), lab.moves(), lab.out());
+    lab.hear("bonn/site", "lost");
+    assert_eq!(lab.moves(), ["bonn Lost: its connection to the broker broke"]);
+    lab.wait(9_000);
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    lab.wait(9_000);
+    assert_eq!(lab.shown(), Vec::<String>::new());
+    lab.hear("bonn/site", "lost");
+    lab.wait(10_000);
+    assert_eq!(lab.shown(), ["PJSIP/2001 UNAVAILABLE"]);
+    assert_eq!(lab.out(), ["-berlin/#", "-bonn/#"]);
+}
+
+#[test]
+fn who_says_good_bye_or_nothing_at_all_is_gone_at_once() {
+    let mut lab = Lab::joined();
+    for word in ["left", ""] {
+        lab.hear("bonn/site", "joined x 16.28 0.5.0");
+        lab.hear("bonn/device/PJSIP/2001", "INUSE");
+        let _ = lab.shown();
+        lab.hear("bonn/site", word);
+        assert_eq!(lab.shown(), ["PJSIP/2001 UNAVAILABLE"], "'{word}'");
+        lab.wait(200);
+        assert_eq!(lab.shown(), ["PJSIP/2001 cleared"]);
+    }
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    let _ = (lab.shown(), lab.moves());
+    lab.wait(149_000);
+    assert_eq!(lab.moves(), Vec::<String>::new());
+    lab.wait(1_000);
+    assert_eq!(lab.moves(), ["bonn Silent: it has given no sign of life"]);
+    assert_eq!(lab.shown(), ["PJSIP/2001 UNAVAILABLE"]);
+}
+
+#[test]
+fn what_others_said_outlives_the_broker_for_the_hold() {
+    let mut lab = Lab::joined();
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    lab.hear("bonn/device/PJSIP/2002", "INUSE");
+    let _ = lab.shown();
+    lab.exchange.disconnected(lab.now);
+    lab.wait(9_000);
+    assert_eq!(lab.shown(), Vec::<String>::new());
+    lab.join();
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    assert_eq!(lab.out(), ["+bonn/#"]);
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    // 2002 is not said again: it went while nobody could say so.
+    lab.wait(10_000);
+    assert_eq!(lab.shown(), ["PJSIP/2002 UNAVAILABLE"]);
+    lab.exchange.disconnected(lab.now);
+    lab.wait(10_000);
+    assert_eq!(lab.shown(), ["PJSIP/2002 cleared", "PJSIP/2001 UNAVAILABLE"]);
+}
+
+#[test]
+fn leftovers_of_an_earlier_life_are_deleted() {
+    let mut lab = Lab::new(&[]);
+    lab.exchange.fact(device("PJSIP/1001", DeviceState::InUse));
+    lab.join();
+    lab.hear("berlin/device/PJSIP/1001", "INUSE");
+    lab.hear("berlin/device/PJSIP/1009", "INUSE");
+    lab.hear("berlin/people", "[]");
+    assert_eq!(lab.out(), ["berlin/device/PJSIP/1009 = ", "berlin/people = "]);
+    lab.wait(6_000);
+    let _ = lab.out();
+    lab.hear("berlin/device/PJSIP/1009", "INUSE");
+    assert_eq!(lab.out(), Vec::<String>::new());
+}
+
+#[test]
+fn the_will_of_our_former_connection_is_corrected() {
+    let mut lab = Lab::joined();
+    lab.hear("berlin/site", "lost");
+    lab.hear("berlin/site", "lost");
+    assert_eq!(lab.out(), ["berlin/site = joined b1 22.10.1 0.5.0"]);
+}
+
+#[test]
+fn where_nothing_is_retained_for_wildcards_newcomers_ask() {
+    let mut lab = Lab::joined();
+    lab.exchange.fact(device("PJSIP/1001", DeviceState::InUse));
+    let _ = lab.out();
+    lab.hear("bonn/ask", "");
+    lab.hear("bern/ask", "");
+    assert_eq!(lab.out(), Vec::<String>::new());
+    lab.wait(2_000);
+    let all = ["berlin/site = joined b1 22.10.1 0.5.0", "berlin/device/PJSIP/1001 = INUSE"];
+    assert_eq!(lab.out(), all);
+    lab.hear("bonn/ask", "");
+    lab.wait(3_000);
+    lab.wait(5_000);
+    assert_eq!(lab.out(), ["-berlin/#"]);
+    lab.wait(25_000);
+    lab.hear("bonn/ask", "");
+    lab.wait(2_000);
+    assert_eq!(lab.out(), all);
+}
+
+#[test]
+fn a_site_that_says_too_much_is_unsubscribed_for_a_minute() {
+    let mut lab = Lab::joined();
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    let _ = lab.out();
+    for number in 0..12_000 {
+        lab.hear(&format!("bonn/device/PJSIP/{number}"), "INUSE");
+    }
+    assert_eq!(lab.out(), ["-bonn/#"]);
+    let view = lab.exchange.view(lab.now);
+    assert_eq!((view.taken, view.sites[0].state), (10_000, SiteState::Throttled));
+    for second in 1..60 {
+        lab.hear("bonn/site", "joined x 16.28 0.5.0");
+        lab.wait(1_000);
+        assert_eq!(lab.exchange.view(lab.now).sites[0].state, SiteState::Throttled, "{second}");
+    }
+    lab.wait(1_000);
+    assert!(lab.out().contains(&"+bonn/#".to_owned()));
+    assert_eq!(lab.exchange.view(lab.now).sites[0].state, SiteState::Joined);
+}
+
+#[test]
+fn asterisk_is_shown_two_thousand_changes_a_second_at_most() {
+    let mut lab = Lab::joined();
+    for site in ["bonn", "bern"] {
+        lab.hear(&format!("{site}/site"), "joined x 16.28 0.5.0");
+        for number in 0..3_000 {
+            lab.hear(&format!("{site}/device/PJSIP/{number}"), "INUSE");
+        }
+    }
+    assert_eq!(lab.shown().len(), 200);
+    lab.wait(50);
+    assert_eq!(lab.shown().len(), 100);
+    assert!(lab.exchange.due().is_some_and(|due| due <= lab.now + Duration::from_millis(1)));
+}
+
+#[test]
+fn lamps_follow_the_largest_count_and_go_with_the_site() {
+    let mut lab = Lab::joined();
+    lab.exchange.fact(Fact::Mailbox("1001@default".to_owned(), Count { new: 0, old: 0 }));
+    assert_eq!(lab.out(), ["berlin/mwi/default/1001 = 0 0"]);
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    lab.hear("bonn/mwi/default/1001", "3 1");
+    lab.hear("bonn/mwi/default/2001", "1 0");
+    assert_eq!(lab.shown(), ["1001@default 3 1", "2001@default 1 0"]);
+    // Our own empty box, published again as at a restart of its voicemail.
+    lab.exchange.fact(Fact::Mailbox("1001@default".to_owned(), Count { new: 0, old: 0 }));
+    assert_eq!(lab.shown(), ["1001@default 3 1"]);
+    lab.hear("bonn/site", "left");
+    assert_eq!(lab.shown(), ["1001@default 0 0", "2001@default forgotten"]);
+}
+
+#[test]
+fn the_last_change_of_a_presence_wins_and_stays() {
+    let presence =
+        |state: &str| Presence { state: state.to_owned(), subtype: String::new(), message: String::new() };
+    let mut lab = Lab::joined();
+    lab.exchange.fact(Fact::Presence("CustomPresence:1006".to_owned(), presence("away")));
+    assert_eq!(
+        lab.out(),
+        [r#"berlin/presence/CustomPresence/1006 = {"message":"","state":"away","subtype":""}"#]
+    );
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    lab.hear("bonn/presence/CustomPresence/1006", r#"{"state":"dnd"}"#);
+    assert_eq!(lab.shown(), ["CustomPresence:1006 dnd"]);
+    assert_eq!(lab.out(), ["+bonn/#", "berlin/presence/CustomPresence/1006 = "]);
+    // It comes back from Asterisk, and is no news.
+    lab.exchange.fact(Fact::Presence("CustomPresence:1006".to_owned(), presence("dnd")));
+    assert_eq!(lab.out(), Vec::<String>::new());
+    lab.hear("bonn/site", "left");
+    assert_eq!(lab.shown(), Vec::<String>::new());
+}
+
+#[test]
+fn leaving_takes_back_all_that_was_said() {
+    let mut lab = Lab::joined();
+    lab.exchange.fact(device("PJSIP/1001", DeviceState::InUse));
+    let _ = lab.out();
+    let last = lab.exchange.leave();
+    let texts: Vec<(String, String)> = last
+        .into_iter()
+        .map(|out| match out {
+            Out::Say { topic, payload, .. } => (topic, payload),
+            out => panic!("{out:?}"),
+        })
+        .collect();
+    let expected = [("synch/1/berlin/device/PJSIP/1001", ""), ("synch/1/berlin/site", "left")];
+    assert_eq!(texts, expected.map(|(topic, payload)| (topic.to_owned(), payload.to_owned())));
+}
+
+#[test]
+fn each_site_can_be_seen_with_what_it_says_of_a_device() {
+    let mut lab = Lab::joined();
+    lab.exchange.fact(device("PJSIP/1001", DeviceState::NotInUse));
+    for (site, device) in [("bonn", "SIP/1001"), ("bern", "PJSIP/1001")] {
+        lab.hear(&format!("{site}/site"), "joined x 16.28 0.5.0");
+        lab.hear(&format!("{site}/device/{device}"), "INUSE");
+    }
+    let view = lab.exchange.view_of("PJSIP/1001");
+    assert!(view.shared);
+    assert_eq!(
+        view.sites,
+        [("bern".to_owned(), DeviceState::InUse), ("bonn".to_owned(), DeviceState::InUse)]
+    );
+    assert_eq!(lab.exchange.view(lab.now).sites.len(), 2);
+    assert!(lab.now >= lab.start);
+}
+
+#[test]
+fn a_site_says_only_what_it_owns() {
+    let mut lab = Lab::new(&[("^bonn$", "^PJSIP/2")]);
+    lab.join();
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    lab.hear("bonn/device/PJSIP/1001", "INUSE");
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    assert_eq!(lab.shown(), ["PJSIP/2001 INUSE"]);
+}
