@@ -102,7 +102,7 @@ pub enum ControlError {
     #[error("command accepted but not applied yet; check 'synch show status' in a moment")]
     Slow,
     /// Whoever was to answer has ended.
-    #[error("another one has begun, or synch has been stopped; see Asterisk's log")]
+    #[error("a newer request has replaced this one, or synch has been stopped; see Asterisk's log")]
     Abandoned,
     /// The engine has ended.
     #[error("synch is not running; see Asterisk's log, then 'module reload res_synch.so'")]

@@ -30,7 +30,8 @@ pub fn sync(control: &Control, carry_out_held: bool) -> Result<String, String> {
     control.send(Command::Sync { accepted }).map_err(|error| format!("No sync was started: {error}."))?;
     if !held.is_empty() {
         return Ok(format!(
-            "Sync started; it may take away what was held and shown: {}. Whatever else is missing is held again.",
+            "Sync started; it may remove what was held and shown: {}. If more is missing by then, all of it is held \
+             again.",
             held.join(", ")
         ));
     }
@@ -60,7 +61,7 @@ pub fn rollback(control: &Control, version: &str) -> Result<String, String> {
 /// Why the mode was not set.
 pub fn set_mode(control: &Control, mode: &str) -> Result<String, String> {
     let Some(mode) = Mode::from_word(mode) else {
-        return Err(format!("'{mode}' is no mode; known are auto, normal and failover."));
+        return Err(format!("There is no mode '{mode}'; the modes are auto, normal and failover."));
     };
     let snapshot = control
         .send_and_see(Command::SetMode(mode))
@@ -93,7 +94,7 @@ pub fn fail_back(control: &Control) -> Result<String, String> {
 /// # Errors
 /// Why there is no answer.
 pub fn examine(control: &Control) -> Result<String, String> {
-    control.ask(Command::Examine).map_err(|error| format!("The doctor has not answered: {error}."))
+    control.ask(Command::Examine).map_err(|error| format!("The doctor has given no result: {error}."))
 }
 
 /// Has the way walked that phones and calls take in an outage, and returns what came of it.
@@ -101,7 +102,7 @@ pub fn examine(control: &Control) -> Result<String, String> {
 /// # Errors
 /// Why there is no answer.
 pub fn drill(control: &Control) -> Result<Report, String> {
-    control.ask(Command::Drill).map_err(|error| format!("The drill has not ended: {error}."))
+    control.ask(Command::Drill).map_err(|error| format!("The drill has given no result: {error}."))
 }
 
 /// What an operator looks for.
@@ -109,5 +110,5 @@ pub fn drill(control: &Control) -> Result<Report, String> {
 /// # Errors
 /// It is no regular expression.
 pub fn pattern(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|_| format!("'{text}' is no regular expression."))
+    Regex::new(text).map_err(|_| format!("'{text}' is not a regular expression."))
 }

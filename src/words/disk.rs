@@ -47,7 +47,7 @@ pub enum DiskError {
 fn owner_hint(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::PermissionDenied => {
-            ". Asterisk's user has to own the file, its folder and what is in it: chown -R"
+            ". Give the file, its folder and everything in it to Asterisk's user: chown -R"
         }
         _ => "",
     }

@@ -25,7 +25,7 @@ impl Report {
     pub(super) fn sip(&mut self, snapshot: &Snapshot) {
         let standing = &snapshot.monitor.sip;
         if !snapshot.settings.probe.sip {
-            let text = "[probe] sip = no: a main whose SIP is dead while its AMI answers keeps the phones";
+            let text = "[probe] sip = no: if only the SIP of the main fails, the phones stay at the main";
             self.say(Level::Warning, "sip", text);
         } else if standing == ANSWERS {
             self.say(
@@ -37,10 +37,15 @@ impl Report {
             let text = format!("the main's SIP: {standing}. Until then AMI alone decides");
             self.say(Level::Warning, "sip", text);
         } else if snapshot.monitor.state == MonitorState::Failed {
-            self.say(Level::Warning, "sip", format!("the main's SIP: {standing}, as it is in an outage"));
+            self.say(
+                Level::Warning,
+                "sip",
+                format!("the main's SIP: {standing}, which is normal in an outage"),
+            );
         } else if !standing.ends_with(NOT_YET) {
-            let text =
-                format!("the main's SIP: {standing}. Is that where phones register? [main] sip names it");
+            let text = format!(
+                "the main's SIP: {standing}. Check that phones register at this address; if not, correct [main] sip"
+            );
             self.say(Level::Broken, "sip", text);
         } else {
             let text = format!(
@@ -58,7 +63,7 @@ impl Report {
             (Mode::Normal | Mode::Failover, _) => Level::Warning,
         };
         let text = format!(
-            "held at {mode}: nobody moves by itself, whatever the main does. 'synch set mode auto' ends that"
+            "mode is held at {mode}: the phones do not move, whatever the main does. 'synch set mode auto' ends that"
         );
         self.say(level, "mode", text);
     }
@@ -68,11 +73,16 @@ impl Report {
         let (Some(main), Some(branch)) = (main, &findings.realm) else { return };
         let (file, section, key) = realm_key(technology);
         if main == branch {
-            self.say(Level::Fine, "realm", format!("main and branch both ask for passwords as {main}"));
+            self.say(
+                Level::Fine,
+                "realm",
+                format!("main and branch both ask for passwords with the realm {main}"),
+            );
         } else {
             let text = format!(
-                "the main asks for passwords as {main}, this branch as {branch}: some phones (linphone) then stay \
-                 unregistered here, and so does whoever has a hashed password. Set {key} = {main} in [{section}] of {file}"
+                "the main asks for passwords with the realm {main}, this branch with {branch}: some phones \
+                 (linphone) and all users with a hashed password can't register here. Set {key} = {main} in \
+                 [{section}] of {file}"
             );
             self.say(Level::Warning, "realm", text);
         }

@@ -52,8 +52,8 @@ pub fn wrong_ports(dns: &Dns, target: Target, places: &[Place]) -> Vec<String> {
             .collect();
         (!ports.is_empty() && !ports.contains(&told.to_string())).then(|| {
             format!(
-                "[dns] tells phones that the {system} takes {over} at port {told}, and its own file says {}: correct [dns] \
-                 {key}, or the port there",
+                "[dns] tells phones that the {system} accepts {over} at port {told}, but its configuration says {}: \
+                 correct [dns] {key}, or the port on the {system}",
                 ports.join(" and ")
             )
         })
@@ -119,12 +119,12 @@ fn on_main<'a>(section: &'a Tailored, key: &str) -> Option<&'a str> {
 pub fn told(over: Over, users: &[&str], technology: Technology) -> String {
     let remedy = match (technology, over) {
         (Technology::Pjsip, Over::WebSocket) => {
-            "a section of type = transport with protocol = wss in pjsip.conf, and http.conf".to_owned()
+            "a section with type = transport and protocol = wss in pjsip.conf, and http.conf".to_owned()
         }
         (Technology::Pjsip, over) => {
             let word = over.to_string().to_ascii_lowercase();
             format!(
-                "a section of type = transport with protocol = {word} in pjsip.conf, and {word} in [dns] transports"
+                "a section with type = transport and protocol = {word} in pjsip.conf, and {word} in [dns] transports"
             )
         }
         (Technology::Sip, Over::WebSocket) => "http.conf and res_http_websocket.so".to_owned(),
@@ -134,8 +134,7 @@ pub fn told(over: Over, users: &[&str], technology: Technology) -> String {
         }
     };
     format!(
-        "{} at the main over {over}, which this Asterisk doesn't take: no registration here in an outage ({}). It needs \
-         {remedy}",
+        "{} can't register here in an outage, because this Asterisk does not accept SIP over {over} ({}). It needs {remedy}",
         counted(users.len(), "phone"),
         some_of(users)
     )

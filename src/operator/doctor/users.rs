@@ -27,7 +27,8 @@ impl Report {
                 users(sync.users.iter().filter(|user| endpoint(user).is_some_and(|found| !is_known(found))));
             self.name(
                 &unknown,
-                "whose phone Asterisk can't tell by its name (identify_by on the main has neither username nor auth_username)",
+                "whose phone this Asterisk can't recognise (identify_by on the main has neither username nor \
+                 auth_username)",
             );
             let lost = users(
                 sync.users
@@ -36,7 +37,7 @@ impl Report {
             );
             self.name(
                 &lost,
-                "as whom no phone can register (max_contacts of every aor on the main is 0, and no contact is set)",
+                "for whom no phone can register (on the main, max_contacts of every aor is 0 and no contact is set)",
             );
         }
         if snapshot.settings.voicemail.is_some() && sync.boxes_problem.is_empty() {
@@ -47,7 +48,7 @@ impl Report {
                     && own.is_some_and(|own| names_box(own))
             };
             let without = users(sync.users.iter().filter(without));
-            self.name(&without, "name a mailbox that voicemail.conf on the main doesn't have");
+            self.name(&without, "with a mailbox that voicemail.conf on the main doesn't have");
         }
     }
 
@@ -140,7 +141,7 @@ mod tests {
             (&[("identify_by", "ip,header")][..], &[one][..], "identify_by"),
             (&[], &[], "max_contacts"),
             (&[], &[("max_contacts", "0")], "max_contacts"),
-            (&[("mailboxes", "1001@gone")], &[one], "name a mailbox"),
+            (&[("mailboxes", "1001@gone")], &[one], "with a mailbox"),
         ] {
             let said = said(endpoint, aor);
             assert!(said.len() == 1 && said[0].contains(part) && said[0].ends_with(": 1001"), "{said:?}");

@@ -106,11 +106,11 @@ pub struct Function {
 
 /// Every function.
 pub const FUNCTIONS: [Function; 3] = [
-    Function { name: c"SYNCH", synopsis: c"A state of synch, or the number of its users.", read: synch },
-    Function { name: c"SYNCH_USER", synopsis: c"What synch knows of a user.", read: synch_user },
+    Function { name: c"SYNCH", synopsis: c"Returns a state or a setting of synch.", read: synch },
+    Function { name: c"SYNCH_USER", synopsis: c"Returns what synch knows of a user.", read: synch_user },
     Function {
         name: c"SYNCH_TRUNK",
-        synopsis: c"How a number is dialled over a trunk of synch.",
+        synopsis: c"Returns the dial string of a number over a trunk of synch.",
         read: synch_trunk,
     },
 ];
@@ -142,7 +142,7 @@ fn synch(snapshot: &Snapshot, what: &str) -> Given {
         "refusal" => of_dialplan(snapshot, |dialplan| dialplan.refusal.clone()),
         _ => {
             return Given::Unknown(format!(
-                "SYNCH({what}): it knows monitor, sync, service, mode, users, from_main, over_main, ring_time, \
+                "SYNCH has no '{what}'; it has monitor, sync, service, mode, users, from_main, over_main, ring_time, \
                  forward_time, caller_id and refusal"
             ));
         }
@@ -180,7 +180,7 @@ fn synch_trunk(snapshot: &Snapshot, argument: &str) -> Given {
         }
         "local" => dialplan.and_then(|dialplan| dialplan.local_trunk.as_ref()),
         "second" => dialplan.and_then(|dialplan| dialplan.emergency_second.as_ref()),
-        _ => return Given::Unknown(format!("SYNCH_TRUNK({which},…): it knows main, local and second")),
+        _ => return Given::Unknown(format!("SYNCH_TRUNK has no '{which}'; it has main, local and second")),
     };
     let trunk = trunk.filter(|_| is_number(number));
     Given::Text(trunk.map(|trunk| trunk.dial(snapshot.technology(), number)).unwrap_or_default())
@@ -228,7 +228,8 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
         }
         _ => {
             return Given::Unknown(format!(
-                "SYNCH_USER(…,{what}): it knows name, site, voicemail, public, device, hint, dial, here, known, context, \
+                "SYNCH_USER has no '{what}'; it has \
+                 name, site, voicemail, public, device, hint, dial, here, known, context, \
                  forward, forward_busy, forward_unavailable and dnd"
             ));
         }

@@ -48,7 +48,7 @@ pub fn held(sync: &SyncStatus, guarded: &[Guarded]) -> String {
         let Some(names) = sync.held_removals.get(one) else { continue };
         let lines = names.iter().map(|name| format!("held: {} {name} is missing on the main\n", one.noun()));
         text.extend(lines);
-        text.push_str(&format!("'synch sync' takes away {}.\n", one.these(names.len())));
+        text.push_str(&format!("'synch sync' removes {}.\n", one.these(names.len())));
     }
     text
 }
@@ -170,11 +170,11 @@ pub fn phones(phones: &Phones) -> String {
     if phones.awaited() > 0 {
         let awaited = counted(phones.awaited(), "phone");
         text.push_str(&format!(
-            "* {awaited} still waited for since the branch took over; dialled where the main knew it\n"
+            "* {awaited} still awaited since the branch took over; calls go to the address that the main knew\n"
         ));
     }
     if !phones.problem.is_empty() {
-        text.push_str(&format!("The contacts at the main are not those of now: {}\n", phones.problem));
+        text.push_str(&format!("The contacts from the main may be out of date: {}\n", phones.problem));
     }
     text
 }
@@ -254,7 +254,7 @@ mod tests {
             "{shown}"
         );
         all.problem = "no".to_owned();
-        assert!(phones(&all).ends_with("are not those of now: no\n"));
+        assert!(phones(&all).ends_with("may be out of date: no\n"));
         assert!(phones(&Phones::default()).ends_with("\n0 phones: 0 here, 0 known from the main, 0 away\n"));
     }
 

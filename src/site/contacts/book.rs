@@ -26,7 +26,7 @@ pub struct Book(BTreeMap<String, Known>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// It is something else.
-    #[error("line 1 is not that of contacts of res_synch")]
+    #[error("line 1 is not the first line of contacts of res_synch")]
     Head,
     /// A line that is no entry.
     #[error("line {0} is not a user with contacts that can be dialled")]

@@ -125,10 +125,13 @@ pub fn find_boxes(document: &Document<'_>, wanted: &WantedBoxes<'_>) -> Mailboxe
         }
         match Entry::read(value, taking) {
             _ if wanted.local.contains(&name) => {
-                found.remarks.left_out.push(format!("{name}: the branch's own voicemail.conf has it"));
+                found
+                    .remarks
+                    .left_out
+                    .push(format!("{name}: the branch's own voicemail.conf already has it"));
             }
             _ if !known.insert(name.clone()) => {
-                found.remarks.left_out.push(format!("{name}: it is there twice"))
+                found.remarks.left_out.push(format!("{name}: the main has it twice"))
             }
             Ok(Entry { value, lost }) => {
                 let (number, context) = (number.to_owned(), context.to_owned());
@@ -138,7 +141,7 @@ pub fn find_boxes(document: &Document<'_>, wanted: &WantedBoxes<'_>) -> Mailboxe
                 }
             }
             Err(reason) => {
-                found.remarks.lost.insert(name, vec![format!("all of it, since {reason}")]);
+                found.remarks.lost.insert(name, vec![format!("the whole mailbox, because {reason}")]);
             }
         }
     }

@@ -63,7 +63,7 @@ pub struct Phone {
 }
 
 /// What [`Phones::problem`] says before the main was asked for the first time.
-pub const NOT_ASKED: &str = "it was not asked yet";
+pub const NOT_ASKED: &str = "the main has not been asked yet";
 
 /// What is known of all phones.
 #[derive(Clone, Debug, Default)]

@@ -13,13 +13,13 @@ use crate::words::conf::ConfSection;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Open {
     /// pjsip: no auth at all.
-    #[error("it has no auth, so anybody could be it")]
+    #[error("it has no auth, so anybody could call as this user")]
     NoAuth,
     /// chan_sip: neither kind of password.
-    #[error("it has no secret, so anybody could be it")]
+    #[error("it has no secret, so anybody could call as this user")]
     NoSecret,
     /// pjsip: an auth without what its type asks for.
-    #[error("its auth '{auth}' has no {wanted}, so anybody could be it")]
+    #[error("its auth '{auth}' has no {wanted}, so anybody could call as this user")]
     NoPassword {
         /// Name of the auth.
         auth: String,
@@ -27,7 +27,7 @@ pub enum Open {
         wanted: &'static str,
     },
     /// pjsip: an auth of a type by which no phone proves anything.
-    #[error("its auth '{auth}' is of the type '{auth_type}', which is no password")]
+    #[error("its auth '{auth}' has auth_type '{auth_type}', which checks no password")]
     OtherType {
         /// Name of the auth.
         auth: String,
@@ -35,7 +35,7 @@ pub enum Open {
         auth_type: String,
     },
     /// chan_sip: calls are let in whatever the password.
-    #[error("'insecure = {0}' lets anybody call as it")]
+    #[error("'insecure = {0}' lets anybody call as this user")]
     Insecure(String),
 }
 

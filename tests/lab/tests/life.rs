@@ -235,7 +235,11 @@ fn a_firm_unload_ends_the_doctor_and_whoever_waits_for_him_is_told(version: Vers
         assert!(firm.contains("Unloaded"), "{firm}");
         assert_eq!(site.branch.module_threads()?, [""; 0]);
         let report = report.join().map_err(|_| Error::new("the console panicked"))??;
-        assert!(report.contains("The doctor has not answered: another one has begun, or synch"), "{report}");
+        assert!(
+            report
+                .contains("The doctor has given no result: a newer request has replaced this one, or synch"),
+            "{report}"
+        );
         Ok(())
     })?;
     site.net.restore()

@@ -67,7 +67,7 @@ fn a_newer_main_costs_an_older_branch_no_user(version: Version) -> Result {
         let shown = site.branch.rx("synch show user 5005")?;
         for option in ["100rel", "tenantid"] {
             let line = shown.lines().find(|line| line.contains(option)).context(option)?;
-            assert!(line.contains("this branch's Asterisk does not know it"), "{shown}");
+            assert!(line.contains("this branch's Asterisk does not know this option"), "{shown}");
         }
     }
     Ok(())

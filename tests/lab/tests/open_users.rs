@@ -44,7 +44,7 @@ fn open_pjsip_users() -> Vec<(Vec<Section>, &'static str)> {
         (pjsip_user("5015", &[&["password=x", "password="]]), "its auth '5015-0' has no password"),
         (
             pjsip_user("5016", &[&["auth_type=google_oauth"]]),
-            "its auth '5016-0' is of the type 'google_oauth'",
+            "its auth '5016-0' has auth_type 'google_oauth'",
         ),
     ]
 }
@@ -85,7 +85,7 @@ fn nobody_is_a_peer_without_his_password(version: Version) -> Result {
     site.wait_status("Sync", "Synced")?;
     assert_eq!(site.branch.live_users()?, ["5001"]);
     let shown = site.branch.rx("synch show users")?;
-    assert_eq!(shown.matches("it has no secret, so anybody could be it").count(), 4, "{shown}");
+    assert_eq!(shown.matches("it has no secret, so anybody could call as this user").count(), 4, "{shown}");
     for number in 5010..=5013 {
         assert_ne!(register(&site, &number.to_string(), "")?, 200, "{number}");
     }

@@ -258,8 +258,8 @@ fn an_incomplete_user_is_left_out(version: Version) -> Result {
     let users = site.branch.rx("synch show users")?;
     for line in [
         "1 of 1 user\n",
-        "left out: 1001: its aors '1001' is in none of the files",
-        "left out: 1002: its auth '1002-auth' is in none of the files",
+        "left out: 1001: its aors '1001' is missing in the files",
+        "left out: 1002: its auth '1002-auth' is missing in the files",
     ] {
         assert!(users.contains(line), "{users}");
     }
@@ -311,7 +311,7 @@ fn an_auth_that_the_driver_refuses_is_seen(version: Version) -> Result {
     site.sync()?;
     site.wait_status("UsersLeftOut", "1")?;
     let users = site.branch.rx("synch show users")?;
-    assert!(users.contains("does not take its auth '1004-auth'"), "{users}");
+    assert!(users.contains("does not accept its auth '1004-auth'"), "{users}");
     Ok(())
 }
 

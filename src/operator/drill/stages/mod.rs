@@ -39,8 +39,10 @@ pub fn dns(settings: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Result<String, St
     let ttl = records.first().map(|record| record.ttl).filter(|_| wanted.iter().all(named));
     let wanted = listed(wanted);
     match ttl {
-        Some(ttl) => Ok(format!("{name} would be {wanted}, for {ttl} s at a time")),
-        None => Err(format!("{name} would not be {wanted}: see target_failover and record in [dns]")),
+        Some(ttl) => Ok(format!("{name} would resolve to {wanted}, with a TTL of {ttl} s")),
+        None => {
+            Err(format!("{name} would not resolve to {wanted}: check target_failover and record in [dns]"))
+        }
     }
 }
 
@@ -79,7 +81,7 @@ impl<'a> Calls<'a> {
                 .ok_or_else(|| format!("no synced user has the number {wanted}: change [drill] number")),
             None => numbered.next().ok_or_else(|| {
                 format!(
-                    "nobody can be called: no user is synced ({}); see 'synch doctor'",
+                    "no synced user has a number to call ({}); see 'synch doctor'",
                     self.outage.sync.reason
                 )
             }),
@@ -106,7 +108,7 @@ impl<'a> Calls<'a> {
         let trunk =
             trunk.map(|trunk| trunk.dial(self.outage.technology(), self.settings.goes_out_as(number)));
         if trunk.as_deref() != Some(&dialled) {
-            return Err(format!("{number} goes to {dialled}, and not out over local_trunk"));
+            return Err(format!("{number} goes to {dialled} instead of local_trunk"));
         }
         self.is_in_force(number, in_force)?;
         Ok(format!("{number} in {} goes out as {dialled}", self.settings.context))
@@ -123,7 +125,7 @@ impl<'a> Calls<'a> {
         match (&self.outage.dialplan, in_force) {
             (InDialplan::InForce, true) => Ok(()),
             (InDialplan::InForce, false) => Err(format!(
-                "{number} leads nowhere in {context} of Asterisk: see its log, and reload res_synch.so"
+                "Asterisk has no extension for {number} in context {context}: see its log, then reload res_synch.so"
             )),
             (problem, _) => Err(format!("context {context}: {problem}")),
         }
@@ -132,7 +134,7 @@ impl<'a> Calls<'a> {
     /// What our dialplan functions would give.
     fn ask(&self, name: &str, argument: &str) -> Result<String, String> {
         let function = FUNCTIONS.iter().find(|function| function.name.to_str() == Ok(name));
-        let function = function.ok_or_else(|| format!("the function {name} is none of synch's"))?;
+        let function = function.ok_or_else(|| format!("synch has no function {name}"))?;
         match (function.read)(&self.outage, argument) {
             Given::Text(text) | Given::Mailbox(text) => Ok(text),
             // The call is one of a phone's.
@@ -175,10 +177,10 @@ pub fn transports(snapshot: &Snapshot, here: &[Place]) -> Result<(), String> {
 #[must_use]
 pub fn trunk(name: &str, reach: Reach) -> Outcome {
     match reach {
-        Reach::There => Outcome::Passed(format!("{name} is there")),
+        Reach::There => Outcome::Passed(format!("{name} is available")),
         Reach::Away => Outcome::Failed(format!("{name} {TRUNK_IS_AWAY}")),
         Reach::NotAsked => Outcome::Skipped(format!("{name} {TRUNK_IS_NOT_ASKED}")),
-        Reach::Own => Outcome::Skipped(format!("{name} is of your own: make a test call")),
+        Reach::Own => Outcome::Skipped(format!("{name} is a dial string of your own: make a test call")),
     }
 }
 

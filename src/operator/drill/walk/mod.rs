@@ -32,13 +32,13 @@ pub fn dialled(contexts: &[Context], context: &str, number: &str, ask: Ask<'_>) 
     for _ in 0..MOST_STEPS {
         let Place { extension, context, number, priority } = &at;
         let Some(step) = extension.steps.iter().find(|step| step.priority == *priority) else {
-            return Err(format!("the call ends in {context} behind step {}", priority - 1));
+            return Err(format!("the call ends in context {context} after step {}", priority - 1));
         };
         variables.insert("EXTEN".to_owned(), number.clone());
         let arguments = substitute(&step.arguments, &variables, ask)?;
         let jump = match step.application.as_str() {
             "Dial" if arguments.split(',').next().unwrap_or_default().is_empty() => {
-                return Err(format!("nobody is called in {context}: Dial({})", step.arguments));
+                return Err(format!("context {context} calls nobody: Dial({})", step.arguments));
             }
             "Dial" => return Ok(arguments),
             "Set" => {
@@ -51,7 +51,7 @@ pub fn dialled(contexts: &[Context], context: &str, number: &str, ask: Ask<'_>) 
             "NoOp" | "Progress" | "Answer" => None,
             other => {
                 return Err(format!(
-                    "the call ends in {context} with {other}({arguments}), and calls nobody"
+                    "the call ends in context {context} with {other}({arguments}) and reaches nobody"
                 ));
             }
         };
@@ -60,7 +60,7 @@ pub fn dialled(contexts: &[Context], context: &str, number: &str, ask: Ask<'_>) 
             Some(target) => go(contexts, &at, &target)?,
         };
     }
-    Err(format!("the call goes round in a circle in {}", at.context))
+    Err(format!("the call loops in context {}", at.context))
 }
 
 /// Where `GotoIf` goes; none: on. `arguments` has its condition evaluated.
@@ -79,10 +79,10 @@ fn go<'a>(contexts: &'a [Context], from: &Place<'a>, target: &str) -> Result<Pla
         [number, priority] => enter(contexts, from.context, number, priority),
         [priority] => {
             let step = find_step(from.extension, priority);
-            let step = step.ok_or_else(|| format!("{} has no step '{priority}'", from.context))?;
+            let step = step.ok_or_else(|| format!("context {} has no step '{priority}'", from.context))?;
             Ok(Place { number: from.number.clone(), priority: step.priority, ..*from })
         }
-        _ => Err(format!("'{target}' in {} is no place to go to", from.context)),
+        _ => Err(format!("context {} has a jump to '{target}', which is not a step", from.context)),
     }
 }
 
@@ -92,7 +92,7 @@ fn enter<'a>(
     number: &str,
     priority: &str,
 ) -> Result<Place<'a>, String> {
-    let nowhere = || format!("{number} leads nowhere in {context}");
+    let nowhere = || format!("context {context} has no extension for {number}");
     let (found, extension) = find(contexts, context, number, DEEPEST).ok_or_else(nowhere)?;
     let step = find_step(extension, priority).ok_or_else(nowhere)?;
     Ok(Place { extension, context: found, number: number.to_owned(), priority: step.priority })

@@ -142,25 +142,27 @@ pub struct Policy<'a> {
     pub declined: &'a Declined,
 }
 
-const MESSAGES_WHY: &str = "the code of the branch's own for messages";
-const CERTIFICATE_WHY: &str = "the main's certificate stays there; without one, calls would be without voice";
-const NUMBER_WHY: &str = "what others dial to reach this user; [sync] number says otherwise";
+const MESSAGES_WHY: &str = "the code that this branch has for messages";
+const CERTIFICATE_WHY: &str = "the main's certificate stays on the main, and a call without a certificate would have \
+     no voice";
+const NUMBER_WHY: &str = "the number that others dial; [sync] number changes it";
 const CONTEXT_WHY: &str = "[dialplan] context";
-const CLASS_WHY: &str = "[classes]: what that context of the main may reach here";
+const CLASS_WHY: &str = "[classes] sets what users of that context may reach here";
 /// The context of an endpoint that names none (res_pjsip's config_endpoint), and of a peer where `[general]` of sip.conf names
 /// none either (chan_sip's `default_context`).
 pub const UNNAMED: &str = "default";
 const SET_WHY: &str = "set in res_synch.conf";
-const EXPIRATION_WHY: &str = "phones come home within [policy] max_expiration";
+const EXPIRATION_WHY: &str = "[policy] max_expiration, so that phones soon return to the main";
 const HOST_WHY: &str = "a fixed address could send calls elsewhere; the phone has to register";
 const REPLACED: &str = "res_synch.conf sets it";
 const DROPPED: &str = "[policy] drop";
 /// Asterisk asks a switch such as ours with its contexts locked, and lets another thread read the channel meanwhile
 /// (`pbx_find_extension`, `ast_autoservice_start`). Where that hears a fax tone it looks into the contexts: both hang.
-const FAX_WHY: &str = "no phone of the branch needs it, and it can stop Asterisk; [policy] keep takes it";
-const DECLINED_WHY: &str = "this branch's Asterisk does not know it, or not that value";
-const PARTLY_WHY: &str = "this branch's Asterisk does not know all of it";
-const FUNCTION_WHY: &str = "what it sets is no plain variable";
+const FAX_WHY: &str =
+    "no phone needs it, and it can hang Asterisk; to take it anyway, add it to [policy] keep";
+const DECLINED_WHY: &str = "this branch's Asterisk does not know this option or its value";
+const PARTLY_WHY: &str = "this branch's Asterisk does not know a part of the value";
+const FUNCTION_WHY: &str = "it sets something other than a plain variable";
 
 impl Policy<'_> {
     /// Decides over each option of a section. `file` is where the main has it; equal texts are shared through `texts`.
