@@ -1,4 +1,4 @@
-//! What of the main's contexts was not taken, and why, for an administrator to read. Pure.
+//! Lines of the main's contexts that were not taken, and why, for an administrator to read. Pure.
 
 use std::fmt;
 
@@ -16,9 +16,9 @@ pub struct LeftOutLine {
     pub what: String,
     /// Why.
     pub reason: Refusal,
-    /// A call that gets there ends, because what follows was not meant for everybody.
+    /// Whether a call that gets there ends, because what follows is not meant for everybody.
     pub ends_calls: bool,
-    /// The extension of which that is the first step, fit for a message: who dials it gets nowhere.
+    /// The extension whose first step this is, fit for a message: a call to it ends at once.
     pub blocks: Option<String>,
 }
 
@@ -69,10 +69,10 @@ pub enum Refusal {
     /// A function called inside an expression.
     #[error("{0}(...) inside $[...] calls a function; write ${{{0}(...)}}")]
     CallInExpression(String),
-    /// A place to go on at.
+    /// A jump to a context that is not taken.
     #[error("context {0} is not taken from the main")]
     Target(String),
-    /// A place that nobody knows before the call.
+    /// A jump to a context that is known only during the call.
     #[error("it computes the context to go on in")]
     ComputedTarget,
     /// An option or argument.
@@ -87,7 +87,7 @@ pub enum Refusal {
     /// Bytes that no honest line has.
     #[error("it has control characters or is not UTF-8")]
     Bytes,
-    /// Too much of it.
+    /// It is too long.
     #[error("it is longer than {0} bytes")]
     Long(usize),
     /// Its name.
@@ -116,16 +116,16 @@ pub enum Refusal {
     /// An include's timing, or a pattern for dial tone.
     #[error("it has characters that are not allowed")]
     Characters,
-    /// A label that is none, or that another step of the extension has.
+    /// A label that is not valid, or that another step of the extension has.
     #[error("its label is not valid or already in use, so the step has no label")]
     Label,
-    /// No line that Asterisk would take.
+    /// A line that Asterisk would not accept.
     #[error("Asterisk would not accept it either: {0}")]
     Line(&'static str),
-    /// More in it than calls can wait for.
+    /// A context so large that changing it would hold up calls.
     #[error("it has more than {0} extensions, and changing it would hold up calls")]
     Large(usize),
-    /// More than fits.
+    /// There are more than the limit.
     #[error("the contexts of the main have more than {count} {what}, so this one is left out")]
     Many {
         /// The limit.

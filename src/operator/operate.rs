@@ -1,4 +1,4 @@
-//! What an operator can say, at the CLI or over AMI: checked against the snapshot, then handed to the engine.
+//! The orders of an operator, from the CLI or AMI: each is checked against the snapshot, then handed to the engine.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
 
 const SYNC_IS_OFF: &str = "Sync is off: [sync] enabled = no in res_synch.conf.";
 
-/// Starts a sync. A sync that is held is carried out only where a person has said so.
+/// Starts a sync. With `carry_out_held`, which only a person at the console sets, it may remove what is held.
 ///
 /// # Errors
 /// Why no sync was started.
@@ -70,7 +70,7 @@ pub fn set_mode(control: &Control, mode: &str) -> Result<String, String> {
     Ok(format!("Mode is {mode}, service state is {state}."))
 }
 
-/// Sends the phones back to a main that is well, whatever a return waits for.
+/// Sends the phones back to a main that is Stable, without waiting for anything else.
 ///
 /// # Errors
 /// Why they are not sent back, and what to do.
@@ -89,7 +89,7 @@ pub fn fail_back(control: &Control) -> Result<String, String> {
     }
 }
 
-/// Has everything looked at that this branch needs, and returns what the doctor says.
+/// Lets the doctor check everything that this branch needs, and returns its report.
 ///
 /// # Errors
 /// Why there is no answer.
@@ -97,7 +97,7 @@ pub fn examine(control: &Control) -> Result<String, String> {
     control.ask(Command::Examine).map_err(|error| format!("The doctor has given no result: {error}."))
 }
 
-/// Has the way walked that phones and calls take in an outage, and returns what came of it.
+/// Runs a drill, which tests what phones and calls need in an outage, and returns its report.
 ///
 /// # Errors
 /// Why there is no answer.
@@ -105,10 +105,10 @@ pub fn drill(control: &Control) -> Result<Report, String> {
     control.ask(Command::Drill).map_err(|error| format!("The drill has given no result: {error}."))
 }
 
-/// What an operator looks for.
+/// Reads the regular expression by which an operator searches.
 ///
 /// # Errors
-/// It is no regular expression.
+/// When it is not a regular expression.
 pub fn pattern(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|_| format!("'{text}' is not a regular expression."))
 }

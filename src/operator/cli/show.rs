@@ -1,4 +1,4 @@
-//! The commands that show something: of the newest snapshot alone, so that they never wait.
+//! The commands that show something. They read only the newest snapshot, so they never wait.
 
 use regex::Regex;
 

@@ -1,4 +1,4 @@
-//! Whom `[classes]` lets call outside, and whom not.
+//! Finds users who may not call outside because no line of `[classes]` names their context.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ impl Report {
     }
 }
 
-/// The users whose context on the main is in no line, by that context.
+/// Returns the users whose context on the main is in no line of `[classes]`, by that context.
 fn unlisted<'a>(snapshot: &'a Snapshot, dialplan: &Dialplan) -> BTreeMap<String, Vec<&'a str>> {
     let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let users = snapshot.sync.sections.iter().filter(|section| section.kind.is_account());

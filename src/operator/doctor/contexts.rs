@@ -1,4 +1,4 @@
-//! What contexts of the main lead to and this machine doesn't have, and what of them ends every call.
+//! Finds what contexts of the main use and this Asterisk lacks, and extensions of theirs that end every call.
 
 use super::{Findings, Level, Report};
 use crate::{

@@ -1,4 +1,4 @@
-//! Whether calls get anywhere: our contexts, the administrator's, emergency numbers and trunks.
+//! Checks the way of calls: the contexts of synch and of the administrator, emergency numbers and trunks.
 
 use super::{Findings, Level, Reach, Report, TRUNK_IS_AWAY, TRUNK_IS_NOT_ASKED};
 use crate::{

@@ -1,5 +1,5 @@
-//! Whether the main's SIP is seen, whether anything is done about what is seen, and whether passwords mean the same to both
-//! systems.
+//! Checks whether the main answers over SIP, whether the mode lets phones move, and whether both systems ask for passwords
+//! with the same realm.
 
 use super::{Findings, Level, Report};
 use crate::{
@@ -9,10 +9,10 @@ use crate::{
     words::state::{Mode, MonitorState},
 };
 
-/// What passwords are hashed with, where a file does not say (`DEFAULT_REALM` of chan_sip, `default_realm` of res_pjsip).
+/// The realm of a system whose file sets none (`DEFAULT_REALM` of chan_sip, `default_realm` of res_pjsip).
 pub const DEFAULT_REALM: &str = "asterisk";
 
-/// Where a system says its realm: file, section and key.
+/// Returns where a system sets its realm: file, section and key.
 #[must_use]
 pub const fn realm_key(technology: Technology) -> (&'static str, &'static str, &'static str) {
     match technology {

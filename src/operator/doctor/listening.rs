@@ -1,20 +1,20 @@
-//! Whether somebody listens where SRV sends the phones.
+//! Checks that a system listens at each port to which SRV sends phones.
 
 use std::net::SocketAddr;
 
 use super::{Level, Report};
 use crate::{settings::SipTransport, words::state::Target};
 
-/// A port that phones are sent to over TCP or TLS. Of UDP nothing can be seen without a SIP request.
+/// A port to which phones are sent over TCP or TLS. UDP can't be checked without a SIP request.
 #[derive(Clone, Debug)]
 pub struct Listener {
-    /// Whose.
+    /// The system it belongs to.
     pub target: Target,
-    /// Over what.
+    /// Its transport.
     pub transport: SipTransport,
-    /// Where.
+    /// Its address.
     pub address: SocketAddr,
-    /// Why no connection was made.
+    /// Why no connection could be made.
     pub problem: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `synch doctor`: what was looked at, into a line for each with what to do. Pure; `engine::work::doctor` looks.
+//! `synch doctor`: turns findings into one line for each check, with what to do. Pure; `engine::work::doctor` finds.
 
 mod classes;
 mod contexts;
@@ -30,36 +30,36 @@ use crate::{
     },
 };
 
-/// Seconds that the clocks of main and branch may be apart.
+/// Seconds by which the clocks of main and branch may differ.
 const CLOCKS_APART: u64 = 30;
 
-/// Where FreePBX has overrides of chan_sip's peers: `sip.conf` includes it, and `sip_additional.conf`, which is read by default,
-/// does not.
+/// The file in which FreePBX keeps overrides of chan_sip's peers. `sip.conf` includes it; `sip_additional.conf`, which is read
+/// by default, does not.
 pub const OVERRIDES: &str = "sip_custom_post.conf";
 
-/// Said of a trunk that is not there, behind its name: here and in a drill.
+/// Follows the name of a trunk that can't be reached, in the doctor and in a drill.
 pub const TRUNK_IS_AWAY: &str =
     "can't be reached: check that an endpoint of that name exists and answers OPTIONS (qualify_frequency)";
 
-/// The same of one that Asterisk has not asked yet.
+/// Follows the name of a trunk that Asterisk has not checked yet.
 pub const TRUNK_IS_NOT_ASKED: &str = "has not been checked by Asterisk yet: after a start this takes up to its \
      qualify_frequency; calls are tried meanwhile";
 
-/// How bad it is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// As it should be.
     Fine,
-    /// It works, with a loss.
+    /// It works, but something is missing.
     Warning,
     /// It doesn't work.
     Broken,
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// How bad it is.
+    /// How serious a finding is.
     pub level: Level,
     /// What it is about.
     pub subject: &'static str,
@@ -78,7 +78,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// Every check, in the order in which things depend on each other.
+/// Returns every check. What others depend on comes first.
 #[must_use]
 pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     let settings = &snapshot.settings;
@@ -104,7 +104,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.0
 }
 
-/// For the CLI.
+/// Returns the checks as text for the CLI.
 #[must_use]
 pub fn text(checks: &[Check]) -> String {
     let mut text: String = checks.iter().map(|check| format!("{check}\n")).collect();
@@ -124,7 +124,7 @@ impl Report {
         self.0.push(Check { level, subject, text: text.into() });
     }
 
-    /// First: where this Asterisk takes no calls, nothing else matters.
+    /// Comes first: if this Asterisk takes no calls, nothing else matters.
     fn branch(&mut self, snapshot: &Snapshot) {
         let BranchStatus { state, reason } = &snapshot.branch;
         match state {
@@ -359,7 +359,7 @@ impl Report {
     }
 }
 
-/// Whether the same addresses were found as wanted; the order of an answer means nothing.
+/// Returns whether the addresses found are those wanted, in any order.
 fn same(found: &[IpAddr], wanted: &[IpAddr]) -> bool {
     found.len() == wanted.len() && found.iter().all(|address| wanted.contains(address))
 }

@@ -1,4 +1,4 @@
-//! What is said of the numbers of the users: whom nobody can dial, who shares one, and which leads elsewhere.
+//! Checks the numbers of the users: users without a number, shared numbers, and numbers that lead elsewhere.
 
 use super::{Level, Report};
 use crate::{
@@ -56,7 +56,7 @@ impl Report {
         }
     }
 
-    /// Names that may be no more than ids, with a caller id that may be what others dial.
+    /// Names users whose name may be only an id, while the number in the caller id may be what others dial.
     fn guessed(&mut self, users: &[User]) {
         let named = users.iter().filter(|user| user.number.as_deref() == Some(&user.name));
         let unsure = named.filter_map(|user| Account::new(&user.name, &user.callerid).unsure());

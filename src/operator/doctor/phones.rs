@@ -1,4 +1,4 @@
-//! What is said of the phones: whether the main tells where they are, and for how long they register there.
+//! Checks the phones: whether the main says where they are, and for how long they register there.
 
 use super::{Level, Report};
 use crate::{

@@ -1,4 +1,4 @@
-//! Whether the phones can come over what they talk at the main, and to the port that they are told.
+//! Checks that phones can register here: over the transport that they use at the main, and at the port that DNS tells them.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -36,7 +36,7 @@ impl Report {
     }
 }
 
-/// Ports that the phones are told and where that system, by its own file, does not listen.
+/// Returns a text for each port that DNS tells the phones and at which that system, by its own file, does not listen.
 #[must_use]
 pub fn wrong_ports(dns: &Dns, target: Target, places: &[Place]) -> Vec<String> {
     let (system, key) = match target {
@@ -61,8 +61,8 @@ pub fn wrong_ports(dns: &Dns, target: Target, places: &[Place]) -> Vec<String> {
     dns.transports.iter().filter_map(problem).collect()
 }
 
-/// Users by what they need and this branch doesn't have: what their phones have registered over at the main, else what the
-/// main says that they use. `here` are the places of the branch, `main` those of the main.
+/// Returns the users who need a transport that this branch lacks, by that transport. It is the one that the phone uses at the
+/// main, or else the one that the main sets for it. `here` are the places of the branch, `main` those of the main.
 #[must_use]
 pub fn unreachable<'a>(
     snapshot: &'a Snapshot,
@@ -87,7 +87,7 @@ pub fn unreachable<'a>(
     users
 }
 
-/// Of these one is enough; none where nobody knows.
+/// Returns the transports of which a user needs one. Empty if nothing is known.
 fn needs(snapshot: &Snapshot, user: &User, main: &[Place]) -> Vec<Over> {
     if let Some(known) = snapshot.phones.book.get(&user.name) {
         return known.contacts.iter().map(|contact| contact.transport().into()).collect();
@@ -105,7 +105,7 @@ fn needs(snapshot: &Snapshot, user: &User, main: &[Place]) -> Vec<Over> {
     }
 }
 
-/// The last value that the main gives to an option, whatever became of it.
+/// Returns the last value that the main gives to an option, even if it is not taken.
 fn on_main<'a>(section: &'a Tailored, key: &str) -> Option<&'a str> {
     let value = |fate: &'a Fate| match &fate.origin {
         Origin::Main | Origin::Dropped { .. } => Some(&*fate.value),
@@ -114,7 +114,7 @@ fn on_main<'a>(section: &'a Tailored, key: &str) -> Option<&'a str> {
     section.options.iter().filter(|fate| fate.key.eq_ignore_ascii_case(key)).filter_map(value).next_back()
 }
 
-/// How that reads of users without a way to this branch, with what to do.
+/// Returns the text about users who can't register here, with what to do.
 #[must_use]
 pub fn told(over: Over, users: &[&str], technology: Technology) -> String {
     let remedy = match (technology, over) {

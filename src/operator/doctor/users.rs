@@ -1,4 +1,4 @@
-//! User by user, what an outage would show: whose phone can't register or call here, and whose mailbox isn't there.
+//! Checks user by user what would fail in an outage: phones that can't register or call here, and missing mailboxes.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::{
     words::wording::{counted, some_of},
 };
 
-/// What res_pjsip knows a phone by that has no fixed address (`identify_by`).
+/// The values of `identify_by` by which res_pjsip recognises a phone without a fixed address.
 const WAYS: [&str; 2] = ["username", "auth_username"];
 
 impl Report {
@@ -82,12 +82,12 @@ fn can_register(endpoint: &Tailored, aors: &HashMap<&str, &Tailored>) -> bool {
     names(endpoint.last("aors").unwrap_or_default()).filter_map(|name| aors.get(name)).any(takes)
 }
 
-/// Whether the main has an address for it, which is asked for with the others' contacts, whatever is written here.
+/// Returns whether the main has a fixed address for it. The branch then learns that address with the other contacts.
 fn has_address(aor: &Tailored) -> bool {
     aor.options.iter().any(|fate| fate.key.eq_ignore_ascii_case("contact"))
 }
 
-/// FreePBX names `1005@device` for whoever has no mailbox: another name of a box that isn't there.
+/// FreePBX writes `1005@device` for a user without a mailbox: another name for a mailbox that does not exist.
 const NO_BOX: &str = "@device";
 
 fn names_box(user: &Tailored) -> bool {

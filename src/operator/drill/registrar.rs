@@ -1,4 +1,4 @@
-//! Registers an account somewhere, and takes that back, over UDP: for `synch drill`.
+//! Registers an account over UDP and removes that registration again, for `synch drill`.
 
 use std::{
     collections::hash_map::RandomState,
@@ -14,15 +14,15 @@ use super::{
 };
 use crate::{settings::Account, uplink::sip::response::Response};
 
-/// Seconds that the registration would stay if it could not be taken back. Asterisk's own least value.
+/// Seconds until the registration ends by itself if it can't be removed. The smallest value that Asterisk allows by default.
 const EXPIRES: u32 = 60;
-/// Bound of one request with all its repetitions. The registrar is on this machine.
+/// Time limit of one request with all its repetitions. It can be short, because the registrar is on this machine.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// RFC 3261 section 17.1.1.1: T1, after which a request is repeated first.
 const T1: Duration = Duration::from_millis(500);
-/// How soon an end that is asked for is noticed.
+/// How soon a cancelled drill is noticed.
 const LOOK: Duration = Duration::from_millis(100);
-/// No datagram is longer.
+/// The longest possible datagram.
 const ROOM: usize = 65535;
 
 /// A registrar, and how it is spoken to.
@@ -39,7 +39,7 @@ impl<'a> Registrar<'a> {
     /// One at that address. `md5` gives the hash of a text as lower-case hex; `cancelled` is asked while it waits.
     ///
     /// # Errors
-    /// There is no way there.
+    /// When no socket can be made for that address.
     pub fn new(
         address: SocketAddr,
         account: &'a Account,
@@ -56,12 +56,12 @@ impl<'a> Registrar<'a> {
     /// Registers.
     ///
     /// # Errors
-    /// What the registrar said, or that it did not, and what to do.
+    /// The registrar's answer, or that there was none, with what to do.
     pub fn register(&mut self) -> Result<(), String> {
         self.say(EXPIRES)
     }
 
-    /// Takes the registration back.
+    /// Removes the registration.
     ///
     /// # Errors
     /// As [`Registrar::register`].
@@ -159,7 +159,7 @@ fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// What nobody else has: of the keys that std draws from the system for its hash tables.
+/// Returns a text that nobody else has, from the random keys that std uses for its hash tables.
 fn random() -> String {
     let draw = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", draw(), draw())

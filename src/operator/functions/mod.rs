@@ -13,18 +13,18 @@ use crate::{
     },
 };
 
-/// What a function gives.
+/// The value of a function, or what the host has to look up for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
     /// This text.
     Text(String),
-    /// `1` where the call came in from this device, or was sent on from one that did, else `0`.
+    /// `1` if the call came in from this device or was forwarded by a call that did, else `0`.
     From(String),
-    /// This mailbox, but for a call that somebody has sent on here: its message is for the one who was called.
+    /// This mailbox, except for a forwarded call: its message is for the user who was called first.
     Mailbox(String),
-    /// How `Dial` reaches those of these phones that are here now; empty where none is.
+    /// The dial string for those of these phones that are here now; empty if none is.
     Dial(Vec<Phone>),
-    /// `1` where one of them is here, else `0`.
+    /// `1` if one of them is here, else `0`.
     Here(Vec<Phone>),
     /// Where a call to this number goes on to, as [`forward`] says of what the database has under it.
     Forward {
@@ -33,18 +33,18 @@ pub enum Given {
         /// Which of the forwards.
         setting: CallSetting,
     },
-    /// `1` where the person wants no call, or no second one while a device of his is in use, else `0`.
+    /// `1` if the person wants no call, or no second one while a device of theirs is in use, else `0`.
     Disturbed {
         /// The person's number.
         number: String,
         /// The person's devices.
         devices: Vec<String>,
     },
-    /// Nothing: it was asked for what it doesn't know.
+    /// No value, because the argument is not known; with the text for the log.
     Unknown(String),
 }
 
-/// The phone of a user, by what its channel driver knows of it.
+/// The phone of a user, as its channel driver knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phone {
     /// All contacts of this endpoint of res_pjsip.
@@ -53,10 +53,10 @@ pub enum Phone {
     Device(String),
 }
 
-/// People whom one call may have been sent on by.
+/// How many people may forward one call.
 const MOST_FORWARDS: usize = 5;
 
-/// How much longer than a phone a call rings that was sent on: whoever gets it may send it on once more.
+/// How many times longer than a phone a forwarded call rings, because it may be forwarded once more.
 const FORWARD_TIMES: u32 = 2;
 
 /// A text of the main's without what an expression or an application would take for more than text: `$[…]` calls
@@ -150,7 +150,7 @@ fn synch(snapshot: &Snapshot, what: &str) -> Given {
     Given::Text(text)
 }
 
-/// What the settings say of the dialplan; empty where they say nothing.
+/// Returns a value of the `[dialplan]` settings; empty if it is not set.
 fn of_dialplan(snapshot: &Snapshot, value: fn(&Dialplan) -> Option<String>) -> String {
     snapshot.settings.dialplan.as_ref().and_then(value).unwrap_or_default()
 }
@@ -237,7 +237,7 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
     Given::Text(text.unwrap_or_default())
 }
 
-/// What a person has set counts here while the branch serves: else the main sees to it.
+/// What a person has set applies here only while the branch serves; else the main applies it.
 fn has_say(snapshot: &Snapshot) -> bool {
     snapshot.service.target == Target::Branch
         && snapshot.settings.sync.as_ref().is_some_and(|sync| sync.call_settings)
@@ -268,7 +268,7 @@ pub fn forward(snapshot: &Snapshot, number: &str, set: &str, through: &str) -> S
     set.to_owned()
 }
 
-/// Whether the administrator lets calls go to this public number.
+/// Returns whether the administrator allows calls to this public number.
 fn may_dial(snapshot: &Snapshot, public: &str) -> bool {
     snapshot.settings.dialplan.as_ref().is_none_or(|dialplan| dialplan.may_dial(public))
 }

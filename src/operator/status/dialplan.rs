@@ -7,7 +7,7 @@ use crate::{
     words::wording::counted,
 };
 
-/// For `synch show dialplan`.
+/// Returns the text of `synch show dialplan`.
 #[must_use]
 pub fn dialplan(snapshot: &Snapshot) -> String {
     let Some(dialplan) = &snapshot.settings.dialplan else {

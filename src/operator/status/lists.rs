@@ -1,4 +1,4 @@
-//! What there is more than one of: as tables, and as the console lists it.
+//! The lists of the status: as tables, and as text for the console.
 
 use super::{HistoryEntry, LeftOut, SyncStatus, Version};
 use crate::{
@@ -40,7 +40,7 @@ pub fn users(sync: &SyncStatus, like: Option<&regex::Regex>) -> String {
     text + &held(sync, &[Guarded::Users, Guarded::Mailboxes])
 }
 
-/// What is missing on the main and is kept here until a person says so: a line each.
+/// Returns a line for each thing that is missing on the main and kept here until `synch sync`.
 #[must_use]
 pub fn held(sync: &SyncStatus, guarded: &[Guarded]) -> String {
     let mut text = String::new();
@@ -179,7 +179,7 @@ pub fn phones(phones: &Phones) -> String {
     text
 }
 
-/// The contexts taken from the main, and what of them was not.
+/// Returns the contexts taken from the main, and which of their lines were left out.
 #[must_use]
 pub fn contexts(sync: &SyncStatus) -> String {
     let mut text = format!("{:<40} {}\n", "Context", "Extensions");

@@ -1,4 +1,4 @@
-//! The state in a few lines, for a person at the console. What is as it usually is takes no line.
+//! The state in a few lines, for a person at the console. Most things have a line only if they are unusual.
 
 use super::{Snapshot, fields::line};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Returns seven lines of `Label : value`, and one for each thing that is out of the ordinary.
+/// Returns seven lines of `Label : value`, and one more for each thing that is unusual.
 #[must_use]
 pub fn summary(snapshot: &Snapshot) -> String {
     let Snapshot { monitor, sync, service, branch, dns, phones, .. } = snapshot;

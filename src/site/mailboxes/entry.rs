@@ -40,7 +40,7 @@ const MAX_ADDRESS: usize = 254;
 /// All addresses of a box; app_voicemail has no bound of its own.
 const MAX_ADDRESSES: usize = 1024;
 
-/// What may be written behind the number, and what is not.
+/// The text that may be written behind the number, and what was left out of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) value: String,
@@ -48,7 +48,7 @@ pub(super) struct Entry {
     pub(super) lost: Vec<String>,
 }
 
-/// What the branch adds to it.
+/// What the branch allows in it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taking<'a> {
     /// Options that are taken besides the usual ones.
@@ -86,7 +86,7 @@ impl Entry {
         Ok(Self { value: value.trim_end_matches(',').to_owned(), lost })
     }
 
-    /// It comes into the head of a mail. What Asterisk or a shell could evaluate is no name at all.
+    /// The name is put into the head of a mail, so a name that Asterisk or a shell could evaluate is left out.
     fn name(said: &str, lost: &mut Vec<String>) -> String {
         if said.contains(['`', '$', '{', '}']) {
             lost.push(format!("the name '{said}'"));
@@ -162,7 +162,7 @@ fn why_not(option: &str, has_address: bool, taking: Taking<'_>) -> Option<&'stat
     }
 }
 
-/// Says why a part is left away; there is nothing to say of an empty one.
+/// Notes why a part is left out, unless it is empty.
 fn tell(said: &str, why: &str, lost: &mut Vec<String>) -> &'static str {
     if !said.is_empty() {
         lost.push(format!("{said}: {why}"));

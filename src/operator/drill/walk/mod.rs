@@ -1,17 +1,17 @@
-//! A call through contexts of ours, as Asterisk would take it, up to the first `Dial`. Pure.
+//! Follows a call through our own contexts, as Asterisk would, up to the first `Dial`. Pure.
 //!
-//! It knows what our own contexts are made of, and says so where it meets something else: it is no second Asterisk.
+//! It knows only what our own contexts consist of, and fails on anything else: it is not a second Asterisk.
 
 use std::collections::HashMap;
 
 use crate::dialplan::{Context, Extension, Step};
 
-/// What a dialplan function gives; or why it gives nothing.
+/// Returns the value of a dialplan function, or why it has none.
 pub type Ask<'a> = &'a dyn Fn(&str, &str) -> Result<String, String>;
 
-/// Steps after which a call goes round in a circle.
+/// Steps after which a call counts as a loop.
 const MOST_STEPS: usize = 200;
-/// Contexts within contexts, as Asterisk bounds them (`AST_PBX_MAX_STACK`).
+/// The deepest nesting of includes that Asterisk follows (`AST_PBX_MAX_STACK`).
 const DEEPEST: usize = 128;
 
 /// Where a call is.
@@ -22,10 +22,10 @@ struct Place<'a> {
     priority: u32,
 }
 
-/// Follows a call to this number; gives what the first `Dial` of it is called with.
+/// Follows a call to this number and returns the arguments of its first `Dial`.
 ///
 /// # Errors
-/// Where else it ends, for the administrator.
+/// Where the call ends without a `Dial`, as a text for the administrator.
 pub fn dialled(contexts: &[Context], context: &str, number: &str, ask: Ask<'_>) -> Result<String, String> {
     let mut variables = HashMap::new();
     let mut at = enter(contexts, context, number, "1")?;
@@ -63,7 +63,7 @@ pub fn dialled(contexts: &[Context], context: &str, number: &str, ask: Ask<'_>) 
     Err(format!("the call loops in context {}", at.context))
 }
 
-/// Where `GotoIf` goes; none: on. `arguments` has its condition evaluated.
+/// Returns where `GotoIf` jumps to, or `None` if the call goes on. The condition in `arguments` is evaluated already.
 fn branch(arguments: &str) -> Option<String> {
     let (condition, targets) = arguments.split_once('?')?;
     let (yes, no) = targets.split_once(':').unwrap_or((targets, ""));
@@ -103,7 +103,7 @@ fn find_step<'a>(extension: &'a Extension, name: &str) -> Option<&'a Step> {
     extension.steps.iter().find(is_it)
 }
 
-/// The extension of a number: of the context itself, a plain one before a pattern; then of its includes, in order.
+/// Finds the extension of a number: first in the context itself, plain ones before patterns, then in its includes, in order.
 fn find<'a>(
     contexts: &'a [Context],
     name: &str,
@@ -121,7 +121,7 @@ fn find<'a>(
     }
 }
 
-/// Whether a pattern such as `_[1-5]XZN.` takes a number.
+/// Returns whether a pattern such as `_[1-5]XZN.` matches a number.
 fn matches(pattern: &str, number: &str) -> bool {
     let Some(mut pattern) = pattern.strip_prefix('_') else { return false };
     let mut digits = number.chars();
@@ -169,7 +169,7 @@ fn in_set(set: &str, digit: char) -> bool {
     false
 }
 
-/// A text with its `${…}` and `$[…]` evaluated, the inner ones first.
+/// Returns a text with its `${…}` and `$[…]` evaluated, the inner ones first.
 fn substitute(text: &str, variables: &HashMap<String, String>, ask: Ask<'_>) -> Result<String, String> {
     let Some((before, rest)) = text.split_once('$') else { return Ok(text.to_owned()) };
     let (inner, behind) = match rest.chars().next() {
@@ -189,7 +189,7 @@ fn substitute(text: &str, variables: &HashMap<String, String>, ask: Ask<'_>) -> 
     Ok(format!("{before}{value}{}", substitute(behind, variables, ask)?))
 }
 
-/// What is between a bracket, with which the text begins, and its counterpart; and what is behind that.
+/// Splits a text that begins with a bracket: what is inside the brackets, and what follows them.
 fn enclosed(text: &str, open: char, close: char) -> Option<(&str, &str)> {
     let mut depth = 0_usize;
     for (at, letter) in text.char_indices() {

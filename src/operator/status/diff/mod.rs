@@ -1,4 +1,4 @@
-//! What differs between two kept versions, put together from the versions between them.
+//! The differences between two kept versions, added up over the versions between them.
 
 use super::{SyncStatus, Version};
 use crate::{
@@ -57,7 +57,7 @@ fn in_force(sync: &SyncStatus) -> Result<&Version, String> {
     })
 }
 
-/// The differences of the versions between two, added up; the way back where the first is the later one.
+/// Adds up the differences of the versions between two. Reverses them if the first version is the later one.
 fn between(versions: &[Version], from: &Version, to: &Version) -> Result<Diff, String> {
     let (older, newer) = (from.number.min(to.number), from.number.max(to.number));
     let mut all = Diff::default();

@@ -1,4 +1,4 @@
-//! All that is known of one user: who it is, and where each of its options comes from.
+//! Everything known about one user: who it is, and where each option comes from.
 
 use super::{Snapshot, SyncStatus, diff::last_change};
 use crate::{
@@ -84,7 +84,7 @@ fn who(sync: &SyncStatus, user: &User, registered: bool) -> String {
     values.into_iter().map(line).collect()
 }
 
-/// What of the user's mailbox is not as on the main.
+/// Returns how the user's mailbox differs from the one on the main.
 fn mailbox_remarks(sync: &SyncStatus, user: &User) -> String {
     let Some(number) = &user.number else { return String::new() };
     if let Some(several) = sync.box_remarks.unclear.get(number) {

@@ -109,7 +109,7 @@ pub enum Reason {
     },
 }
 
-/// The filter chose nobody who can be written: that is an error, never an empty site.
+/// The filter chose nobody who can be written. That is an error, never an empty site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectError {
     /// Sections looked at.
@@ -143,7 +143,7 @@ impl std::fmt::Display for SelectError {
     }
 }
 
-/// Who can't be taken.
+/// Sections and users that can't be taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Barred<'a> {
     /// Sections that the branch has already, outside the synced file: two of one name and type would take all of that
@@ -151,7 +151,7 @@ pub struct Barred<'a> {
     pub local: &'a [(Kind, String)],
     /// Sections that the channel driver would not take.
     pub refused: &'a [(Kind, String)],
-    /// What is written of a user, where users are barred who would need no password; none: they are taken.
+    /// The policy by which users without a password are found and barred. With `None` they are taken.
     pub open: Option<Policy<'a>>,
 }
 
@@ -302,7 +302,7 @@ impl<'s, 'a> Index<'s, 'a> {
         Ok((user, parts))
     }
 
-    /// Whether nobody can be this user who has no password: by its own section, or by any of its auths.
+    /// Checks that nobody can call as this user without a password, by its own section and by each of its auths.
     fn closes(&self, user: &Accepted<'a>) -> Result<(), Open> {
         let Some(policy) = self.closed else { return Ok(()) };
         let written = policy.written(user);
