@@ -60,8 +60,8 @@ impl Report {
 
     fn emergency(&mut self, findings: &Findings, snapshot: &Snapshot, dialplan: &Dialplan) {
         if dialplan.emergency.is_empty() {
-            let text = "no emergency number is set, so nobody can call for help in an outage. Set [dialplan] emergency and \
-                 local_trunk";
+            let text = "no emergency number is set, so nobody can call for help in an outage. Set [dialplan] \
+                        emergency and local_trunk";
             self.say(Level::Warning, "emergency", text);
         }
         let lost =
