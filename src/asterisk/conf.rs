@@ -45,7 +45,7 @@ pub(super) fn load_besides(path: &Path, file: Option<&str>) -> Result<Vec<ConfSe
             Asterisk.config_dir().join(path).display()
         ))),
         sys::SYNCH_CONFIG_MISSING => Err(HostError(format!("{} is missing", path.display()))),
-        _ => Err(HostError(format!("{} is invalid; the lines above in the log say where", path.display()))),
+        _ => Err(HostError(format!("{} is invalid; see the lines above in the log", path.display()))),
     }
 }
 

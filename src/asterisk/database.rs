@@ -41,5 +41,7 @@ pub(super) fn set(family: &str, key: &str, value: Option<&str>) -> Result<(), Ho
     if result == 0 {
         return Ok(());
     }
-    Err(HostError(format!("Asterisk's database did not take '{family}/{key}'; a restart will not know it")))
+    Err(HostError(format!(
+        "Asterisk's database refused to store '{family}/{key}', so the next restart loses it"
+    )))
 }

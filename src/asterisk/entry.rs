@@ -54,7 +54,7 @@ extern "C" fn synch_reload() -> c_int {
         for problem in problems {
             log::write(Level::Error, &problem);
         }
-        log::write(Level::Error, "The settings in force stay as they are.");
+        log::write(Level::Error, "The old settings stay in force.");
         REFUSED
     })
 }
@@ -69,7 +69,7 @@ extern "C" fn synch_unload() -> c_int {
         }
         log::write(
             Level::Warning,
-            "res_synch.so is putting a new file into force and can't be unloaded now; try again in a few seconds.",
+            "res_synch.so cannot be unloaded while it applies a new file; try again in a few seconds.",
         );
         REFUSED
     })
@@ -78,8 +78,10 @@ extern "C" fn synch_unload() -> c_int {
 fn settings() -> Result<Settings, Vec<String>> {
     let sections = conf::load(Path::new(CONF)).map_err(|error| {
         let there = Asterisk.config_dir().join(CONF).exists();
-        let remedy =
-            format!(" 'make install' puts one into Asterisk's configuration folder, to be edited ({CONF}).");
+        let remedy = format!(
+            " 'make install' creates {CONF} in Asterisk's configuration folder; edit it before you load the \
+                 module."
+        );
         vec![format!("{error}.{}", if there { "" } else { &remedy })]
     })?;
     settings::read(&sections)

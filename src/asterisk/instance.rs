@@ -44,7 +44,10 @@ struct Instance {
 pub(super) fn start(settings: Settings) -> io::Result<()> {
     // After a forced unload (`module unload -h`) that we had refused, everything still runs.
     if !stop() {
-        return Err(io::Error::other("it still runs since a forced unload, in the middle of a reload"));
+        return Err(io::Error::other(
+            "the engine of the last load still runs, because a forced unload came in the middle of a reload; try \
+             again in a few seconds",
+        ));
     }
     let booted = Asterisk.fully_booted();
     let hook = dialplan::hints::register(booted)?;

@@ -61,7 +61,7 @@ pub(super) fn try_out(
 
 /// Runs something on a thread of res_pjsip, and waits for it.
 fn on_its_thread<T>(work: impl FnOnce(&Sorcery) -> T) -> Result<T, HostError> {
-    let not_loaded = || HostError("res_pjsip.so does not say what it has: is it loaded?".to_owned());
+    let not_loaded = || HostError("res_pjsip.so did not list its objects; is it loaded?".to_owned());
     // SAFETY: looks a name up among the symbols of this process.
     let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"ast_sip_push_task_wait_servant".as_ptr()) };
     if symbol.is_null() {

@@ -25,7 +25,7 @@ pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
     let result = unsafe { sys::ast_module_reload(name.as_ptr()) };
     let problem = match result {
         sys::AST_MODULE_RELOAD_SUCCESS => return Ok(()),
-        sys::AST_MODULE_RELOAD_QUEUED => "Asterisk has only queued it, as it is still starting",
+        sys::AST_MODULE_RELOAD_QUEUED => "Asterisk is still starting and has only queued the reload",
         sys::AST_MODULE_RELOAD_NOT_FOUND if module.contains("voicemail") => {
             "it is not loaded; load it, or set [voicemail] enabled = no"
         }
@@ -34,8 +34,8 @@ pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
         }
         sys::AST_MODULE_RELOAD_IN_PROGRESS => return Err(ReloadError::InProgress),
         sys::AST_MODULE_RELOAD_UNINITIALIZED => "it is not initialized",
-        sys::AST_MODULE_RELOAD_NOT_IMPLEMENTED => "it can't be reloaded",
-        _ => "it reported an error; the lines above in the log say which",
+        sys::AST_MODULE_RELOAD_NOT_IMPLEMENTED => "it does not support a reload",
+        _ => "it reported an error; see the lines above in the log",
     };
     Err(ReloadError::Failed(format!("{module} was not reloaded: {problem}")))
 }

@@ -65,7 +65,7 @@ fn registration() -> *mut sys::ast_switch {
     let make = || {
         Registration(Box::into_raw(Box::new(Roomy::new(sys::ast_switch {
             name: SWITCH.as_ptr(),
-            description: c"Who can be dialled at this branch, as synch knows".as_ptr(),
+            description: c"Users and numbers that can be dialled at this branch".as_ptr(),
             exists: Some(exists),
             canmatch: Some(can_match),
             exec: Some(run),
@@ -83,7 +83,8 @@ pub(super) struct Registered;
 pub(super) fn register() -> Registered {
     // SAFETY: the structure lives as long as the process.
     if unsafe { sys::ast_register_switch(registration()) } != 0 {
-        let text = "The switch of synch could not be registered: only emergency numbers can be dialled.";
+        let text = "The dialplan switch of synch could not be registered, so only emergency numbers can be \
+                    dialled.";
         super::log::write(Level::Warning, text);
     }
     Registered

@@ -30,7 +30,7 @@ pub fn addresses_of(
     let mut addresses = records(name, RecordType::A, server, cancelled)?;
     addresses.extend(records(name, RecordType::AAAA, server, cancelled)?);
     if addresses.is_empty() {
-        return Err(format!("{server} knows no address of it"));
+        return Err(format!("{server} has no address for this name"));
     }
     Ok(addresses)
 }
@@ -43,7 +43,8 @@ fn records(
 ) -> Result<Vec<IpAddr>, String> {
     let octets = exchange(name, record_type, reachable(server), cancelled)
         .map_err(|error| format!("{server} does not answer: {error}"))?;
-    let answer = Message::from_vec(&octets).map_err(|error| format!("{server} answers nonsense: {error}"))?;
+    let answer = Message::from_vec(&octets)
+        .map_err(|error| format!("{server} sent an answer that cannot be read: {error}"))?;
     match answer.metadata.response_code {
         ResponseCode::NoError => {
             Ok(answer.answers.iter().filter_map(|record| record.data.ip_addr()).collect())

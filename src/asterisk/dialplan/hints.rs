@@ -56,7 +56,7 @@ pub(in crate::asterisk) fn register(fully_booted: bool) -> io::Result<Registered
     // Modules load one after the other: at boot none is in the middle of it now.
     let Some(mut building) = lock_in_time() else {
         return Err(io::Error::other(
-            "a thread of an earlier life hangs in Asterisk's dialplan; restart Asterisk",
+            "a thread from before the last unload still hangs in Asterisk's dialplan; restart Asterisk",
         ));
     };
     *building = fully_booted.then(|| Building::unseen(contexts(), Instant::now()));
@@ -74,7 +74,9 @@ pub(in crate::asterisk) fn register(fully_booted: bool) -> io::Result<Registered
     if result == 0 {
         Ok(Registered)
     } else {
-        Err(io::Error::other("Asterisk took no hook for extensions.conf"))
+        Err(io::Error::other(
+            "Asterisk could not register a hook for extensions.conf; it may be out of memory",
+        ))
     }
 }
 

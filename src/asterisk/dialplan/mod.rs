@@ -154,6 +154,7 @@ pub(super) fn leads_on(context: &str, number: &str) -> bool {
 
 fn refused(context: &str) -> HostError {
     HostError(format!(
-        "Asterisk does not take all of context {context}: is there something of yours in it? See its log"
+        "Asterisk rejected part of context {context}; check whether extensions.conf has a context of that name, \
+         and see Asterisk's log"
     ))
 }

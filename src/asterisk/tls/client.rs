@@ -35,7 +35,7 @@ impl Client {
         // SAFETY: TLS_client_method() gives a static table.
         let context = unsafe { (openssl.SSL_CTX_new)((openssl.TLS_client_method)()) };
         if context.is_null() {
-            return Err("OpenSSL gave no context".to_owned());
+            return Err("OpenSSL could not create a context".to_owned());
         }
         let client = Self { openssl, context };
         client.set_rules(settings.verify)?;
@@ -65,7 +65,7 @@ impl Client {
         let Some(path) = ca_file else {
             // SAFETY: the context is ours.
             let found = unsafe { (openssl.SSL_CTX_set_default_verify_paths)(context) };
-            return self.check(found, "the authorities that this machine trusts");
+            return self.check(found, "cannot load the certificate authorities that this machine trusts");
         };
         let (name, what) = settled(path, "tls_ca_file")?;
         // SAFETY: the context is ours; the name is NUL-terminated; NULL is no folder.
@@ -76,7 +76,7 @@ impl Client {
         // Else a certificate that is named itself would need its authority, too.
         // SAFETY: as above.
         let set = unsafe { (openssl.X509_VERIFY_PARAM_set_flags)(parameters, X509_PARTIAL_CHAIN) };
-        self.check(set, "the rules for certificates")
+        self.check(set, "cannot set the rules for checking certificates")
     }
 
     fn identify(&self, certificate: &Certificate) -> Result<(), String> {
@@ -110,7 +110,7 @@ impl Client {
         // SAFETY: the context is ours; the session takes a reference of its own.
         let ssl = unsafe { (openssl.SSL_new)(self.context) };
         if ssl.is_null() {
-            return Err("OpenSSL gave no session".to_owned());
+            return Err("OpenSSL could not create a session".to_owned());
         }
         // SAFETY: BIO_s_mem() gives a static table.
         let [incoming, outgoing] = [(); 2].map(|()| unsafe { (openssl.BIO_new)((openssl.BIO_s_mem)()) });
@@ -119,7 +119,7 @@ impl Client {
         let session =
             Session { openssl, ssl, incoming, outgoing, name: name.clone(), verify, established: false };
         if incoming.is_null() || outgoing.is_null() {
-            return Err("OpenSSL gave no buffer".to_owned());
+            return Err("OpenSSL could not create a buffer".to_owned());
         }
         // SAFETY: the session was just made.
         unsafe { (openssl.SSL_set_connect_state)(ssl) };

@@ -81,7 +81,7 @@ impl Session {
             return TlsError::untrusted(verdict, &problem, &self.name);
         }
         let known = (kind == ERROR_SSL).then(|| self.openssl.reason()).flatten();
-        TlsError::Failed(known.unwrap_or_else(|| "the main broke it off".to_owned()))
+        TlsError::Failed(known.unwrap_or_else(|| "the main broke off the connection".to_owned()))
     }
 
     fn shake_hands(&mut self) -> Result<(), TlsError> {
@@ -124,7 +124,7 @@ impl TlsSession for Session {
                 (self.openssl.BIO_write)(self.incoming, sealed.as_ptr().cast(), length(sealed.len()))
             };
             if taken != length(sealed.len()) {
-                return Err(TlsError::Unusable("there is no memory".to_owned()));
+                return Err(TlsError::Unusable("this system has no memory left".to_owned()));
             }
         }
         if !self.established {
@@ -145,7 +145,7 @@ impl TlsSession for Session {
         match result {
             // A buffer in memory takes all of it or fails.
             1.. => Ok(()),
-            _ => self.judge(result).and(Err(TlsError::Failed("nothing can be said now".to_owned()))),
+            _ => self.judge(result).and(Err(TlsError::Failed("nothing can be sent now".to_owned()))),
         }
     }
 

@@ -121,7 +121,7 @@ fn symbol(name: &'static str) -> Result<*mut c_void, String> {
     // SAFETY: a NUL-terminated name; dlsym() only looks it up among what the process has loaded.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     if found.is_null() {
-        return Err(format!("this Asterisk has no OpenSSL with {}", name.to_string_lossy()));
+        return Err(format!("this Asterisk has no OpenSSL function {}", name.to_string_lossy()));
     }
     Ok(found)
 }

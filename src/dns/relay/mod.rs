@@ -73,7 +73,7 @@ const KIB: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RelayError {
     /// [`MAX_IN_FLIGHT`] reached.
-    #[error("{MAX_IN_FLIGHT} names are being asked for already; this one is answered with SERVFAIL")]
+    #[error("{MAX_IN_FLIGHT} lookups are running already; the client gets SERVFAIL")]
     Busy,
     /// Silence, errors, SERVFAIL or REFUSED from each of them.
     #[error("no forwarder answered; the client gets SERVFAIL")]

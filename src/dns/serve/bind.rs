@@ -59,24 +59,25 @@ fn remedy(kind: io::ErrorKind, port: u16) -> &'static str {
     match kind {
         io::ErrorKind::PermissionDenied if port < 1024 => {
             "a port below 1024 needs a permission that Asterisk's user does not have. Either add \
-             AmbientCapabilities=CAP_NET_BIND_SERVICE and User=asterisk to Asterisk's systemd unit and take -U off its \
-             command line, which drops it again, or set sysctl \
-             net.ipv4.ip_unprivileged_port_start=53, or let [dns] bind a port above 1023 and redirect port 53 to it \
-             with nftables (udp dport 53 redirect to :5353, and the same for tcp)"
+             AmbientCapabilities=CAP_NET_BIND_SERVICE and User=asterisk to Asterisk's systemd unit and remove -U \
+             from its command line, because -U drops that permission again; or set sysctl \
+             net.ipv4.ip_unprivileged_port_start=53; or set [dns] bind to a port above 1023 and redirect port 53 \
+             to it with nftables (udp dport 53 redirect to :5353, and the same for tcp)"
         }
         io::ErrorKind::PermissionDenied => {
-            "a security policy (SELinux, AppArmor, the container) forbids it to Asterisk"
+            "a security policy (SELinux, AppArmor or the container's) does not allow it"
         }
         io::ErrorKind::AddrInUse => {
-            "another program has it, usually systemd-resolved, dnsmasq or named: stop that, or let [dns] bind name one \
-             address of this machine instead of 0.0.0.0 (ss -lnptu shows who listens where)"
+            "another program uses this port, usually systemd-resolved, dnsmasq or named: stop it, or set [dns] \
+             bind to one address of this machine instead of 0.0.0.0 (ss -lnptu shows who listens where)"
         }
         io::ErrorKind::AddrNotAvailable => {
-            "no interface of this machine has that address now: see [dns] bind"
+            "no interface of this machine has that address now: check [dns] bind"
         }
         // A thread of its own answers what comes over UDP.
         io::ErrorKind::WouldBlock => {
-            "the system has no thread to give: see TasksMax of Asterisk's systemd unit, and ulimit -u of its user"
+            "the system cannot start another thread: check TasksMax in Asterisk's systemd unit, and ulimit -u of \
+             its user"
         }
         _ => "see [dns] bind",
     }

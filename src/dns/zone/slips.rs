@@ -29,7 +29,8 @@ pub fn slips(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Vec<Slip> {
     for (key, ttl) in [("record_ttl", dns.record_ttl), ("unstable_ttl", dns.unstable_ttl)] {
         if ttl > SLOW_TTL {
             let text = format!(
-                "{key} = {ttl}: so many seconds phones may go on to call a dead main after they asked; 5 to 60 is usual"
+                "{key} = {ttl}: after a DNS answer, phones may call a dead main for that many seconds; 5 to 60 is \
+                 usual"
             );
             found.push(Slip { fails: ttl > NO_MOVE_TTL, text });
         }
@@ -46,8 +47,8 @@ pub fn local_domain(dns: &Dns) -> Option<String> {
         let name = dns.domain.to_string();
         let name = name.trim_end_matches('.');
         format!(
-            "domain = {name}: names below .local belong to mDNS (RFC 6762), and some phones look for them there alone; try \
-             yours, or take a domain of your own"
+            "domain = {name}: names below .local belong to mDNS (RFC 6762), and some phones resolve them only \
+             there; test your phones, or use a domain of your own"
         )
     })
 }
@@ -64,7 +65,7 @@ fn whole_name(dns: &Dns) -> Option<String> {
     let name = dns.record.to_string();
     let domain = dns.domain.to_string();
     Some(format!(
-        "record holds a whole name, and phones would have to ask for {}: write what stands before {}",
+        "record is a whole name, so phones would have to ask for {}: write only the part before {}",
         name.trim_end_matches('.'),
         domain.trim_end_matches('.')
     ))
@@ -75,23 +76,26 @@ fn targets(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Option<String> {
     let here = |addresses: &[IpAddr]| addresses.iter().copied().any(is_own);
     let same = normal.len() == failover.len() && normal.iter().all(|address| failover.contains(address));
     if let Some(address) = normal.iter().chain(failover).find(|address| address.is_loopback()) {
-        return Some(format!("{address} is every phone itself: targets are addresses that phones can reach"));
+        return Some(format!(
+            "{address} is a loopback address, which leads each phone to itself: a target must be an address that \
+             phones can reach"
+        ));
     }
     if same {
         let addresses = listed(normal);
         return Some(format!(
-            "target_normal and target_failover are both {addresses}: no move changes anything"
+            "target_normal and target_failover are both {addresses}: a failover would change nothing"
         ));
     }
     match (here(normal), here(failover)) {
         (true, false) => Some(format!(
-            "target_normal = {} is this machine, and target_failover = {} is not: they have changed places",
+            "target_normal = {} is this machine, and target_failover = {} is not: swap the two",
             listed(normal),
             listed(failover)
         )),
         (false, false) => Some(format!(
-            "target_failover = {} is no address of this machine: phones would be sent to somebody else (an address that \
-             moves between two machines has to be here)",
+            "target_failover = {} is not an address of this machine, so phones would be sent to another one (an \
+             address that moves between two machines must be on this one)",
             listed(failover)
         )),
         (_, true) => None,
@@ -139,15 +143,12 @@ mod tests {
     #[test]
     fn what_would_move_nobody_fails_and_says_what_to_do() {
         for (others, part) in [
-            (&[("record", "sip.voice.example.com")][..], "write what stands before voice.example.com"),
+            (&[("record", "sip.voice.example.com")][..], "write only the part before voice.example.com"),
             (&[("record", "sip.example.com")], "ask for sip.example.com.voice.example.com"),
-            (
-                &[("target_normal", "192.168.0.254"), ("target_failover", "10.0.0.254")],
-                "they have changed places",
-            ),
-            (&[("target_failover", "10.0.0.254")], "no move changes anything"),
-            (&[("target_failover", "192.168.0.25")], "no address of this machine"),
-            (&[("target_failover", "127.0.0.1")], "127.0.0.1 is every phone itself"),
+            (&[("target_normal", "192.168.0.254"), ("target_failover", "10.0.0.254")], "swap the two"),
+            (&[("target_failover", "10.0.0.254")], "a failover would change nothing"),
+            (&[("target_failover", "192.168.0.25")], "is not an address of this machine"),
+            (&[("target_failover", "127.0.0.1")], "127.0.0.1 is a loopback address"),
             (&[("record_ttl", "86400")], "record_ttl = 86400"),
         ] {
             let found = found(others);

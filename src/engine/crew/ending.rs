@@ -85,7 +85,7 @@ impl Ending {
 #[must_use]
 pub fn left_alone(name: &str) -> String {
     format!(
-        "The thread synch/{name} does not come back from Asterisk: it is left alone, and ends when Asterisk lets it go. \
-         Something in Asterisk may hang; if calls fail, restart it."
+        "Thread synch/{name} hangs in a call into Asterisk. It is left running and ends when that call returns. \
+         Something in Asterisk may hang; if calls fail, restart Asterisk."
     )
 }

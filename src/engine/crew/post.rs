@@ -70,7 +70,7 @@ impl Start<'_> {
 
 /// Returns what is said where the look-up of the main got no thread.
 pub(in crate::engine) fn no_reach() -> io::Error {
-    io::Error::other("there is none for the look-up of the main either")
+    io::Error::other("the look-up of the main could not be started either")
 }
 
 /// The post of one kind of worker.

@@ -102,7 +102,7 @@ impl State {
             return Some(known.text.clone());
         }
         let pause = self.backoff.wait(random);
-        let text = format!("{error}; the next try is {:.0} s after that", pause.as_secs_f32());
+        let text = format!("{error}; trying again after {:.0} s", pause.as_secs_f32());
         let until = now + pause;
         self.turned_away = Some(TurnedAway { text: text.clone(), until, trial: false });
         Some(text)
@@ -173,8 +173,9 @@ mod tests {
         let text = state.note(&login(), start, 0).unwrap();
         assert_eq!(
             text,
-            "main 192.0.2.1:5038: login refused: Authentication failed; check username and secret in [main] (a ';' in it is \
-             written '\\;'), and secret and permit of that account on the main; the next try is 1 s after that"
+            "main 192.0.2.1:5038: login refused: Authentication failed; check username and secret in [main] \
+             (write a ';' in the secret as '\\;'), and secret and permit of that account on the main; trying \
+             again after 1 s"
         );
         // The other one was on its way, too: no reason to wait for longer.
         assert_eq!(state.note(&login(), start, u64::MAX), Some(text.clone()));

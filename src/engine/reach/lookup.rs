@@ -65,7 +65,7 @@ pub(in crate::engine) enum NoWay {
     #[error("{0}")]
     TurnedAway(String),
     /// Whoever keeps the session that all share has just ended it, or has failed.
-    #[error("the session with the main is just made anew")]
+    #[error("the session with the main is being renewed")]
     MadeAnew,
 }
 

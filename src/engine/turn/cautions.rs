@@ -35,7 +35,7 @@ fn asks_itself(settings: &Settings) -> Option<String> {
     let main = &settings.main;
     let here = settings.probe.sip && main.sip.address.is_none() && main.is_here();
     here.then(|| {
-        format!("The main is not asked over SIP: {} {THIS_MACHINE}. Until then AMI alone decides", main.host)
+        format!("The main is not probed over SIP: {} {THIS_MACHINE}. Until then only AMI decides", main.host)
     })
 }
 
@@ -49,11 +49,12 @@ fn on_the_way(main: &Main) -> Option<String> {
     let host = &main.host;
     match &main.tls {
         None if !main.is_here() => Some(format!(
-            "[main] tls = no: whoever is between this branch and {host} can read the users' passwords and pass for \
-             the main; see docs/security.md"
+            "[main] tls = no: anybody on the way between this branch and {host} can read the users' passwords and \
+             impersonate the main; see docs/security.md"
         )),
         Some(tls) if !tls.verify => Some(format!(
-            "[main] tls_verify = no: whoever is between this branch and {host} can pass for the main; set tls_ca_file"
+            "[main] tls_verify = no: anybody on the way between this branch and {host} can impersonate the main; \
+             set tls_ca_file"
         )),
         _ => None,
     }
@@ -100,7 +101,7 @@ mod tests {
         let here = Main { host: "127.0.0.1".to_owned(), ..Main::example() };
         let told = told(&here).join("");
         assert!(
-            told.starts_with("The main is not asked over SIP: 127.0.0.1 is an address of this"),
+            told.starts_with("The main is not probed over SIP: 127.0.0.1 is an address of this"),
             "{told}"
         );
         let named = Sip { address: Some([192, 0, 2, 1].into()), ..here.sip };
@@ -111,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_main_in_clear_is_told_of_unless_it_is_here() {
-        assert!(told(&Main::example())[0].starts_with("[main] tls = no: whoever is between"));
+        assert!(told(&Main::example())[0].starts_with("[main] tls = no: anybody on the way between"));
         let here = Main { host: "127.0.0.1".to_owned(), ..Main::example() };
         assert!(told(&here).iter().all(|text| !text.contains("tls")));
         let tls = |verify| {

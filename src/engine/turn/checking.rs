@@ -70,7 +70,7 @@ impl Running {
     /// In words for the administrator.
     pub(super) fn why_move_waits(&self) -> String {
         format!(
-            "the phones stay there: its SIP still answers, and this branch is {} ({})",
+            "the phones stay there, because its SIP still answers and this branch is {} ({})",
             self.self_check.state(),
             self.self_check.reason()
         )

@@ -25,7 +25,7 @@ impl Running {
     /// Starts one.
     pub(super) fn drill(&mut self, reply: &Reply<Report>) {
         if let Err(error) = self.roster.drill(&self.kit, &self.settings, reply.clone()) {
-            let problem = format!("no thread for it could be made: {error}");
+            let problem = format!("its thread could not be started: {error}");
             let (name, took) = ("drill".to_owned(), Duration::ZERO);
             reply.give(Report(vec![Stage { name, took, outcome: drill::Outcome::Failed(problem) }]));
         }
@@ -42,7 +42,7 @@ impl Running {
         self.kit.host.event("SynchDrillEnded", &fields);
         self.history.push(drill.time.clone(), "Drill", before, result.word(), &drill.reason);
         if let Err(error) = self.kit.host.remember(DRILL, Some(&drill.memo())) {
-            self.log(Level::Warning, &format!("The drill is over, but {error}."));
+            self.log(Level::Warning, &format!("The result of the drill is not saved: {error}."));
         }
         self.snapshot.drill = Some(drill);
         // Whoever waits for the answer may look at the status next.

@@ -7,7 +7,7 @@ impl Running {
     /// A login ended like this, whoever made it.
     pub(super) fn logged_in(&mut self, result: Result<(), String>) {
         let (state, reason) = match result {
-            Ok(()) => (LoginState::Accepted, "the main let the account in".to_owned()),
+            Ok(()) => (LoginState::Accepted, "the main accepted the login".to_owned()),
             Err(reason) => (LoginState::Refused, reason),
         };
         let old = std::mem::replace(&mut self.snapshot.login.state, state);

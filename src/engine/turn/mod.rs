@@ -78,7 +78,7 @@ use crate::{
 };
 
 /// What the log hears where the system has no thread to give.
-const NO_THREAD: &str = "No thread for synch could be made";
+const NO_THREAD: &str = "A thread of synch could not be started";
 /// What it hears of a dialplan that is not in force.
 const DIALPLAN: &str = "Dialplan";
 /// Where the mode is remembered across restarts.
@@ -116,8 +116,10 @@ impl Running {
     pub(super) fn new(kit: Kit, settings: Arc<Settings>, roll: Roll) -> Self {
         let mode = kit.host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
         if mode != Mode::Auto {
-            let text =
-                format!("Mode is held at {mode} since before this start; 'synch set mode auto' ends that.");
+            let text = format!(
+                "Mode is still held at {mode}, as before this start; 'synch set mode auto' lets the monitor \
+                     decide again."
+            );
             kit.host.log(Level::Warning, &text);
         }
         warn(&settings, &*kit.host);
@@ -185,12 +187,12 @@ impl Running {
         self.start_again = None;
         let situation = self.situation();
         match self.roster.man(&self.kit, &self.settings, situation) {
-            Ok(()) => self.kit.log_end(NO_THREAD, "All threads of synch run."),
+            Ok(()) => self.kit.log_end(NO_THREAD, "All threads of synch run again."),
             Err(error) => {
                 let again = START_AGAIN.as_secs();
                 let text = format!(
-                    "{NO_THREAD}: {error}; tried again every {again} s. See TasksMax of Asterisk's systemd unit, and \
-                     ulimit -u of its user."
+                    "{NO_THREAD}: {error}; trying again every {again} s. Check TasksMax in Asterisk's systemd \
+                     unit, and ulimit -u of its user."
                 );
                 self.kit.log_failure(Level::Error, &text);
             }
@@ -295,7 +297,7 @@ impl Running {
                 self.self_check.look_now(Instant::now());
                 self.check_self();
                 if let Err(error) = self.roster.examine(&self.kit, &self.settings, reply.clone()) {
-                    reply.give(format!("No thread for the doctor could be made: {error}.\n"));
+                    reply.give(format!("The doctor's thread could not be started: {error}.\n"));
                 }
             }
             Command::Drill(reply) => self.drill(&reply),

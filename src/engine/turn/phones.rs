@@ -31,8 +31,9 @@ impl Known {
         self.contacts = contacts;
         let lasts = self.contacts.lasts.filter(|_| is_long(&self.contacts) && !told_before)?;
         Some(format!(
-            "Phones register at the main for {lasts} s and more: in an outage one may come that late. \
-             Set maximum_expiration to 60 to {LONG_EXPIRATION} there; 'synch doctor' says where."
+            "Phones register at the main for {lasts} s or longer, so in an outage a phone may need that long to \
+             move to this branch. Set maximum_expiration on the main to 60 to {LONG_EXPIRATION}; 'synch doctor' \
+             says where."
         ))
     }
 

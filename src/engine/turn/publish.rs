@@ -81,7 +81,7 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         },
         sync: Arc::new(SyncStatus::before_the_first(settings.sync.is_some())),
         service: service_status(&failover, settings),
-        branch: BranchStatus { state: BranchState::Init, reason: "not looked at yet".to_owned() },
+        branch: BranchStatus { state: BranchState::Init, reason: "not checked yet".to_owned() },
         dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
         login: LoginStatus { state: LoginState::Init, reason: String::new() },
         watch: "not connected yet".to_owned(),

@@ -54,7 +54,7 @@ impl Question {
     pub(super) fn shown(user: Option<&str>) -> String {
         match user {
             Some(user) => format!("OPTIONS as {user}"),
-            None => "BYE in nobody's name: no user is known that the main knows".to_owned(),
+            None => "BYE without a user name: the branch knows no user of the main yet".to_owned(),
         }
     }
 }
@@ -126,7 +126,10 @@ mod tests {
         let held = |going| sync(SyncState::Unsynced, &["1001", "1002"], going);
         assert_eq!(asked(&question, &held(&["1001"])), "1002");
         assert_eq!(asked(&question, &held(&["1001", "1002"])), "");
-        assert_eq!(Question::shown(None), "BYE in nobody's name: no user is known that the main knows");
+        assert_eq!(
+            Question::shown(None),
+            "BYE without a user name: the branch knows no user of the main yet"
+        );
         assert_eq!(Question::shown(Some("1001")), "OPTIONS as 1001");
     }
 }

@@ -37,7 +37,7 @@ impl Running {
     /// Serves what was served before this start, where that is not long ago.
     pub(super) fn resume(&mut self) {
         let Some((state, age)) = recall(&*self.kit.host, SystemTime::now()) else { return };
-        let why = format!("as {} s before this start, until the monitor has decided", age.as_secs());
+        let why = format!("kept from {} s before this start, until the monitor has decided", age.as_secs());
         self.failover.resume(state, &why);
         // The phones that the main knew are waited for again.
         let marks = self.phones.service_changed(state, Instant::now());
@@ -53,7 +53,7 @@ impl Running {
         }
         self.served = Some((state, now));
         if let Err(error) = self.kit.host.remember(SERVED, Some(&memo(state, SystemTime::now()))) {
-            self.log(Level::Debug, &format!("Service state: {error}"));
+            self.log(Level::Debug, &format!("Cannot save the service state for a restart: {error}"));
         }
     }
 }

@@ -52,14 +52,17 @@ impl Running {
         if let (Outcome::Alive(_), Some(user)) = (outcome, asked_as) {
             let place = sip_place(&self.settings);
             if let Err(error) = self.question.answered(&user, &place, &*self.kit.host) {
-                self.log(Level::Debug, &format!("That {place} knows {user} is not kept: {error}"));
+                self.log(
+                    Level::Debug,
+                    &format!("Cannot save for a restart that {place} knows {user}: {error}"),
+                );
             }
         }
         if kind == Kind::Sip && outcome.is_alive() && !self.sip_answered {
             self.sip_answered = true;
             let place = sip_place(&self.settings);
             if let Err(error) = self.kit.host.remember(SIP_ANSWERED, Some(&place)) {
-                self.log(Level::Debug, &format!("That {place} answers is not kept for a restart: {error}"));
+                self.log(Level::Debug, &format!("Cannot save for a restart that {place} answers: {error}"));
             }
         }
         self.snapshot.monitor.last_probe = self.now();

@@ -212,7 +212,7 @@ impl<'a> Body<'a> {
             Err(Failed::Stopped) => return Err(Stopped),
             Err(Failed::Problem(problem)) => {
                 if self.contacts.problem != problem {
-                    let text = format!("The contacts of the phones stay as they are: {problem}");
+                    let text = format!("The contacts of the phones were not updated: {problem}");
                     self.asking.kit.host.log(Level::Debug, &text);
                 }
                 self.contacts.problem = problem;
@@ -237,7 +237,7 @@ impl<'a> Body<'a> {
             }
             // What a main says that is going is not where the phones are.
             if !may_ask(&self.asking.kit.published.read()) {
-                break Err(Failed::Problem("the main went while it was asked".to_owned()));
+                break Err(Failed::Problem("the main became unavailable while it was asked".to_owned()));
             }
             match self.told(stop, &user, now) {
                 Err(error) => {
@@ -294,7 +294,9 @@ impl<'a> Body<'a> {
         let Ok(Some(text)) = read_kept(&self.file()) else { return };
         match Book::from_text(&String::from_utf8_lossy(&text)) {
             Ok(book) => self.contacts.book = Arc::new(book),
-            Err(error) => host.log(Level::Warning, &format!("The kept contacts are not used: {error}")),
+            Err(error) => {
+                host.log(Level::Warning, &format!("The saved contacts of the phones are not used: {error}"))
+            }
         }
     }
 

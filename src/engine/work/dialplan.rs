@@ -117,8 +117,8 @@ impl Body {
                 let shared = shared.map(|context| {
                     let name = &context.name;
                     format!(
-                        "extensions.conf has a context {name}, too, and what is in it comes first, 112 as well: give yours \
-                         another name"
+                        "extensions.conf also has a context {name}, and its extensions take precedence, even over \
+                         112: rename that context"
                     )
                 });
                 problem = shared.or(result);

@@ -203,8 +203,8 @@ impl Body {
     /// What the administrator should know while no forwarder answers.
     fn silence(&self) -> String {
         format!(
-            "no forwarder answers ({}): names outside {} are answered with what was heard of them before, or SERVFAIL; \
-             asking again every few seconds. The phones' own name is not touched",
+            "no forwarder answers ({}): names outside {} get an older answer from the cache, or SERVFAIL; trying \
+             again every few seconds. The phones' own name is not affected",
             list(&self.settings.forwarders),
             self.settings.domain
         )

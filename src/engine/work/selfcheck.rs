@@ -131,9 +131,9 @@ impl SelfChecking {
         // Read only where that is needed: a configuration may have thousands of users.
         let conf = if of_dns.is_some() && known.is_some() { Vec::new() } else { self.conf(technology) };
         let place = of_dns.or_else(|| place::of_conf(&conf, technology));
-        let place = place.ok_or("its SIP is not asked: nothing says where it takes UDP or TCP")?;
+        let place = place.ok_or("its SIP is not checked: no setting says where it listens for UDP or TCP")?;
         let user = known.or_else(|| place::account_of_conf(&conf, technology));
-        let user = user.ok_or("its SIP is not asked: it has no account yet")?;
+        let user = user.ok_or("its SIP is not checked: there is no account yet to ask with")?;
         Ok((place, user))
     }
 

@@ -131,15 +131,15 @@ pub enum Unprepared {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Somebody else listens there.
-    #[error("no Asterisk Manager Interface answers there, but '{line}'; check host and port in [main]")]
+    #[error("that port does not speak AMI: it sent '{line}'; check host and port in [main]")]
     NotAmi {
         /// What it said first.
         line: String,
     },
     /// The login failed.
     #[error(
-        "login refused: {message}; check username and secret in [main] (a ';' in it is written '\\;'), and secret and permit \
-         of that account on the main"
+        "login refused: {message}; check username and secret in [main] (write a ';' in the secret as '\\;'), and \
+         secret and permit of that account on the main"
     )]
     Login {
         /// The main's words.
@@ -153,7 +153,7 @@ pub enum Refusal {
     )]
     InUse,
     /// The main shuts down: it answers this to everything, and takes no new call.
-    #[error("the main answers that it is shutting down")]
+    #[error("the main is shutting down")]
     ShuttingDown,
     /// It doesn't prove who it is, or speaks no TLS.
     #[error(transparent)]
@@ -182,9 +182,9 @@ fn remedy(message: &str) -> &'static str {
     } else if says("Config file not found") {
         "; the main has no such file"
     } else if says("Config file has invalid format") {
-        "; a file that it includes is missing on the main, or a line is broken: the main's log says which"
+        "; on the main, an included file is missing or a line is wrong: see the main's log"
     } else if says("Invalid/unknown command") {
-        "; the main has not loaded what answers that: is [sync] technology the main's?"
+        "; the main has not loaded the module for this action: check [sync] technology"
     } else {
         ""
     }
@@ -212,8 +212,8 @@ pub enum TransportError {
     },
     /// The main closed the connection behind an answer that looks whole, which it does when it could not write all of it.
     #[error(
-        "connection closed behind the answer to GetConfig: lines of it are lost; \
-         set writetimeout = 10000 in manager.conf on the main"
+        "connection closed by the main after the answer to GetConfig, so lines of it are lost; set writetimeout = \
+         10000 in manager.conf on the main"
     )]
     LinesLost,
     /// What the main says can't be kept, which is no fault of the main.

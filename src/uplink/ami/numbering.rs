@@ -30,7 +30,7 @@ pub enum Part<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NumberingError {
     /// Something is missing, doubled or in disorder.
-    #[error("the answer has a gap: {found} where {wanted} was due")]
+    #[error("lines of the answer are missing: {found} came instead of {wanted}")]
     Gap {
         /// Header that came.
         found: String,
@@ -38,7 +38,7 @@ pub enum NumberingError {
         wanted: String,
     },
     /// A header that no answer to GetConfig has.
-    #[error("the answer is garbled: {found} is no header of GetConfig")]
+    #[error("the answer is garbled: {found} is not a header of GetConfig")]
     Garbled {
         /// Header that came.
         found: String,
@@ -185,7 +185,8 @@ mod tests {
         let gap = take("Line-000001-000001", "a=b").unwrap_err();
         assert_eq!(
             gap.to_string(),
-            "the answer has a gap: 'Line-000001-000001' where Line-000001-000000 or Category-000002 was due"
+            "lines of the answer are missing: 'Line-000001-000001' came instead of Line-000001-000000 or \
+             Category-000002"
         );
         assert_eq!(numbering.sections(), 2);
     }

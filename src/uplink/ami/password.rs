@@ -13,7 +13,7 @@ const LIMIT: u64 = 1024;
 
 /// The password can't be had from its file.
 #[derive(Debug, thiserror::Error)]
-#[error("the password can't be read from {}: {problem}", path.display())]
+#[error("cannot read the password from {}: {problem}", path.display())]
 pub struct PasswordError {
     /// The file.
     pub path: PathBuf,
@@ -37,10 +37,10 @@ fn read(path: &Path) -> Result<Secret, String> {
     let file = file::open(path)?;
     let mut text = Vec::new();
     file.take(LIMIT + 1).read_to_end(&mut text).map_err(told)?;
-    let text = String::from_utf8(text).map_err(|_| "it is no text in UTF-8".to_owned())?;
+    let text = String::from_utf8(text).map_err(|_| "it is not UTF-8 text".to_owned())?;
     let line = text.trim_end_matches(['\r', '\n']);
     if line.is_empty() || line.len() as u64 > LIMIT || line.chars().any(char::is_control) {
-        return Err(format!("wanted is one line of up to {LIMIT} bytes"));
+        return Err(format!("it must have one line of at most {LIMIT} bytes"));
     }
     Ok(Secret::new(line))
 }
@@ -63,7 +63,7 @@ mod tests {
         for bad in ["", "\n", "two\nlines\n", &"x".repeat(2000)] {
             fs::write(&path, bad).unwrap();
             let error = password(&file).unwrap_err().to_string();
-            assert!(error.contains("/secret: wanted is one line"), "{error}");
+            assert!(error.contains("/secret: it must have one line"), "{error}");
         }
         fs::write(&path, b"\xff\n").unwrap();
         assert!(password(&file).unwrap_err().to_string().contains("UTF-8"));
@@ -71,7 +71,7 @@ mod tests {
             password(&Password::InFile(folder.path().to_owned()))
                 .unwrap_err()
                 .to_string()
-                .contains("no regular file")
+                .contains("not a regular file")
         );
         fs::remove_file(&path).unwrap();
         assert!(password(&file).unwrap_err().to_string().contains("No such file"));

@@ -31,7 +31,8 @@ pub enum TlsError {
     Unusable(String),
     /// The main speaks no TLS.
     #[error(
-        "no TLS is spoken on that port; set port in [main] to tlsbindaddr of the main's manager.conf, usually 5039"
+        "that port does not speak TLS; set port in [main] to the port of tlsbindaddr in the main's manager.conf, \
+         usually 5039"
     )]
     NotTls,
     /// Its certificate is not accepted.
@@ -55,14 +56,18 @@ impl TlsError {
     #[must_use]
     pub fn untrusted(code: i64, problem: &str, wanted: &str) -> Self {
         let advice = match code {
-            9 => "; are the clocks of main and branch right?".to_owned(),
+            9 => "; check the clocks of main and branch".to_owned(),
             10 => "; renew it on the main".to_owned(),
             // No issuer, self-signed, self-signed in the chain, no issuer of the first one.
-            18..=21 | 2 => "; tls_ca_file in [main] has to be the authority that signed it, or this very certificate: has \
-                            the main a new one?"
-                .to_owned(),
+            18..=21 | 2 => {
+                "; tls_ca_file in [main] must hold the authority that signed it, or the certificate \
+                            itself: check whether the main has a new one"
+                    .to_owned()
+            }
             62 | 64 => {
-                format!("; it is not for '{wanted}': set tls_name in [main] to the name that it is for")
+                format!(
+                    "; it is not valid for '{wanted}': set tls_name in [main] to the name in the certificate"
+                )
             }
             _ => String::new(),
         };
@@ -93,11 +98,11 @@ mod tests {
     fn what_is_wrong_with_a_certificate_says_what_to_do() {
         for (code, advice) in [
             (2, "tls_ca_file"),
-            (9, "are the clocks"),
+            (9, "check the clocks"),
             (10, "renew it"),
             (18, "tls_ca_file"),
             (20, "tls_ca_file"),
-            (62, "not for 'main.example.com'"),
+            (62, "not valid for 'main.example.com'"),
             (64, "tls_name"),
         ] {
             let text = TlsError::untrusted(code, "OpenSSL's words", "main.example.com").to_string();

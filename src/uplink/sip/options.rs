@@ -93,7 +93,7 @@ impl Asked<'_> {
                 return Ok(status);
             }
             if length == 0 || received.len() > LONGEST_ANSWER {
-                return Err(io::Error::other("no answer to SIP, but something else"));
+                return Err(io::Error::other("the answer is not SIP"));
             }
         }
         Err(ErrorKind::TimedOut.into())

@@ -47,14 +47,14 @@ impl Way {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoReturn {
     /// They are not on the branch.
-    #[error("the service state is {0}, so there is nobody to send back")]
+    #[error("the service state is {0}, so there are no phones to send back")]
     NotInFailover(ServiceState),
     /// An operator holds them there.
     #[error("the mode is held at {0}; 'synch set mode auto' lets the monitor decide again")]
     Held(Mode),
     /// They would find nobody there.
     #[error(
-        "the main is {0}; 'synch set mode normal' sends the phones there all the same, until 'synch set mode auto'"
+        "the main is {0}; 'synch set mode normal' sends the phones there anyway, until 'synch set mode auto'"
     )]
     NotStable(MonitorState),
 }
@@ -209,7 +209,7 @@ impl Failover {
     pub fn fail_back(&mut self) -> Result<Option<ServiceChange>, NoReturn> {
         match may_fail_back(self.mode, self.monitor, self.service) {
             Some(problem) => Err(problem),
-            None => Ok(self.decide("an operator said 'synch failback', and the main is Stable")),
+            None => Ok(self.decide("an operator gave 'synch failback', and the main is Stable")),
         }
     }
 

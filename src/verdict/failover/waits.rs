@@ -63,20 +63,25 @@ impl fmt::Display for Wait {
         let calls =
             |channels| format!("the end of the calls on this branch ({})", counted(channels, "channel"));
         match *self {
-            Wait::Main => f.write_str("a main that is Stable"),
+            Wait::Main => f.write_str("the main to be Stable"),
             Wait::ModeAuto => f.write_str("'synch set mode auto'"),
-            Wait::Health(left, Duration::ZERO) => write!(f, "{} s more of health", whole_seconds(left)),
+            Wait::Health(left, Duration::ZERO) => {
+                write!(f, "{} s more without a failed probe", whole_seconds(left))
+            }
             Wait::Health(left, spread) => {
                 let (left, spread) = (whole_seconds(left), whole_seconds(spread));
-                write!(f, "{left} s more of health, and {spread} s of return_spread")
+                write!(f, "{left} s more without a failed probe, then {spread} s of return_spread")
             }
             Wait::Spread(left) => write!(f, "{} s more of return_spread", whole_seconds(left)),
             Wait::Calls(channels) => f.write_str(&calls(channels)),
             Wait::Hours(opens) => f.write_str(&clock(opens)),
             Wait::CallsOrHours(channels, opens) => write!(f, "{}, or {}", calls(channels), clock(opens)),
-            Wait::Answer(Doubt::Unasked) => f.write_str("an answer of the main, which could not be asked just now"),
+            Wait::Answer(Doubt::Unasked) => f.write_str(
+                "an answer from the main: the branch could not ask it just now"
+            ),
             Wait::Answer(Doubt::NoUser) => f.write_str(
-                "an answer over SIP in a user's name, or of AMI: one to a BYE is not enough; or 'synch failback'",
+                "an answer to AMI, or to SIP OPTIONS as a user, because an answer to BYE is not enough; or 'synch \
+                 failback'",
             ),
             Wait::Operator => f.write_str("'synch failback'"),
         }
@@ -150,13 +155,13 @@ pub(super) fn why_now(settings: &Failover, since: &Since, at: &Circumstances) ->
     let mut why = String::new();
     if !settings.return_hold.is_zero() {
         let seconds = at.now.saturating_duration_since(since.healthy).as_secs();
-        why += &format!("; it has been well for {seconds} s");
+        why += &format!("; no probe has failed for {seconds} s");
     }
-    let hours = || open(settings, at.minute).map(|window| format!("; it is within {window}"));
+    let hours = || open(settings, at.minute).map(|window| format!("; the time is within {window}"));
     let idle = match at.channels {
-        0 => Some("; there is no call on this branch".to_owned()),
+        0 => Some("; no call is active on this branch".to_owned()),
         channels if is_latest(settings, since, at) => Some(format!(
-            "; {} kept it for return_latest, {} s",
+            "; {} delayed the return for return_latest, {} s",
             counted(channels, "channel"),
             settings.return_latest.as_secs()
         )),

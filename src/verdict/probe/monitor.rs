@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Said of a SIP that has never answered, and that the administrator has not told of.
-pub const NOT_YET: &str = "it counts once it has answered";
+pub const NOT_YET: &str = "it counts after its first answer";
 
 /// Said of an address at which this branch would ask itself, behind the address.
 pub const THIS_MACHINE: &str = "is an address of this machine, and its own Asterisk would answer; set [main] sip to the main's own address";
@@ -377,7 +377,7 @@ impl Monitor {
             self.counted().map(|(kind, tally)| format!("{kind} {}", tally.standing())).collect();
         let kinds = kinds.join(", ");
         match cause {
-            Some(Cause::ShutDown) => return "the main says that it shuts down".to_owned(),
+            Some(Cause::ShutDown) => return "the main has announced its shutdown".to_owned(),
             Some(Cause::NobodyListens) => return format!("nobody listens on the main any more: {kinds}"),
             Some(Cause::Points) | None => {}
         }
@@ -389,7 +389,7 @@ impl Monitor {
             let successes = tallies.map(|(_, tally)| tally.successes()).min().unwrap_or_default();
             let kinds = match problems.is_empty() {
                 true => kinds,
-                false => format!("{kinds}, which decides: {}", problems.join("; ")),
+                false => format!("{kinds} (SIP decides): {}", problems.join("; ")),
             };
             return if successes < alive_threshold {
                 format!("{kinds}: {successes} of {alive_threshold} in a row")
@@ -405,7 +405,7 @@ impl Monitor {
         };
         let refused = self.counted().any(|(_, tally)| self.points_of(tally) < tally.points(Duration::ZERO));
         let refused = match refused {
-            true => format!("; a refusal counts after {} s", REFUSED.as_secs()),
+            true => format!("; refusals count after {} s", REFUSED.as_secs()),
             false => String::new(),
         };
         format!(

@@ -92,7 +92,7 @@ impl SelfCheck {
             sip: Look::default(),
             dialplan: Look::default(),
             state: BranchState::Init,
-            reason: "not looked at yet".to_owned(),
+            reason: "not checked yet".to_owned(),
             due: now,
             began: None,
             doubt: None,

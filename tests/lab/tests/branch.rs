@@ -111,7 +111,8 @@ fn a_main_whose_sip_answers_is_left_only_for_a_branch_that_takes_calls(version: 
     until("the reason", GENEROUS, || {
         site.status("ServiceReason").is_ok_and(|reason| reason.contains("but the phones stay there"))
     })?;
-    site.branch.wait_log("The main is Failed, but the phones stay there: its SIP still answers", GENEROUS)?;
+    site.branch
+        .wait_log("The main is Failed, but the phones stay there, because its SIP still answers", GENEROUS)?;
     assert_eq!(site.status("Service")?, "Normal");
     assert_eq!(a_record(site.branch.address(), NAME)?, site.main.address());
 

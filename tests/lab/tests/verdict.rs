@@ -93,7 +93,7 @@ fn a_clean_stop_is_known_at_once(version: Version) -> Result {
     until_moved(&mut site, "core stop now", |site| site.main.stop())?;
     // Whichever is first: Asterisk doesn't wait until its last event is sent.
     let reason = site.status("ServiceReason")?;
-    let known = ["the main says that it shuts down", "nobody listens on the main any more"];
+    let known = ["the main has announced its shutdown", "nobody listens on the main any more"];
     assert!(known.iter().any(|known| reason.contains(known)), "{reason}");
     assert_reason(&site, &[])
 }

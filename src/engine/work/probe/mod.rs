@@ -31,7 +31,7 @@ pub(in crate::engine) fn is_own_fault(error: &io::Error) -> bool {
 /// What becomes of a question that comes to be asked only now; none where it is in time. `patience` is all its time.
 pub(in crate::engine) fn too_late(asked: Instant, patience: Duration, now: Instant) -> Option<Outcome> {
     let late = now.saturating_duration_since(asked) > patience / TOO_LATE;
-    late.then(|| Outcome::Unasked("the probe was busy with itself; it is asked again".to_owned()))
+    late.then(|| Outcome::Unasked("the probe started too late and is repeated".to_owned()))
 }
 
 pub(in crate::engine) fn after_an_end() -> impl Iterator<Item = Duration> {

@@ -296,7 +296,7 @@ impl Probe {
             }
             Err(NoAnswer::Failed(error)) => Outcome::Silent(format!("{at}: {error}")),
             Err(NoAnswer::Rejected(error)) => {
-                Outcome::Rejected(format!("{at}: a firewall on the way rejects it ({error})"))
+                Outcome::Rejected(format!("{at}: a firewall on the way rejects the request ({error})"))
             }
         }
     }
@@ -386,7 +386,7 @@ impl Probe {
                 return Ok(status);
             }
             if received.len() > LONGEST_ANSWER {
-                return Err(io::Error::other("no answer to SIP, but something else"));
+                return Err(io::Error::other("the answer is not SIP"));
             }
         }
     }

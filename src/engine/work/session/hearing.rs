@@ -84,7 +84,7 @@ impl Hearing {
                 self.rights_waits.reset();
                 tell(Event::Main(News::Starting));
             }
-            let missing = "not readable: 'read = system' of the account on the main is missing";
+            let missing = "not readable: the account on the main needs 'read = system'";
             tell(Event::Watch(missing.to_owned()));
             // Kept where it was looked just now.
             if self.rights_until.is_none_or(|until| until <= now) {

@@ -48,7 +48,7 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 /// How often it is looked whether the main says anything to whoever has the session, while a probe waits.
 const LOOK: Duration = Duration::from_millis(50);
 /// Said while it is not known yet whether somebody else has the account's only login, or our last session is just ending.
-pub(super) const IN_USE: &str = "the main has not let go of an earlier session yet";
+pub(super) const IN_USE: &str = "the main has not ended an earlier session yet";
 /// The longest wait for anything.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -226,7 +226,7 @@ impl<'a> Body<'a> {
         let outcome = match &self.lent {
             Some(pulse) if pulse.beats() != beats => Outcome::Alive(asked.elapsed()),
             Some(_) if asked.elapsed() < timeout => return Ok(()),
-            Some(_) => Outcome::Silent("the main does not answer what it was asked before".to_owned()),
+            Some(_) => Outcome::Silent("the main has not answered an earlier question".to_owned()),
             None if self
                 .link
                 .as_ref()
@@ -261,7 +261,7 @@ impl<'a> Body<'a> {
             match last {
                 Last::Ended | Last::Lost => self.ended(last, "the main ended the connection"),
                 Last::ShutsDown => self.tell_last(last),
-                Last::Nothing if !open => self.fails("a question was not answered"),
+                Last::Nothing if !open => self.fails("the main did not answer a question"),
                 Last::Nothing => {}
             }
         }

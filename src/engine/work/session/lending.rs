@@ -27,7 +27,7 @@ use crate::{
 const WAITING: usize = 16;
 
 /// Said where the session is with others, or not made, for all the time that somebody has.
-const BUSY: &str = "the session with the main had no time for this question";
+const BUSY: &str = "the session with the main was busy for too long";
 
 /// What others want of the session. Clones are about the same one.
 #[derive(Clone, Debug)]

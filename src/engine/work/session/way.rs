@@ -56,7 +56,7 @@ pub(in crate::engine) enum Unanswered {
     #[error(transparent)]
     Link(#[from] LinkError),
     /// It is time to stop.
-    #[error("the module stops")]
+    #[error("the module is stopping")]
     Stopped,
 }
 

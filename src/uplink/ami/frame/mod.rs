@@ -7,7 +7,7 @@ pub const CONFIG_FRAME: usize = 64 * 1024 * 1024;
 
 /// The peer sent more than a frame may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more than {limit} bytes without the blank line that ends an AMI message")]
+#[error("an AMI message exceeds {limit} bytes")]
 pub struct FrameTooLong {
     /// The bound it went over.
     pub limit: usize,

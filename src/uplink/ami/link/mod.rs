@@ -195,7 +195,7 @@ impl Link {
             let answer = line.exchange(Action::CoreStatus, deadline)?;
             let refusal = || Refusal::Answer {
                 action: Action::CoreStatus.name(),
-                message: "no time of the last reload in the answer".to_owned(),
+                message: "the answer has no time of the last reload".to_owned(),
             };
             Stamp::read(&answer).ok_or_else(|| refusal().into())
         })
