@@ -16,7 +16,7 @@ const DONE: c_int = 0;
 const DECLINED: c_int = 1;
 const REFUSED: c_int = -1;
 
-/// Loads, or declines: then everything is as it was before.
+/// Loads the module, or declines and leaves everything as it was.
 #[unsafe(no_mangle)]
 extern "C" fn synch_load() -> c_int {
     guard::log_panics();
@@ -38,7 +38,7 @@ fn load() -> Result<(), Vec<String>> {
         .map_err(|error| vec![format!("synch could not be started: {error}. The module is not loaded.")])
 }
 
-/// Takes the settings in the file, or keeps the old ones.
+/// Applies the settings in the file, or keeps the old ones.
 #[unsafe(no_mangle)]
 extern "C" fn synch_reload() -> c_int {
     guard::guard(REFUSED, || {
@@ -80,7 +80,7 @@ fn settings() -> Result<Settings, Vec<String>> {
         let there = Asterisk.config_dir().join(CONF).exists();
         let remedy = format!(
             " 'make install' creates {CONF} in Asterisk's configuration folder; edit it before you load the \
-                 module."
+             module."
         );
         vec![format!("{error}.{}", if there { "" } else { &remedy })]
     })?;

@@ -20,7 +20,8 @@ const PEERS: &CStr = c"Action: SIPpeers\r\n";
 const COMPLETE: &str = "PeerlistComplete";
 const NONE: &str = "No peers found";
 
-/// Which of these chan_sip does not have. Only on our own threads: the collected answer has a destructor.
+/// Returns which of these peers chan_sip lacks. To be called on our own threads only: the collected answer has a
+/// destructor.
 ///
 /// # Errors
 /// chan_sip is not loaded.

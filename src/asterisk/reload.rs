@@ -9,7 +9,8 @@ use crate::engine::host::ReloadError;
 const OURS: &str = "res_synch.so";
 
 thread_local! {
-    /// What this thread does in our own reload, in place of it: Asterisk calls it on the same thread, and passes nothing.
+    /// The work that this thread does instead of our own reload. Asterisk calls that reload on the same thread and
+    /// passes nothing.
     static ERRAND: Cell<Option<*mut dyn FnMut()>> = const { Cell::new(None) };
 }
 
@@ -57,7 +58,7 @@ pub(super) fn with_list_locked<T>(work: impl FnOnce() -> T) -> Result<T, ReloadE
     result.ok_or(ReloadError::InProgress)
 }
 
-/// Runs what this thread has our reload do; false where it is a reload like any other.
+/// Runs the work that this thread has set for our reload. Returns `false` where none is set: an ordinary reload.
 pub(super) fn run_errand() -> bool {
     let Some(errand) = ERRAND.take() else { return false };
     // SAFETY: set by `with_list_locked` of this thread, which is still in it.

@@ -13,7 +13,7 @@ const MAJOR: &str = env!("SYNCH_ASTERISK_MAJOR");
 /// check lets a module of one into the other, though structures differ.
 ///
 /// # Errors
-/// The line that says why not.
+/// It may not; the line says why.
 pub(super) fn check() -> Result<(), String> {
     let name = name();
     match compare(MAJOR.parse().unwrap_or_default(), BUILT_FOR, &name) {

@@ -13,9 +13,9 @@ use hickory_server::proto::{
 
 /// A server on this machine answers in far less.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// How soon an end that is asked for is noticed.
+/// How soon a request to stop is noticed.
 const LOOK: Duration = Duration::from_millis(100);
-/// As much as an answer over UDP has that nobody said more for (RFC 1035 section 4.2.1).
+/// The longest answer over UDP to a question without EDNS (RFC 1035 section 4.2.1).
 const ROOM: usize = 512;
 
 /// The addresses of a name, IPv4 before IPv6. `cancelled` is asked while it waits.
@@ -87,7 +87,7 @@ fn exchange(
 /// Each question has a connected socket of its own: there is nothing to mix up.
 const ID: u16 = 1;
 
-/// Whoever listens on every address is reached at the loopback.
+/// A server that listens on every address is reached at the loopback.
 fn reachable(server: SocketAddr) -> SocketAddr {
     match server.ip() {
         ip if !ip.is_unspecified() => server,

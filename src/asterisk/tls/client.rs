@@ -1,4 +1,5 @@
-//! What a session is made from: whom to believe, and who we are. The files that the settings name are read here.
+//! The context of a TLS session: the authorities that are trusted, and our own certificate. It reads the files that the
+//! settings name.
 
 use std::{
     ffi::{CString, c_char, c_int, c_void},
@@ -19,17 +20,17 @@ use crate::{
     uplink::ami::file,
 };
 
-/// What sessions are made from: whom to believe, and who we are.
+/// The context of a session: the authorities that are trusted, and our own certificate.
 pub(super) struct Client {
     openssl: OpenSsl,
     context: *mut Context,
 }
 
 impl Client {
-    /// For these settings.
+    /// Makes the context for these settings.
     ///
     /// # Errors
-    /// A file that they name is of no use: which, and why.
+    /// A file that they name cannot be used; the text says which and why.
     pub(super) fn new(openssl: OpenSsl, settings: &Tls) -> Result<Self, String> {
         openssl.forget_errors();
         // SAFETY: TLS_client_method() gives a static table.
@@ -92,7 +93,7 @@ impl Client {
         self.check(read, &what)
     }
 
-    /// A session of it, for the main of these settings.
+    /// Makes a session for the main of these settings.
     pub(super) fn session(self, settings: &Tls) -> Result<Session, String> {
         let (openssl, name, verify) = (self.openssl, &settings.name, settings.verify);
         let wanted = text::to_c(name);
@@ -131,7 +132,7 @@ impl Client {
         Ok(session)
     }
 
-    /// Where OpenSSL did not take something: what, and why in its words.
+    /// Turns a failed call into an error: what failed, and OpenSSL's reason.
     fn check(&self, result: c_int, what: &str) -> Result<(), String> {
         if result == 1 {
             return Ok(());
@@ -148,13 +149,13 @@ impl Drop for Client {
     }
 }
 
-/// For a key with a passphrase: none. OpenSSL would ask for it at the terminal otherwise, and wait.
+/// Gives no passphrase for a key that has one. Otherwise OpenSSL would ask for it at the terminal and wait.
 extern "C" fn no_passphrase(_: *mut c_char, _: c_int, _: c_int, _: *mut c_void) -> c_int {
     0
 }
 
-/// Name of a file for OpenSSL, and what to call it. OpenSSL 3 has no words for a file that it can't open, and would wait
-/// for a pipe.
+/// Returns the name of a file for OpenSSL, and how errors name it. The file is opened here first: OpenSSL 3 gives no
+/// reason for a file that it cannot open, and would wait for a pipe.
 fn settled(path: &Path, option: &str) -> Result<(CString, String), String> {
     let what = format!("{option} {}", path.display());
     file::open(path).map_err(|problem| format!("{what}: {problem}"))?;

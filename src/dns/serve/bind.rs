@@ -1,4 +1,4 @@
-//! Listening sockets, and what an administrator can do where one is refused.
+//! Listening sockets, and the remedy for an administrator where one cannot be bound.
 
 use std::{
     fmt, io,
@@ -9,7 +9,8 @@ use std::{
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::TcpListener;
 
-/// How often a socket that could not be bound is tried again: its interface may come up, its holder may leave.
+/// How often a socket that could not be bound is tried again: its interface may come up, or another program may free
+/// it.
 pub const BIND_RETRY: Duration = Duration::from_secs(5);
 
 /// Connections that wait to be accepted: more than a site's phones open at once.
@@ -54,7 +55,7 @@ pub struct BindError {
     pub source: io::Error,
 }
 
-/// What usually is the cause, and what can be done.
+/// Returns the usual cause and the remedy.
 fn remedy(kind: io::ErrorKind, port: u16) -> &'static str {
     match kind {
         io::ErrorKind::PermissionDenied if port < 1024 => {

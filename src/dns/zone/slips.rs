@@ -1,4 +1,4 @@
-//! What of the zone can't be meant: it loads, and an outage shows it. Pure.
+//! Settings of the zone that are valid but surely a mistake, which only an outage would show. Pure.
 
 use std::net::IpAddr;
 
@@ -6,22 +6,23 @@ use hickory_server::proto::rr::{LowerName, Name};
 
 use crate::{settings::Dns, words::wording::listed};
 
-/// Seconds that a phone may go on to use an address that is dead. Beyond, it is slow; beyond the other, no move at all.
+/// TTLs in seconds, for which a phone may keep using a dead address. Above the first, a move is slow; above the second,
+/// phones do not move at all.
 const SLOW_TTL: u32 = 300;
 const NO_MOVE_TTL: u32 = 3600;
-/// As many labels of the domain tell that a record is a whole name.
+/// A record that ends with this many labels of the domain is a whole name.
 const TELLING_LABELS: usize = 2;
 
-/// One such thing.
+/// One such mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slip {
-    /// Whether phones would not come over in an outage.
+    /// Whether phones would not move to the branch in an outage.
     pub fails: bool,
     /// What it is, and what to do.
     pub text: String,
 }
 
-/// All of them. `is_own` says which addresses this machine has.
+/// Returns all of them. `is_own` says which addresses this machine has.
 pub fn slips(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Vec<Slip> {
     let mut found = Vec::new();
     found.extend(whole_name(dns).map(|text| Slip { fails: true, text }));
@@ -39,7 +40,8 @@ pub fn slips(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Vec<Slip> {
     found
 }
 
-/// What to know of a domain that mDNS answers for (RFC 6762 section 3). Many phones ask the name server all the same.
+/// Returns the warning about a domain that belongs to mDNS (RFC 6762 section 3). Many phones ask the name server
+/// anyway.
 #[must_use]
 pub fn local_domain(dns: &Dns) -> Option<String> {
     let is_local = Name::from_ascii("local.").is_ok_and(|local| local.zone_of(&dns.domain));

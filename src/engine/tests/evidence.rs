@@ -261,7 +261,7 @@ fn where_nobody_listens_after_an_end_the_main_is_dead_without_points() {
     drop(ami);
     site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
     let reason = site.control.snapshot().service.reason.clone();
-    assert!(reason.starts_with("main is Failed: nobody listens on the main any more"), "{reason}");
+    assert!(reason.starts_with("main is Failed: all ports of the main are closed"), "{reason}");
     assert!(reason.contains("AMI closed for 2 probes, SIP closed for 2 probes"), "{reason}");
 }
 

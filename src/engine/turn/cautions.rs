@@ -1,4 +1,4 @@
-//! What an administrator should know of the settings at each start: they work, and somebody could make use of them.
+//! Warnings about the settings at each start: settings that work, but that an attacker could use.
 
 use std::{
     fs,
@@ -15,10 +15,10 @@ use crate::{
 /// The file that the settings are from.
 const CONF: &str = "res_synch.conf";
 
-/// Whoever is neither the owner nor in the group.
+/// The permission to read for everybody who is neither the owner nor in the group.
 const OTHERS_MAY_READ: u32 = 0o004;
 
-/// All of it, a line each. `folder` is that of Asterisk's configuration.
+/// Returns all warnings, one line each. `folder` is that of Asterisk's configuration.
 pub(in crate::engine) fn cautions(settings: &Settings, folder: &Path) -> Vec<String> {
     let main = &settings.main;
     let files = secrets(main, folder).into_iter().filter(|path| others_may_read(path));
@@ -30,7 +30,7 @@ pub(in crate::engine) fn cautions(settings: &Settings, folder: &Path) -> Vec<Str
     all.chain(files).collect()
 }
 
-/// Behind a tunnel of AMI there is no SIP of the main's.
+/// Warns where `[main] host` is this machine, as with a tunnel for AMI: SIP would reach our own Asterisk.
 fn asks_itself(settings: &Settings) -> Option<String> {
     let main = &settings.main;
     let here = settings.probe.sip && main.sip.address.is_none() && main.is_here();
@@ -39,12 +39,12 @@ fn asks_itself(settings: &Settings) -> Option<String> {
     })
 }
 
-/// Some phones ask mDNS for the site's name, and nobody answers there.
+/// Warns of a domain that some phones ask mDNS for, where nothing answers.
 fn asks_mdns(settings: &Settings) -> Option<String> {
     local_domain(settings.dns.as_ref()?).map(|text| format!("[dns] {text}"))
 }
 
-/// What is said to the main can be read or changed on the way.
+/// Warns of a connection to the main that can be read or changed on the way.
 fn on_the_way(main: &Main) -> Option<String> {
     let host = &main.host;
     match &main.tls {
@@ -60,7 +60,7 @@ fn on_the_way(main: &Main) -> Option<String> {
     }
 }
 
-/// Files with a password that we read.
+/// Returns the files with a password that synch reads.
 fn secrets(main: &Main, folder: &Path) -> Vec<PathBuf> {
     let mut files = vec![folder.join(CONF)];
     if let Password::InFile(path) = &main.password {
@@ -72,7 +72,7 @@ fn secrets(main: &Main, folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A file that isn't there is told of where it is needed.
+/// Returns whether every user of this machine may read it. A missing file is reported where it is needed.
 fn others_may_read(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| about.permissions().mode() & OTHERS_MAY_READ != 0)
 }

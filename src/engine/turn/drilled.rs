@@ -1,4 +1,4 @@
-//! What came of a drill: kept, and told.
+//! The result of a drill: kept and announced.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::{
     words::state::DrillResult,
 };
 
-/// Where the last drill is.
+/// Where the last drill is remembered across restarts.
 const DRILL: &str = "drill";
 
-/// The last drill before this start.
+/// Returns the last drill before this start.
 pub(super) fn last(host: &dyn Host) -> Option<DrillStatus> {
     host.recall(DRILL).and_then(|memo| DrillStatus::from_memo(&memo))
 }
 
 impl Running {
-    /// Starts one.
+    /// Starts a drill.
     pub(super) fn drill(&mut self, reply: &Reply<Report>) {
         if let Err(error) = self.roster.drill(&self.kit, &self.settings, reply.clone()) {
             let problem = format!("its thread could not be started: {error}");
@@ -31,7 +31,7 @@ impl Running {
         }
     }
 
-    /// Keeps what came of a drill, and tells of it.
+    /// Keeps the result of a drill, and announces it.
     pub(super) fn drilled(&mut self, report: Report, reply: &Reply<Report>) {
         let (result, reason, stages) = (report.result(), report.summary(), report.timed());
         let before = self.snapshot.drill.as_ref().map_or("-", |drill| drill.result.word());

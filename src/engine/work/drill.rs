@@ -1,4 +1,4 @@
-//! The drill's worker: walks the way that phones and calls take in an outage, once, and moves nobody.
+//! The drill's worker: tests once the way that phones and calls take in an outage, without moving a phone.
 
 use std::{
     io,
@@ -100,7 +100,7 @@ impl Drilling {
         });
     }
 
-    /// Whether the phones could talk to this branch as they do to the main.
+    /// Checks that the phones can reach this branch over the transports that they use at the main.
     fn transports(&self) -> Result<(), String> {
         let Some(sync) = &self.settings.sync else { return Ok(()) };
         let host = &*self.kit.host;
@@ -180,7 +180,7 @@ impl Drilling {
         }
     }
 
-    /// Whether the channel driver has the account of a user.
+    /// Checks that the channel driver has the account of a user.
     fn is_live(&self, snapshot: &Snapshot, account: String) -> Result<(), String> {
         let technology = snapshot.technology();
         let kind = Kind::of_account(technology);
@@ -197,7 +197,7 @@ impl Drilling {
 struct Way(Report);
 
 impl Way {
-    /// One more, timed. Whether it passed.
+    /// Runs and times one more stage. Returns whether it passed.
     fn go(&mut self, name: &str, stage: impl FnOnce() -> Result<String, String>) -> bool {
         self.find(name, || Outcome::from(stage()))
     }

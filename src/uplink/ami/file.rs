@@ -1,4 +1,4 @@
-//! Files that the settings name: none of them can keep us waiting.
+//! Opens files that the settings name, so that none of them can block us.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,7 +10,7 @@ use std::{
 /// Opens a regular file for reading.
 ///
 /// # Errors
-/// It is none, or the system does not let us.
+/// It is not a regular file, or the system refuses to open it.
 pub(crate) fn open(path: &Path) -> Result<File, String> {
     let told = |error: io::Error| error.to_string();
     // A pipe would keep us waiting: it is opened without waiting, and then not read.

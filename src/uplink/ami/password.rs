@@ -11,20 +11,20 @@ use crate::settings::{Password, Secret};
 /// Bytes of such a file at most: AMI takes lines of 1024.
 const LIMIT: u64 = 1024;
 
-/// The password can't be had from its file.
+/// The password cannot be read from its file.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the password from {}: {problem}", path.display())]
 pub struct PasswordError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it, and what is wanted.
+    /// What is wrong with it, and what it must have.
     pub problem: String,
 }
 
-/// The password as it is now: a file is read each time, so that a new one needs no reload.
+/// Returns the present password. A file is read each time, so that a new password needs no reload.
 ///
 /// # Errors
-/// There is none in its file.
+/// Its file holds no valid password.
 pub fn password(of: &Password) -> Result<Secret, PasswordError> {
     match of {
         Password::Given(secret) => Ok(secret.clone()),

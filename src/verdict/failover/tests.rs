@@ -112,8 +112,7 @@ fn a_return_waits_for_health_and_each_failure_begins_it_anew() {
     assert_eq!(waits_for(&failover, at(start, 0, 0)), "120 s more without a failed probe");
     assert_eq!(
         waits_for(&failover, at(start + Duration::from_millis(31_500), 0, 0)),
-        "89 s more without a failed \
-    probe"
+        "89 s more without a failed probe"
     );
     assert_eq!(failover.come_home(&at(start + Duration::from_millis(119_999), 0, 0)), None);
     // One failure that leaves the monitor Stable, or soon Stable again.
@@ -149,8 +148,7 @@ fn a_return_spreads_by_a_part_that_is_drawn_and_an_operator_does_not_wait_for_it
     failover.draw(u64::MAX / 2);
     assert_eq!(
         waits_for(&failover, at(start, 0, 0)),
-        "10 s more without a failed probe, and 30 s of \
-    return_spread"
+        "10 s more without a failed probe, then 30 s of return_spread"
     );
     assert_eq!(failover.come_home(&at(start + seconds(10), 0, 0)), None);
     assert_eq!(waits_for(&failover, at(start + seconds(15), 0, 0)), "25 s more of return_spread");
