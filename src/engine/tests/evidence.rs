@@ -177,7 +177,7 @@ fn a_main_that_says_that_it_shuts_down_is_believed_without_points() {
     ami.tell(SHUTDOWN);
     site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
     let reason = site.control.snapshot().service.reason.clone();
-    assert_eq!(reason, "main is Failed: the main says that it shuts down");
+    assert_eq!(reason, "main is Failed: the main has announced its shutdown");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn that_it_is_shutting_down_is_believed_as_an_answer_also_where_events_are_off()
     ami.shared.going.store(true, Ordering::SeqCst);
     site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
     let reason = site.control.snapshot().service.reason.clone();
-    assert_eq!(reason, "main is Failed: the main says that it shuts down");
+    assert_eq!(reason, "main is Failed: the main has announced its shutdown");
     assert_eq!(ami.shared.logins.load(Ordering::SeqCst), 1);
 }
 
@@ -261,7 +261,7 @@ fn where_nobody_listens_after_an_end_the_main_is_dead_without_points() {
     drop(ami);
     site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
     let reason = site.control.snapshot().service.reason.clone();
-    assert!(reason.starts_with("main is Failed: nobody listens on the main any more"), "{reason}");
+    assert!(reason.starts_with("main is Failed: all ports of the main are closed"), "{reason}");
     assert!(reason.contains("AMI closed for 2 probes, SIP closed for 2 probes"), "{reason}");
 }
 
@@ -276,7 +276,7 @@ fn where_nobody_listens_after_a_reset_it_may_be_a_firewall() {
         ["AMI closed for 4", "SIP closed for 4"].iter().all(|part| snapshot.monitor.reason.contains(part))
     });
     let snapshot = site.control.snapshot();
-    assert!(snapshot.monitor.reason.contains("a refusal counts after 10 s"), "{}", snapshot.monitor.reason);
+    assert!(snapshot.monitor.reason.contains("refusals count after 10 s"), "{}", snapshot.monitor.reason);
     site.until("the verdict", |snapshot| snapshot.service.state == ServiceState::Failover);
 }
 
@@ -411,10 +411,10 @@ fn a_main_that_refuses_the_login_is_failed_in_time_but_not_beset() {
     let logins = ami.shared.logins.load(Ordering::SeqCst);
     assert!((2..=6).contains(&logins), "{logins}");
     let next_try = |snapshot: &Snapshot, seconds: &str| {
-        snapshot.monitor.ami.contains(&format!("the next try is {seconds} s after that"))
+        snapshot.monitor.ami.contains(&format!("trying again after {seconds} s"))
     };
     assert!(!next_try(&snapshot, "1") && !next_try(&snapshot, "2"), "{}", snapshot.monitor.ami);
-    assert!(snapshot.watch.contains("the next try is"), "{}", snapshot.watch);
+    assert!(snapshot.watch.contains("trying again after"), "{}", snapshot.watch);
     // Whoever has mended something has it tried at once.
     let sync = Command::Sync { accepted: Arc::default() };
     site.control.send_and_see(sync).unwrap();
@@ -457,7 +457,10 @@ fn an_address_of_this_machine_is_never_asked_over_sip_and_counts_for_nothing() {
     });
     assert_eq!(site.control.snapshot().monitor.reason, "AMI answers");
     let log = host.log.lock().join("\n");
-    assert!(log.contains("The main is not asked over SIP: 127.0.0.1 is an address of this machine"), "{log}");
+    assert!(
+        log.contains("The main is not probed over SIP: 127.0.0.1 is an address of this machine"),
+        "{log}"
+    );
     sip.close();
 }
 
@@ -506,7 +509,7 @@ fn the_status_says_what_is_asked_over_sip() {
     let (ami, sip) = (Ami::start(), Sip::start());
     let site = site(&ami, &sip.place(), "");
     let asked = site.control.snapshot().monitor.sip_question.clone();
-    assert_eq!(asked, "BYE in nobody's name: no user is known that the main knows");
+    assert_eq!(asked, "BYE without a user name: the branch knows no user of the main yet");
     drop(site);
     sip.close();
 }

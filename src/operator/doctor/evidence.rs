@@ -34,7 +34,7 @@ impl Report {
                 format!("the main answers over SIP ({})", snapshot.monitor.sip_question),
             );
         } else if standing.contains(THIS_MACHINE) {
-            let text = format!("the main's SIP: {standing}. Until then AMI alone decides");
+            let text = format!("the main's SIP: {standing}. Until then only AMI decides");
             self.say(Level::Warning, "sip", text);
         } else if snapshot.monitor.state == MonitorState::Failed {
             self.say(
@@ -49,7 +49,7 @@ impl Report {
             self.say(Level::Broken, "sip", text);
         } else {
             let text = format!(
-                "the main's SIP: {standing}. Until then AMI alone decides: set [main] sip to where phones register"
+                "the main's SIP: {standing}. Until then only AMI decides: set [main] sip to where phones register"
             );
             self.say(Level::Warning, "sip", text);
         }

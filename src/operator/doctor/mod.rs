@@ -377,11 +377,11 @@ mod tests {
             (BranchState::Unhealthy, Level::Broken),
         ] {
             let mut snapshot = crate::operator::status::tests::snapshot();
-            snapshot.branch = BranchStatus { state, reason: "its SIP: nobody listens there".to_owned() };
+            snapshot.branch = BranchStatus { state, reason: "its SIP: the port is closed".to_owned() };
             let checks = report(&Findings::default(), &snapshot);
             let first = checks.first().unwrap();
             assert_eq!((first.subject, first.level), ("branch", level));
-            assert!(first.text.contains("its SIP: nobody listens there"), "{}", first.text);
+            assert!(first.text.contains("its SIP: the port is closed"), "{}", first.text);
         }
     }
 
