@@ -5,7 +5,7 @@ use super::*;
 /// The sections of `res_synch.conf.sample`; with `defaults`, its `;key = value` lines too.
 fn sample(defaults: bool) -> Vec<ConfSection> {
     let mut words = String::new();
-    for line in include_str!("../../../../res_synch.conf.sample").lines() {
+    for line in include_str!("../../../res_synch.conf.sample").lines() {
         let line = if defaults {
             line.strip_prefix(';').filter(|rest| rest.contains(" =")).unwrap_or(line)
         } else {
@@ -40,7 +40,7 @@ fn documented() -> Vec<String> {
         let (_, rest) = line.split_once(&format!(" {attribute}=\""))?;
         rest.split('"').next().map(str::to_owned)
     };
-    for line in include_str!("../../../../docs/res_synch-en_US.xml").lines().map(str::trim) {
+    for line in include_str!("../../../docs/res_synch-en_US.xml").lines().map(str::trim) {
         if line.starts_with("<configObject") {
             section = said(line, "name").unwrap();
         } else if line.starts_with("<configOption") {
@@ -54,7 +54,7 @@ fn documented() -> Vec<String> {
 /// The same keys of the page for administrators, without what a default says beside its value: `section key`.
 fn on_the_page() -> Vec<String> {
     let (mut section, mut found) = ("", Vec::new());
-    for line in include_str!("../../../../docs/options.md").lines() {
+    for line in include_str!("../../../docs/options.md").lines() {
         if let Some(heading) = line.strip_prefix("## `[") {
             section = heading.split(']').next().unwrap();
         } else if let Some(row) = line.strip_prefix("| `") {
