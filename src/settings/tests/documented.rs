@@ -1,6 +1,7 @@
 //! What the sample, the page of options and Asterisk's help say of the keys, against each other and against the reader.
 
 use super::*;
+use crate::words::conf::ConfVariable;
 
 /// The sections of `res_synch.conf.sample`; with `defaults`, its `;key = value` lines too.
 fn sample(defaults: bool) -> Vec<ConfSection> {
@@ -28,9 +29,34 @@ fn the_sample_is_valid_and_shows_every_default_as_it_is() {
     // The one key that is shown and has no default: without it, other names are refused.
     spelled_out.dns.as_mut().unwrap().forwarders.clear();
     assert_eq!(spelled_out, as_shipped);
-    let keys =
-        |sections: &[ConfSection]| sections.iter().map(|section| section.variables.len()).sum::<usize>();
-    assert_eq!(keys(&sample(true)), 94, "a key is missing in the sample");
+    // What has to be changed is a line; what may stay as it is, is a default behind a `;`.
+    let (given, shown) = (keys_of(&sample(false)), keys_of(&sample(true)));
+    for Described { section, key, default, .. } in keys() {
+        let value =
+            shown.iter().find(|(name, _)| *name == format!("{section} {key}")).map(|(_, value)| value);
+        assert!(value.is_some(), "{section} {key} is missing in res_synch.conf.sample");
+        let is_given = given.iter().any(|(name, _)| *name == format!("{section} {key}"));
+        match default {
+            None => {
+                assert!(is_given, "{section} {key} is no line in res_synch.conf.sample, and has no default")
+            }
+            Some(default) if !is_given => {
+                assert_eq!(value, Some(&default), "{section} {key} in res_synch.conf.sample")
+            }
+            Some(_) => assert_eq!((section, key), ("main", "secret"), "the one of two that has to be given"),
+        }
+    }
+}
+
+/// Keys and values of the sections that have keys of ours: `section key`, and the value.
+fn keys_of(sections: &[ConfSection]) -> Vec<(String, String)> {
+    let ours = sections.iter().filter(|section| !FREE.contains(&&*section.name));
+    let line = |(section, line): (&ConfSection, &ConfVariable)| {
+        (format!("{} {}", section.name, line.key), line.value.clone())
+    };
+    ours.flat_map(|section| section.variables.iter().map(move |variable| (section, variable)))
+        .map(line)
+        .collect()
 }
 
 /// Keys and defaults of the documentation that Asterisk shows: `section key=default`.
@@ -51,18 +77,68 @@ fn documented() -> Vec<String> {
     found
 }
 
-/// The same keys of the page for administrators, without what a default says beside its value: `section key`.
-fn on_the_page() -> Vec<String> {
-    let (mut section, mut found) = ("", Vec::new());
+/// A key on the page for administrators, with what its row says of default and limits.
+struct OnThePage {
+    /// `section key`
+    name: String,
+    default: String,
+    limits: String,
+}
+
+/// The same keys of the page. The head of each table names its columns.
+fn on_the_page() -> Vec<OnThePage> {
+    let (mut section, mut columns, mut found) = ("", Vec::new(), Vec::new());
     for line in include_str!("../../../docs/options.md").lines() {
         if let Some(heading) = line.strip_prefix("## `[") {
             section = heading.split(']').next().unwrap();
-        } else if let Some(row) = line.strip_prefix("| `") {
-            let keys = row.split(" | ").next().unwrap();
-            found.extend(keys.split(", ").map(|key| format!("{section} {}", key.trim_matches('`'))));
+        } else if line.starts_with("| key |") {
+            columns = line.split('|').map(str::trim).collect();
+        } else if line.starts_with("| `") {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let cell = |name: &str| {
+                let place = columns.iter().position(|column| *column == name);
+                place.map(|place| cells[place].replace('`', "")).unwrap_or_default()
+            };
+            found.extend(cell("key").split(", ").map(|key| OnThePage {
+                name: format!("{section} {key}"),
+                default: cell("default"),
+                limits: cell("limits"),
+            }));
         }
     }
     found
+}
+
+#[test]
+fn the_page_and_asterisks_help_say_defaults_and_limits_as_they_are() {
+    let (documented, page) = (documented(), on_the_page());
+    let keys = keys();
+    for Described { section, key, default, limits } in &keys {
+        let name = format!("{section} {key}");
+        let row = page.iter().find(|row| row.name == name);
+        let row = row.unwrap_or_else(|| panic!("{name} is missing in docs/options.md"));
+        let limits = limits.as_ref().map(|limits| format!("{} to {}", limits.least, limits.most));
+        assert_eq!(row.limits, limits.unwrap_or_default(), "limits of {name} in docs/options.md");
+        let expected = match default.as_deref() {
+            None => "required",
+            Some("") => "none",
+            Some(default) => default,
+        };
+        // Behind a `;` the page may say when another default counts.
+        let said = row.default.split(';').next().unwrap_or_default();
+        assert_eq!(said, expected, "default of {name} in docs/options.md");
+        let in_help = documented.iter().find_map(|line| line.strip_prefix(&format!("{name}=")));
+        let expected = default.clone().unwrap_or_default();
+        assert_eq!(in_help, Some(expected.as_str()), "default of {name} in docs/res_synch-en_US.xml");
+    }
+    let known = |name: &str| keys.iter().any(|known| name == format!("{} {}", known.section, known.key));
+    let said = page.iter().map(|row| row.name.as_str());
+    for name in said.chain(documented.iter().filter_map(|line| line.split('=').next())) {
+        assert!(
+            known(name) || FREE.iter().any(|free| name.starts_with(&format!("{free} "))),
+            "{name} is no key"
+        );
+    }
 }
 
 /// Any of the sections is documented by itself, not by its keys: they are the administrator's.
@@ -77,6 +153,7 @@ fn the_sample_the_page_and_asterisks_help_know_the_same_keys() {
     let keys: Vec<_> = keys.collect();
     let names: Vec<String> = keys.iter().map(|(section, key, _)| format!("{section} {key}")).collect();
     let (documented, page) = (documented(), on_the_page());
+    let page: Vec<String> = page.into_iter().map(|row| row.name).collect();
     for name in &names {
         let in_help = documented.iter().any(|line| line.split('=').next() == Some(name));
         assert!(in_help, "{name} is missing in docs/res_synch-en_US.xml");

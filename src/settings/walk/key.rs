@@ -8,6 +8,9 @@ use crate::settings::{
     value::{each_of, one_line, path, truth},
 };
 
+type Read<'a, T> = Box<dyn Fn(&str) -> Option<T> + 'a>;
+type Show<'a, T> = Box<dyn Fn(&T) -> String + 'a>;
+
 /// A key: how its value is read and shown. It has to be given unless it has a default.
 pub struct Key<'a, T> {
     name: Option<&'static str>,
@@ -15,8 +18,8 @@ pub struct Key<'a, T> {
     limits: Option<Limits>,
     default: Option<T>,
     hidden: bool,
-    read: Box<dyn Fn(&str) -> Option<T> + 'a>,
-    show: Box<dyn Fn(&T) -> String + 'a>,
+    read: Read<'a, T>,
+    show: Show<'a, T>,
 }
 
 impl<'a, T> Key<'a, T> {
