@@ -173,7 +173,7 @@ fn emergency_numbers(text: &str) -> Option<Vec<String>> {
 
 fn have_a_way_out(keys: &mut dyn Keys, emergency: Option<&[String]>, local_trunk: Option<&Option<Trunk>>) {
     if emergency.is_some_and(|numbers| !numbers.is_empty()) && local_trunk == Some(&None) {
-        keys.error(&"emergency", &"needs a local_trunk, over which these numbers go out");
+        keys.error(&"emergency", &"needs a local_trunk: these numbers go out over it");
     }
 }
 

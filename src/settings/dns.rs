@@ -138,7 +138,7 @@ fn record(
 fn forwards_to_others(keys: &mut dyn Keys, bind: Option<&[SocketAddr]>, forwarders: Option<&[SocketAddr]>) {
     let (Some(bind), Some(forwarders)) = (bind, forwarders) else { return };
     if let Some(own) = forwarders.iter().find(|forwarder| bind.contains(forwarder)) {
-        let problem = "is what bind names: questions would go round in a circle";
+        let problem = "is what bind names: the server would ask itself";
         keys.error(&format_args!("forwarder = {own}"), &problem);
     }
 }

@@ -1,6 +1,6 @@
 //! `res_synch.conf` as values: what each section may say, its defaults and its limits. Pure.
 //!
-//! A section is a file: its struct, the rows of its keys, and the checks that look at several of them. [`walk`] goes over
+//! A section is a file: its struct, the rows of its keys, and the checks that look at several of them. A walk goes over
 //! the rows: [`read`] to take the values out of the file, [`text`] to print those in force, [`keys`] to list them.
 //!
 //! - `main`, `probe`, `failover`, `sync`, `policy`, `dialplan`, `classes`, `voicemail`, `dns`, `drill`: the sections;

@@ -100,8 +100,8 @@ pub(super) fn offers(keys: &mut dyn Keys, in_force: Option<&Vec<Offer>>) -> Opti
         .collect();
     if offers.len() < main.len().max(branch.len()) {
         let words: Vec<String> = branch.iter().map(|(transport, _)| transport.to_string()).collect();
-        let problem = "wanted are those of transports, with other ports: a phone that uses one which only one system \
-                       takes could not move to the other";
+        let problem = "wanted are those of transports, perhaps with other ports: a phone can only move between systems \
+                       that accept its transport";
         keys.error(&format_args!("transports_failover = {}", words.join(",")), &problem);
         return None;
     }

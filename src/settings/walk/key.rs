@@ -87,7 +87,7 @@ pub fn maybe<'a, T: Display + 'a>(wanted: &str, read: impl Fn(&str) -> Option<T>
 
 /// A file of this machine.
 pub fn file() -> Key<'static, Option<PathBuf>> {
-    optional("a file, with all its folders: /etc/asterisk/keys/ca.crt", path, |path| {
+    optional("a file with its whole path, such as /etc/asterisk/keys/ca.crt", path, |path| {
         path.display().to_string()
     })
 }
