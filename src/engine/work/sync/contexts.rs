@@ -15,13 +15,10 @@ use crate::{
     settings::{Dialplan, Technology, Trunk},
     site::{
         shrink::{Guarded, Names},
-        users::{
-            Answer, Document, Line, Section, SyncError, Tailored, kinds_in, render_sections,
-            words::sets_variable,
-        },
+        users::{Answer, Document, Line, Section, SyncError, Tailored, kinds_in, render_sections},
     },
     uplink::ami::Query,
-    words::{conf::ConfSection, wording::counted},
+    words::{conf::ConfSection, variables::sets_variable, wording::counted},
 };
 
 /// What a branch that starts in an outage has of them.
