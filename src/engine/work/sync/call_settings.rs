@@ -6,7 +6,7 @@ use super::{Failure, Wish, common::Common, part::Part, reading::Reading};
 use crate::site::call_settings::{CallSetting, CallSettings as Settings, OfPerson};
 
 /// What the log hears where they can't be read, and once they can.
-const NOT_READ: &str = "Call forwards and do-not-disturb of the users, and who is logged in at which device, are not as on the main";
+const NOT_READ: &str = "Call forwards, do-not-disturb and device logins of the users stay as they were";
 const READ_AGAIN: &str = "The call settings of the users are those of the main again.";
 
 /// Which of a person's settings in the branch's database are the main's: the families, by number.

@@ -112,7 +112,7 @@ impl<'a> Part<'a> for Directory<'a> {
                 self.kept.found(Some(Arc::clone(&common.status.directory)));
             }
             Err(error) => {
-                common.host.log(Level::Warning, &format!("The kept directory is not used: {error}"));
+                common.host.log(Level::Warning, &format!("Cannot use the saved directory: {error}"));
             }
         }
         Ok(())

@@ -34,14 +34,14 @@ use crate::{
 const MODULE: &str = "app_voicemail.so";
 const CONF: &str = "voicemail.conf";
 /// What the log hears where they can't be taken from the main, and once they can.
-const NOT_READ: &str = "The users have no new mailboxes";
+const NOT_READ: &str = "The mailboxes stay as they were";
 const READ_AGAIN: &str = "The mailboxes are those of the main again.";
 /// Where it is kept whose box is whose: the main's file says more of that than the boxes that are copied (other names, boxes
 /// of strangers with the same number), and some are the branch's own.
 const OWNERS: Beside = Beside {
     file: "boxes",
-    not_kept: "Cannot save for a restart whose mailbox is whose",
-    kept_again: "Whose mailbox is whose is saved for a restart again.",
+    not_kept: "Cannot save for a restart which user has which mailbox",
+    kept_again: "Which user has which mailbox is saved for a restart again.",
 };
 
 /// A change that no reload of the main tells of is here after this long: the whole company's boxes are 100 bytes a head.

@@ -15,7 +15,7 @@ use crate::{
 /// Names in a log line at most.
 const NAMED: usize = 20;
 /// What the log hears where a loss can't be written down.
-const NOT_KEPT: &str = "Cannot save for a restart what has gone within a day";
+const NOT_KEPT: &str = "Cannot save for a restart what the main has lost within 24 hours";
 
 /// What has gone, and what may go.
 #[derive(Default)]
@@ -110,7 +110,11 @@ impl Common<'_> {
         if losses.note(now(), in_place, new, &accepted) {
             let text = losses.to_text();
             let kept = self.write_beside(guarded.file(), &text);
-            self.syncing.kit.log_outcome(&kept, NOT_KEPT, "What has gone within a day is kept again.");
+            self.syncing.kit.log_outcome(
+                &kept,
+                NOT_KEPT,
+                "What the main has lost within 24 hours is saved for a restart again.",
+            );
         }
         self.nothing_held(guarded);
     }
@@ -134,7 +138,7 @@ impl Common<'_> {
                 String::new()
             };
             let (what, named) = (guarded.counted(removed), named.join(", "));
-            let text = format!("Held: {what} would be taken away: {named}{more}");
+            let text = format!("Held: the sync would remove {what}: {named}{more}");
             self.host.log(Level::Warning, &text);
             Arc::make_mut(&mut self.status.held_removals).insert(guarded, names);
         }

@@ -181,7 +181,12 @@ fn what_a_day_loses_is_held_over_restarts_and_accepted_by_the_names_shown() {
         let shown = held(site);
         assert_eq!(shown.get(&Guarded::Directory), Some(&names(9..10)));
         held(site);
-        let told = host.log.lock().iter().filter(|line| line.contains("Held: 1 number")).count();
+        let told = host
+            .log
+            .lock()
+            .iter()
+            .filter(|line| line.contains("Held: the sync would remove 1 number"))
+            .count();
         assert_eq!(told, 2, "each life once");
 
         // Somebody else is missing as well by now: nobody goes, and all are shown.

@@ -275,7 +275,7 @@ fn tell_declined(new: &[String], common: &Common<'_>) {
         more => format!(", and {more} more"),
     };
     let text = format!(
-        "This Asterisk does not take all that the main says of its users: {}{more}. The users are taken without it; \
+        "This Asterisk does not accept every option of the main's users: {}{more}. What it refuses is left out; \
          'synch show user' shows what is written.",
         shown.join("; ")
     );
@@ -302,7 +302,7 @@ fn note_left_out(synced: &Synced, common: &mut Common<'_>) {
     let is_live = |user: &&LeftOut| common.status.users.iter().any(|live| live.name == user.name);
     let (lost, others): (Vec<&LeftOut>, Vec<&LeftOut>) = left_out.iter().partition(is_live);
     for LeftOut { name, reason } in lost.iter().take(LOST_NAMED) {
-        let text = format!("{name} worked here, and the last sync leaves it out: {reason}");
+        let text = format!("{name} was a user here, and the last sync left it out: {reason}");
         common.host.log(Level::Warning, &text);
     }
     if let Some(LeftOut { name, reason }) = others.first().or_else(|| lost.get(LOST_NAMED)) {

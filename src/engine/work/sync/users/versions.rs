@@ -89,8 +89,8 @@ fn warn_of_open_users(common: &Common<'_>) {
     let Some((name, why)) = open.first().filter(|_| !common.syncing.all.policy.open_users) else { return };
     let (users, output) = (counted(open.len(), "user"), &common.syncing.settings.output);
     let text = format!(
-        "{users} in {output} can be anybody, {name} the first: {why}. The next sync leaves them out; until then, the \
-         firewall has to keep strangers from this machine's SIP."
+        "Anybody can call as {users} in {output}, {name} the first: {why}. The next sync leaves them out; until then, the \
+         firewall must keep strangers away from SIP on this machine."
     );
     common.host.log(Level::Warning, &text);
 }
