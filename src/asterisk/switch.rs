@@ -14,7 +14,7 @@ use once_cell::sync::OnceCell;
 
 use super::{current, dialplan::SWITCH, guard::guard, roomy::Roomy, sys, text};
 use crate::{
-    dialplan::{Door, Question, Way},
+    dialplan::{Question, Way},
     engine::host::Level,
     words::faults,
 };
@@ -124,7 +124,7 @@ impl Dialled {
         let (context, number) = unsafe { (text::from_c(self.context), text::from_c(self.number)) };
         let Some(control) = current::control() else { return false };
         let snapshot = control.snapshot();
-        let Some(door) = Door::of(&snapshot, &context) else { return false };
+        let Some(door) = snapshot.door(&context) else { return false };
         door.people(question, &number) || self.first_of(&door.beyond(), lookup).is_some()
     }
 
@@ -134,7 +134,7 @@ impl Dialled {
         let (context, number) = unsafe { (text::from_c(self.context), text::from_c(self.number)) };
         let Some(control) = current::control() else { return FAILED };
         let snapshot = control.snapshot();
-        let Some(door) = Door::of(&snapshot, &context) else { return FAILED };
+        let Some(door) = snapshot.door(&context) else { return FAILED };
         let target = match door.way(&number) {
             Way::To(context) => Some(context.to_owned()),
             Way::FirstOf(contexts) => self.first_of(&contexts, sys::ast_exists_extension).map(str::to_owned),

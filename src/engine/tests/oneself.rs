@@ -1,7 +1,7 @@
 //! The branch looks at itself, and a move waits for it where the main still serves somebody.
 
 use super::{
-    evidence::{Ami, guessed, sip_server},
+    main::{Ami, guessed, sip_server},
     *,
 };
 use crate::{settings::Require, words::state::BranchState};

@@ -8,8 +8,7 @@
 use crate::{
     engine::host::{Host, HostError},
     operator::status::SyncStatus,
-    uplink::sip::request,
-    words::state::SyncState,
+    words::{state::SyncState, uri::is_user},
 };
 
 /// Where that user is remembered, with the address that was asked.
@@ -27,7 +26,7 @@ impl Question {
     pub(super) fn recall(host: &dyn Host, place: &str) -> Self {
         let memo = host.recall(SIP_USER);
         let proven = memo.as_deref().and_then(|memo| memo.strip_prefix(place)?.strip_prefix(' '));
-        Self { proven: proven.filter(|user| request::fits(user)).map(str::to_owned) }
+        Self { proven: proven.filter(|user| is_user(user)).map(str::to_owned) }
     }
 
     /// Returns in whose name the main is asked now; `None` means without a user.
@@ -35,7 +34,7 @@ impl Question {
         let proven = self.proven.as_ref().filter(|proven| may_be_asked(sync, proven));
         let known = sync.state == SyncState::Synced || sync.knows_who_is_gone();
         let synced = sync.users.iter().map(|user| &user.name).filter(|_| known);
-        let mut synced = synced.filter(|name| request::fits(name) && may_be_asked(sync, name));
+        let mut synced = synced.filter(|name| is_user(name) && may_be_asked(sync, name));
         proven.or_else(|| synced.next()).cloned()
     }
 

@@ -22,12 +22,12 @@ use crate::{
     },
     operator::status::Snapshot,
     settings::{Settings, Technology},
-    uplink::sip::{self, request::fits},
+    uplink::sip,
     verdict::selfcheck::{
         Answer, PATIENCE, Part,
         place::{self, Place},
     },
-    words::{conf::ConfSection, faults},
+    words::{conf::ConfSection, faults, uri::is_user},
 };
 
 /// An unused number that is looked up in the dialplan. Only whether there is an answer matters.
@@ -151,7 +151,7 @@ impl SelfChecking {
 fn known_account(snapshot: &Snapshot, settings: &Settings) -> Option<String> {
     let users = snapshot.sync.users.iter().map(|user| &user.name);
     let drill = settings.drill.account.iter().map(|account| &account.username);
-    users.chain(drill).find(|name| fits(name)).cloned()
+    users.chain(drill).find(|name| is_user(name)).cloned()
 }
 
 /// Returns whether this machine has that address.

@@ -6,8 +6,9 @@ use super::{Findings, Level, Report};
 use crate::{
     operator::status::Snapshot,
     settings::{Dns, Offer, Technology},
-    site::users::{Fate, Kind, Origin, Tailored, User, words::is_yes},
+    site::users::{Fate, Kind, Origin, Tailored, User},
     uplink::sip::places::{Over, Place},
+    words::conf::is_yes,
     words::{
         state::Target,
         wording::{counted, some_of},

@@ -6,9 +6,10 @@ use crate::{
     dialplan::{device, devices},
     operator::status::Snapshot,
     settings::{Dialplan, Technology},
-    site::{call_settings::CallSetting, directory::is_number, users::User},
+    site::{call_settings::CallSetting, users::User},
     words::{
         caller_id,
+        number::is_number,
         state::{MonitorState, ServiceState, Target},
     },
 };

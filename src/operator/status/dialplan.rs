@@ -2,9 +2,11 @@
 
 use super::Snapshot;
 use crate::{
-    dialplan::{ANY_MESSAGES, Door, OWN_MESSAGES},
     settings::{Dialplan, PEOPLE},
-    words::wording::counted,
+    words::{
+        codes::{ANY_MESSAGES, OWN_MESSAGES},
+        wording::counted,
+    },
 };
 
 /// Returns the text of `synch show dialplan`.
@@ -23,7 +25,7 @@ pub fn dialplan(snapshot: &Snapshot) -> String {
 }
 
 fn of(context: &str, snapshot: &Snapshot, dialplan: &Dialplan) -> Option<String> {
-    let door = Door::of(snapshot, context)?;
+    let door = snapshot.door(context)?;
     let classes =
         dialplan.classes.lines().iter().filter(|class| dialplan.door_of(&class.of.to_string()) == context);
     let classes: Vec<String> = classes.map(|class| class.of.to_string()).collect();

@@ -3,7 +3,7 @@
 //! Each part is written only where it is plainly what it should be: some options of a box run programs or lead into the
 //! dialplan. Blanks around an option are kept, since app_voicemail (`apply_options`) doesn't know `| delete=yes`.
 
-use crate::site::users::words::is_yes;
+use crate::words::conf::is_yes;
 
 /// Options that only shape how a message is kept, told and mailed. Not among them: what changes the text of a mail
 /// (Asterisk evaluates `emailbody`), leads into the dialplan (`callback`, `dialout`, `exitcontext`) or names a program.

@@ -14,9 +14,9 @@ use self::entry::{Entry, Taking};
 pub use self::owner::{Contexts, Owner, assign, owners_in};
 
 use crate::{
-    site::users::{Document, Section, render_sections, words::is_yes},
+    site::users::{Document, Section, render_sections},
     words::{
-        conf::{ConfSection, ConfVariable},
+        conf::{ConfSection, ConfVariable, is_yes},
         wording::visible,
     },
 };

@@ -282,7 +282,7 @@ fn a_value_that_the_driver_refuses_costs_nobody(version: Version) -> Result {
     assert!(site.branch.live_user("1004")?.contains("(ulaw|alaw)"), "{}", site.branch.live_user("1004")?);
     let shown = site.branch.rx("synch show user 1004")?;
     assert!(shown.contains("by-pigeon") && shown.contains("this branch's Asterisk does not know"), "{shown}");
-    let said = "This Asterisk does not take all that the main says of its users: allow = ulaw,made-up,alaw (endpoint), but \
+    let said = "This Asterisk does not accept every option of the main's users: allow = ulaw,made-up,alaw (endpoint), but \
                 ulaw,alaw; dtmf_mode = by-pigeon (endpoint)";
     assert_eq!(site.branch.log().matches(said).count(), 1);
 

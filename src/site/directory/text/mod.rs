@@ -1,8 +1,8 @@
 //! A directory as text, to keep it on disk: a first line with its name and size, then an entry a line, its values
 //! separated by tabs. Pure.
 
-use super::{Directory, Entry, MAX_NAME, MAX_SITE, TooMany, is_number};
-use crate::words::caller_id::printable;
+use super::{Directory, Entry, MAX_NAME, MAX_SITE, TooMany};
+use crate::words::{caller_id::printable, number::is_number};
 
 /// How the first line begins; the number of entries follows.
 const HEAD: &str = "res_synch directory 1\t";

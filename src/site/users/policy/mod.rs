@@ -12,12 +12,14 @@ use super::{
     accept::{Spoilt, Taken},
     declined::Instead,
     open::{Written, names},
-    words::{is_no, is_special, sets_variable},
 };
 use crate::{
-    dialplan::OWN_MESSAGES,
     settings::{self, is_secret},
-    words::conf::ConfSection,
+    words::{
+        codes::OWN_MESSAGES,
+        conf::{ConfSection, is_no},
+        variables::{is_special, sets_variable},
+    },
 };
 
 pub use options::is_usual;

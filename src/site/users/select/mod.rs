@@ -12,11 +12,10 @@ use super::{
     Accepted, Document, Kind, Open, Policy, Section, Violation,
     accept::kind_of,
     open::{self, Written},
-    words::sets_variable,
 };
 use crate::{
     settings::{Filter, FilterKey, Technology},
-    words::wording::visible_octets,
+    words::{variables::sets_variable, wording::visible_octets},
 };
 
 /// What a sync writes.
