@@ -23,7 +23,7 @@ pub(super) fn load(path: &Path) -> Result<Vec<ConfSection>, HostError> {
     load_besides(path, None)
 }
 
-/// The same, without the sections that come from the file of that name.
+/// Reads the same, but leaves out the sections that come from the file of that name.
 ///
 /// # Errors
 /// As [`load`].
@@ -45,7 +45,7 @@ pub(super) fn load_besides(path: &Path, file: Option<&str>) -> Result<Vec<ConfSe
             Asterisk.config_dir().join(path).display()
         ))),
         sys::SYNCH_CONFIG_MISSING => Err(HostError(format!("{} is missing", path.display()))),
-        _ => Err(HostError(format!("{} is invalid; the lines above in the log say where", path.display()))),
+        _ => Err(HostError(format!("{} is invalid; see the lines above in the log", path.display()))),
     }
 }
 
@@ -77,7 +77,7 @@ impl Loaded {
         }
     }
 
-    /// The file that the first variable of the section last browsed is from.
+    /// Returns the file that holds the first variable of the section browsed last.
     fn file(&self, category: *const c_char) -> String {
         // SAFETY: `category` is the pointer of the last ast_category_browse(), by which the list is found.
         let variable = unsafe { sys::ast_variable_browse(self.0, category) };
@@ -87,7 +87,7 @@ impl Loaded {
         first.map_or_else(String::new, |first| unsafe { text::from_c(first.file) })
     }
 
-    /// The variables of the section last browsed.
+    /// Returns the variables of the section browsed last.
     fn variables(&self, category: *const c_char) -> Vec<ConfVariable> {
         let mut variables = Vec::new();
         // SAFETY: `category` is the pointer of the last ast_category_browse(), by which the list is found.

@@ -5,7 +5,8 @@ use std::{ffi::c_char, ptr};
 use super::{sys, text};
 use crate::engine::host::HostError;
 
-/// What it has of that family and key. Bounded: one look at a file of this machine, under the database's own lock.
+/// Returns the value of that family and key. The wait is bounded: one read of a local file, under the database's own
+/// lock.
 pub(super) fn get(family: &str, key: &str) -> Option<String> {
     let (family, key) = (text::to_c(family), text::to_c(key));
     let mut value: *mut c_char = ptr::null_mut();
@@ -21,10 +22,10 @@ pub(super) fn get(family: &str, key: &str) -> Option<String> {
     Some(text)
 }
 
-/// Writes it, or takes it away.
+/// Writes the value, or deletes it where it is `None`.
 ///
 /// # Errors
-/// The database did not take it.
+/// The database refused to store it.
 pub(super) fn set(family: &str, key: &str, value: Option<&str>) -> Result<(), HostError> {
     let (c_family, name) = (text::to_c(family), text::to_c(key));
     // SAFETY: all texts are NUL-terminated; the database copies them.
@@ -41,5 +42,7 @@ pub(super) fn set(family: &str, key: &str, value: Option<&str>) -> Result<(), Ho
     if result == 0 {
         return Ok(());
     }
-    Err(HostError(format!("Asterisk's database did not take '{family}/{key}'; a restart will not know it")))
+    Err(HostError(format!(
+        "Asterisk's database refused to store '{family}/{key}', so the next restart loses it"
+    )))
 }

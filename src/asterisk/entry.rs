@@ -16,7 +16,7 @@ const DONE: c_int = 0;
 const DECLINED: c_int = 1;
 const REFUSED: c_int = -1;
 
-/// Loads, or declines: then everything is as it was before.
+/// Loads the module, or declines and leaves everything as it was.
 #[unsafe(no_mangle)]
 extern "C" fn synch_load() -> c_int {
     guard::log_panics();
@@ -38,7 +38,7 @@ fn load() -> Result<(), Vec<String>> {
         .map_err(|error| vec![format!("synch could not be started: {error}. The module is not loaded.")])
 }
 
-/// Takes the settings in the file, or keeps the old ones.
+/// Applies the settings in the file, or keeps the old ones.
 #[unsafe(no_mangle)]
 extern "C" fn synch_reload() -> c_int {
     guard::guard(REFUSED, || {
@@ -54,7 +54,7 @@ extern "C" fn synch_reload() -> c_int {
         for problem in problems {
             log::write(Level::Error, &problem);
         }
-        log::write(Level::Error, "The settings in force stay as they are.");
+        log::write(Level::Error, "The old settings stay in force.");
         REFUSED
     })
 }
@@ -69,7 +69,7 @@ extern "C" fn synch_unload() -> c_int {
         }
         log::write(
             Level::Warning,
-            "res_synch.so is putting a new file into force and can't be unloaded now; try again in a few seconds.",
+            "res_synch.so cannot be unloaded while it applies a new file; try again in a few seconds.",
         );
         REFUSED
     })
@@ -78,8 +78,10 @@ extern "C" fn synch_unload() -> c_int {
 fn settings() -> Result<Settings, Vec<String>> {
     let sections = conf::load(Path::new(CONF)).map_err(|error| {
         let there = Asterisk.config_dir().join(CONF).exists();
-        let remedy =
-            format!(" 'make install' puts one into Asterisk's configuration folder, to be edited ({CONF}).");
+        let remedy = format!(
+            " 'make install' creates {CONF} in Asterisk's configuration folder; edit it before you load the \
+             module."
+        );
         vec![format!("{error}.{}", if there { "" } else { &remedy })]
     })?;
     settings::read(&sections)

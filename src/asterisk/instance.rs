@@ -40,11 +40,14 @@ struct Instance {
 /// Starts everything.
 ///
 /// # Errors
-/// No thread could be made, or an earlier life of the module can't be ended yet.
+/// No thread could be started, or the engine of an earlier load cannot be ended yet.
 pub(super) fn start(settings: Settings) -> io::Result<()> {
     // After a forced unload (`module unload -h`) that we had refused, everything still runs.
     if !stop() {
-        return Err(io::Error::other("it still runs since a forced unload, in the middle of a reload"));
+        return Err(io::Error::other(
+            "the engine of the last load still runs, because a forced unload came in the middle of a reload; try \
+             again in a few seconds",
+        ));
     }
     let booted = Asterisk.fully_booted();
     let hook = dialplan::hints::register(booted)?;
@@ -73,8 +76,8 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
 
 /// Stops everything in bounded time, unless work is going on that must not be waited for here: then nothing is touched.
 ///
-/// Who hangs in Asterisk is left alone, and the unload goes on without him: refused, it would leave half an engine, and
-/// an administrator who can't get rid of it.
+/// A thread that hangs in Asterisk is left running, and the unload goes on without it. Refusing the unload would leave
+/// half an engine that the administrator could not remove.
 pub(super) fn stop() -> bool {
     let mut slot = INSTANCE.lock().unwrap_or_else(PoisonError::into_inner);
     if slot.as_ref().is_some_and(|instance| !instance.gate.close(Instant::now())) {

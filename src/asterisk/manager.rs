@@ -38,7 +38,7 @@ pub(super) fn register() -> Registered {
             let name = action.name.to_string_lossy();
             super::log::write(
                 Level::Warning,
-                &format!("AMI action {name} could not be registered; it is missing."),
+                &format!("AMI action {name} could not be registered and is not available."),
             );
         }
     }

@@ -24,7 +24,7 @@ type PushTask = unsafe extern "C" fn(
     data: *mut c_void,
 ) -> c_int;
 
-/// Which of these are not in force.
+/// Returns which of these are not in force.
 ///
 /// # Errors
 /// res_pjsip is not loaded.
@@ -35,7 +35,7 @@ pub(super) fn missing(wanted: &[(Kind, String)]) -> Result<Vec<(Kind, String)>, 
     })
 }
 
-/// What it makes of these sections, one by one, and whether that is in force.
+/// Returns for each section whether res_pjsip accepts it, and whether the result is in force.
 ///
 /// # Errors
 /// res_pjsip is not loaded.
@@ -43,7 +43,7 @@ pub(super) fn judge(sections: &[(Kind, &ConfSection)]) -> Result<Vec<Verdict>, H
     on_its_thread(|sorcery| sections.iter().map(|(kind, section)| sorcery.judge(*kind, section)).collect())
 }
 
-/// Whether it would take these sections, one by one, without what is added to `declined`.
+/// Returns for each section whether res_pjsip would accept it without the options that are added to `declined`.
 ///
 /// # Errors
 /// res_pjsip is not loaded.
@@ -61,7 +61,7 @@ pub(super) fn try_out(
 
 /// Runs something on a thread of res_pjsip, and waits for it.
 fn on_its_thread<T>(work: impl FnOnce(&Sorcery) -> T) -> Result<T, HostError> {
-    let not_loaded = || HostError("res_pjsip.so does not say what it has: is it loaded?".to_owned());
+    let not_loaded = || HostError("res_pjsip.so did not list its objects; is it loaded?".to_owned());
     // SAFETY: looks a name up among the symbols of this process.
     let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"ast_sip_push_task_wait_servant".as_ptr()) };
     if symbol.is_null() {
@@ -109,7 +109,8 @@ impl Sorcery {
         Object::new(unsafe { sys::ast_sorcery_retrieve_by_id(self.0, kind.as_ptr(), name.as_ptr()) })
     }
 
-    /// What res_pjsip makes of a section; nothing where it refuses it. Nobody else sees it.
+    /// Returns the object that res_pjsip makes of a section, or `None` where it refuses the section. The object is
+    /// private.
     fn make(&self, kind: Kind, section: &ConfSection) -> Option<Object> {
         let (kind, name) = (text::to_c(&kind.to_string()), text::to_c(&section.name));
         // SAFETY: as in `find`.

@@ -20,7 +20,8 @@ const PEERS: &CStr = c"Action: SIPpeers\r\n";
 const COMPLETE: &str = "PeerlistComplete";
 const NONE: &str = "No peers found";
 
-/// Which of these chan_sip does not have. Only on our own threads: the collected answer has a destructor.
+/// Returns which of these peers chan_sip lacks. To be called on our own threads only: the collected answer has a
+/// destructor.
 ///
 /// # Errors
 /// chan_sip is not loaded.
@@ -28,7 +29,7 @@ pub(super) fn missing(wanted: &[(Kind, String)]) -> Result<Vec<(Kind, String)>, 
     let answer = ask(PEERS);
     // An action that nobody has registered is carried out without an error and without an answer.
     if !answer.contains(COMPLETE) && !answer.contains(NONE) {
-        return Err(HostError("chan_sip.so does not say what it has: is it loaded?".to_owned()));
+        return Err(HostError("chan_sip.so did not list its peers; is it loaded?".to_owned()));
     }
     let found: HashSet<&str> = answer.lines().filter_map(|line| line.strip_prefix("ObjectName: ")).collect();
     Ok(wanted.iter().filter(|(_, name)| !found.contains(name.as_str())).cloned().collect())

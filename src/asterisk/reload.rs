@@ -9,7 +9,8 @@ use crate::engine::host::ReloadError;
 const OURS: &str = "res_synch.so";
 
 thread_local! {
-    /// What this thread does in our own reload, in place of it: Asterisk calls it on the same thread, and passes nothing.
+    /// The work that this thread does instead of our own reload. Asterisk calls that reload on the same thread and
+    /// passes nothing.
     static ERRAND: Cell<Option<*mut dyn FnMut()>> = const { Cell::new(None) };
 }
 
@@ -25,7 +26,7 @@ pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
     let result = unsafe { sys::ast_module_reload(name.as_ptr()) };
     let problem = match result {
         sys::AST_MODULE_RELOAD_SUCCESS => return Ok(()),
-        sys::AST_MODULE_RELOAD_QUEUED => "Asterisk has only queued it, as it is still starting",
+        sys::AST_MODULE_RELOAD_QUEUED => "Asterisk is still starting and has only queued the reload",
         sys::AST_MODULE_RELOAD_NOT_FOUND if module.contains("voicemail") => {
             "it is not loaded; load it, or set [voicemail] enabled = no"
         }
@@ -34,8 +35,8 @@ pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
         }
         sys::AST_MODULE_RELOAD_IN_PROGRESS => return Err(ReloadError::InProgress),
         sys::AST_MODULE_RELOAD_UNINITIALIZED => "it is not initialized",
-        sys::AST_MODULE_RELOAD_NOT_IMPLEMENTED => "it can't be reloaded",
-        _ => "it reported an error; the lines above in the log say which",
+        sys::AST_MODULE_RELOAD_NOT_IMPLEMENTED => "it does not support a reload",
+        _ => "it reported an error; see the lines above in the log",
     };
     Err(ReloadError::Failed(format!("{module} was not reloaded: {problem}")))
 }
@@ -57,7 +58,7 @@ pub(super) fn with_list_locked<T>(work: impl FnOnce() -> T) -> Result<T, ReloadE
     result.ok_or(ReloadError::InProgress)
 }
 
-/// Runs what this thread has our reload do; false where it is a reload like any other.
+/// Runs the work that this thread has set for our reload. Returns `false` where none is set: an ordinary reload.
 pub(super) fn run_errand() -> bool {
     let Some(errand) = ERRAND.take() else { return false };
     // SAFETY: set by `with_list_locked` of this thread, which is still in it.

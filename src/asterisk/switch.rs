@@ -14,7 +14,7 @@ use once_cell::sync::OnceCell;
 
 use super::{current, dialplan::SWITCH, guard::guard, roomy::Roomy, sys, text};
 use crate::{
-    dialplan::{Door, Question, Way},
+    dialplan::{Question, Way},
     engine::host::Level,
     words::faults,
 };
@@ -24,7 +24,7 @@ const FIRST: c_int = 1;
 const NO: c_int = 0;
 const FAILED: c_int = -1;
 
-/// What Asterisk calls with the contexts of the administrator's: whether one has a number.
+/// The function of Asterisk that tells whether one of the administrator's contexts has a number.
 type Lookup =
     unsafe extern "C" fn(*mut sys::ast_channel, *const c_char, *const c_char, c_int, *const c_char) -> c_int;
 
@@ -65,7 +65,7 @@ fn registration() -> *mut sys::ast_switch {
     let make = || {
         Registration(Box::into_raw(Box::new(Roomy::new(sys::ast_switch {
             name: SWITCH.as_ptr(),
-            description: c"Who can be dialled at this branch, as synch knows".as_ptr(),
+            description: c"Users and numbers that can be dialled at this branch".as_ptr(),
             exists: Some(exists),
             canmatch: Some(can_match),
             exec: Some(run),
@@ -83,7 +83,8 @@ pub(super) struct Registered;
 pub(super) fn register() -> Registered {
     // SAFETY: the structure lives as long as the process.
     if unsafe { sys::ast_register_switch(registration()) } != 0 {
-        let text = "The switch of synch could not be registered: only emergency numbers can be dialled.";
+        let text = "The dialplan switch of synch could not be registered, so only emergency numbers can be \
+                    dialled.";
         super::log::write(Level::Warning, text);
     }
     Registered
@@ -106,7 +107,7 @@ struct Dialled {
 }
 
 impl Dialled {
-    /// Whether one of these contexts of the administrator's answers; the first that does.
+    /// Returns the first of these contexts of the administrator that answers.
     fn first_of<'a>(&self, contexts: &[&'a str], lookup: Lookup) -> Option<&'a str> {
         let _asking = Asking::begin()?;
         let has = |context: &&&str| {
@@ -123,7 +124,7 @@ impl Dialled {
         let (context, number) = unsafe { (text::from_c(self.context), text::from_c(self.number)) };
         let Some(control) = current::control() else { return false };
         let snapshot = control.snapshot();
-        let Some(door) = Door::of(&snapshot, &context) else { return false };
+        let Some(door) = snapshot.door(&context) else { return false };
         door.people(question, &number) || self.first_of(&door.beyond(), lookup).is_some()
     }
 
@@ -133,7 +134,7 @@ impl Dialled {
         let (context, number) = unsafe { (text::from_c(self.context), text::from_c(self.number)) };
         let Some(control) = current::control() else { return FAILED };
         let snapshot = control.snapshot();
-        let Some(door) = Door::of(&snapshot, &context) else { return FAILED };
+        let Some(door) = snapshot.door(&context) else { return FAILED };
         let target = match door.way(&number) {
             Way::To(context) => Some(context.to_owned()),
             Way::FirstOf(contexts) => self.first_of(&contexts, sys::ast_exists_extension).map(str::to_owned),
@@ -146,7 +147,7 @@ impl Dialled {
     }
 }
 
-/// Makes of a question what Asterisk asks a switch.
+/// Turns a question into the callback that Asterisk calls on a switch.
 macro_rules! question {
     ($name:ident, $question:expr, $lookup:expr) => {
         extern "C" fn $name(

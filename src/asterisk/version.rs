@@ -13,7 +13,7 @@ const MAJOR: &str = env!("SYNCH_ASTERISK_MAJOR");
 /// check lets a module of one into the other, though structures differ.
 ///
 /// # Errors
-/// The line that says why not.
+/// It may not; the line says why.
 pub(super) fn check() -> Result<(), String> {
     let name = name();
     match compare(MAJOR.parse().unwrap_or_default(), BUILT_FOR, &name) {
@@ -21,21 +21,23 @@ pub(super) fn check() -> Result<(), String> {
         Fit::OtherMinor(built, running) => log::write(
             Level::Notice,
             &format!(
-                "res_synch.so was built for Asterisk {built} and runs in {running}. That works; an update of \
-                 Asterisk is a good time to build it anew (make clean; make; make install)."
+                "res_synch.so was built for Asterisk {built} and runs in {running}. That works; build it again \
+                 with the next update of Asterisk (make clean; make; make install)."
             ),
         ),
         Fit::Unknown => log::write(
             Level::Warning,
             &format!(
-                "This Asterisk calls its version '{name}', so nobody can tell whether res_synch.so, built for \
-                 Asterisk {MAJOR}, fits it. It is loaded all the same: do not use it with another major version."
+                "This Asterisk reports its version as '{name}', which does not show its major version. \
+                 res_synch.so was built for Asterisk {MAJOR} and is loaded unchecked: do not use it with another \
+                 major version."
             ),
         ),
         Fit::OtherMajor(built, running) => {
             return Err(format!(
-                "res_synch.so was built for Asterisk {built} and this is Asterisk {running}: not loaded. Build it \
-                 against the headers of this Asterisk (make clean; make; make install), then restart Asterisk."
+                "res_synch.so was built for Asterisk {built}, but this is Asterisk {running}, so it is not \
+                 loaded. Build it against the headers of this Asterisk (make clean; make; make install), then \
+                 restart Asterisk."
             ));
         }
     }

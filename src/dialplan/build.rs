@@ -24,6 +24,7 @@ use super::{Context, Extension, Hint};
 use crate::{
     settings::{Dialplan, Technology},
     site::users::User,
+    words::codes::{ANY_MESSAGES, OWN_MESSAGES},
 };
 
 /// All that is to be ours in Asterisk's dialplan.
@@ -48,10 +49,6 @@ pub const EMERGENCY: &str = "synch-emergency";
 
 /// Where users hear their messages.
 pub const MESSAGES: &str = "synch-messages";
-/// The own box. Both codes are FreePBX's.
-pub const OWN_MESSAGES: &str = "*97";
-/// Any box.
-pub const ANY_MESSAGES: &str = "*98";
 
 /// The variable of a call that has the numbers which have sent it on, each behind a colon.
 pub const FORWARDED: &CStr = c"SYNCH_FORWARDED";

@@ -2,16 +2,31 @@
 
 use super::build::{ELSEWHERE, OTHERS, RING};
 use crate::{
-    operator::status::Snapshot,
     settings::{Dialplan, Grants},
-    site::directory::is_number,
-    words::state::Target,
+    site::{
+        directory::Directory,
+        users::{User, reached_by},
+    },
+    words::{number::is_number, state::Target},
 };
 
-/// What a door knows.
+/// What is known of the branch as somebody dials.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// `None` where synch has no contexts.
+    pub dialplan: Option<&'a Dialplan>,
+    /// The users of this site.
+    pub users: &'a [User],
+    /// Everybody on the main.
+    pub directory: &'a Directory,
+    /// Who serves.
+    pub target: Target,
+}
+
+/// A context of ours, as somebody dials in it.
 #[derive(Clone, Debug)]
 pub struct Door<'a> {
-    snapshot: &'a Snapshot,
+    known: Known<'a>,
     /// What this context leads to besides people; `None` where that is the people of other sites alone.
     inside: Option<(&'a Dialplan, Grants)>,
 }
@@ -39,19 +54,19 @@ pub enum Question {
 impl<'a> Door<'a> {
     /// The door that this context is; `None` where it is none of ours.
     #[must_use]
-    pub fn of(snapshot: &'a Snapshot, context: &str) -> Option<Self> {
+    pub fn of(known: Known<'a>, context: &str) -> Option<Self> {
         if context == OTHERS {
-            return Some(Self { snapshot, inside: None });
+            return Some(Self { known, inside: None });
         }
-        let dialplan = snapshot.settings.dialplan.as_ref()?;
+        let dialplan = known.dialplan?;
         let door = dialplan.doors().into_iter().find(|door| door.name == context)?;
-        Some(Self { snapshot, inside: Some((dialplan, door.grants)) })
+        Some(Self { known, inside: Some((dialplan, door.grants)) })
     }
 
     /// Whether the people whom synch knows answer this question.
     #[must_use]
     pub fn people(&self, question: Question, digits: &str) -> bool {
-        let directory = &self.snapshot.sync.directory;
+        let directory = self.known.directory;
         let elsewhere = match question {
             Question::Is => directory.get(digits).is_some(),
             Question::CanBe => directory.begins_with(digits),
@@ -63,10 +78,10 @@ impl<'a> Door<'a> {
     /// Where a number leads.
     #[must_use]
     pub fn way(&self, number: &str) -> Way<'_> {
-        if self.inside.is_some() && self.snapshot.sync.user(number).is_some() {
+        if self.inside.is_some() && !reached_by(number, self.known.users, self.known.directory).is_empty() {
             return Way::To(RING);
         }
-        if self.snapshot.sync.directory.get(number).is_some() {
+        if self.known.directory.get(number).is_some() {
             return Way::To(ELSEWHERE);
         }
         Way::FirstOf(self.beyond())
@@ -76,7 +91,7 @@ impl<'a> Door<'a> {
     #[must_use]
     pub fn beyond(&self) -> Vec<&str> {
         let Some((dialplan, grants)) = &self.inside else { return Vec::new() };
-        let now = match self.snapshot.service.target {
+        let now = match self.known.target {
             Target::Main => &dialplan.outside.normal,
             Target::Branch => &dialplan.outside.failover,
         };
@@ -85,7 +100,7 @@ impl<'a> Door<'a> {
     }
 
     fn users(&self) -> impl Iterator<Item = &'a str> {
-        let users = &self.snapshot.sync.users;
+        let users = self.known.users;
         let numbers = users.iter().filter_map(|user| user.number.as_deref());
         // An account's name that is a number leads there as well where it is nobody's.
         numbers.chain(users.iter().map(|user| user.name.as_str()).filter(|name| is_number(name)))
@@ -102,61 +117,71 @@ fn fits(question: Question, number: &str, digits: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::{
-        operator::status::tests::snapshot,
-        settings::{self, PEOPLE},
-        site::directory::{Directory, Entry},
+        settings::{self, PEOPLE, Settings},
+        site::directory::Entry,
         words::conf::ConfSection,
     };
 
-    fn shown(service: Target) -> Snapshot {
-        let mut snapshot = snapshot();
-        let main = ConfSection::new("main", [("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);
-        let off = |name| ConfSection::new(name, [("enabled", "no")]);
-        let dialplan =
-            [("outside", "ours"), ("outside_failover", "gateway"), ("outside_normal", "over-main")];
-        let classes = [("door-phones", "intercom"), ("managers", "outside,intercom")];
-        let sections = [
-            main,
-            off("sync"),
-            off("dns"),
-            ConfSection::new("dialplan", dialplan),
-            ConfSection::new("classes", classes),
-        ];
-        snapshot.settings = Arc::new(settings::read(&sections).unwrap());
-        snapshot.service.target = service;
-        let bob = Entry { number: "2001", name: "Bob", site: "B", public: None };
-        Arc::make_mut(&mut snapshot.sync).directory = Arc::new(Directory::new([bob]).unwrap());
-        snapshot
+    /// 1001 is of this site, 2001 of another.
+    struct Branch {
+        settings: Settings,
+        users: Vec<User>,
+        directory: Directory,
+    }
+
+    impl Branch {
+        fn new() -> Self {
+            let main = ConfSection::new("main", [("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);
+            let off = |name| ConfSection::new(name, [("enabled", "no")]);
+            let dialplan =
+                [("outside", "ours"), ("outside_failover", "gateway"), ("outside_normal", "over-main")];
+            let classes = [("door-phones", "intercom"), ("managers", "outside,intercom")];
+            let sections = [
+                main,
+                off("sync"),
+                off("dns"),
+                ConfSection::new("dialplan", dialplan),
+                ConfSection::new("classes", classes),
+            ];
+            let bob = Entry { number: "2001", name: "Bob", site: "B", public: None };
+            Self {
+                settings: settings::read(&sections).unwrap(),
+                users: vec![User::new("1001", "\"Alice\" <1001>")],
+                directory: Directory::new([bob]).unwrap(),
+            }
+        }
+
+        fn door(&self, context: &str, target: Target) -> Option<Door<'_>> {
+            let dialplan = self.settings.dialplan.as_ref();
+            Door::of(Known { dialplan, users: &self.users, directory: &self.directory, target }, context)
+        }
     }
 
     #[test]
     fn people_are_reached_from_every_door_and_the_rest_by_rights() {
-        let snapshot = shown(Target::Branch);
+        let branch = Branch::new();
         for (context, beyond) in [
             ("synch-internal", &["ours", "gateway"][..]),
             (PEOPLE, &[]),
             ("synch-class-door-phones", &["intercom"]),
             ("synch-class-managers", &["ours", "gateway", "intercom"]),
         ] {
-            let door = Door::of(&snapshot, context).unwrap();
+            let door = branch.door(context, Target::Branch).unwrap();
             assert_eq!(door.way("1001"), Way::To(RING), "{context}");
             assert_eq!(door.way("2001"), Way::To(ELSEWHERE), "{context}");
             assert_eq!(door.way("0301234"), Way::FirstOf(beyond.to_vec()), "{context}");
         }
-        assert!(Door::of(&snapshot, "from-internal").is_none());
-        let snapshot = shown(Target::Main);
-        let door = Door::of(&snapshot, "synch-internal").unwrap();
+        assert!(branch.door("from-internal", Target::Branch).is_none());
+        let door = branch.door("synch-internal", Target::Main).unwrap();
         assert_eq!(door.beyond(), ["ours", "over-main"]);
     }
 
     #[test]
     fn the_context_of_other_sites_leads_to_nobody_else() {
-        let snapshot = shown(Target::Branch);
-        let door = Door::of(&snapshot, OTHERS).unwrap();
+        let branch = Branch::new();
+        let door = branch.door(OTHERS, Target::Branch).unwrap();
         assert_eq!(door.way("2001"), Way::To(ELSEWHERE));
         assert_eq!(door.way("1001"), Way::FirstOf(Vec::new()));
         assert!(!door.people(Question::Is, "1001") && door.people(Question::Is, "2001"));
@@ -164,8 +189,8 @@ mod tests {
 
     #[test]
     fn digits_are_waited_for_while_a_number_may_become_longer() {
-        let snapshot = shown(Target::Branch);
-        let door = Door::of(&snapshot, "synch-internal").unwrap();
+        let branch = Branch::new();
+        let door = branch.door("synch-internal", Target::Branch).unwrap();
         assert!(door.people(Question::CanBe, "10") && door.people(Question::CanBeMore, "100"));
         assert!(!door.people(Question::CanBeMore, "1001") && door.people(Question::CanBe, "1001"));
         assert!(!door.people(Question::CanBe, "9"));

@@ -12,10 +12,8 @@ use super::{
 };
 use crate::{
     settings::Technology,
-    site::{
-        directory::is_number,
-        users::{User, by_number},
-    },
+    site::users::{User, by_number},
+    words::number::is_number,
 };
 
 /// The lamp of one number.

@@ -1,4 +1,4 @@
-//! What of the main's contexts was not taken, and why, for an administrator to read. Pure.
+//! Lines of the main's contexts that were not taken, and why, for an administrator to read. Pure.
 
 use std::fmt;
 
@@ -16,9 +16,9 @@ pub struct LeftOutLine {
     pub what: String,
     /// Why.
     pub reason: Refusal,
-    /// A call that gets there ends, because what follows was not meant for everybody.
+    /// Whether a call that gets there ends, because what follows is not meant for everybody.
     pub ends_calls: bool,
-    /// The extension of which that is the first step, fit for a message: who dials it gets nowhere.
+    /// The extension whose first step this is, fit for a message: a call to it ends at once.
     pub blocks: Option<String>,
 }
 
@@ -43,43 +43,43 @@ impl fmt::Display for LeftOutLine {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Its application.
-    #[error("application {0} is not on the list; [dialplan] allow_applications takes it")]
+    #[error("application {0} is not allowed; to allow it, add it to [dialplan] allow_applications")]
     Application(String),
     /// A function in it.
-    #[error("function {0} is not on the list; [dialplan] allow_functions takes it")]
+    #[error("function {0} is not allowed; to allow it, add it to [dialplan] allow_functions")]
     Function(String),
     /// A function that is set.
-    #[error("setting {0} is not on the list; [dialplan] allow_functions takes it")]
+    #[error("setting function {0} is not allowed; to allow it, add it to [dialplan] allow_functions")]
     Write(String),
     /// A variable that is set.
-    #[error("variable {0} is one that Asterisk itself goes by, and is not set from the main")]
+    #[error("variable {0} controls Asterisk itself, so contexts of the main may not set it")]
     Variable(String),
     /// What is set has no plain name.
-    #[error("the name of what is set or read has to be written out")]
+    #[error("the name of a variable or function has to be written out")]
     NoName,
     /// `${${X}}` and its kin: a value with a bracket in it would call a function.
-    #[error("the name of a variable or function is computed, and could become any function")]
+    #[error("the name of a variable or function is computed, so it could call any function")]
     Computed,
     /// A value where Asterisk would take parts of it for syntax.
     #[error(
-        "the value of {0} could be taken for code here; FILTER(0-9A-Za-z,...) makes it fit, and one of the main's \
-         [globals], which is not known here, has to be written out"
+        "the value of {0} could act as code here; put it into FILTER(0-9A-Za-z,...). A variable of the main's \
+         [globals] is not known here: write its value instead"
     )]
     Loose(String),
     /// A function called inside an expression.
     #[error("{0}(...) inside $[...] calls a function; write ${{{0}(...)}}")]
     CallInExpression(String),
-    /// A place to go on at.
-    #[error("context {0} is not among those that are taken")]
+    /// A jump to a context that is not taken.
+    #[error("context {0} is not taken from the main")]
     Target(String),
-    /// A place that nobody knows before the call.
-    #[error("the context it goes on in is computed")]
+    /// A jump to a context that is known only during the call.
+    #[error("it computes the context to go on in")]
     ComputedTarget,
     /// An option or argument.
-    #[error("{0} may run other code or leave the contexts that are taken")]
+    #[error("{0} may run other code or leave the contexts taken from the main")]
     Option(String),
     /// Something to dial.
-    #[error("'{0}' is not dialled from contexts of the main")]
+    #[error("contexts of the main may not dial '{0}'")]
     Device(String),
     /// Brackets that do not match.
     #[error("its brackets do not match")]
@@ -87,44 +87,46 @@ pub enum Refusal {
     /// Bytes that no honest line has.
     #[error("it has control characters or is not UTF-8")]
     Bytes,
-    /// Too much of it.
+    /// It is too long.
     #[error("it is longer than {0} bytes")]
     Long(usize),
     /// Its name.
-    #[error("its name has characters that are not taken, or is longer than {0}")]
+    #[error("its name has characters that are not allowed, or is longer than {0}")]
     Name(usize),
     /// The branch has one.
-    #[error("the branch has a context of that name already, by {0}")]
+    #[error("the branch already has a context of that name, made by {0}")]
     Taken(String),
     /// It is a name of ours.
-    #[error("names that begin with {0} are the branch's own")]
+    #[error("names that begin with {0} are reserved for the branch")]
     Own(&'static str),
     /// An extension's number or pattern; without it another one would match in its place.
-    #[error("its pattern or its caller has characters that are not taken: the whole context is left out")]
+    #[error(
+        "its pattern or its caller has characters that are not allowed, so the whole context is left out"
+    )]
     Pattern,
     /// A hint.
-    #[error("its hint has characters that are not taken")]
+    #[error("its hint has characters that are not allowed")]
     Hint,
     /// A switch.
-    #[error("a switch asks somebody else for dialplan, and is never taken")]
+    #[error("a switch gets dialplan from elsewhere, and is never taken")]
     Switch,
     /// An include that leads back to itself.
     #[error("it includes itself")]
     Loop,
     /// An include's timing, or a pattern for dial tone.
-    #[error("it has characters that are not taken")]
+    #[error("it has characters that are not allowed")]
     Characters,
-    /// A label that is none, or that another step of the extension has.
-    #[error("its label is none, or there is one already: the step has none")]
+    /// A label that is not valid, or that another step of the extension has.
+    #[error("its label is not valid or already in use, so the step has no label")]
     Label,
-    /// No line that Asterisk would take.
-    #[error("Asterisk would not take it either: {0}")]
+    /// A line that Asterisk would not accept.
+    #[error("Asterisk would not accept it either: {0}")]
     Line(&'static str),
-    /// More in it than calls can wait for.
-    #[error("it has more than {0} extensions: calls would stand still while it is changed")]
+    /// A context so large that changing it would hold up calls.
+    #[error("it has more than {0} extensions, and changing it would hold up calls")]
     Large(usize),
-    /// More than fits.
-    #[error("the contexts of the main have more than {count} {what}: this one is left out")]
+    /// There are more than the limit.
+    #[error("the contexts of the main have more than {count} {what}, so this one is left out")]
     Many {
         /// The limit.
         count: usize,
@@ -150,11 +152,11 @@ mod tests {
     fn a_line_says_where_what_and_why() {
         let reason = Refusal::Application("System".to_owned());
         let mut line = LeftOutLine::new("site-a", "100 priority 2", reason);
-        let expected = "context site-a, 100 priority 2: application System is not on the list; \
-                        [dialplan] allow_applications takes it";
+        let expected = "context site-a, 100 priority 2: application System is not allowed; \
+                        to allow it, add it to [dialplan] allow_applications";
         assert_eq!(line.to_string(), expected);
         line.ends_calls = true;
-        assert!(line.to_string().ends_with("takes it; calls end there"));
+        assert!(line.to_string().ends_with("allow_applications; calls end there"));
         let text = LeftOutLine::new("a", "", Refusal::CallInExpression("SHELL".to_owned())).to_string();
         assert_eq!(text, "context a: SHELL(...) inside $[...] calls a function; write ${SHELL(...)}");
     }

@@ -41,14 +41,12 @@ mod substitution;
 pub mod vet;
 
 pub use allow::Allowed;
-pub use build::{
-    ANY_MESSAGES, FORWARDED, FROM_MAIN, OWN_MESSAGES, Plan, SENT_ON, USERS, build, device, devices,
-};
+pub use build::{FORWARDED, FROM_MAIN, Plan, SENT_ON, USERS, build, device, devices};
 pub use building::Building;
 pub use change::Change;
 pub use choice::{ChoiceError, ContextChoice};
 pub use context::{Context, Extension, Step};
-pub use door::{Door, Question, Way};
+pub use door::{Door, Known, Question, Way};
 pub use hint::{Hint, hints};
 pub use left_out::{LeftOutLine, Refusal};
 pub use vet::{Terms, Vetted, vet};

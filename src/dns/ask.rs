@@ -13,9 +13,9 @@ use hickory_server::proto::{
 
 /// A server on this machine answers in far less.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// How soon an end that is asked for is noticed.
+/// How soon a request to stop is noticed.
 const LOOK: Duration = Duration::from_millis(100);
-/// As much as an answer over UDP has that nobody said more for (RFC 1035 section 4.2.1).
+/// The longest answer over UDP to a question without EDNS (RFC 1035 section 4.2.1).
 const ROOM: usize = 512;
 
 /// The addresses of a name, IPv4 before IPv6. `cancelled` is asked while it waits.
@@ -30,7 +30,7 @@ pub fn addresses_of(
     let mut addresses = records(name, RecordType::A, server, cancelled)?;
     addresses.extend(records(name, RecordType::AAAA, server, cancelled)?);
     if addresses.is_empty() {
-        return Err(format!("{server} knows no address of it"));
+        return Err(format!("{server} has no address for this name"));
     }
     Ok(addresses)
 }
@@ -43,7 +43,8 @@ fn records(
 ) -> Result<Vec<IpAddr>, String> {
     let octets = exchange(name, record_type, reachable(server), cancelled)
         .map_err(|error| format!("{server} does not answer: {error}"))?;
-    let answer = Message::from_vec(&octets).map_err(|error| format!("{server} answers nonsense: {error}"))?;
+    let answer = Message::from_vec(&octets)
+        .map_err(|error| format!("{server} sent an answer that cannot be read: {error}"))?;
     match answer.metadata.response_code {
         ResponseCode::NoError => {
             Ok(answer.answers.iter().filter_map(|record| record.data.ip_addr()).collect())
@@ -86,7 +87,7 @@ fn exchange(
 /// Each question has a connected socket of its own: there is nothing to mix up.
 const ID: u16 = 1;
 
-/// Whoever listens on every address is reached at the loopback.
+/// A server that listens on every address is reached at the loopback.
 fn reachable(server: SocketAddr) -> SocketAddr {
     match server.ip() {
         ip if !ip.is_unspecified() => server,

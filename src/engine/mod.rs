@@ -115,7 +115,7 @@ fn turn(running: &mut Running, commands: &Receiver<Numbered>, stop: &Receiver<()
         let try_again = running.start_again().map_or_else(never, at);
         let look_again = running.look_again().map_or_else(never, after);
         let due = running.due().map_or_else(never, at);
-        let self_check = at(running.self_check_due());
+        let self_check = running.self_check_due().map_or_else(never, at);
         let step = select! {
             recv(stop) -> _ => return,
             recv(commands) -> command => command.map(Step::Command),

@@ -114,9 +114,12 @@ impl Roster {
         settings: &Arc<Settings>,
         situation: Situation,
     ) -> io::Result<()> {
-        let opened = match &mut self.reach {
-            Some(reach) => reach.fit(settings),
-            None => Reach::open(settings, &kit.host).map(|reach| self.reach = Some(reach)),
+        let opened = match (&mut self.reach, &settings.main) {
+            (Some(reach), _) => reach.fit(settings),
+            (None, Some(main)) => {
+                Reach::open(main, settings, &kit.host).map(|reach| self.reach = Some(reach))
+            }
+            (None, None) => Ok(()),
         };
         let start = Start { kit, settings, situation, reach: self.reach.as_ref() };
         let manned = self.posts.all().into_iter().try_for_each(|post| post.man(&start, &mut self.hall));
@@ -133,7 +136,7 @@ impl Roster {
         for post in self.posts.all() {
             post.fit(settings);
         }
-        self.reach.take_if(|reach| !reach.leads_to(&settings.main));
+        self.reach.take_if(|reach| !reach.leads_to(settings.main.as_ref()));
     }
 
     /// Lets the DNS answer for this situation from the next question on.
@@ -232,8 +235,10 @@ impl Roster {
     ) -> io::Result<()> {
         self.doctor.end();
         let (teller, role) = self.hall.role(doctor::THREAD, doctor::THREAD, &self.doctor);
-        let reach = self.reach.as_ref().ok_or_else(no_reach)?;
-        let access = Access::new(kit, &settings.main, reach, teller);
+        let access = match &settings.main {
+            Some(main) => Some(Access::new(kit, main, self.reach.as_ref().ok_or_else(no_reach)?, teller)),
+            None => None,
+        };
         let examining = Examining { kit: kit.clone(), settings: Arc::clone(settings), access, reply };
         self.hall.put(&mut self.doctor, examining.start(role)?);
         Ok(())

@@ -132,7 +132,7 @@ pub const ACTIONS: [Action; 12] = [
     Action {
         name: c"SynchSetMode",
         class: Class::Changing,
-        synopsis: c"Hold a service state, or let the monitor decide.",
+        synopsis: c"Choose where the phones are sent, or let the monitor decide.",
         argument: Some(c"Mode"),
         run: |control, mode, _| reply(operate::set_mode(control, mode)),
     },
@@ -146,7 +146,7 @@ pub const ACTIONS: [Action; 12] = [
     Action {
         name: c"SynchDrill",
         class: Class::Changing,
-        synopsis: c"Walk the way of a failover, and move nobody.",
+        synopsis: c"Test the steps of a failover without moving a phone.",
         argument: None,
         run: |control, _, _| match operate::drill(control) {
             Ok(report) => Reply::list(&report.table()),

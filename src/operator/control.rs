@@ -1,9 +1,9 @@
-//! The way from Asterisk's threads to the engine: read the newest snapshot, hand a command over. No more than
-//! that may happen on their small stacks.
+//! Connects Asterisk's threads to the engine: they read the newest snapshot or hand a command over. Nothing more may
+//! happen on their small stacks.
 //!
-//! Reading and [`Control::send`] never wait: they are all that a call or a reload of the settings does. The thread of a
-//! console or of a manager session waits for what it asked for, and nobody else with it: up to 2 s to see a command taken
-//! in, up to 15 s for the doctor or a drill.
+//! Reading and [`Control::send`] never wait; a call or a reload of the settings does nothing else. Only the thread of a
+//! console or of a manager session waits for the answer: up to 2 s until a command is applied, up to 15 s for the doctor
+//! or a drill.
 
 use std::{
     sync::{
@@ -26,28 +26,28 @@ use crate::{
 /// What an operator, or Asterisk, can ask of the engine.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Sync now. A sync that is held, because it would take away too many users, is carried out only if said so.
+    /// Sync now. A sync that is held because it would remove too many users is carried out only for `accepted`.
     Sync {
-        /// What may go because a person has seen that it is held.
+        /// The names that may go, because a person has seen that they are held.
         accepted: Arc<Removals>,
     },
     /// Put an older version back and hold it.
     Rollback(u64),
     /// Hold a service state, or let the monitor decide again.
     SetMode(Mode),
-    /// Send the phones back to a main that is well, whatever a return waits for.
+    /// Send the phones back to a main that is Stable, without waiting for anything else.
     FailBack,
-    /// Look at everything that this branch needs, and say what to do.
+    /// Check everything that this branch needs, and say how to fix what is wrong.
     Examine(Reply<String>),
-    /// Walk the way that phones and calls take in an outage, and move nobody.
+    /// Test what phones and calls need in an outage, without moving a phone.
     Drill(Reply<Report>),
     /// Say what each site says of a device.
     AskState(String, Reply<String>),
-    /// Take other settings.
+    /// Apply new settings.
     Configure(Arc<Settings>),
 }
 
-/// Where an answer is put that takes its time. A std lock: the reader is a thread of Asterisk's.
+/// Holds an answer that takes some time. A std lock, because a thread of Asterisk reads it.
 #[derive(Debug)]
 pub struct Reply<T>(Arc<Mutex<Option<T>>>);
 
@@ -70,10 +70,10 @@ impl<T> Reply<T> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
     }
 
-    /// Takes it, once it is there.
+    /// Waits for the answer and takes it.
     ///
     /// # Errors
-    /// Nobody is left who could give it.
+    /// When nobody is left who could answer.
     pub fn take(&mut self) -> Result<Option<T>, ControlError> {
         match Arc::get_mut(&mut self.0) {
             Some(last) => {
@@ -85,7 +85,7 @@ impl<T> Reply<T> {
     }
 }
 
-/// A command with its number, so that whoever gave it can see it taken in.
+/// A command with its number, by which the sender sees that it was applied.
 #[derive(Clone, Debug)]
 pub struct Numbered {
     /// Grows by one with each command.
@@ -97,14 +97,14 @@ pub struct Numbered {
 /// Why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
-    /// Nobody takes commands out of the queue as fast as they come.
+    /// Commands come faster than the engine takes them.
     #[error("too many commands are waiting; try again in a moment")]
     Full,
-    /// It waits in the queue; the engine is busy with something else.
+    /// The command waits in the queue, because the engine is busy.
     #[error("command accepted but not applied yet; check 'synch show status' in a moment")]
     Slow,
-    /// Whoever was to answer has ended.
-    #[error("another one has begun, or synch has been stopped; see Asterisk's log")]
+    /// The worker that was to answer has ended.
+    #[error("a newer request has replaced this one, or synch has been stopped; see Asterisk's log")]
     Abandoned,
     /// The engine has ended.
     #[error("synch is not running; see Asterisk's log, then 'module reload res_synch.so'")]
@@ -114,11 +114,11 @@ pub enum ControlError {
 /// How many commands may wait: more than one person types, few enough to notice a stuck engine.
 pub const COMMANDS_WAITING: usize = 64;
 
-/// How long a caller waits to see its command taken in; the engine needs far less than a millisecond.
+/// How long a caller waits until its command is applied. The engine needs far less than a millisecond.
 const TAKEN_IN: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
-/// How long somebody waits for the doctor, who asks the main and the DNS, and for a drill, which asks DNS and SIP.
+/// How long a caller waits for the doctor, which asks the main and the DNS, or for a drill, which asks DNS and SIP.
 const ANSWERED: Duration = Duration::from_secs(15);
 const LOOK_FOR_REPLY: Duration = Duration::from_millis(20);
 
@@ -147,7 +147,7 @@ impl Published {
     }
 }
 
-/// What a CLI command or an AMI action has in hand.
+/// What a CLI command or an AMI action works with.
 #[derive(Clone, Debug)]
 pub struct Control {
     published: Published,
@@ -188,11 +188,11 @@ impl Control {
         }
     }
 
-    /// Hands a command over and gives the engine the moment it needs to take it in, so that a script that asks
-    /// for the status next sees the effect.
+    /// Hands a command over and waits until the engine has applied it, so that a script that asks for the status
+    /// next sees the effect.
     ///
     /// # Errors
-    /// As [`Control::send`], or the engine has not come to it yet.
+    /// As [`Control::send`], or the engine has not applied it in time.
     pub fn send_and_see(&self, command: Command) -> Result<Arc<Snapshot>, ControlError> {
         let number = self.send(command)?;
         let end = Instant::now() + TAKEN_IN;
@@ -208,10 +208,10 @@ impl Control {
         }
     }
 
-    /// Hands a command over that asks for something, and waits for the answer.
+    /// Hands over a command that has an answer, and waits for that answer.
     ///
     /// # Errors
-    /// As [`Control::send`], or it takes too long, or was ended before.
+    /// As [`Control::send`], or the answer takes too long, or the work was ended before.
     pub fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ControlError> {
         let mut reply = Reply::default();
         self.send(command(reply.clone()))?;

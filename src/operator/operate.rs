@@ -1,4 +1,4 @@
-//! What an operator can say, at the CLI or over AMI: checked against the snapshot, then handed to the engine.
+//! The orders of an operator, from the CLI or AMI: each is checked against the snapshot, then handed to the engine.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
 
 const SYNC_IS_OFF: &str = "Sync is off: [sync] enabled = no in res_synch.conf.";
 
-/// Starts a sync. A sync that is held is carried out only where a person has said so.
+/// Starts a sync. With `carry_out_held`, which only a person at the console sets, it may remove what is held.
 ///
 /// # Errors
 /// Why no sync was started.
@@ -30,7 +30,8 @@ pub fn sync(control: &Control, carry_out_held: bool) -> Result<String, String> {
     control.send(Command::Sync { accepted }).map_err(|error| format!("No sync was started: {error}."))?;
     if !held.is_empty() {
         return Ok(format!(
-            "Sync started; it may take away what was held and shown: {}. Whatever else is missing is held again.",
+            "Sync started; it may remove what was held and shown: {}. If more is missing by then, all of it is held \
+             again.",
             held.join(", ")
         ));
     }
@@ -60,7 +61,7 @@ pub fn rollback(control: &Control, version: &str) -> Result<String, String> {
 /// Why the mode was not set.
 pub fn set_mode(control: &Control, mode: &str) -> Result<String, String> {
     let Some(mode) = Mode::from_word(mode) else {
-        return Err(format!("'{mode}' is no mode; known are auto, normal and failover."));
+        return Err(format!("There is no mode '{mode}'; the modes are auto, normal and failover."));
     };
     let snapshot = control
         .send_and_see(Command::SetMode(mode))
@@ -69,7 +70,7 @@ pub fn set_mode(control: &Control, mode: &str) -> Result<String, String> {
     Ok(format!("Mode is {mode}, service state is {state}."))
 }
 
-/// Sends the phones back to a main that is well, whatever a return waits for.
+/// Sends the phones back to a main that is Stable, without waiting for anything else.
 ///
 /// # Errors
 /// Why they are not sent back, and what to do.
@@ -88,20 +89,20 @@ pub fn fail_back(control: &Control) -> Result<String, String> {
     }
 }
 
-/// Has everything looked at that this branch needs, and returns what the doctor says.
+/// Lets the doctor check everything that this branch needs, and returns its report.
 ///
 /// # Errors
 /// Why there is no answer.
 pub fn examine(control: &Control) -> Result<String, String> {
-    control.ask(Command::Examine).map_err(|error| format!("The doctor has not answered: {error}."))
+    control.ask(Command::Examine).map_err(|error| format!("The doctor has given no result: {error}."))
 }
 
-/// Has the way walked that phones and calls take in an outage, and returns what came of it.
+/// Runs a drill, which tests what phones and calls need in an outage, and returns its report.
 ///
 /// # Errors
 /// Why there is no answer.
 pub fn drill(control: &Control) -> Result<Report, String> {
-    control.ask(Command::Drill).map_err(|error| format!("The drill has not ended: {error}."))
+    control.ask(Command::Drill).map_err(|error| format!("The drill has given no result: {error}."))
 }
 
 /// Returns what each site says of a device, and what Asterisk makes of that.
@@ -116,10 +117,10 @@ pub fn state_of(control: &Control, device: &str) -> Result<String, String> {
     control.ask(ask).map_err(|error| format!("There is no answer: {error}."))
 }
 
-/// What an operator looks for.
+/// Reads the regular expression by which an operator searches.
 ///
 /// # Errors
-/// It is no regular expression.
+/// When it is not a regular expression.
 pub fn pattern(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|_| format!("'{text}' is no regular expression."))
+    Regex::new(text).map_err(|_| format!("'{text}' is not a regular expression."))
 }

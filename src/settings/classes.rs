@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Expression;
+use super::{Expression, value, walk::Keys};
 
 /// The context that FreePBX gives to every extension with outbound routes.
 pub const FREEPBX_CONTEXT: &str = "from-internal";
@@ -61,6 +61,20 @@ impl Classes {
         Self(lines)
     }
 
+    /// Each key is a context of the main, or an expression for several.
+    pub(super) fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        let in_force = in_force.map(Self::lines).unwrap_or_default().iter();
+        let in_force: Vec<_> = in_force.map(|line| (line.of.to_string(), line.grants.to_string())).collect();
+        let mut lines = Some(Vec::new());
+        for (key, value) in keys.lines(&in_force) {
+            match Class::read(keys, &key, &value) {
+                Some(class) => lines.iter_mut().for_each(|all| all.push(class.clone())),
+                None => lines = None,
+            }
+        }
+        lines.map(Self::new)
+    }
+
     /// The lines, the default last.
     #[must_use]
     pub fn lines(&self) -> &[Class] {
@@ -89,6 +103,36 @@ impl Classes {
             }
         }
         doors
+    }
+}
+
+impl Class {
+    fn read(keys: &mut dyn Keys, key: &str, value: &str) -> Option<Self> {
+        let of = Expression::new(key).filter(|_| !key.is_empty());
+        if of.is_none() {
+            keys.error(&key, &"is neither the name of a context of the main nor an expression");
+            return None;
+        }
+        let grants = Grants::read(value);
+        if grants.is_none() {
+            let wanted =
+                format!("wanted is {NONE}, or {OUTSIDE} and contexts of this branch, separated by commas");
+            keys.error(&format_args!("{key} = {value}"), &wanted);
+        }
+        Some(Self { of: of?, grants: grants? })
+    }
+}
+
+impl Grants {
+    fn read(text: &str) -> Option<Self> {
+        if text.trim() == NONE {
+            return Some(Self::default());
+        }
+        let mut contexts = value::each_of(text, value::context)?;
+        let outside = contexts.iter().any(|name| name == OUTSIDE);
+        contexts.retain(|name| name != OUTSIDE);
+        let empty = !outside && contexts.is_empty();
+        (!empty && contexts.iter().all(|name| name != NONE)).then_some(Self { outside, contexts })
     }
 }
 

@@ -1,8 +1,21 @@
-//! `[dialplan]` and `[voicemail]`: what the users of this site can dial, and their mailboxes.
+//! `[dialplan]`: what the users of this site can dial.
 
 use std::fmt;
 
-use super::{Classes, Door, Expression, Technology};
+use regex::RegexBuilder;
+
+use super::{
+    Classes, Door, Expression, Technology,
+    value::{self, MAX_FILTER_SIZE},
+    walk::{Keys, Row, group, key, rows, section, switched},
+};
+
+/// Where the users dial.
+const USUAL_CONTEXT: &str = "synch-internal";
+/// Other contexts of that beginning are ours.
+const OWN_PREFIX: &str = "synch-";
+/// A phone that rings for an hour is never answered.
+const HOUR: u32 = 3600;
 
 /// `[dialplan]`: what is made of the users.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +51,50 @@ pub struct Dialplan {
 }
 
 impl Dialplan {
+    /// `[dialplan]`, and `[classes]`, which is looked at even where nobody dials by it.
+    pub(super) fn sections(
+        keys: &mut dyn Keys,
+        in_force: Option<&Option<Self>>,
+        by_default: bool,
+    ) -> Option<Option<Self>> {
+        let dialplan = switched(by_default, "dialplan", Self::rows).walk("dialplan", keys, in_force);
+        let in_force = in_force.and_then(Option::as_ref).map(|dialplan| &dialplan.classes);
+        let classes = section("classes", Classes::rows).walk("classes", keys, in_force);
+        match (dialplan?, classes?) {
+            (Some(dialplan), classes) => Some(Some(Self { classes, ..dialplan })),
+            (None, _) => Some(None),
+        }
+    }
+
+    fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        let trunk = "the name of an endpoint or peer, or a dial string such as DAHDI/g1/${EXTEN}";
+        let whole = "a regular expression that a whole number has to match";
+        rows!(
+            keys,
+            in_force,
+            Dialplan {
+                context: key::text("a context of letters, digits, '_', '.' and '-'", own_context)
+                    .or(USUAL_CONTEXT.to_owned()),
+                ring_time: key::number(30, 1..=HOUR),
+                main_trunk: key::maybe(trunk, Trunk::new),
+                local_trunk: key::maybe(trunk, Trunk::new),
+                caller_id: key::maybe("a number of digits and '+'", value::number),
+                emergency: key::whole_list("numbers, separated by commas", emergency_numbers).or(Vec::new()),
+                emergency_second: key::maybe(trunk, Trunk::new),
+                outside: group(Outside::rows),
+                refusal: key::maybe("the name of a sound without its ending", value::sound),
+                public_key: key::text("the name of a variable", value::option)
+                    .or(Self::PUBLIC_KEY.to_owned()),
+                public_numbers: key::text(whole, Expression::new).or(Expression::new(Self::PUBLIC_NUMBERS)),
+                premium: key::list("beginnings of numbers, separated by commas", value::number),
+                contexts: group(Contexts::rows),
+                // They have a section of their own, behind this one.
+                classes: group(|_, _| Some(Classes::default())),
+            },
+            have_a_way_out(keys, emergency.as_deref(), local_trunk.as_ref()),
+        )
+    }
+
     /// Digits, with or without a `+` before them.
     pub const PUBLIC_NUMBERS: &'static str = r"\+?[0-9]+";
 
@@ -103,6 +160,27 @@ impl Dialplan {
     pub const PUBLIC_KEY: &'static str = "PUBLIC_NUMBER";
 }
 
+fn own_context(text: &str) -> Option<String> {
+    value::context(text).filter(|name| name == USUAL_CONTEXT || !name.starts_with(OWN_PREFIX))
+}
+
+/// As people write them: `9-911` is what phones dial as 9911. Each once.
+fn emergency_numbers(text: &str) -> Option<Vec<String>> {
+    let mut numbers = Vec::new();
+    for number in value::each_of(text, |number| value::number(&number.replace(['-', ' ', '.', '/'], "")))? {
+        if !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
+    Some(numbers)
+}
+
+fn have_a_way_out(keys: &mut dyn Keys, emergency: Option<&[String]>, local_trunk: Option<&Option<Trunk>>) {
+    if emergency.is_some_and(|numbers| !numbers.is_empty()) && local_trunk == Some(&None) {
+        keys.error(&"emergency", &"needs a local_trunk: these numbers go out over it");
+    }
+}
+
 /// What is dialled before a number for an outside line, and what phones with a number in their address book put there.
 const OUTSIDE_PREFIXES: [&str; 4] = ["0", "9", "8", "+"];
 /// Emergency numbers of many countries, whichever of them are listed.
@@ -119,6 +197,21 @@ pub struct Outside {
     pub failover: Vec<String>,
 }
 
+impl Outside {
+    fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        let contexts = || key::list("contexts, separated by commas", value::context);
+        rows!(
+            keys,
+            in_force,
+            Outside {
+                always: contexts().named("outside"),
+                normal: contexts().named("outside_normal"),
+                failover: contexts().named("outside_failover"),
+            },
+        )
+    }
+}
+
 /// Which contexts are taken from the main, and what may be in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contexts {
@@ -130,6 +223,29 @@ pub struct Contexts {
     pub applications: Vec<String>,
     /// Functions besides those that are harmless.
     pub functions: Vec<String>,
+}
+
+impl Contexts {
+    fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        let names = "names, separated by commas";
+        rows!(
+            keys,
+            in_force,
+            Contexts {
+                chosen: key::list("names or regular expressions, separated by commas", expression)
+                    .named("contexts"),
+                file: key::text("a configuration file on the main", value::file_on_main)
+                    .named("contexts_file")
+                    .or("extensions.conf".to_owned()),
+                applications: key::list(names, value::option).named("allow_applications"),
+                functions: key::list(names, value::option).named("allow_functions"),
+            },
+        )
+    }
+}
+
+fn expression(text: &str) -> Option<String> {
+    RegexBuilder::new(text).size_limit(MAX_FILTER_SIZE).build().ok().map(|_| text.to_owned())
 }
 
 /// A way out, as `Dial` takes it: the name of an endpoint, or a dial string with `${EXTEN}` in it.
@@ -178,17 +294,6 @@ impl fmt::Display for Trunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// `[voicemail]`: the boxes of this site's users.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Voicemail {
-    /// The file on the main.
-    pub file: String,
-    /// File name in Asterisk's configuration folder.
-    pub output: String,
-    /// Options of a box that are taken besides the usual ones.
-    pub options: Vec<String>,
 }
 
 #[cfg(test)]

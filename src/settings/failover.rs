@@ -1,11 +1,15 @@
-//! `[failover]` as values: when the phones may go back to the main.
+//! `[failover]`: when the phones may go back to the main.
 
 use std::{fmt, time::Duration};
 
+use super::{
+    value::{DAY, WEEK},
+    walk::{Keys, key, rows},
+};
 use crate::words::state::words;
 
 /// Minutes of a day.
-const DAY: u16 = 24 * 60;
+const MINUTES: u16 = 24 * 60;
 
 /// `[failover]`: what a return to the main waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +24,33 @@ pub struct Failover {
     pub return_when: ReturnWhen,
     /// Hours of the day for it; empty unless `return_when` asks for them or the administrator gave them.
     pub return_windows: Vec<Window>,
+}
+
+impl Failover {
+    pub(super) fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        let when = "at_once, idle, window, idle_or_window or manual";
+        let windows = "HH:MM-HH:MM, several separated by commas, such as 22:00-06:00";
+        rows!(
+            keys,
+            in_force,
+            Failover {
+                return_hold: key::seconds(120, 0..=WEEK),
+                return_spread: key::seconds(60, 0..=DAY),
+                return_latest: key::seconds(12 * 3600, 0..=WEEK),
+                return_when: key::text(when, ReturnWhen::from_word).or(ReturnWhen::AtOnce),
+                return_windows: key::list(windows, Window::read).named("return_window"),
+            },
+            has_its_hours(keys, return_when, return_windows.as_deref()),
+        )
+    }
+}
+
+fn has_its_hours(keys: &mut dyn Keys, when: Option<ReturnWhen>, windows: Option<&[Window]>) {
+    let (Some(when), Some(windows)) = (when, windows) else { return };
+    if when.needs_window() && windows.is_empty() {
+        let problem = format!("is missing; return_when = {when} needs hours of the day, such as 22:00-06:00");
+        keys.error(&"return_window", &problem);
+    }
 }
 
 /// When phones may go back to a main that is well again.
@@ -47,7 +78,7 @@ words!(ReturnWhen {
 
 impl ReturnWhen {
     /// Whether it makes no sense without hours.
-    pub(super) fn needs_window(self) -> bool {
+    fn needs_window(self) -> bool {
         matches!(self, Self::Window | Self::IdleOrWindow)
     }
 }
@@ -61,10 +92,10 @@ pub struct Window {
 
 impl Window {
     /// Reads `HH:MM-HH:MM`, where the end may be 24:00. Two times that are the same are nobody's hours.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    fn read(text: &str) -> Option<Self> {
         let (from, to) = text.split_once('-')?;
         let (from, to) = (minute(from)?, minute(to)?);
-        (from != to && from < DAY).then_some(Self { from, to })
+        (from != to && from < MINUTES).then_some(Self { from, to })
     }
 
     /// Minute of the day (0 to 1439) at which it opens.
@@ -104,7 +135,7 @@ fn minute(text: &str) -> Option<u16> {
         text.parse::<u16>().ok().filter(|_| plain)
     };
     let (hour, minute) = (digits(hour)?, digits(minute)?);
-    (minute < 60).then_some(hour * 60 + minute).filter(|minute| *minute <= DAY)
+    (minute < 60).then_some(hour * 60 + minute).filter(|minute| *minute <= MINUTES)
 }
 
 #[cfg(test)]

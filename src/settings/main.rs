@@ -1,6 +1,18 @@
-//! `[main]` as values: where the main system is, how to log in to its AMI, and what to believe it by.
+//! `[main]`: where the main system is, how to log in to its AMI, and what to believe it by.
 
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
+
+use super::{
+    value,
+    walk::{Key, Keys, Row, group, key, rows},
+};
+
+/// Where AMI listens in clear, and where over TLS: the defaults of `manager.conf`.
+const AMI_PORT: u16 = 5038;
+const AMI_TLS_PORT: u16 = 5039;
+
+/// Where SIP listens unless said otherwise (RFC 3261 section 19.1.2).
+const SIP_PORT: u16 = 5060;
 
 /// `[main]`: where the main system is and how to log in to its AMI.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +34,32 @@ pub struct Main {
 }
 
 impl Main {
+    pub(super) fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        rows!(
+            keys,
+            in_force,
+            Main {
+                host: key::text("an address or a host name", value::host_name),
+                port: key::number(usual_port(keys), 1..=65535),
+                username: key::text("the AMI account on the main", value::one_line),
+                password: group(Password::rows),
+                tls: group(|keys, in_force| Tls::rows(keys, in_force, host.as_deref())),
+                sip: sip(host.clone()),
+                session_renewal: key::seconds(3600, 10..=86_400),
+            },
+        )
+    }
+
     /// Whether it is this very machine, as far as `host` tells.
     #[must_use]
     pub fn is_here(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost")
             || self.host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
     }
+}
+
+fn usual_port(keys: &dyn Keys) -> u16 {
+    if keys.ahead("tls").and_then(value::truth) == Some(true) { AMI_TLS_PORT } else { AMI_PORT }
 }
 
 /// The password of the AMI account.
@@ -37,6 +69,38 @@ pub enum Password {
     Given(Secret),
     /// `secret_file`: the one line of this file, read anew at each login.
     InFile(PathBuf),
+}
+
+impl Password {
+    fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        let password = Self::walk(keys, in_force.map(Some))?;
+        if password.is_none() {
+            let problem = "is missing; wanted is the password of that account, or secret_file";
+            keys.error(&"secret", &problem);
+        }
+        password
+    }
+
+    /// One of two keys, or neither.
+    pub(super) fn walk(keys: &mut dyn Keys, in_force: Option<Option<&Self>>) -> Option<Option<Self>> {
+        let (given, in_file) = match in_force {
+            Some(Some(Self::Given(secret))) => (Some(Some(secret.clone())), Some(None)),
+            Some(Some(Self::InFile(file))) => (Some(None), Some(Some(file.clone()))),
+            Some(None) => (Some(None), Some(None)),
+            None => (None, None),
+        };
+        let secret = key::secret("the password of that account").walk("secret", keys, given.as_ref());
+        let file = key::file().walk("secret_file", keys, in_file.as_ref());
+        match (secret?, file?) {
+            (Some(secret), None) => Some(Some(Self::Given(secret))),
+            (None, Some(file)) => Some(Some(Self::InFile(file))),
+            (None, None) => Some(None),
+            (Some(_), Some(_)) => {
+                keys.error(&"secret, secret_file", &"are both given; wanted is one of them");
+                None
+            }
+        }
+    }
 }
 
 /// `[main] tls`: who the main has to prove to be, and how we do.
@@ -52,6 +116,41 @@ pub struct Tls {
     pub certificate: Option<Certificate>,
 }
 
+impl Tls {
+    /// What may stay in the file while `tls` is off is read all the same: it has to make sense.
+    pub(super) fn rows(
+        keys: &mut dyn Keys,
+        in_force: Option<&Option<Self>>,
+        host: Option<&str>,
+    ) -> Option<Option<Self>> {
+        let on = key::yes_no(false).walk("tls", keys, in_force.map(Option::is_some).as_ref());
+        let tls = Self::details(keys, in_force.and_then(Option::as_ref), host);
+        if on? { tls.map(Some) } else { Some(None) }
+    }
+
+    fn details(keys: &mut dyn Keys, in_force: Option<&Self>, host: Option<&str>) -> Option<Self> {
+        rows!(
+            keys,
+            in_force,
+            Tls {
+                verify: key::yes_no(true).named("tls_verify"),
+                ca_file: key::file().named("tls_ca_file"),
+                name: group(|keys, in_force| name(keys, in_force, host)),
+                certificate: group(Certificate::rows),
+            },
+        )
+    }
+}
+
+/// `tls_name`: where it is not given, the certificate has to be for the host.
+fn name(keys: &mut dyn Keys, in_force: Option<&String>, host: Option<&str>) -> Option<String> {
+    // OpenSSL takes a dot at the beginning for any name below the rest.
+    let one_name = |text: &str| value::host_name(text).filter(|name| !name.starts_with('.'));
+    let row = key::maybe("the name or address in the main's certificate", one_name);
+    let name = row.walk("tls_name", keys, in_force.cloned().map(Some).as_ref())?;
+    name.or_else(|| host.map(str::to_owned))
+}
+
 /// A certificate of ours, and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
@@ -59,6 +158,26 @@ pub struct Certificate {
     pub cert_file: PathBuf,
     /// Its key, without a passphrase.
     pub key_file: PathBuf,
+}
+
+impl Certificate {
+    /// One file may hold both.
+    fn rows(keys: &mut dyn Keys, in_force: Option<&Option<Self>>) -> Option<Option<Self>> {
+        let part = |part: fn(&Self) -> &PathBuf| in_force.map(|own| own.as_ref().map(part).cloned());
+        let cert_file = key::file().walk("tls_cert_file", keys, part(|own| &own.cert_file).as_ref());
+        let key_file = key::file().walk("tls_key_file", keys, part(|own| &own.key_file).as_ref());
+        match (cert_file?, key_file?) {
+            (Some(cert_file), key_file) => {
+                let key_file = key_file.unwrap_or_else(|| cert_file.clone());
+                Some(Some(Self { cert_file, key_file }))
+            }
+            (None, None) => Some(None),
+            (None, Some(_)) => {
+                keys.error(&"tls_cert_file", &"is missing; wanted is the certificate of tls_key_file");
+                None
+            }
+        }
+    }
 }
 
 /// `[main] sip`: where the main is asked over SIP.
@@ -72,6 +191,47 @@ pub struct Sip {
     pub port: u16,
     /// Whether the administrator says so; what is guessed counts once it has answered.
     pub given: bool,
+}
+
+/// Not given, or empty: the port of SIP on the main's own address. Shown empty where it is such a guess, which counts for
+/// less than what is given.
+fn sip(host: Option<String>) -> Key<'static, Sip> {
+    let guess = Sip { transport: Transport::Udp, address: None, port: SIP_PORT, given: false };
+    let wanted = "udp or tcp, and an IP address or what host says, such as udp:10.0.0.254:5060";
+    let shown_host = host.clone().unwrap_or_default();
+    let read = move |text: &str| if text.is_empty() { Some(guess) } else { Sip::read(text, host.as_deref()) };
+    let show = move |sip: &Sip| if sip.given { sip.place(&shown_host) } else { String::new() };
+    Key::new(wanted, read, show).or(guess)
+}
+
+impl Sip {
+    /// `udp:10.0.0.254:5060`. A name can only be that of the main, whose address is looked up anyway.
+    fn read(text: &str, host: Option<&str>) -> Option<Self> {
+        let (transport, place) = text.split_once(':')?;
+        let transport = match transport.to_ascii_lowercase().as_str() {
+            "udp" => Transport::Udp,
+            "tcp" => Transport::Tcp,
+            _ => return None,
+        };
+        let (name, port) = match place.rsplit_once(':') {
+            // Without brackets, the last part of an IPv6 address is no port.
+            Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, port.parse().ok()?),
+            _ => (place, SIP_PORT),
+        };
+        let name = name.trim_matches(['[', ']']);
+        let address = if Some(name) == host { None } else { Some(name.parse::<IpAddr>().ok()?) };
+        let reachable = address.is_none_or(|address| !address.is_unspecified() && !address.is_multicast());
+        (port != 0 && reachable).then_some(Self { transport, address, port, given: true })
+    }
+
+    /// As `sip` would have to be written for the main at `host`: `udp:10.0.0.254:5060`.
+    #[must_use]
+    pub fn place(&self, host: &str) -> String {
+        let Self { transport, address, port, .. } = self;
+        let host = address.map_or_else(|| host.to_owned(), |address| address.to_string());
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        format!("{transport}:{host}:{port}")
+    }
 }
 
 /// What SIP travels in.

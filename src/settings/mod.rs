@@ -1,52 +1,58 @@
 //! `res_synch.conf` as values: what each section may say, its defaults and its limits. Pure.
 //!
-//! [`read`] turns the sections that Asterisk's loader found into [`Settings`], or into every error at once.
+//! A section is a file: its struct, the rows of its keys, and the checks that look at several of them. A walk goes over
+//! the rows: [`read`] to take the values out of the file, [`text`] to print those in force, [`keys`] to list them.
+//!
+//! - `main`, `probe`, `failover`, `sync`, `policy`, `dialplan`, `classes`, `voicemail`, `dns`, `drill`, `state`: the sections;
+//!   `policy` has those of options, too
+//! - `transport`, `relay`: keys of `[dns]`
+//! - `walk`: what a row may say, and who walks over the rows
+//! - `value`, `expression`, `pattern`: one value, from its text
 
 mod classes;
 mod dialplan;
+mod dns;
 mod drill;
 mod expression;
 mod failover;
 mod main;
 mod pattern;
 mod policy;
-mod read;
+mod probe;
 mod relay;
 mod state;
-mod text;
+mod sync;
 mod transport;
 mod value;
+mod voicemail;
+mod walk;
 
 pub use classes::{Class, Classes, Door, Grants, PEOPLE};
-pub use dialplan::{Contexts, Dialplan, Outside, Trunk, Voicemail};
+pub use dialplan::{Contexts, Dialplan, Outside, Trunk};
+pub use dns::{Dns, Soa};
 pub use drill::{Account, Drill};
 pub use expression::Expression;
 pub use failover::{Failover, ReturnWhen, Window, clock};
 pub use main::{Certificate, Main, Password, Secret, Sip, Tls, Transport};
 pub use pattern::Pattern;
 pub use policy::{Options, Policy, is_secret};
-pub use read::{SettingsError, read};
+pub use probe::{Probe, Require};
 pub use relay::{Allow, NoPrefix, Prefix, Relay};
 pub use state::{Accept, Shared, State, Taken};
-pub use text::text;
+pub use sync::{Filter, FilterKey, NumberFrom, Sync, Technology};
 pub use transport::{Offer, SipTransport};
+pub use voicemail::Voicemail;
+pub use walk::{Described, Limits};
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use walk::{Describer, Keys, Reader, Shower, group, rows, section, section_if, switched};
 
-use hickory_server::proto::rr::LowerName;
-use regex::bytes::Regex;
-
-use crate::words::state::Target;
+use crate::words::conf::ConfSection;
 
 /// Everything `res_synch.conf` says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// `[main]`
-    pub main: Main,
+    /// `[main]`; `None` where a system only shares its states.
+    pub main: Option<Main>,
     /// `[probe]`
     pub probe: Probe,
     /// `[failover]`
@@ -61,205 +67,111 @@ pub struct Settings {
     pub voicemail: Option<Voicemail>,
     /// `[dns]`; none where it says `enabled = no`.
     pub dns: Option<Dns>,
-    /// `[state]`; `None` where it names no broker.
-    pub state: Option<State>,
     /// `[drill]`
     pub drill: Drill,
+    /// `[state]`; `None` where it names no broker.
+    pub state: Option<State>,
 }
 
-/// `[probe]`: how often the main is asked, and what the answers count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Probe {
-    /// From the start of one probe to the start of the next.
-    pub interval: Duration,
-    /// Bound of one whole probe, connecting included.
-    pub timeout: Duration,
-    /// Failure points in a row that make the main Failed.
-    pub failure_tolerance: u32,
-    /// Successes in a row that make it Stable.
-    pub alive_threshold: u32,
-    /// Points that an error on TCP/IP level counts beyond the one of a failed answer.
-    pub error_penalty: u32,
-    /// Whether the AMI is asked.
-    pub ami: bool,
-    /// Whether SIP is asked.
-    pub sip: bool,
-    /// Whether the main's own events are believed that it starts and stops.
-    pub events: bool,
-    /// Which of those that are asked have to answer.
-    pub require: Require,
-    /// From the start of one probe to the start of the next after a failure; never more than `interval`.
-    pub fast_interval: Duration,
-}
-
-/// Which kinds of evidence have to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Require {
-    /// SIP, wherever it counts: that is what phones need. AMI only where it does not.
-    Sip,
-    /// Each of them.
-    All,
-    /// One is enough.
-    Any,
-}
-
-impl fmt::Display for Require {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sip => "sip",
-            Self::All => "all",
-            Self::Any => "any",
-        })
+impl Settings {
+    /// Every section, in the order of the file.
+    fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        // Who only shares states has no main: nothing is on by itself then that needs one.
+        let has_main = keys.has("main") || !keys.has("state");
+        rows!(
+            keys,
+            in_force,
+            Settings {
+                main: section_if(has_main, "main", Main::rows),
+                probe: section("probe", Probe::rows),
+                failover: section("failover", Failover::rows),
+                sync: switched(has_main, "sync", Sync::rows),
+                policy: section("policy", Policy::rows),
+                dialplan: group(|keys, in_force| Dialplan::sections(keys, in_force, has_main)),
+                voicemail: switched(has_main, "voicemail", Voicemail::rows),
+                dns: switched(has_main, "dns", Dns::rows),
+                drill: section("drill", Drill::rows),
+                state: section("state", State::rows),
+            },
+            if matches!((&main, &state), (Some(None), Some(None))) {
+                keys.begin("state");
+                keys.error(&"host", &"is missing; wanted is a broker, or the section [main]");
+                keys.pass_over();
+                keys.end();
+            },
+            need_a_main(
+                keys,
+                has_main,
+                [("sync", is_on(&sync)), ("voicemail", is_on(&voicemail)), ("dns", is_on(&dns))]
+            ),
+        )
     }
 }
 
-/// Which channel driver the users of this site belong to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Technology {
-    /// `res_pjsip`: users are endpoints with the aors and auths they name.
-    Pjsip,
-    /// `chan_sip`: users are friends, peers or users.
-    Sip,
+fn is_on<T>(section: &Option<Option<T>>) -> bool {
+    matches!(section, Some(Some(_)))
 }
 
-impl Technology {
-    /// The driver, as devices and channels begin with it.
-    #[must_use]
-    pub const fn driver(self) -> &'static str {
-        match self {
-            Technology::Pjsip => "PJSIP",
-            Technology::Sip => "SIP",
+fn need_a_main(keys: &mut dyn Keys, has_main: bool, sections: [(&'static str, bool); 3]) {
+    for (section, on) in sections {
+        if on && !has_main {
+            keys.begin(section);
+            keys.error(&"enabled = yes", &"needs the section [main]");
+            keys.pass_over();
+            keys.end();
         }
     }
 }
 
-impl fmt::Display for Technology {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Technology::Pjsip => "pjsip",
-            Technology::Sip => "sip",
-        })
-    }
+/// One thing that is wrong in `res_synch.conf`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("[{section}] {key}: {problem}")]
+pub struct SettingsError {
+    /// Section it was found in.
+    pub section: String,
+    /// Key it is about, with its value where it has one; `-` where it is about the section.
+    pub key: String,
+    /// What is wrong and what is wanted.
+    pub problem: String,
 }
 
-/// `[sync]`: which users are taken from the main, and where they are written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sync {
-    /// From the start of one sync to the start of the next, give or take a tenth.
-    pub interval: Duration,
-    /// The most that a sync is put off which all branches of the main have the same reason for, drawn anew each time; zero:
-    /// it is made at once.
-    pub spread: Duration,
-    /// Channel driver.
-    pub technology: Technology,
-    /// Configuration files to read on the main.
-    pub files: Vec<String>,
-    /// Which user belongs to this site.
-    pub filter: Filter,
-    /// What others dial to reach each of them.
-    pub number: NumberFrom,
-    /// Whether forwards, do not disturb and call waiting are taken, which FreePBX keeps in the main's database.
-    pub call_settings: bool,
-    /// File name in Asterisk's configuration folder.
-    pub output: String,
-    /// How many versions are kept.
-    pub versions: usize,
-    /// Percent of the users that one sync may take away before it is held.
-    pub max_shrink: u8,
-    /// The least time between two readings of the directory; zero: it is not read.
-    pub directory_interval: Duration,
+/// Reads the whole configuration.
+///
+/// # Errors
+/// Every unknown section or key, every bad value and every missing key, in one list.
+pub fn read(sections: &[ConfSection]) -> Result<Settings, Vec<SettingsError>> {
+    let known = describe().sections;
+    let unknown = sections.iter().filter(|section| !known.contains(&section.name.as_str()));
+    let error = |section: &ConfSection| SettingsError {
+        section: section.name.clone(),
+        key: "-".to_owned(),
+        problem: format!("unknown section; known are {}", known.join(", ")),
+    };
+    let mut reader = Reader::new(sections, unknown.map(error).collect());
+    let settings = Settings::rows(&mut reader, None);
+    settings.filter(|_| reader.errors.is_empty()).ok_or(reader.errors)
 }
 
-/// `number`: what others dial to reach a user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NumberFrom {
-    /// It is not said: the name of the section, or the number in the caller id where that is more likely.
-    Guess,
-    /// The name of the section.
-    Section,
-    /// The number in the caller id.
-    CallerId,
-    /// An option of that name, or a variable that `set_var` sets.
-    Variable(String),
+/// Returns the settings in force, in the form of `res_synch.conf` and without the passwords, for `synch show config`.
+#[must_use]
+pub fn text(settings: &Settings) -> String {
+    let mut shower = Shower::default();
+    Settings::rows(&mut shower, Some(settings));
+    shower.text
 }
 
-/// `filter_key` and `filter_value`.
-#[derive(Clone, Debug)]
-pub struct Filter {
-    /// What the value is looked for in.
-    pub key: FilterKey,
-    /// The regular expression, matched anywhere in the value unless it is anchored.
-    pub value: Regex,
+/// Returns every key of `res_synch.conf`, with its default and limits. Of `[endpoint]`, `[aor]`, `[peer]` and `[classes]`,
+/// the keys are the administrator's own.
+#[must_use]
+pub fn keys() -> Vec<Described> {
+    describe().keys
 }
 
-impl PartialEq for Filter {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key && self.value.as_str() == other.value.as_str()
-    }
+fn describe() -> Describer {
+    let mut describer = Describer::default();
+    Settings::rows(&mut describer, None);
+    describer
 }
 
-/// What a filter looks at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FilterKey {
-    /// The name of the section: the reserved key `categoryname`.
-    CategoryName,
-    /// Any variable of that name, upper or lower case.
-    Variable(String),
-}
-
-/// `[dns]`: the zone of the phones and the relay of everything else.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dns {
-    /// Sockets to listen on, UDP and TCP.
-    pub bind: Vec<SocketAddr>,
-    /// The zone.
-    pub domain: LowerName,
-    /// The host in it that phones register at, whole: `record` under `domain`.
-    pub record: LowerName,
-    /// TTL of what leads to a system, in seconds: the longest.
-    pub record_ttl: u32,
-    /// The same while the branch serves.
-    pub failover_ttl: u32,
-    /// The same while nobody knows whether the main lives.
-    pub unstable_ttl: u32,
-    /// What the record says while the main serves: at least one address.
-    pub target_normal: Vec<IpAddr>,
-    /// What it says while the branch serves: at least one address.
-    pub target_failover: Vec<IpAddr>,
-    /// What phones may register over, the best first: at least one, each once.
-    pub transports: Vec<Offer>,
-    /// Who answers other names; empty: nobody, they are refused.
-    pub forwarders: Vec<SocketAddr>,
-    /// Who may ask for them, and what is kept of the answers.
-    pub relay: Relay,
-    /// Times of the SOA record.
-    pub soa: Soa,
-    /// What is served until the monitor knows better.
-    pub default_target: Target,
-}
-
-impl Dns {
-    /// The addresses of a system.
-    #[must_use]
-    pub fn addresses(&self, target: Target) -> &[IpAddr] {
-        match target {
-            Target::Main => &self.target_normal,
-            Target::Branch => &self.target_failover,
-        }
-    }
-}
-
-/// The times of the SOA record, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Soa {
-    /// REFRESH
-    pub refresh: u32,
-    /// RETRY
-    pub retry: u32,
-    /// EXPIRE
-    pub expire: u32,
-    /// MINIMUM: how long a negative answer may be kept (RFC 2308 section 5).
-    pub minimum: u32,
-    /// TTL of the SOA and NS records themselves.
-    pub ttl: u32,
-}
+#[cfg(test)]
+mod tests;

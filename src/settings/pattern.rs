@@ -1,11 +1,15 @@
 //! A regular expression that is looked for anywhere in a text, unless it is anchored.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 use regex::{Regex, RegexBuilder};
 
 /// Memory a compiled pattern may take: far more than one of names needs.
 const MAX_SIZE: usize = 1 << 20;
+
+/// What everything fits that is not empty. It can't fail to compile, which only a test can show.
+static ANY: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(".").unwrap_or_else(|_| unreachable!("a single dot is an expression")));
 
 /// A regular expression for names.
 #[derive(Clone, Debug)]
@@ -16,6 +20,12 @@ impl Pattern {
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         RegexBuilder::new(text).size_limit(MAX_SIZE).build().ok().map(Self)
+    }
+
+    /// One that everything fits that is not empty.
+    #[must_use]
+    pub fn any() -> Self {
+        Self(ANY.clone())
     }
 
     /// Returns whether a part of `text` fits.

@@ -2,6 +2,14 @@
 
 use std::fmt;
 
+use super::{
+    value::{self, WEEK},
+    walk::{Keys, key, rows, section},
+};
+
+/// Options that decide what a section is and whose: they are never set by hand.
+const NOT_SET: [&str; 3] = ["type", "aors", "auth"];
+
 /// What the administrator says about the options of synced users.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -21,6 +29,47 @@ pub struct Policy {
     pub peer: Options,
 }
 
+impl Policy {
+    /// `[policy]`, and behind its keys the sections of options.
+    pub(super) fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        let names = "names of options, separated by commas";
+        rows!(
+            keys,
+            in_force,
+            Policy {
+                keep: key::list(names, value::option),
+                drop: key::list(names, value::option),
+                max_expiration: key::number(120, 10..=WEEK),
+                open_users: key::yes_no(false),
+                endpoint: section("endpoint", options),
+                aor: section("aor", options),
+                peer: section("peer", options),
+            },
+        )
+    }
+}
+
+/// Any option of the channel driver may be set; the driver says what it doesn't like.
+fn options(keys: &mut dyn Keys, in_force: Option<&Options>) -> Option<Options> {
+    let in_force: Vec<_> = in_force.into_iter().flatten().map(masked).collect();
+    let mut options = Some(Options::new());
+    for (key, value) in keys.lines(&in_force) {
+        let allowed = value::option(&key).filter(|key| !NOT_SET.contains(&key.as_str()));
+        match allowed.zip(value::option_value(&value)) {
+            Some(line) => options.iter_mut().for_each(|all| all.push(line.clone())),
+            None => {
+                keys.error(&key, &"can't be set for synced users");
+                options = None;
+            }
+        }
+    }
+    options
+}
+
+fn masked((key, value): &(String, String)) -> (String, String) {
+    (key.clone(), if is_secret(key) { "***".to_owned() } else { value.clone() })
+}
+
 /// Options and values, in the order of the file; an empty value takes the option out.
 pub type Options = Vec<(String, String)>;
 
@@ -32,8 +81,7 @@ impl fmt::Debug for Policy {
         shown.field("keep", keep).field("drop", drop);
         shown.field("max_expiration", max_expiration).field("open_users", open_users);
         for (name, options) in [("endpoint", endpoint), ("aor", aor), ("peer", peer)] {
-            let masked = options.iter().map(|(key, value)| (key, if is_secret(key) { "***" } else { value }));
-            shown.field(name, &masked.collect::<Vec<_>>());
+            shown.field(name, &options.iter().map(masked).collect::<Vec<_>>());
         }
         shown.finish()
     }

@@ -7,6 +7,24 @@ use std::{
     time::Duration,
 };
 
+use super::{
+    value::{self, DAY, WEEK},
+    walk::{Keys, key, rows},
+};
+
+/// What a network of this machine is called in `allow`.
+const OWN: &str = "own";
+
+/// Answers per second and network, and ten times as many at once: 500 phones behind one address that all restart at once
+/// ask for some 3,000 names. More would only help whoever writes a victim's address on his questions.
+const RATE_LIMIT: u32 = 300;
+
+/// In KiB: some two thousand names. Phones and Asterisk ask for a few dozen.
+const CACHE_SIZE: u32 = 1024;
+
+/// RFC 8767 section 5: one to three days.
+const MAX_STALE: u32 = 3 * DAY;
+
 /// Who may ask for other names, and what is kept of the answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
@@ -20,6 +38,22 @@ pub struct Relay {
     pub max_stale: Duration,
 }
 
+impl Relay {
+    pub(super) fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        let networks = "networks such as 192.168.0.0/24, separated by commas; own for those of this machine";
+        rows!(
+            keys,
+            in_force,
+            Relay {
+                allow: key::text(networks, Allow::read).or(Allow { own: true, prefixes: Vec::new() }),
+                rate_limit: key::number(RATE_LIMIT, 0..=1_000_000),
+                cache_size: key::number(CACHE_SIZE, 0..=65_536),
+                max_stale: key::seconds(MAX_STALE, 0..=WEEK),
+            },
+        )
+    }
+}
+
 /// Networks whose clients may ask for names outside the zone. This machine itself always may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
@@ -27,6 +61,15 @@ pub struct Allow {
     pub own: bool,
     /// Others.
     pub prefixes: Vec<Prefix>,
+}
+
+impl Allow {
+    fn read(text: &str) -> Option<Self> {
+        let words = value::each_of(text, |word| Some(word.to_owned()))?;
+        let (own, networks): (Vec<_>, Vec<_>) = words.iter().partition(|word| word.eq_ignore_ascii_case(OWN));
+        let prefixes = networks.iter().map(|word| word.parse().ok()).collect::<Option<_>>()?;
+        Some(Self { own: !own.is_empty(), prefixes })
+    }
 }
 
 /// A network: all addresses that begin with these bits.
@@ -95,7 +138,7 @@ impl fmt::Display for Prefix {
 
 impl fmt::Display for Allow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let own = self.own.then(|| "own".to_owned());
+        let own = self.own.then(|| OWN.to_owned());
         let words: Vec<String> = own.into_iter().chain(self.prefixes.iter().map(Prefix::to_string)).collect();
         f.write_str(&words.join(","))
     }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use super::{
+    value,
+    walk::{Key, Keys, Row},
+};
 use crate::words::state::Target;
 
 /// What SIP travels over.
@@ -66,8 +70,52 @@ impl Offer {
     }
 }
 
+/// A transport and a port, of one system.
+type Port = (SipTransport, u16);
+
+/// `transports` and `transports_failover`. Only UDP where nothing is said: every Asterisk listens there, and a phone that
+/// is told of TCP prefers it, whether or not somebody listens.
+pub(super) fn offers(keys: &mut dyn Keys, in_force: Option<&Vec<Offer>>) -> Option<Vec<Offer>> {
+    let ports = |target| {
+        let port = move |offer: &Offer| (offer.transport, offer.port(target));
+        in_force.map(|offers| offers.iter().map(port).collect::<Vec<Port>>())
+    };
+    let row = || {
+        let wanted = "udp, tcp and tls, each at most once and perhaps with a port, such as udp:5060,tcp";
+        Key::new(wanted, read_ports, |ports: &Vec<Port>| {
+            ports.iter().map(|(transport, port)| format!("{transport}:{port}")).collect::<Vec<_>>().join(",")
+        })
+    };
+    let usual = vec![(SipTransport::Udp, SipTransport::Udp.usual_port())];
+    let main = row().or(usual.clone()).walk("transports", keys, ports(Target::Main).as_ref());
+    let branch = row().or(main.clone().unwrap_or(usual));
+    let branch = branch.walk("transports_failover", keys, ports(Target::Branch).as_ref());
+    let (main, branch) = (main?, branch?);
+    let offers: Vec<Offer> = main
+        .iter()
+        .filter_map(|&(transport, main_port)| {
+            let &(_, branch_port) = branch.iter().find(|(other, _)| *other == transport)?;
+            Some(Offer { transport, main_port, branch_port })
+        })
+        .collect();
+    if offers.len() < main.len().max(branch.len()) {
+        let words: Vec<String> = branch.iter().map(|(transport, _)| transport.to_string()).collect();
+        let problem = "wanted are those of transports, perhaps with other ports: a phone can only move between systems \
+                       that accept its transport";
+        keys.error(&format_args!("transports_failover = {}", words.join(",")), &problem);
+        return None;
+    }
+    Some(offers)
+}
+
+fn read_ports(text: &str) -> Option<Vec<Port>> {
+    let ports = value::each_of(text, read_port)?;
+    let transports: Vec<SipTransport> = ports.iter().map(|(transport, _)| *transport).collect();
+    (value::each_once(&transports) && !ports.is_empty()).then_some(ports)
+}
+
 /// `udp` or `udp:5060`.
-pub(super) fn sip_port(text: &str) -> Option<(SipTransport, u16)> {
+fn read_port(text: &str) -> Option<Port> {
     let (word, port) = match text.split_once(':') {
         Some((word, port)) => (word, Some(port.parse().ok().filter(|port| *port != 0)?)),
         None => (text, None),

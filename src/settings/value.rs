@@ -1,4 +1,5 @@
-//! One value of `res_synch.conf`: its text into what it stands for, or nothing where it can't be meant.
+//! One value of `res_synch.conf`: its text into what it stands for, or nothing where it can't be meant. Here are those
+//! forms that several sections have; what one section alone has stands in its own file.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -8,10 +9,22 @@ use std::{
 
 use hickory_server::proto::rr::{LowerName, Name};
 
-use super::{FilterKey, NumberFrom, Require, Sip, Technology, Transport};
-
+/// The longest duration or TTL: a week. A longer one is a typing error.
+pub(super) const WEEK: u32 = 7 * 24 * 3600;
+/// RFC 2181 section 8 allows more; a phone that kept an address for over a day could not be moved.
+pub(super) const DAY: u32 = 24 * 3600;
+/// Memory a compiled filter may take: far more than any filter of accounts needs.
+pub(super) const MAX_FILTER_SIZE: usize = 1 << 20;
 /// A file name longer than this does not fit Asterisk's path buffers with the folder before it.
 const MAX_FILE_NAME: usize = 120;
+
+pub(super) fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "on" | "1" => Some(true),
+        "no" | "false" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
 
 pub(super) fn one_line(text: &str) -> Option<String> {
     (!text.is_empty() && !text.chars().any(char::is_control)).then(|| text.to_owned())
@@ -30,68 +43,8 @@ pub(super) fn path(text: &str) -> Option<PathBuf> {
     plain.then(|| text.into())
 }
 
-pub(super) fn technology(text: &str) -> Option<Technology> {
-    match text.to_ascii_lowercase().as_str() {
-        "pjsip" => Some(Technology::Pjsip),
-        "sip" => Some(Technology::Sip),
-        _ => None,
-    }
-}
-
-/// Where SIP listens unless said otherwise (RFC 3261 section 19.1.2).
-pub(super) const SIP_PORT: u16 = 5060;
-
-/// `udp:10.0.0.254:5060`. A name can only be that of the main, whose address is looked up anyway.
-pub(super) fn sip(text: &str, host: Option<&str>) -> Option<Sip> {
-    let (transport, place) = text.split_once(':')?;
-    let transport = match transport.to_ascii_lowercase().as_str() {
-        "udp" => Transport::Udp,
-        "tcp" => Transport::Tcp,
-        _ => return None,
-    };
-    let (name, port) = match place.rsplit_once(':') {
-        // Without brackets, the last part of an IPv6 address is no port.
-        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, port.parse().ok()?),
-        _ => (place, SIP_PORT),
-    };
-    let name = name.trim_matches(['[', ']']);
-    let address = if Some(name) == host { None } else { Some(name.parse::<IpAddr>().ok()?) };
-    let reachable = address.is_none_or(|address| !address.is_unspecified() && !address.is_multicast());
-    (port != 0 && reachable).then_some(Sip { transport, address, port, given: true })
-}
-
-pub(super) fn require(text: &str) -> Option<Require> {
-    match text.to_ascii_lowercase().as_str() {
-        "sip" => Some(Require::Sip),
-        "all" => Some(Require::All),
-        "any" => Some(Require::Any),
-        _ => None,
-    }
-}
-
-pub(super) fn filter_key(text: &str) -> Option<FilterKey> {
-    if text.eq_ignore_ascii_case("categoryname") {
-        return Some(FilterKey::CategoryName);
-    }
-    // pjsip_wizard.conf calls it that; it is the endpoint's option all the same.
-    let name = text.strip_prefix("endpoint/").unwrap_or(text);
-    is_variable(name).then(|| FilterKey::Variable(name.to_owned()))
-}
-
-pub(super) fn number_from(text: &str) -> Option<NumberFrom> {
-    match text.to_ascii_lowercase().as_str() {
-        "" => Some(NumberFrom::Guess),
-        "section" => Some(NumberFrom::Section),
-        "callerid" => Some(NumberFrom::CallerId),
-        _ => is_variable(text).then(|| NumberFrom::Variable(text.to_owned())),
-    }
-}
-
-fn is_variable(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'=')
-}
-
-pub(super) fn list<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+/// Values with commas between them.
+pub(super) fn each_of<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(parse).collect()
 }
 
@@ -100,6 +53,10 @@ pub(super) fn file_on_main(text: &str) -> Option<String> {
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains("..");
     (plain && text.len() <= MAX_FILE_NAME && !text.starts_with('/')).then(|| text.to_owned())
 }
+
+/// What is wanted of [`output_file`].
+pub(super) const OUTPUT_FILE: &str =
+    "a file name ending in .conf, without a folder, and no file that Asterisk ships";
 
 pub(super) fn output_file(text: &str) -> Option<String> {
     /// Overwriting one of these would take the branch's own configuration away.
@@ -136,7 +93,7 @@ pub(super) fn each_once<T: PartialEq>(values: &[T]) -> bool {
 
 /// Addresses that a phone can send to, each once.
 pub(super) fn targets(text: &str) -> Option<Vec<IpAddr>> {
-    let addresses = list(text, unicast_address)?;
+    let addresses = each_of(text, unicast_address)?;
     (each_once(&addresses) && (1..=MAX_TARGETS).contains(&addresses.len())).then_some(addresses)
 }
 
@@ -187,6 +144,13 @@ pub(super) fn number(text: &str) -> Option<String> {
 pub(super) fn sound(text: &str) -> Option<String> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./&".contains(&byte));
     (plain && !text.is_empty() && !text.contains("..")).then(|| text.to_owned())
+}
+
+/// The name of a site.
+pub(super) fn site(text: &str) -> Option<String> {
+    const MAX_SITE: usize = 40;
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    (plain && (1..=MAX_SITE).contains(&text.len())).then(|| text.to_owned())
 }
 
 /// The name of an option or a variable.

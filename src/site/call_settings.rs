@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::site::{
-    directory::{dialled, is_number},
-    users::words::is_no,
+use crate::words::{
+    conf::is_no,
+    number::{dialled, is_number},
 };
 
 /// One thing that a person sets.

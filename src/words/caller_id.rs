@@ -1,6 +1,6 @@
 //! `callerid = "Display name" <number>`, as far as a directory needs it. Pure.
 
-use crate::{site::directory::is_number, words::wording::is_hidden};
+use super::{number::is_number, wording::is_hidden};
 
 /// The display name: quotes and backslashes resolved, without control characters. Empty where there is none.
 #[must_use]

@@ -1,4 +1,4 @@
-//! A section of one of Asterisk's configuration files. Pure.
+//! A section of one of Asterisk's configuration files, and its words for yes and no. Pure.
 
 /// One `[section]` as Asterisk's loader found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,4 +28,16 @@ pub struct ConfVariable {
     pub key: String,
     /// What stands behind it, unescaped.
     pub value: String,
+}
+
+/// What Asterisk takes for yes (`ast_true`).
+#[must_use]
+pub fn is_yes(value: &[u8]) -> bool {
+    [&b"yes"[..], b"true", b"y", b"t", b"1", b"on"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
+}
+
+/// What Asterisk takes for no (`ast_false`).
+#[must_use]
+pub fn is_no(value: &str) -> bool {
+    ["no", "false", "n", "f", "0", "off"].iter().any(|word| value.trim().eq_ignore_ascii_case(word))
 }

@@ -1,4 +1,4 @@
-//! A file of ours on disk, the old one or the new one, whole.
+//! Writes a file of ours so that the old one or the new one is on disk, whole.
 //!
 //! It is written under another name, flushed and renamed, so that whoever reads sees the old one or the new one, also
 //! after a power cut. All of it is readable by its owner alone: it may hold secrets.
@@ -47,7 +47,7 @@ pub enum DiskError {
 fn owner_hint(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::PermissionDenied => {
-            ". Asterisk's user has to own the file, its folder and what is in it: chown -R"
+            ". Give the file, its folder and everything in it to Asterisk's user: chown -R"
         }
         _ => "",
     }
@@ -61,7 +61,7 @@ pub struct Staged {
     target: PathBuf,
 }
 
-/// What a file of ours holds; none where there is none.
+/// Returns the content of a file of ours, or `None` if there is none.
 ///
 /// # Errors
 /// When it can't be read.
@@ -72,7 +72,7 @@ pub fn read_kept(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
     }
 }
 
-/// Puts a text in the place of what a file of ours holds; makes its folder where there is none.
+/// Replaces the content of a file of ours. Makes its folder if there is none.
 ///
 /// # Errors
 /// When it can't be written.
@@ -81,7 +81,7 @@ pub fn keep(path: &Path, text: &[u8]) -> Result<(), DiskError> {
     Staged::write(path, text)?.commit()
 }
 
-/// Makes a folder, and those that it is in, where there is none.
+/// Makes a folder and its parents, if they are missing.
 ///
 /// # Errors
 /// When it can't be made.
@@ -91,10 +91,10 @@ pub fn make_folder(folder: &Path) -> Result<(), DiskError> {
 }
 
 impl Staged {
-    /// Writes a text next to where it shall be, flushed.
+    /// Writes a text under a temporary name beside its target, and flushes it.
     ///
     /// # Errors
-    /// When it can't be written, flushed or, for want of space, kept.
+    /// When it can't be written or flushed, for example because the disk is full.
     pub fn write(target: &Path, text: &[u8]) -> Result<Self, DiskError> {
         let temporary = temporary(target);
         remove_if_there(&temporary)?;

@@ -33,16 +33,16 @@ const EXTENSIONS_CONF: &CStr = c"extensions.conf";
 /// Asterisk has no flags for hooks; the one name that it gives is for none.
 const NO_FLAGS: sys::config_hook_flags = sys::butt;
 
-/// Hints are added within a second; whoever takes longer hangs in Asterisk, and shall not keep others from what they do.
+/// Hints are added within a second. A thread that takes longer hangs in Asterisk and must not block the others.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often somebody looks whether [`BUILDING`] is free.
+/// How often a waiting thread checks whether [`BUILDING`] is free.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// What pbx_config is at. Whoever has this locked takes the lock of contexts after it. A std lock: pbx_config's thread is one
-/// of Asterisk's.
+/// How far pbx_config is. A thread that holds this lock takes the lock of contexts after it. It is a std lock, because
+/// pbx_config runs on a thread of Asterisk.
 static BUILDING: Mutex<Option<Building>> = Mutex::new(None);
-/// That pbx_config waits to begin: whoever adds hints stops behind the one that he is at.
+/// Whether pbx_config waits to begin. A thread that adds hints then stops after the present one.
 static WAITED_FOR: AtomicBool = AtomicBool::new(false);
 
 /// The hook; gone when dropped.
@@ -56,7 +56,7 @@ pub(in crate::asterisk) fn register(fully_booted: bool) -> io::Result<Registered
     // Modules load one after the other: at boot none is in the middle of it now.
     let Some(mut building) = lock_in_time() else {
         return Err(io::Error::other(
-            "a thread of an earlier life hangs in Asterisk's dialplan; restart Asterisk",
+            "a thread from before the last unload still hangs in Asterisk's dialplan; restart Asterisk",
         ));
     };
     *building = fully_booted.then(|| Building::unseen(contexts(), Instant::now()));
@@ -74,7 +74,9 @@ pub(in crate::asterisk) fn register(fully_booted: bool) -> io::Result<Registered
     if result == 0 {
         Ok(Registered)
     } else {
-        Err(io::Error::other("Asterisk took no hook for extensions.conf"))
+        Err(io::Error::other(
+            "Asterisk could not register a hook for extensions.conf; it may be out of memory",
+        ))
     }
 }
 
@@ -100,7 +102,7 @@ extern "C" fn begins(conf: *mut sys::ast_config) -> c_int {
     0
 }
 
-/// Locks what pbx_config is at; `None` where somebody keeps it for longer than [`PATIENCE`].
+/// Locks [`BUILDING`]. Returns `None` where another thread holds it for longer than [`PATIENCE`].
 fn lock_in_time() -> Option<MutexGuard<'static, Option<Building>>> {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -113,12 +115,12 @@ fn lock_in_time() -> Option<MutexGuard<'static, Option<Building>>> {
     }
 }
 
-/// Whether some of these hints are not there.
+/// Returns whether some of these hints are missing.
 pub(in crate::asterisk) fn lacks(hints: &[Hint]) -> bool {
     !hints.is_empty() && !missing(hints).is_empty()
 }
 
-/// Adds those of these hints that there are not; whether all are there now. What a number has, it keeps.
+/// Adds the hints that are missing, and returns whether all exist now. An existing hint of a number stays.
 ///
 /// Only where no other module can add hints at the same time: with Asterisk's module list locked. Some look for contexts with
 /// the hints locked (res_parking with `parkinghints`, seen to hang), and here it is the other way round.

@@ -25,15 +25,16 @@ use crate::{
     engine::host::HostError,
 };
 
-/// Under which Asterisk knows what is ours. It keeps the pointer; the image stays mapped (`-z nodelete`).
+/// The registrar under which Asterisk lists our contexts and extensions. Asterisk keeps the pointer; the image stays
+/// mapped (`-z nodelete`).
 const REGISTRAR: &CStr = c"res_synch";
 
 /// Name of our switch: `asterisk::switch`.
 pub(super) const SWITCH: &CStr = c"Synch";
-/// What `dialplan show` prints behind that name: where to look for what the switch knows.
+/// The hint that `dialplan show` prints after that name: where to see what the switch knows.
 const SWITCH_DATA: &CStr = c"see 'synch show dialplan'";
 
-/// Makes a context without anything in it, where there is none of that name.
+/// Creates an empty context where there is none of that name.
 fn create(name: &str) -> bool {
     if has_context(name) {
         return true;
@@ -47,11 +48,11 @@ fn create(name: &str) -> bool {
     !made.is_null()
 }
 
-/// Makes of what Asterisk has of ours these contexts, in one step for every call. What is there is looked at, not remembered:
-/// an administrator, or a merge that found his context of the same name, may have taken something away.
+/// Replaces our contexts in Asterisk by these, in one step for every call. The present contexts are read and not
+/// remembered: the administrator, or a merge with a context of the same name, may have removed something.
 ///
 /// # Errors
-/// Asterisk had no memory, or did not take something; the rest is in force.
+/// Asterisk had no memory, or rejected something; the rest is in force.
 pub(super) fn replace(new: &[Context]) -> Result<(), HostError> {
     let mut problem = None;
     for context in new {
@@ -73,8 +74,8 @@ pub(super) fn replace(new: &[Context]) -> Result<(), HostError> {
     problem.map_or(Ok(()), Err)
 }
 
-/// Takes our switch out of all contexts: it goes with us. The steps stay, and lead nowhere without it and the functions;
-/// contexts and hints Asterisk could only destroy under both of its locks.
+/// Removes our switch from all contexts, because it ends with the module. The steps stay and lead nowhere without the
+/// switch and the functions. Asterisk could destroy contexts and hints only under both of its locks.
 pub(super) fn remove() {
     Lock::take().all().for_each(|context| context.remove_switch());
 }
@@ -93,8 +94,8 @@ pub(super) fn other_owner(name: &str) -> Option<String> {
     owner.filter(|owner| owner.as_bytes() != REGISTRAR.to_bytes())
 }
 
-/// Whether somebody else has extensions in the context of that name: of two of one number, Asterisk has the one that came
-/// last.
+/// Returns whether another registrar has extensions in the context of that name. Of two extensions with the same
+/// number, Asterisk keeps the one added last.
 pub(super) fn is_shared(name: &str) -> bool {
     let name = text::to_c(name);
     // SAFETY: the name is NUL-terminated; the lock keeps context and extensions alive while they are looked at, which
@@ -143,7 +144,7 @@ pub(super) fn has_function(name: &str) -> bool {
     unsafe { !sys::ast_custom_function_find(name.as_ptr()).is_null() }
 }
 
-/// Whether somebody who dials this in that context gets to a step.
+/// Returns whether this number leads to a step in that context.
 pub(super) fn leads_on(context: &str, number: &str) -> bool {
     let (context, number) = (text::to_c(context), text::to_c(number));
     // SAFETY: both texts are NUL-terminated; neither a channel nor a caller is needed to look.
@@ -154,6 +155,7 @@ pub(super) fn leads_on(context: &str, number: &str) -> bool {
 
 fn refused(context: &str) -> HostError {
     HostError(format!(
-        "Asterisk does not take all of context {context}: is there something of yours in it? See its log"
+        "Asterisk rejected part of context {context}; check whether extensions.conf has a context of that name, \
+         and see Asterisk's log"
     ))
 }

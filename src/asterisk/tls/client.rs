@@ -1,4 +1,5 @@
-//! What a session is made from: whom to believe, and who we are. The files that the settings name are read here.
+//! The context of a TLS session: the authorities that are trusted, and our own certificate. It reads the files that the
+//! settings name.
 
 use std::{
     ffi::{CString, c_char, c_int, c_void},
@@ -19,23 +20,23 @@ use crate::{
     uplink::ami::file,
 };
 
-/// What sessions are made from: whom to believe, and who we are.
+/// The context of a session: the authorities that are trusted, and our own certificate.
 pub(super) struct Client {
     openssl: OpenSsl,
     context: *mut Context,
 }
 
 impl Client {
-    /// For these settings.
+    /// Makes the context for these settings.
     ///
     /// # Errors
-    /// A file that they name is of no use: which, and why.
+    /// A file that they name cannot be used; the text says which and why.
     pub(super) fn new(openssl: OpenSsl, settings: &Tls) -> Result<Self, String> {
         openssl.forget_errors();
         // SAFETY: TLS_client_method() gives a static table.
         let context = unsafe { (openssl.SSL_CTX_new)((openssl.TLS_client_method)()) };
         if context.is_null() {
-            return Err("OpenSSL gave no context".to_owned());
+            return Err("OpenSSL could not create a context".to_owned());
         }
         let client = Self { openssl, context };
         client.set_rules(settings.verify)?;
@@ -65,7 +66,7 @@ impl Client {
         let Some(path) = ca_file else {
             // SAFETY: the context is ours.
             let found = unsafe { (openssl.SSL_CTX_set_default_verify_paths)(context) };
-            return self.check(found, "the authorities that this machine trusts");
+            return self.check(found, "cannot load the certificate authorities that this machine trusts");
         };
         let (name, what) = settled(path, "tls_ca_file")?;
         // SAFETY: the context is ours; the name is NUL-terminated; NULL is no folder.
@@ -76,7 +77,7 @@ impl Client {
         // Else a certificate that is named itself would need its authority, too.
         // SAFETY: as above.
         let set = unsafe { (openssl.X509_VERIFY_PARAM_set_flags)(parameters, X509_PARTIAL_CHAIN) };
-        self.check(set, "the rules for certificates")
+        self.check(set, "cannot set the rules for checking certificates")
     }
 
     fn identify(&self, certificate: &Certificate) -> Result<(), String> {
@@ -92,7 +93,7 @@ impl Client {
         self.check(read, &what)
     }
 
-    /// A session of it, for the main of these settings.
+    /// Makes a session for the main of these settings.
     pub(super) fn session(self, settings: &Tls) -> Result<Session, String> {
         let (openssl, name, verify) = (self.openssl, &settings.name, settings.verify);
         let wanted = text::to_c(name);
@@ -110,7 +111,7 @@ impl Client {
         // SAFETY: the context is ours; the session takes a reference of its own.
         let ssl = unsafe { (openssl.SSL_new)(self.context) };
         if ssl.is_null() {
-            return Err("OpenSSL gave no session".to_owned());
+            return Err("OpenSSL could not create a session".to_owned());
         }
         // SAFETY: BIO_s_mem() gives a static table.
         let [incoming, outgoing] = [(); 2].map(|()| unsafe { (openssl.BIO_new)((openssl.BIO_s_mem)()) });
@@ -119,7 +120,7 @@ impl Client {
         let session =
             Session { openssl, ssl, incoming, outgoing, name: name.clone(), verify, established: false };
         if incoming.is_null() || outgoing.is_null() {
-            return Err("OpenSSL gave no buffer".to_owned());
+            return Err("OpenSSL could not create a buffer".to_owned());
         }
         // SAFETY: the session was just made.
         unsafe { (openssl.SSL_set_connect_state)(ssl) };
@@ -131,7 +132,7 @@ impl Client {
         Ok(session)
     }
 
-    /// Where OpenSSL did not take something: what, and why in its words.
+    /// Turns a failed call into an error: what failed, and OpenSSL's reason.
     fn check(&self, result: c_int, what: &str) -> Result<(), String> {
         if result == 1 {
             return Ok(());
@@ -148,13 +149,13 @@ impl Drop for Client {
     }
 }
 
-/// For a key with a passphrase: none. OpenSSL would ask for it at the terminal otherwise, and wait.
+/// Gives no passphrase for a key that has one. Otherwise OpenSSL would ask for it at the terminal and wait.
 extern "C" fn no_passphrase(_: *mut c_char, _: c_int, _: c_int, _: *mut c_void) -> c_int {
     0
 }
 
-/// Name of a file for OpenSSL, and what to call it. OpenSSL 3 has no words for a file that it can't open, and would wait
-/// for a pipe.
+/// Returns the name of a file for OpenSSL, and how errors name it. The file is opened here first: OpenSSL 3 gives no
+/// reason for a file that it cannot open, and would wait for a pipe.
 fn settled(path: &Path, option: &str) -> Result<(CString, String), String> {
     let what = format!("{option} {}", path.display());
     file::open(path).map_err(|problem| format!("{what}: {problem}"))?;

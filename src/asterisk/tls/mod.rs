@@ -3,7 +3,7 @@
 //! `ast_tcptls_client_start()` is not used, though it stands on the same library: its handshake waits without a
 //! deadline, it writes a line of its own for each main that is away, and it does not say why it failed.
 //!
-//! - `client`: what a session is made from: whom to believe, and who we are
+//! - `client`: the context of a session: trusted authorities, and our own certificate
 //! - `openssl`: the functions, as they are found in the process
 
 mod client;
@@ -28,13 +28,13 @@ const RECORD: usize = 16 * 1024;
 pub(super) struct Session {
     openssl: OpenSsl,
     ssl: *mut Ssl,
-    /// What the main sent.
+    /// The bytes from the main.
     incoming: *mut Bio,
-    /// What goes to it.
+    /// The bytes to it.
     outgoing: *mut Bio,
-    /// Whom its certificate has to be for.
+    /// The name that its certificate must have.
     name: String,
-    /// Whether its certificate matters.
+    /// Whether its certificate is checked.
     verify: bool,
     established: bool,
 }
@@ -53,7 +53,7 @@ impl Session {
     /// A session that has not begun.
     ///
     /// # Errors
-    /// This Asterisk has no TLS, or a file that the settings name is of no use.
+    /// This Asterisk has no TLS, or a file that the settings name cannot be used.
     pub(super) fn new(settings: &Tls) -> Result<Self, TlsError> {
         let unusable = TlsError::Unusable;
         let openssl = OpenSsl::load().map_err(unusable)?;
@@ -61,7 +61,7 @@ impl Session {
         client.session(settings).map_err(unusable)
     }
 
-    /// What a call came to, where it did not do what it should: nothing where OpenSSL waits for more.
+    /// Returns the error of a call that failed; `Ok` where OpenSSL only waits for more bytes.
     fn judge(&self, result: c_int) -> Result<(), TlsError> {
         // SAFETY: the session is ours; `result` is that of the last call with it, on this thread.
         let kind = unsafe { (self.openssl.SSL_get_error)(self.ssl, result) };
@@ -81,7 +81,7 @@ impl Session {
             return TlsError::untrusted(verdict, &problem, &self.name);
         }
         let known = (kind == ERROR_SSL).then(|| self.openssl.reason()).flatten();
-        TlsError::Failed(known.unwrap_or_else(|| "the main broke it off".to_owned()))
+        TlsError::Failed(known.unwrap_or_else(|| "the main broke off the connection".to_owned()))
     }
 
     fn shake_hands(&mut self) -> Result<(), TlsError> {
@@ -95,7 +95,7 @@ impl Session {
         self.judge(result)
     }
 
-    /// Everything that can be read now.
+    /// Reads everything that can be read now.
     fn read(&mut self, plain: &mut Vec<u8>) -> Result<(), TlsError> {
         let mut record = [0_u8; RECORD];
         loop {
@@ -124,7 +124,7 @@ impl TlsSession for Session {
                 (self.openssl.BIO_write)(self.incoming, sealed.as_ptr().cast(), length(sealed.len()))
             };
             if taken != length(sealed.len()) {
-                return Err(TlsError::Unusable("there is no memory".to_owned()));
+                return Err(TlsError::Unusable("this system has no memory left".to_owned()));
             }
         }
         if !self.established {
@@ -145,7 +145,7 @@ impl TlsSession for Session {
         match result {
             // A buffer in memory takes all of it or fails.
             1.. => Ok(()),
-            _ => self.judge(result).and(Err(TlsError::Failed("nothing can be said now".to_owned()))),
+            _ => self.judge(result).and(Err(TlsError::Failed("nothing can be sent now".to_owned()))),
         }
     }
 
@@ -171,7 +171,7 @@ impl Drop for Session {
     }
 }
 
-/// Of our own buffers, all of which are far below the limit of an int.
+/// Converts the length of one of our own buffers, which are far below the limit of an int.
 fn length(bytes: usize) -> c_int {
     c_int::try_from(bytes).unwrap_or(c_int::MAX)
 }

@@ -99,13 +99,13 @@ functions! {
 }
 
 impl OpenSsl {
-    /// What this thread has noted of earlier calls would be taken for the next one's.
+    /// Clears the errors of earlier calls on this thread, which would be taken for those of the next call.
     pub(super) fn forget_errors(&self) {
         // SAFETY: touches only what OpenSSL keeps for this thread.
         unsafe { (self.ERR_clear_error)() };
     }
 
-    /// Why the last call failed, in OpenSSL's words.
+    /// Returns why the last call failed, in OpenSSL's words.
     pub(super) fn reason(&self) -> Option<String> {
         // SAFETY: as above.
         let code = unsafe { (self.ERR_get_error)() };
@@ -115,13 +115,13 @@ impl OpenSsl {
     }
 }
 
-/// Address of a function that the process has, under a name that ends in NUL.
+/// Returns the address of a function that the process has loaded. The name ends in NUL.
 fn symbol(name: &'static str) -> Result<*mut c_void, String> {
     let name = CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or_default();
     // SAFETY: a NUL-terminated name; dlsym() only looks it up among what the process has loaded.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     if found.is_null() {
-        return Err(format!("this Asterisk has no OpenSSL with {}", name.to_string_lossy()));
+        return Err(format!("this Asterisk has no OpenSSL function {}", name.to_string_lossy()));
     }
     Ok(found)
 }

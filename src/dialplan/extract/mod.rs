@@ -116,7 +116,7 @@ impl Reading<'_> {
         if self.last.is_some() {
             self.entry(value, value);
         } else {
-            self.refuse("same", value, Refusal::Line("no extension stands before it"));
+            self.refuse("same", value, Refusal::Line("no extension comes before it"));
         }
     }
 
@@ -137,7 +137,7 @@ impl Reading<'_> {
         let Some(extension) = self.context.extensions.get_mut(place) else { return };
         let Some(priority) = priority else {
             if extension.hint.is_some() {
-                return self.refuse("exten", line, Refusal::Line("it has a hint already"));
+                return self.refuse("exten", line, Refusal::Line("it already has a hint"));
             }
             extension.hint = Some(entry.text.trim().to_owned());
             return;
@@ -150,7 +150,7 @@ impl Reading<'_> {
             );
         }
         if extension.steps.iter().any(|step| step.priority == priority) {
-            return self.refuse("exten", line, Refusal::Line("there is one of that priority already"));
+            return self.refuse("exten", line, Refusal::Line("that priority is already in use"));
         }
         let known = |label: &str| extension.steps.iter().any(|step| step.label.as_deref() == Some(label));
         let fits = |label: &&str| entry::is_label(label) && !known(label);
@@ -173,7 +173,7 @@ impl Reading<'_> {
     ) -> Result<Option<u32>, Refusal> {
         let base = match entry.number {
             Number::Hint => return Ok(None),
-            Number::Unclosed => return Err(Refusal::Line("its label has no end")),
+            Number::Unclosed => return Err(Refusal::Line("its label is not closed")),
             Number::Next => self.priority.map(|last| last.saturating_add(1)).ok_or(FIRST)?,
             Number::Same => self.priority.ok_or(FIRST)?,
             Number::Plain(number) => number,
@@ -183,7 +183,7 @@ impl Reading<'_> {
                 let extensions = places.filter_map(|place| self.context.extensions.get(*place));
                 let mut steps = extensions.flat_map(|known| &known.steps);
                 let step = steps.find(|step| step.label.as_deref() == Some(label));
-                step.ok_or(Refusal::Line("its priority is no number and no label"))?.priority
+                step.ok_or(Refusal::Line("its priority is neither a number nor a known label"))?.priority
             }
         };
         let priority = i64::from(base).saturating_add(entry.plus);
@@ -202,7 +202,7 @@ impl Reading<'_> {
     }
 }
 
-const FIRST: Refusal = Refusal::Line("nothing stands before it to count from");
+const FIRST: Refusal = Refusal::Line("no priority comes before it");
 
 /// Asterisk takes `1-2` and `12` for one number.
 fn key(pattern: &str, caller: Option<&String>) -> (String, Option<String>) {

@@ -163,7 +163,7 @@ fn the_rest_of_a_context_is_kept_or_reported() {
     assert_eq!(lines.len(), 5);
     assert_eq!(
         lines[0],
-        "context x, switch => Loopback/x: a switch asks somebody else for dialplan, and is never taken"
+        "context x, switch => Loopback/x: a switch gets dialplan from elsewhere, and is never taken"
     );
 }
 

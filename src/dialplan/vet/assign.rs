@@ -10,7 +10,7 @@ use crate::{
         left_out::shown,
         substitution::{Piece, literal, split, split_once},
     },
-    site::users::words::is_special,
+    words::variables::is_special,
 };
 
 /// What stands before the `=`.

@@ -75,4 +75,4 @@ impl Check<'_> {
 }
 
 /// What Asterisk could take apart differently.
-const NO_PLACE: Refusal = Refusal::Line("it does not say plainly where to go on");
+const NO_PLACE: Refusal = Refusal::Line("its target is not written out plainly");

@@ -230,9 +230,9 @@ fn a_variable_is_followed_to_where_it_is_used() {
     for hostile in ["SHELL(x)", "${CALLERID(name)}", "\\${LEN(x)}(", "${UNKNOWN}"] {
         let vetted = vetted(&text(hostile));
         let lines: Vec<String> = vetted.left_out().iter().map(ToString::to_string).collect();
-        let expected = "context site, 1 priority 3: the value of B could be taken for code here; \
-                        FILTER(0-9A-Za-z,...) makes it fit, and one of the main's [globals], which is not known here, has to \
-                        be written out";
+        let expected = "context site, 1 priority 3: the value of B could act as code here; put it \
+                        into FILTER(0-9A-Za-z,...). A variable of the main's [globals] is not known here: write its \
+                        value instead";
         assert_eq!(lines, [expected], "{hostile}");
     }
     let gosub = vetted("[site]\nexten=1,1,Gosub(s,1(a,SHELL(x)))\nexten=s,1,NoOp($[${ARG1}])");
@@ -280,8 +280,8 @@ fn the_place_of_what_is_left_out_is_kept() {
     let lines: Vec<String> = vetted.left_out().iter().map(ToString::to_string).collect();
     assert_eq!(
         lines[1],
-        "context site, 1 priority 2: application AGI is not on the list; \
-        [dialplan] allow_applications takes it; calls end there"
+        "context site, 1 priority 2: application AGI is not allowed; to allow it, \
+        add it to [dialplan] allow_applications; calls end there"
     );
     assert!(!lines[0].ends_with("there") && !lines[2].ends_with("there"));
 }
@@ -298,19 +298,19 @@ fn the_administrators_word_opens() {
 #[test]
 fn contexts_that_are_not_to_be_had_are_left_out_whole() {
     let cases = [
-        ("synch-internal", "1", "names that begin with synch- are the branch's own"),
-        ("SYNCH-x", "1", "names that begin with synch- are the branch's own"),
-        ("Own", "1", "the branch has a context of that name already, by pbx_config"),
-        ("a b", "1", "its name has characters that are not taken, or is longer than 79"),
+        ("synch-internal", "1", "names that begin with synch- are reserved for the branch"),
+        ("SYNCH-x", "1", "names that begin with synch- are reserved for the branch"),
+        ("Own", "1", "the branch already has a context of that name, made by pbx_config"),
+        ("a b", "1", "its name has characters that are not allowed, or is longer than 79"),
         (
             "ok",
             "1${X}",
-            "its pattern or its caller has characters that are not taken: the whole context is left out",
+            "its pattern or its caller has characters that are not allowed, so the whole context is left out",
         ),
         (
             "ok",
             "1/a(b",
-            "its pattern or its caller has characters that are not taken: the whole context is left out",
+            "its pattern or its caller has characters that are not allowed, so the whole context is left out",
         ),
     ];
     for (name, pattern, expected) in cases {
@@ -373,8 +373,8 @@ fn there_is_an_end_to_everything() {
     assert_eq!(
         left_out,
         [
-            "context b: the contexts of the main have more than 50000 extensions: this one is left out",
-            "context c: it has more than 5000 extensions: calls would stand still while it is changed"
+            "context b: the contexts of the main have more than 50000 extensions, so this one is left out",
+            "context c: it has more than 5000 extensions, and changing it would hold up calls"
         ]
     );
     let long = format!("NoOp({})", "x".repeat(3000));

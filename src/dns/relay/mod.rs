@@ -1,4 +1,4 @@
-//! Other names: answered from the cache, or by the forwarders, and from what the cache had once where they are silent.
+//! Answers other names from the cache or through the forwarders, and from stale cache entries where they are silent.
 //!
 //! ```text
 //!   fresh in the cache ──────────────────────────────▶ answered at once
@@ -7,8 +7,8 @@
 //!   all forwarders silent ───────────────────────────▶ stale or SERVFAIL at once, until one is heard of again
 //! ```
 //!
-//! Silent forwarders are asked a question of ours again and again, and one of the clients' now and then: some filters
-//! answer only what they take for real.
+//! Silent forwarders get a test question again and again, and sometimes a question of a client, because some filters
+//! answer only questions that look real.
 //!
 //! - [`allow`]: who may ask for other names. Pure; [`own`]: the networks of this machine that may
 //! - [`cache`]: what forwarders have answered, fresh and stale; [`life`]: for how long. Pure
@@ -52,18 +52,18 @@ use crate::{
     settings,
 };
 
-/// Questions with the forwarders at the same time. Each takes a file descriptor, of which Asterisk may have only 1024
-/// for all it does.
+/// Questions to the forwarders at the same time. Each takes a file descriptor, and Asterisk may have only 1024 of them
+/// in all.
 pub const MAX_IN_FLIGHT: usize = 128;
 
-/// How long a client waits where a stale answer is at hand: less than the 2 seconds after which the hastiest ask again
-/// (RFC 8767 section 5).
+/// How long a client waits where a stale answer is available: less than the 2 seconds after which the most impatient
+/// clients ask again (RFC 8767 section 5).
 const CLIENT_PATIENCE: Duration = Duration::from_millis(1800);
 
-/// A question without answer for so long makes the forwarders suspect of silence: far more than a resolver takes.
+/// A question that stays unanswered for this long makes the forwarders suspect: far longer than a resolver takes.
 const SUSPICION: Duration = Duration::from_secs(1);
 
-/// How often silent forwarders are asked whether they are there again, and get a client's question.
+/// How often silent forwarders get a test question, and a question of a client.
 const RECHECK: Duration = Duration::from_secs(5);
 
 /// Octets.
@@ -73,17 +73,17 @@ const KIB: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RelayError {
     /// [`MAX_IN_FLIGHT`] reached.
-    #[error("{MAX_IN_FLIGHT} names are being asked for already; this one is answered with SERVFAIL")]
+    #[error("{MAX_IN_FLIGHT} lookups are running already; the client gets SERVFAIL")]
     Busy,
     /// Silence, errors, SERVFAIL or REFUSED from each of them.
     #[error("no forwarder answered; the client gets SERVFAIL")]
     NoAnswer,
 }
 
-/// What came of a question that one or more clients wait for.
+/// The result of a question that one or more clients wait for.
 type Settled = Result<Arc<Ready>, RelayError>;
 
-/// The forwarders, what they have answered, and what they are being asked.
+/// The forwarders, their answers so far, and the open questions.
 #[derive(Debug)]
 pub struct Relay {
     forwarders: Arc<Forwarders>,

@@ -1,4 +1,4 @@
-//! Listening sockets, and what an administrator can do where one is refused.
+//! Listening sockets, and the remedy for an administrator where one cannot be bound.
 
 use std::{
     fmt, io,
@@ -9,7 +9,8 @@ use std::{
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::TcpListener;
 
-/// How often a socket that could not be bound is tried again: its interface may come up, its holder may leave.
+/// How often a socket that could not be bound is tried again: its interface may come up, or another program may free
+/// it.
 pub const BIND_RETRY: Duration = Duration::from_secs(5);
 
 /// Connections that wait to be accepted: more than a site's phones open at once.
@@ -54,29 +55,30 @@ pub struct BindError {
     pub source: io::Error,
 }
 
-/// What usually is the cause, and what can be done.
+/// Returns the usual cause and the remedy.
 fn remedy(kind: io::ErrorKind, port: u16) -> &'static str {
     match kind {
         io::ErrorKind::PermissionDenied if port < 1024 => {
             "a port below 1024 needs a permission that Asterisk's user does not have. Either add \
-             AmbientCapabilities=CAP_NET_BIND_SERVICE and User=asterisk to Asterisk's systemd unit and take -U off its \
-             command line, which drops it again, or set sysctl \
-             net.ipv4.ip_unprivileged_port_start=53, or let [dns] bind a port above 1023 and redirect port 53 to it \
-             with nftables (udp dport 53 redirect to :5353, and the same for tcp)"
+             AmbientCapabilities=CAP_NET_BIND_SERVICE and User=asterisk to Asterisk's systemd unit and remove -U \
+             from its command line, because -U drops that permission again; or set sysctl \
+             net.ipv4.ip_unprivileged_port_start=53; or set [dns] bind to a port above 1023 and redirect port 53 \
+             to it with nftables (udp dport 53 redirect to :5353, and the same for tcp)"
         }
         io::ErrorKind::PermissionDenied => {
-            "a security policy (SELinux, AppArmor, the container) forbids it to Asterisk"
+            "a security policy (SELinux, AppArmor or the container's) does not allow it"
         }
         io::ErrorKind::AddrInUse => {
-            "another program has it, usually systemd-resolved, dnsmasq or named: stop that, or let [dns] bind name one \
-             address of this machine instead of 0.0.0.0 (ss -lnptu shows who listens where)"
+            "another program uses this port, usually systemd-resolved, dnsmasq or named: stop it, or set [dns] \
+             bind to one address of this machine instead of 0.0.0.0 (ss -lnptu shows who listens where)"
         }
         io::ErrorKind::AddrNotAvailable => {
-            "no interface of this machine has that address now: see [dns] bind"
+            "no interface of this machine has that address now: check [dns] bind"
         }
         // A thread of its own answers what comes over UDP.
         io::ErrorKind::WouldBlock => {
-            "the system has no thread to give: see TasksMax of Asterisk's systemd unit, and ulimit -u of its user"
+            "the system cannot start another thread: check TasksMax in Asterisk's systemd unit, and ulimit -u of \
+             its user"
         }
         _ => "see [dns] bind",
     }

@@ -1,4 +1,4 @@
-//! What of the zone can't be meant: it loads, and an outage shows it. Pure.
+//! Settings of the zone that are valid but surely a mistake, which only an outage would show. Pure.
 
 use std::net::IpAddr;
 
@@ -6,22 +6,23 @@ use hickory_server::proto::rr::{LowerName, Name};
 
 use crate::{settings::Dns, words::wording::listed};
 
-/// Seconds that a phone may go on to use an address that is dead. Beyond, it is slow; beyond the other, no move at all.
+/// TTLs in seconds, for which a phone may keep using a dead address. Above the first, a move is slow; above the second,
+/// phones do not move at all.
 const SLOW_TTL: u32 = 300;
 const NO_MOVE_TTL: u32 = 3600;
-/// As many labels of the domain tell that a record is a whole name.
+/// A record that ends with this many labels of the domain is a whole name.
 const TELLING_LABELS: usize = 2;
 
-/// One such thing.
+/// One such mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slip {
-    /// Whether phones would not come over in an outage.
+    /// Whether phones would not move to the branch in an outage.
     pub fails: bool,
     /// What it is, and what to do.
     pub text: String,
 }
 
-/// All of them. `is_own` says which addresses this machine has.
+/// Returns all of them. `is_own` says which addresses this machine has.
 pub fn slips(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Vec<Slip> {
     let mut found = Vec::new();
     found.extend(whole_name(dns).map(|text| Slip { fails: true, text }));
@@ -29,7 +30,8 @@ pub fn slips(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Vec<Slip> {
     for (key, ttl) in [("record_ttl", dns.record_ttl), ("unstable_ttl", dns.unstable_ttl)] {
         if ttl > SLOW_TTL {
             let text = format!(
-                "{key} = {ttl}: so many seconds phones may go on to call a dead main after they asked; 5 to 60 is usual"
+                "{key} = {ttl}: after a DNS answer, phones may call a dead main for that many seconds; 5 to 60 is \
+                 usual"
             );
             found.push(Slip { fails: ttl > NO_MOVE_TTL, text });
         }
@@ -38,7 +40,8 @@ pub fn slips(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Vec<Slip> {
     found
 }
 
-/// What to know of a domain that mDNS answers for (RFC 6762 section 3). Many phones ask the name server all the same.
+/// Returns the warning about a domain that belongs to mDNS (RFC 6762 section 3). Many phones ask the name server
+/// anyway.
 #[must_use]
 pub fn local_domain(dns: &Dns) -> Option<String> {
     let is_local = Name::from_ascii("local.").is_ok_and(|local| local.zone_of(&dns.domain));
@@ -46,8 +49,8 @@ pub fn local_domain(dns: &Dns) -> Option<String> {
         let name = dns.domain.to_string();
         let name = name.trim_end_matches('.');
         format!(
-            "domain = {name}: names below .local belong to mDNS (RFC 6762), and some phones look for them there alone; try \
-             yours, or take a domain of your own"
+            "domain = {name}: names below .local belong to mDNS (RFC 6762), and some phones resolve them only \
+             there; test your phones, or use a domain of your own"
         )
     })
 }
@@ -64,7 +67,7 @@ fn whole_name(dns: &Dns) -> Option<String> {
     let name = dns.record.to_string();
     let domain = dns.domain.to_string();
     Some(format!(
-        "record holds a whole name, and phones would have to ask for {}: write what stands before {}",
+        "record is a whole name, so phones would have to ask for {}: write only the part before {}",
         name.trim_end_matches('.'),
         domain.trim_end_matches('.')
     ))
@@ -75,23 +78,26 @@ fn targets(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Option<String> {
     let here = |addresses: &[IpAddr]| addresses.iter().copied().any(is_own);
     let same = normal.len() == failover.len() && normal.iter().all(|address| failover.contains(address));
     if let Some(address) = normal.iter().chain(failover).find(|address| address.is_loopback()) {
-        return Some(format!("{address} is every phone itself: targets are addresses that phones can reach"));
+        return Some(format!(
+            "{address} is a loopback address, which leads each phone to itself: a target must be an address that \
+             phones can reach"
+        ));
     }
     if same {
         let addresses = listed(normal);
         return Some(format!(
-            "target_normal and target_failover are both {addresses}: no move changes anything"
+            "target_normal and target_failover are both {addresses}: a failover would change nothing"
         ));
     }
     match (here(normal), here(failover)) {
         (true, false) => Some(format!(
-            "target_normal = {} is this machine, and target_failover = {} is not: they have changed places",
+            "target_normal = {} is this machine, and target_failover = {} is not: swap the two",
             listed(normal),
             listed(failover)
         )),
         (false, false) => Some(format!(
-            "target_failover = {} is no address of this machine: phones would be sent to somebody else (an address that \
-             moves between two machines has to be here)",
+            "target_failover = {} is not an address of this machine, so phones would be sent to another one (an \
+             address that moves between two machines must be on this one)",
             listed(failover)
         )),
         (_, true) => None,
@@ -139,15 +145,12 @@ mod tests {
     #[test]
     fn what_would_move_nobody_fails_and_says_what_to_do() {
         for (others, part) in [
-            (&[("record", "sip.voice.example.com")][..], "write what stands before voice.example.com"),
+            (&[("record", "sip.voice.example.com")][..], "write only the part before voice.example.com"),
             (&[("record", "sip.example.com")], "ask for sip.example.com.voice.example.com"),
-            (
-                &[("target_normal", "192.168.0.254"), ("target_failover", "10.0.0.254")],
-                "they have changed places",
-            ),
-            (&[("target_failover", "10.0.0.254")], "no move changes anything"),
-            (&[("target_failover", "192.168.0.25")], "no address of this machine"),
-            (&[("target_failover", "127.0.0.1")], "127.0.0.1 is every phone itself"),
+            (&[("target_normal", "192.168.0.254"), ("target_failover", "10.0.0.254")], "swap the two"),
+            (&[("target_failover", "10.0.0.254")], "a failover would change nothing"),
+            (&[("target_failover", "192.168.0.25")], "is not an address of this machine"),
+            (&[("target_failover", "127.0.0.1")], "127.0.0.1 is a loopback address"),
             (&[("record_ttl", "86400")], "record_ttl = 86400"),
         ] {
             let found = found(others);

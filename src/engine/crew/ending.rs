@@ -1,4 +1,4 @@
-//! The end of the engine, as an unload sees it: in bounded time, whoever hangs.
+//! The end of the engine, as an unload sees it: in bounded time, even if a thread hangs.
 
 use std::{
     sync::{
@@ -11,9 +11,9 @@ use std::{
 use super::roll::{Roll, wait};
 use crate::operator::control::Control;
 
-/// Time limit for the engine to take the stop in: a step of its own is far shorter.
+/// Time limit for the engine to notice the stop: one of its steps is far shorter.
 const TAKEN_IN: Duration = Duration::from_secs(3);
-/// Time limit for all that follows: its workers, and what is done last.
+/// Time limit for everything after that: the end of its workers, and the last work.
 const ENDED: Duration = Duration::from_secs(20);
 
 const RUNS: u8 = 0;
@@ -25,7 +25,8 @@ const LEFT_ALONE: u8 = 2;
 pub(in crate::engine) struct Life(Arc<AtomicU8>);
 
 impl Life {
-    /// Does what is to be done last, and has ended then. One that was left alone does nothing more: another engine may run.
+    /// Does the last work and marks the engine as ended. An engine that was left alone does nothing more, because
+    /// another engine may run.
     pub(in crate::engine) fn end(&self, last: impl FnOnce()) {
         if !self.is_left_alone() {
             last();
@@ -41,7 +42,7 @@ impl Life {
         self.0.load(Ordering::Acquire) == HAS_ENDED
     }
 
-    /// Whether it had not ended before.
+    /// Leaves the engine alone. Returns whether it was still running.
     fn leave_alone(&self) -> bool {
         self.0.compare_exchange(RUNS, LEFT_ALONE, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -57,14 +58,14 @@ pub struct Ending {
 /// How an engine ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// Whether its own thread has: then it can be joined.
+    /// Whether its own thread has ended, so that it can be joined.
     pub joinable: bool,
-    /// Threads that the engine could not end and tell of itself.
+    /// Threads that did not end and that the engine has not logged itself.
     pub left: Vec<String>,
 }
 
 impl Ending {
-    /// Tells the engine to end, and waits for that. Where it hangs itself, its workers are ended without it.
+    /// Tells the engine to end, and waits. Where the engine itself hangs, its workers are ended without it.
     #[must_use]
     pub fn end(&self) -> Ended {
         self.control.stop();
@@ -81,11 +82,11 @@ impl Ending {
     }
 }
 
-/// What the log hears of a thread that was left alone.
+/// Returns the log line about a thread that was left alone.
 #[must_use]
 pub fn left_alone(name: &str) -> String {
     format!(
-        "The thread synch/{name} does not come back from Asterisk: it is left alone, and ends when Asterisk lets it go. \
-         Something in Asterisk may hang; if calls fail, restart it."
+        "Thread synch/{name} hangs in a call into Asterisk. It is left running and ends when that call returns. \
+         Something in Asterisk may hang; if calls fail, restart Asterisk."
     )
 }

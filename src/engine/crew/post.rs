@@ -62,15 +62,15 @@ impl Start<'_> {
     /// Returns the way to the main.
     ///
     /// # Errors
-    /// There is none, for want of a thread.
+    /// There is none, because its thread could not be started.
     pub(in crate::engine) fn reach(&self) -> io::Result<&Reach> {
         self.reach.ok_or_else(no_reach)
     }
 }
 
-/// Returns what is said where the look-up of the main got no thread.
+/// Returns the error for a missing thread of the look-up of the main.
 pub(in crate::engine) fn no_reach() -> io::Error {
-    io::Error::other("there is none for the look-up of the main either")
+    io::Error::other("the look-up of the main could not be started either")
 }
 
 /// The post of one kind of worker.

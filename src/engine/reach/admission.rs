@@ -1,8 +1,8 @@
-//! Whether the main lets us in.
+//! Whether the main accepts our logins.
 //!
-//! A main that turns us away, for a password or because it is no Asterisk, writes each try into its log, and fail2ban bans
-//! whoever tries too often. So whoever was turned away tries again after a second or two, then ever later, up to a minute,
-//! and one worker tries for all of them. A main that is away turns nobody away: it is asked as often as ever.
+//! A main that refuses a login logs each attempt, and fail2ban bans an address with too many of them. So after a
+//! refusal the next attempt follows after a second or two, then ever later, up to a minute, and one worker tries for
+//! all. A main that does not answer has refused nothing: it is asked as often as ever.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::{
     uplink::ami::LinkError,
 };
 
-/// Bounds of the first pause and of all; what is drawn is half of it at least.
+/// Upper bounds of the first pause and of all pauses; each pause is drawn from the upper half.
 const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -24,7 +24,7 @@ const TRIAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(in crate::engine) struct Admission(Mutex<State>);
 
-/// The same without a lock and a clock.
+/// The state behind it, without a lock and a clock.
 #[derive(Debug)]
 struct State {
     backoff: Backoff,
@@ -47,21 +47,21 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// Before a connection is made.
+    /// Asks whether a connection may be made now.
     ///
     /// # Errors
-    /// It is not time yet; the text says why and when.
+    /// It is too early; the text says why and when.
     pub(in crate::engine) fn ask(&self) -> Result<(), String> {
         self.0.lock().ask(Instant::now())
     }
 
-    /// After a connection was made, or was not. The text of a refusal, which says when it is tried again; none where the
-    /// main has not turned us away.
+    /// Takes note of how a connection ended. Returns the text of a refusal, which says when the next attempt follows;
+    /// `None` where the main has not refused.
     pub(in crate::engine) fn note<T>(&self, result: &Result<T, LinkError>) -> Option<String> {
         self.0.lock().note(result, Instant::now(), random())
     }
 
-    /// Something is different now, or somebody wants to know: it is tried at once.
+    /// Allows the next attempt at once, because something has changed or a person wants to know.
     pub(in crate::engine) fn try_now(&self) {
         *self.0.lock() = State::new();
     }
@@ -102,7 +102,7 @@ impl State {
             return Some(known.text.clone());
         }
         let pause = self.backoff.wait(random);
-        let text = format!("{error}; the next try is {:.0} s after that", pause.as_secs_f32());
+        let text = format!("{error}; trying again after {:.0} s", pause.as_secs_f32());
         let until = now + pause;
         self.turned_away = Some(TurnedAway { text: text.clone(), until, trial: false });
         Some(text)
@@ -173,8 +173,9 @@ mod tests {
         let text = state.note(&login(), start, 0).unwrap();
         assert_eq!(
             text,
-            "main 192.0.2.1:5038: login refused: Authentication failed; check username and secret in [main] (a ';' in it is \
-             written '\\;'), and secret and permit of that account on the main; the next try is 1 s after that"
+            "main 192.0.2.1:5038: login refused: Authentication failed; check username and secret in [main] \
+             (write a ';' in the secret as '\\;'), and secret and permit of that account on the main; trying \
+             again after 1 s"
         );
         // The other one was on its way, too: no reason to wait for longer.
         assert_eq!(state.note(&login(), start, u64::MAX), Some(text.clone()));

@@ -1,10 +1,10 @@
 //! The address of the main where `[main] host` is a name: looked up beside the probe, never inside it.
 //!
-//! getaddrinfo() can be neither bounded nor interrupted, and DNS is just what an outage takes away. So a thread of
-//! its own asks, whoever needs the address takes the last one known, which is kept over restarts, and only the very
-//! first answer of all is waited for. Of several addresses the one is taken that worked last.
-//! Nobody waits for that thread either: where it is stuck at the end, it is left to end by itself. It holds nothing
-//! but its own few values, and the image stays mapped (`-z nodelete`).
+//! getaddrinfo() can be neither bounded nor interrupted, and an outage often takes DNS away as well. So a separate
+//! thread asks. A worker that needs the address takes the last known one, which is kept over restarts; only the very
+//! first answer is waited for. Of several addresses, the one that worked last is taken.
+//! Nothing waits for that thread to end: where it is stuck, it ends by itself later. It holds only its own few values,
+//! and the image stays mapped (`-z nodelete`).
 
 use std::{
     convert::Infallible,
@@ -31,7 +31,7 @@ use crate::{
 
 /// Where the addresses of a name are kept across restarts.
 const KEPT: &str = "main_addresses";
-/// Addresses of one name that are tried; a main with more is none.
+/// Addresses of one name that are tried at most; no real main has more.
 const MOST: usize = 8;
 
 /// An idle thread ends well within this.
@@ -63,11 +63,11 @@ pub(in crate::engine) enum NoWay {
     /// The address is not known.
     #[error("{0}")]
     Unknown(String),
-    /// The main has turned us away, and it is not time yet to try again.
+    /// The main has refused a login, and it is too early to try again.
     #[error("{0}")]
     TurnedAway(String),
-    /// Whoever keeps the session that all share has just ended it, or has failed.
-    #[error("the session with the main is just made anew")]
+    /// The worker that keeps the shared session has just ended it, or has failed.
+    #[error("the session with the main is being renewed")]
     MadeAnew,
 }
 
@@ -91,7 +91,7 @@ pub(in crate::engine) struct Address {
 }
 
 impl Lookup {
-    /// For one main. An address needs no thread.
+    /// Starts the look-up for one main. Where `[main] host` is an address, no thread is needed.
     ///
     /// # Errors
     /// The system has no thread to give.
@@ -137,7 +137,7 @@ impl Lookup {
         Ok(Self { shared, ask: Some(ask), ended, thread: Some(thread) })
     }
 
-    /// Lets everybody try at once who was turned away by the main.
+    /// Lets every worker try a login again at once.
     pub(in crate::engine) fn try_now(&self) {
         self.shared.admission.try_now();
     }
@@ -149,7 +149,7 @@ impl Lookup {
 }
 
 impl Drop for Lookup {
-    /// The workers, who hold the other ways to ask, have been told to end before.
+    /// The workers, which hold the other senders, have been told to end before.
     fn drop(&mut self) {
         self.ask = None;
         let Some(thread) = self.thread.take() else { return };
@@ -159,7 +159,7 @@ impl Drop for Lookup {
     }
 }
 
-/// What ends all waits of a worker that talks to the main: for its connections, and for the address.
+/// Returns a function that ends all waits of a worker that talks to the main: for connections, and for the address.
 pub(in crate::engine) fn cut(hangup: &Hangup, address: &Address) -> impl Fn() + Send + use<> {
     let (hangup, address) = (hangup.clone(), address.clone());
     move || {
@@ -179,7 +179,7 @@ impl Address {
         Ok(SocketAddr::new(first, self.shared.port))
     }
 
-    /// The same for who asks at all addresses of the main.
+    /// Returns all addresses of the main, for a probe that asks each of them.
     ///
     /// # Errors
     /// As [`Address::get`].
@@ -205,17 +205,17 @@ impl Address {
         }
     }
 
-    /// The same for a connection to log in over. What came of it is told to [`Address::note`].
+    /// Returns the address for a connection to log in over. [`Address::note`] is told how the login ended.
     ///
     /// # Errors
-    /// As [`Address::get`], or the main has turned us away a moment ago.
+    /// As [`Address::get`], or the main has refused a login a moment ago.
     pub(in crate::engine) fn to_log_in(&self, deadline: Instant) -> Result<SocketAddr, NoWay> {
         let address = self.get(deadline).map_err(NoWay::Unknown)?;
         self.shared.admission.ask().map(|()| address).map_err(NoWay::TurnedAway)
     }
 
-    /// Takes note of how a login ended: behind an address that did not answer, the next one is taken. The text of a
-    /// refusal, which says when it is tried again.
+    /// Takes note of how a login ended: after an address that did not answer, the next one is taken. Returns the text
+    /// of a refusal, which says when the next attempt follows.
     pub(in crate::engine) fn note<T>(&self, result: &Result<T, LinkError>) -> Option<String> {
         if let Err(LinkError::Transport { address, .. }) = result {
             self.shared.known.lock().turn_from(address.ip());
@@ -252,7 +252,7 @@ impl Known {
         self.addresses = addresses;
     }
 
-    /// What is to be kept now; `None` where it is kept already.
+    /// Returns the addresses to keep for a restart; `None` where they are kept already.
     fn news(&mut self) -> Option<Vec<IpAddr>> {
         if self.kept == self.addresses {
             return None;

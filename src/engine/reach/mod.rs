@@ -30,16 +30,16 @@ impl Reach {
     ///
     /// # Errors
     /// The system has no thread or no descriptor to give.
-    pub(super) fn open(settings: &Settings, host: &Arc<dyn Host>) -> io::Result<Self> {
-        let lookup = Lookup::start(&settings.main, host)?;
-        let mut reach = Self { main: settings.main.clone(), lookup, session: None };
+    pub(super) fn open(main: &Main, settings: &Settings, host: &Arc<dyn Host>) -> io::Result<Self> {
+        let lookup = Lookup::start(main, host)?;
+        let mut reach = Self { main: main.clone(), lookup, session: None };
         reach.fit(settings)?;
         Ok(reach)
     }
 
     /// Returns whether it leads to the main of these settings.
-    pub(super) fn leads_to(&self, main: &Main) -> bool {
-        self.main == *main
+    pub(super) fn leads_to(&self, main: Option<&Main>) -> bool {
+        Some(&self.main) == main
     }
 
     /// Has a session, or none, as these settings want it.
@@ -82,5 +82,5 @@ impl Reach {
 
 /// Returns whether anybody has a use for a session with the main.
 pub(super) fn needs_session(settings: &Settings) -> bool {
-    settings.sync.is_some() || settings.probe.ami || settings.probe.events
+    settings.main.is_some() && (settings.sync.is_some() || settings.probe.ami || settings.probe.events)
 }

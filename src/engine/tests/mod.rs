@@ -3,7 +3,9 @@
 mod answers;
 mod evidence;
 mod lines;
+mod main;
 mod oneself;
+mod sip;
 mod unload;
 
 use std::{

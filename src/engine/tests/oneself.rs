@@ -1,7 +1,7 @@
 //! The branch looks at itself, and a move waits for it where the main still serves somebody.
 
 use super::{
-    evidence::{Ami, guessed, sip_server},
+    main::{Ami, guessed, sip_server},
     *,
 };
 use crate::{settings::Require, words::state::BranchState};
@@ -46,7 +46,7 @@ fn a_main_that_still_serves_is_left_only_for_a_branch_that_takes_calls() {
     site.until("the verdict", failed_and_still_there);
     site.until("the reason", |snapshot| {
         failed_and_still_there(snapshot);
-        snapshot.service.reason.contains("its SIP still answers, and this branch is")
+        snapshot.service.reason.contains("its SIP still answers and this branch is")
     });
     site.until("a state of the branch", |snapshot| {
         failed_and_still_there(snapshot);

@@ -1,4 +1,4 @@
-//! What an administrator should know of the settings at each start: they work, and somebody could make use of them.
+//! Warnings about the settings at each start: settings that work, but that an attacker could use.
 
 use std::{
     fs,
@@ -15,12 +15,12 @@ use crate::{
 /// The file that the settings are from.
 const CONF: &str = "res_synch.conf";
 
-/// Whoever is neither the owner nor in the group.
+/// The permission to read for everybody who is neither the owner nor in the group.
 const OTHERS_MAY_READ: u32 = 0o004;
 
-/// All of it, a line each. `folder` is that of Asterisk's configuration.
+/// Returns all warnings, one line each. `folder` is that of Asterisk's configuration.
 pub(in crate::engine) fn cautions(settings: &Settings, folder: &Path) -> Vec<String> {
-    let main = &settings.main;
+    let Some(main) = &settings.main else { return asks_mdns(settings).into_iter().collect() };
     let files = secrets(main, folder).into_iter().filter(|path| others_may_read(path));
     let files = files.map(|path| {
         let path = path.display();
@@ -30,36 +30,37 @@ pub(in crate::engine) fn cautions(settings: &Settings, folder: &Path) -> Vec<Str
     all.chain(files).collect()
 }
 
-/// Behind a tunnel of AMI there is no SIP of the main's.
+/// Warns where `[main] host` is this machine, as with a tunnel for AMI: SIP would reach our own Asterisk.
 fn asks_itself(settings: &Settings) -> Option<String> {
-    let main = &settings.main;
+    let main = settings.main.as_ref()?;
     let here = settings.probe.sip && main.sip.address.is_none() && main.is_here();
     here.then(|| {
-        format!("The main is not asked over SIP: {} {THIS_MACHINE}. Until then AMI alone decides", main.host)
+        format!("The main is not probed over SIP: {} {THIS_MACHINE}. Until then only AMI decides", main.host)
     })
 }
 
-/// Some phones ask mDNS for the site's name, and nobody answers there.
+/// Warns of a domain that some phones ask mDNS for, where nothing answers.
 fn asks_mdns(settings: &Settings) -> Option<String> {
     local_domain(settings.dns.as_ref()?).map(|text| format!("[dns] {text}"))
 }
 
-/// What is said to the main can be read or changed on the way.
+/// Warns of a connection to the main that can be read or changed on the way.
 fn on_the_way(main: &Main) -> Option<String> {
     let host = &main.host;
     match &main.tls {
         None if !main.is_here() => Some(format!(
-            "[main] tls = no: whoever is between this branch and {host} can read the users' passwords and pass for \
-             the main; see docs/security.md"
+            "[main] tls = no: anybody on the way between this branch and {host} can read the users' passwords and \
+             impersonate the main; see docs/security.md"
         )),
         Some(tls) if !tls.verify => Some(format!(
-            "[main] tls_verify = no: whoever is between this branch and {host} can pass for the main; set tls_ca_file"
+            "[main] tls_verify = no: anybody on the way between this branch and {host} can impersonate the main; \
+             set tls_ca_file"
         )),
         _ => None,
     }
 }
 
-/// Files with a password that we read.
+/// Returns the files with a password that synch reads.
 fn secrets(main: &Main, folder: &Path) -> Vec<PathBuf> {
     let mut files = vec![folder.join(CONF)];
     if let Password::InFile(path) = &main.password {
@@ -71,7 +72,7 @@ fn secrets(main: &Main, folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A file that isn't there is told of where it is needed.
+/// Returns whether every user of this machine may read it. A missing file is reported where it is needed.
 fn others_may_read(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| about.permissions().mode() & OTHERS_MAY_READ != 0)
 }
@@ -88,7 +89,7 @@ mod tests {
         let lines = [("host", "192.0.2.1"), ("username", "u"), ("secret", "s")];
         let off = |name| ConfSection::new(name, [("enabled", "no")]);
         let read = settings::read(&[ConfSection::new("main", lines), off("sync"), off("dns")]).unwrap();
-        Settings { main: main.clone(), ..read }
+        Settings { main: Some(main.clone()), ..read }
     }
 
     fn told(main: &Main) -> Vec<String> {
@@ -100,7 +101,7 @@ mod tests {
         let here = Main { host: "127.0.0.1".to_owned(), ..Main::example() };
         let told = told(&here).join("");
         assert!(
-            told.starts_with("The main is not asked over SIP: 127.0.0.1 is an address of this"),
+            told.starts_with("The main is not probed over SIP: 127.0.0.1 is an address of this"),
             "{told}"
         );
         let named = Sip { address: Some([192, 0, 2, 1].into()), ..here.sip };
@@ -111,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_main_in_clear_is_told_of_unless_it_is_here() {
-        assert!(told(&Main::example())[0].starts_with("[main] tls = no: whoever is between"));
+        assert!(told(&Main::example())[0].starts_with("[main] tls = no: anybody on the way between"));
         let here = Main { host: "127.0.0.1".to_owned(), ..Main::example() };
         assert!(told(&here).iter().all(|text| !text.contains("tls")));
         let tls = |verify| {

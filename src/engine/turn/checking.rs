@@ -1,4 +1,4 @@
-//! The branch looks at itself, and a move to it may wait for that.
+//! The branch checks itself, and a move to it may wait for the result.
 
 use std::time::Instant;
 
@@ -6,12 +6,12 @@ use super::Running;
 use crate::{engine::host::Level, verdict::failover::Way, words::state::MonitorState};
 
 impl Running {
-    /// When there is something to do for the look at the branch itself.
-    pub(in crate::engine) fn self_check_due(&self) -> Instant {
-        self.self_check.due()
+    /// When the self-check has something to do next; `None` where no phone will ever move here.
+    pub(in crate::engine) fn self_check_due(&self) -> Option<Instant> {
+        self.settings.main.as_ref().map(|_| self.self_check.due())
     }
 
-    /// Looks, where it is time, and counts answers that are late.
+    /// Starts the checks that are due, and counts late answers.
     pub(super) fn check_self(&mut self) {
         let now = Instant::now();
         if !self.kit.host.fully_booted() {
@@ -24,7 +24,7 @@ impl Running {
         self.judge_self();
     }
 
-    /// Comes to a verdict on this Asterisk, and tells it where it is a new one.
+    /// Judges this Asterisk, and announces a new verdict.
     pub(super) fn judge_self(&mut self) {
         let before = self.self_check.judge(Instant::now());
         let (state, reason) = (self.self_check.state(), self.self_check.reason().to_owned());
@@ -35,7 +35,7 @@ impl Running {
         }
     }
 
-    /// A main in doubt is a reason to look at the branch: a move may follow.
+    /// Has the branch checked when the main is in doubt, because a move may follow.
     pub(super) fn doubt(&mut self, monitor: MonitorState) {
         match monitor {
             MonitorState::Stable => self.self_check.main_is_trusted(),
@@ -46,7 +46,7 @@ impl Running {
         }
     }
 
-    /// Sends the phones to the branch, where a move has waited and waits no longer.
+    /// Sends the phones to the branch where a waiting move need not wait any longer.
     pub(super) fn leave_home(&mut self) {
         let way =
             Way { main_serves: self.monitor.serves(), branch_takes_calls: self.self_check.takes_calls() };
@@ -56,7 +56,7 @@ impl Running {
         }
     }
 
-    /// Tells that a move waits, once. Not in the moment in which this branch is still looked at for it.
+    /// Logs once that a move waits, but not while this branch is still being checked for it.
     pub(super) fn tell_of_wait(&mut self) {
         let waits = self.failover.move_waits();
         let tell = waits && self.self_check.has_looked();
@@ -67,10 +67,10 @@ impl Running {
         self.told_to_wait = waits && (tell || self.told_to_wait);
     }
 
-    /// In words for the administrator.
+    /// Returns why a move waits, for the administrator.
     pub(super) fn why_move_waits(&self) -> String {
         format!(
-            "the phones stay there: its SIP still answers, and this branch is {} ({})",
+            "the phones stay there, because its SIP still answers and this branch is {} ({})",
             self.self_check.state(),
             self.self_check.reason()
         )

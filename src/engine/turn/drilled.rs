@@ -1,4 +1,4 @@
-//! What came of a drill: kept, and told.
+//! The result of a drill: kept and announced.
 
 use std::time::Duration;
 
@@ -13,25 +13,25 @@ use crate::{
     words::state::DrillResult,
 };
 
-/// Where the last drill is.
+/// Where the last drill is remembered across restarts.
 const DRILL: &str = "drill";
 
-/// The last drill before this start.
+/// Returns the last drill before this start.
 pub(super) fn last(host: &dyn Host) -> Option<DrillStatus> {
     host.recall(DRILL).and_then(|memo| DrillStatus::from_memo(&memo))
 }
 
 impl Running {
-    /// Starts one.
+    /// Starts a drill.
     pub(super) fn drill(&mut self, reply: &Reply<Report>) {
         if let Err(error) = self.roster.drill(&self.kit, &self.settings, reply.clone()) {
-            let problem = format!("no thread for it could be made: {error}");
+            let problem = format!("its thread could not be started: {error}");
             let (name, took) = ("drill".to_owned(), Duration::ZERO);
             reply.give(Report(vec![Stage { name, took, outcome: drill::Outcome::Failed(problem) }]));
         }
     }
 
-    /// Keeps what came of a drill, and tells of it.
+    /// Keeps the result of a drill, and announces it.
     pub(super) fn drilled(&mut self, report: Report, reply: &Reply<Report>) {
         let (result, reason, stages) = (report.result(), report.summary(), report.timed());
         let before = self.snapshot.drill.as_ref().map_or("-", |drill| drill.result.word());
@@ -42,7 +42,7 @@ impl Running {
         self.kit.host.event("SynchDrillEnded", &fields);
         self.history.push(drill.time.clone(), "Drill", before, result.word(), &drill.reason);
         if let Err(error) = self.kit.host.remember(DRILL, Some(&drill.memo())) {
-            self.log(Level::Warning, &format!("The drill is over, but {error}."));
+            self.log(Level::Warning, &format!("The result of the drill is not saved: {error}."));
         }
         self.snapshot.drill = Some(drill);
         // Whoever waits for the answer may look at the status next.

@@ -1,13 +1,13 @@
-//! Whether the main lets us in: told where it changes, also while an older session still works.
+//! Whether the main accepts our login. A change is announced even while an older session still works.
 
 use super::Running;
 use crate::words::state::LoginState;
 
 impl Running {
-    /// A login ended like this, whoever made it.
+    /// Takes note of how a login of any worker ended.
     pub(super) fn logged_in(&mut self, result: Result<(), String>) {
         let (state, reason) = match result {
-            Ok(()) => (LoginState::Accepted, "the main let the account in".to_owned()),
+            Ok(()) => (LoginState::Accepted, "the main accepted the login".to_owned()),
             Err(reason) => (LoginState::Refused, reason),
         };
         let old = std::mem::replace(&mut self.snapshot.login.state, state);

@@ -1,17 +1,17 @@
 //! The engine at work: what it owns, what each event and command does, and the snapshot that comes of it.
 //!
-//! - `verdict`: the main is asked, and judged
-//! - `question`: in whose name it is asked over SIP
-//! - `login`: whether the main lets us in
-//! - `returning`: the way back to the main
-//! - `checking`: the branch looks at itself, and a move may wait for that
-//! - `served`: what was served before a restart
-//! - `moving`: how far the phones are
-//! - `synced`: what came of a sync
+//! - `verdict`: asks the main, and judges its answers
+//! - `question`: in whose name the main is asked over SIP
+//! - `login`: whether the main accepts our login
+//! - `returning`: the return of the phones to the main
+//! - `checking`: the self-check of the branch, for which a move may wait
+//! - `served`: the service state before a restart
+//! - `moving`: how many phones have moved
+//! - `synced`: the result of a sync
 //! - `phones`: where the phones are, of the main's contacts and of those registered here
-//! - `history`: what changed when
-//! - `cautions`: what an administrator should know of the settings
-//! - `drilled`: what came of a drill
+//! - `history`: which states changed when
+//! - `cautions`: warnings about the settings
+//! - `drilled`: the result of a drill
 //! - `publish`: the snapshot, and the dialplan that is made of it
 
 pub(super) mod cautions;
@@ -77,9 +77,9 @@ use crate::{
     },
 };
 
-/// What the log hears where the system has no thread to give.
-const NO_THREAD: &str = "No thread for synch could be made";
-/// What it hears of a dialplan that is not in force.
+/// Beginning of the log line for a thread that could not be started.
+const NO_THREAD: &str = "A thread of synch could not be started";
+/// Beginning of the log line for a dialplan that is not in force.
 const DIALPLAN: &str = "Dialplan";
 /// Where the mode is remembered across restarts.
 const MODE: &str = "mode";
@@ -93,31 +93,33 @@ pub(super) struct Running {
     /// Whether the main's SIP has ever answered where it is now.
     sip_answered: bool,
     question: Question,
-    /// In whose name each question over SIP was asked that has no outcome yet.
+    /// The user name of each SIP question that has no outcome yet.
     asked_as: BTreeMap<Instant, String>,
     start_again: Option<Instant>,
     pace: Pace,
     burden: Burden,
     failover: Failover,
-    /// What of it is kept for a restart, and when that was done.
+    /// The service state kept for a restart, and when it was kept.
     served: Option<(ServiceState, Instant)>,
-    /// Whether the sync has told of the users that are on disk.
+    /// Whether the sync has reported the users on disk.
     users_known: bool,
     history: History,
     phones: Known,
     self_check: SelfCheck,
-    /// Whether the log has heard that a move waits for this branch.
+    /// Whether it is logged that a move waits for this branch.
     told_to_wait: bool,
     snapshot: Snapshot,
 }
 
 impl Running {
-    /// With nothing started yet.
+    /// Makes the engine's state. Nothing is started yet.
     pub(super) fn new(kit: Kit, settings: Arc<Settings>, roll: Roll) -> Self {
         let mode = kit.host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
         if mode != Mode::Auto {
-            let text =
-                format!("Mode is held at {mode} since before this start; 'synch set mode auto' ends that.");
+            let text = format!(
+                "Mode is still held at {mode}, as before this start; 'synch set mode auto' lets the monitor \
+                 decide again."
+            );
             kit.host.log(Level::Warning, &text);
         }
         warn(&settings, &*kit.host);
@@ -150,7 +152,7 @@ impl Running {
         running
     }
 
-    /// What the workers tell.
+    /// Returns the events of the workers.
     pub(super) fn events(&self) -> Receiver<Told> {
         self.roster.events()
     }
@@ -174,23 +176,23 @@ impl Running {
         self.keep_served();
     }
 
-    /// After a panic: the step that it came in is lost, and with it what a worker may have told.
+    /// Recovers after a panic. The step that panicked is lost, and with it perhaps an event of a worker.
     pub(super) fn recover(&mut self) {
         self.event(Event::Panicked("engine"));
         self.roster.tell_again();
     }
 
-    /// Starts what isn't running and should be.
+    /// Starts the workers that should run and do not.
     pub(super) fn start_workers(&mut self) {
         self.start_again = None;
         let situation = self.situation();
         match self.roster.man(&self.kit, &self.settings, situation) {
-            Ok(()) => self.kit.log_end(NO_THREAD, "All threads of synch run."),
+            Ok(()) => self.kit.log_end(NO_THREAD, "All threads of synch run again."),
             Err(error) => {
                 let again = START_AGAIN.as_secs();
                 let text = format!(
-                    "{NO_THREAD}: {error}; tried again every {again} s. See TasksMax of Asterisk's systemd unit, and \
-                     ulimit -u of its user."
+                    "{NO_THREAD}: {error}; trying again every {again} s. Check TasksMax in Asterisk's systemd \
+                     unit, and ulimit -u of its user."
                 );
                 self.kit.log_failure(Level::Error, &text);
             }
@@ -205,8 +207,8 @@ impl Running {
         }
     }
 
-    /// When it is tried again to start what should run and doesn't; none where nothing is missing. Kept over the turns of
-    /// the loop: probes make many of them.
+    /// Returns when missing workers are started again; `None` where none is missing. The time is kept over the turns of
+    /// the loop, because probes make many turns.
     pub(super) fn start_again(&mut self) -> Option<Instant> {
         if self.roster.is_complete() {
             self.start_again = None;
@@ -215,7 +217,7 @@ impl Running {
         Some(*self.start_again.get_or_insert_with(|| Instant::now() + START_AGAIN))
     }
 
-    /// What a worker, or the loop, has to say.
+    /// Handles an event of a worker or of the loop.
     pub(super) fn event(&mut self, event: Event) {
         match event {
             Event::Probed { kind, asked, outcome } => self.probed(kind, asked, &outcome),
@@ -293,10 +295,12 @@ impl Running {
             Command::SetMode(mode) => self.set_mode(mode),
             Command::FailBack => self.fail_back(),
             Command::Examine(reply) => {
-                self.self_check.look_now(Instant::now());
-                self.check_self();
+                if self.settings.main.is_some() {
+                    self.self_check.look_now(Instant::now());
+                    self.check_self();
+                }
                 if let Err(error) = self.roster.examine(&self.kit, &self.settings, reply.clone()) {
-                    reply.give(format!("No thread for the doctor could be made: {error}.\n"));
+                    reply.give(format!("The doctor's thread could not be started: {error}.\n"));
                 }
             }
             Command::Drill(reply) => self.drill(&reply),
@@ -331,7 +335,7 @@ impl Running {
         }
     }
 
-    /// Starts anew what the new settings are about; the rest goes on undisturbed.
+    /// Restarts the workers whose settings have changed; the others go on undisturbed.
     fn configure(&mut self, settings: Arc<Settings>) {
         let old = std::mem::replace(&mut self.settings, settings);
         let new = Arc::clone(&self.settings);
@@ -375,7 +379,7 @@ impl Running {
         self.log(Level::Notice, "The new settings are in force.");
     }
 
-    /// Lets the DNS name the system that the failover chose, for as long as that is certain.
+    /// Has the DNS name the system that the failover chose, with a shorter TTL while the main is Unstable.
     fn serve(&mut self) {
         self.roster.serve(self.situation());
     }
@@ -399,7 +403,7 @@ impl Running {
         self.note_move(&marks);
     }
 
-    /// Tells the log, the AMI and the history of a change.
+    /// Reports a change to the log, to AMI and to the history.
     fn announce<S: state::Announced>(&mut self, old: S, new: S, reason: &str) {
         let level = if new.is_trouble() { Level::Warning } else { Level::Notice };
         let (subject, old, new) = (S::SUBJECT, old.word(), new.word());
@@ -418,7 +422,7 @@ impl Running {
     }
 }
 
-/// Of settings that work, and that somebody could make use of.
+/// Logs warnings about settings that work, but that an attacker could use.
 fn warn(settings: &Settings, host: &dyn Host) {
     for caution in cautions(settings, &host.config_dir()) {
         host.log(Level::Warning, &caution);

@@ -1,5 +1,5 @@
-//! What the engine knows of the phones: put together from the main's contacts and those registered here, and the move
-//! that an outage begins.
+//! What the engine knows of the phones: the main's contacts, the phones registered here, and the move that an outage
+//! begins.
 
 use std::{sync::Arc, time::Instant};
 
@@ -13,43 +13,44 @@ use crate::{
     words::state::ServiceState,
 };
 
-/// All that is known of the phones.
+/// Everything known of the phones.
 #[derive(Default)]
 pub(in crate::engine) struct Known {
     contacts: Contacts,
     here: Arc<Here>,
-    /// When the branch took over; none while the main serves.
+    /// When the branch took over; `None` while the main serves.
     serves_since: Option<Instant>,
     moving: Option<Moving>,
 }
 
 impl Known {
-    /// The contacts at the main are these. What to warn of, where phones register there for too long; only once.
+    /// Takes the contacts at the main. Returns a warning, only once, where phones register there for too long.
     pub(in crate::engine) fn take_contacts(&mut self, contacts: Contacts) -> Option<String> {
         let is_long = |contacts: &Contacts| contacts.lasts.is_some_and(|lasts| lasts > LONG_EXPIRATION);
         let told_before = is_long(&self.contacts);
         self.contacts = contacts;
         let lasts = self.contacts.lasts.filter(|_| is_long(&self.contacts) && !told_before)?;
         Some(format!(
-            "Phones register at the main for {lasts} s and more: in an outage one may come that late. \
-             Set maximum_expiration to 60 to {LONG_EXPIRATION} there; 'synch doctor' says where."
+            "Phones register at the main for {lasts} s or longer, so in an outage a phone may need that long to \
+             move to this branch. Set maximum_expiration on the main to a value from 60 to {LONG_EXPIRATION}; 'synch \
+             doctor' says where."
         ))
     }
 
-    /// These are registered here. The shares of the phones that have come with that.
+    /// Takes the phones registered here. Returns the marks of the move that are reached with them.
     pub(in crate::engine) fn take_here(&mut self, here: Arc<Here>, now: Instant) -> Vec<Mark> {
         self.here = here;
         self.look(now)
     }
 
-    /// The branch serves, or the main: then nobody is waited for.
+    /// Takes the new service state. Phones are waited for only while the branch serves.
     pub(in crate::engine) fn service_changed(&mut self, state: ServiceState, now: Instant) -> Vec<Mark> {
         self.serves_since = (state == ServiceState::Failover).then_some(now);
         self.moving = None;
         self.look(now)
     }
 
-    /// For everybody to see.
+    /// Returns the phones for the snapshot.
     pub(in crate::engine) fn status(&self, users: &[User]) -> Arc<Phones> {
         Arc::new(Phones {
             list: phones::list(users, &self.here, &self.contacts.book, self.moving.as_ref()).into(),
@@ -59,10 +60,10 @@ impl Known {
         })
     }
 
-    /// Looks who has come; the shares that have been reached with that.
+    /// Looks which phones have come. Returns the marks of the move that are reached with them.
     ///
-    /// Who was at the main at the verdict is who is in the book, which no longer changes then. After a start in an outage
-    /// the verdict may come before the book has been read.
+    /// The phones at the main at the time of the verdict are those in the book, which no longer changes then. After a
+    /// start in an outage, the verdict may come before the book has been read.
     pub(in crate::engine) fn look(&mut self, now: Instant) -> Vec<Mark> {
         if let (None, Some(since)) = (&self.moving, self.serves_since) {
             self.moving = Moving::begin(self.contacts.book.users().map(str::to_owned), since);

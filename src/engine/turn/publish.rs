@@ -1,4 +1,4 @@
-//! What everybody else sees of the engine: the snapshot, and the dialplan that is made of it.
+//! What the other parts see of the engine: the snapshot, and the dialplan made from it.
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -18,8 +18,8 @@ use crate::{
 };
 
 impl Running {
-    /// What the users and the settings make of the dialplan; `None` before the users on disk are known: what a life before
-    /// has left of them in Asterisk would go, and come back.
+    /// Returns the dialplan that follows from the users and the settings. Returns `None` before the users on disk are
+    /// known: otherwise their extensions from before a reload would be removed and added again.
     pub(super) fn plan(&self) -> Option<Plan> {
         let Some(dialplan) = &self.settings.dialplan else { return Some(Plan::default()) };
         if self.settings.sync.is_some() && !self.users_known {
@@ -33,7 +33,7 @@ impl Running {
         Some(Plan { contexts, hints: hints.unwrap_or_default() })
     }
 
-    /// Lets everybody else see.
+    /// Publishes the snapshot.
     pub(in crate::engine) fn publish(&mut self) {
         faults::point("engine-publish");
         self.snapshot.settings = Arc::clone(&self.settings);
@@ -62,7 +62,7 @@ impl Running {
     }
 }
 
-/// What can be shown before anything has happened.
+/// Returns the snapshot from before anything has happened.
 pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
     let monitor = monitor(settings, false);
     let failover = Failover::new(settings.failover.clone(), Mode::Auto, Instant::now());
@@ -81,7 +81,7 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         },
         sync: Arc::new(SyncStatus::before_the_first(settings.sync.is_some())),
         service: service_status(&failover, settings),
-        branch: BranchStatus { state: BranchState::Init, reason: "not looked at yet".to_owned() },
+        branch: BranchStatus { state: BranchState::Init, reason: "not checked yet".to_owned() },
         dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
         login: LoginStatus { state: LoginState::Init, reason: String::new() },
         watch: "not connected yet".to_owned(),
@@ -95,7 +95,7 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
     }
 }
 
-/// The system that the phones are sent to.
+/// Returns the system that the phones are sent to.
 pub(super) fn target(failover: &Failover, settings: &Settings) -> Target {
     failover.target(settings.dns.as_ref().map_or(Target::Branch, |dns| dns.default_target))
 }

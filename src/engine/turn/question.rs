@@ -1,47 +1,47 @@
 //! In whose name the main is asked over SIP. Pure, except for what is kept for a restart.
 //!
-//! Asterisk answers a request in the name of a user like a phone's: through the queues and threads that calls go
-//! through, too. What it answers to a request of nobody shows that it reads its socket. So it is asked in the name of
-//! somebody whom it is known to know, whatever the sync is at; a stranger would be logged at each probe, and banned.
+//! Asterisk handles a request in the name of a user like that of a phone: in the queues and threads that calls use. An
+//! answer to a request without a user shows only that Asterisk reads its socket. So the main is asked in the name of a
+//! user that it is known to have, whatever the state of the sync. It would log an unknown name at each probe, and
+//! fail2ban would ban this branch.
 
 use crate::{
     engine::host::{Host, HostError},
     operator::status::SyncStatus,
-    uplink::sip::request,
-    words::state::SyncState,
+    words::{state::SyncState, uri::is_user},
 };
 
-/// Where that user is remembered, with the place he was asked at.
+/// Where that user is remembered, with the address that was asked.
 const SIP_USER: &str = "sip_user";
 
 /// In whose name the main is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Question {
-    /// Somebody in whose name the main has answered where it is now.
+    /// A user in whose name the main has answered at its present address.
     proven: Option<String>,
 }
 
 impl Question {
-    /// What is remembered of the main whose SIP is at that place.
+    /// Returns what is remembered of the main whose SIP is at that place.
     pub(super) fn recall(host: &dyn Host, place: &str) -> Self {
         let memo = host.recall(SIP_USER);
         let proven = memo.as_deref().and_then(|memo| memo.strip_prefix(place)?.strip_prefix(' '));
-        Self { proven: proven.filter(|user| request::fits(user)).map(str::to_owned) }
+        Self { proven: proven.filter(|user| is_user(user)).map(str::to_owned) }
     }
 
-    /// In whose name it is asked now; `None`: in nobody's.
+    /// Returns in whose name the main is asked now; `None` means without a user.
     pub(super) fn user(&self, sync: &SyncStatus) -> Option<String> {
         let proven = self.proven.as_ref().filter(|proven| may_be_asked(sync, proven));
         let known = sync.state == SyncState::Synced || sync.knows_who_is_gone();
         let synced = sync.users.iter().map(|user| &user.name).filter(|_| known);
-        let mut synced = synced.filter(|name| request::fits(name) && may_be_asked(sync, name));
+        let mut synced = synced.filter(|name| is_user(name) && may_be_asked(sync, name));
         proven.or_else(|| synced.next()).cloned()
     }
 
-    /// The main has answered a question in the name of that user. It is remembered where that is new.
+    /// Takes note that the main has answered in the name of that user, and remembers it where that is new.
     ///
     /// # Errors
-    /// Asterisk's database did not take it.
+    /// Asterisk's database refused to store it.
     pub(super) fn answered(&mut self, user: &str, place: &str, host: &dyn Host) -> Result<(), HostError> {
         if self.proven.as_deref() == Some(user) {
             return Ok(());
@@ -50,16 +50,16 @@ impl Question {
         host.remember(SIP_USER, Some(&format!("{place} {user}")))
     }
 
-    /// For the status: the question as it is asked now.
+    /// Returns the present question, for the status.
     pub(super) fn shown(user: Option<&str>) -> String {
         match user {
             Some(user) => format!("OPTIONS as {user}"),
-            None => "BYE in nobody's name: no user is known that the main knows".to_owned(),
+            None => "BYE without a user name: the branch knows no user of the main yet".to_owned(),
         }
     }
 }
 
-/// Whether the main knows that user, as far as the last sync that could read it tells.
+/// Returns whether the main has that user, according to the last sync that could read it.
 fn may_be_asked(sync: &SyncStatus, user: &str) -> bool {
     match sync.state {
         SyncState::Synced => sync.users.iter().any(|known| known.name == user),
@@ -126,7 +126,10 @@ mod tests {
         let held = |going| sync(SyncState::Unsynced, &["1001", "1002"], going);
         assert_eq!(asked(&question, &held(&["1001"])), "1002");
         assert_eq!(asked(&question, &held(&["1001", "1002"])), "");
-        assert_eq!(Question::shown(None), "BYE in nobody's name: no user is known that the main knows");
+        assert_eq!(
+            Question::shown(None),
+            "BYE without a user name: the branch knows no user of the main yet"
+        );
         assert_eq!(Question::shown(Some("1001")), "OPTIONS as 1001");
     }
 }

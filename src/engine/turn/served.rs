@@ -1,5 +1,5 @@
-//! What was served, kept over a restart: a branch that starts again beside a main that is well must not call its phones
-//! home for the seconds until it knows that.
+//! The service state, kept over a restart. Without it, a branch that restarts beside a healthy main would send its
+//! phones to `[dns] default_target` for the seconds until the monitor has decided.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,14 +11,14 @@ use crate::{
 
 /// Where it is kept.
 const SERVED: &str = "service";
-/// How old it may be. A reboot and an upgrade take minutes. Whoever was away for longer knows nothing of the main, and
-/// being wrong within them costs the few seconds until the first verdict.
+/// How old it may be. A reboot or an upgrade takes minutes. After a longer pause the old state says nothing of the
+/// main. A wrong state costs only the few seconds until the first verdict.
 const FRESH: Duration = Duration::from_secs(600);
-/// How often it is kept while it stays the same: much more often than it gets old.
+/// How often an unchanged state is kept again: much more often than it gets too old.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// What was served before this start, and how long ago that was known; `None` where it is too old, or from a clock that
-/// was wrong.
+/// Returns the service state before this start and its age; `None` where it is too old, or was stored under a wrong
+/// clock.
 pub(super) fn recall(host: &dyn Host, now: SystemTime) -> Option<(ServiceState, Duration)> {
     let memo = host.recall(SERVED)?;
     let (word, seconds) = memo.split_once(' ')?;
@@ -34,17 +34,17 @@ fn memo(state: ServiceState, now: SystemTime) -> String {
 }
 
 impl Running {
-    /// Serves what was served before this start, where that is not long ago.
+    /// Resumes the service state from before this start, where it is recent.
     pub(super) fn resume(&mut self) {
         let Some((state, age)) = recall(&*self.kit.host, SystemTime::now()) else { return };
-        let why = format!("as {} s before this start, until the monitor has decided", age.as_secs());
+        let why = format!("kept from {} s before this start, until the monitor has decided", age.as_secs());
         self.failover.resume(state, &why);
         // The phones that the main knew are waited for again.
         let marks = self.phones.service_changed(state, Instant::now());
         self.note_move(&marks);
     }
 
-    /// Keeps what is served now, where that is new or was kept a while ago.
+    /// Keeps the service state, where it is new or was kept a while ago.
     pub(super) fn keep_served(&mut self) {
         let (state, now) = (self.failover.service(), Instant::now());
         let known = |(kept, at): (ServiceState, Instant)| kept == state && now - at < AGAIN;
@@ -53,7 +53,7 @@ impl Running {
         }
         self.served = Some((state, now));
         if let Err(error) = self.kit.host.remember(SERVED, Some(&memo(state, SystemTime::now()))) {
-            self.log(Level::Debug, &format!("Service state: {error}"));
+            self.log(Level::Debug, &format!("Cannot save the service state for a restart: {error}"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The main is asked, and what it answers is judged: the phones first, the telling afterwards.
+//! Asks the main and judges its answers. Phones are moved first, and reports follow.
 
 use std::time::Instant;
 
@@ -18,12 +18,12 @@ use crate::{
 const SIP_ANSWERED: &str = "sip_answered";
 
 impl Running {
-    /// When the main is asked next.
+    /// When the main is asked next; `None` where there is none.
     pub(in crate::engine) fn due(&self) -> Option<Instant> {
-        self.pace.due()
+        self.settings.main.as_ref().and_then(|_| self.pace.due())
     }
 
-    /// Asks the main whatever is due. `quick`: it may be ending just now.
+    /// Sends the probes that are due. `quick` means that the main may be ending just now.
     pub(super) fn probe(&mut self, quick: bool) {
         let asked = Instant::now();
         for kind in self.pace.begin(&self.monitor, asked) {
@@ -52,14 +52,17 @@ impl Running {
         if let (Outcome::Alive(_), Some(user)) = (outcome, asked_as) {
             let place = sip_place(&self.settings);
             if let Err(error) = self.question.answered(&user, &place, &*self.kit.host) {
-                self.log(Level::Debug, &format!("That {place} knows {user} is not kept: {error}"));
+                self.log(
+                    Level::Debug,
+                    &format!("Cannot save for a restart that {place} knows {user}: {error}"),
+                );
             }
         }
         if kind == Kind::Sip && outcome.is_alive() && !self.sip_answered {
             self.sip_answered = true;
             let place = sip_place(&self.settings);
             if let Err(error) = self.kit.host.remember(SIP_ANSWERED, Some(&place)) {
-                self.log(Level::Debug, &format!("That {place} answers is not kept for a restart: {error}"));
+                self.log(Level::Debug, &format!("Cannot save for a restart that {place} answers: {error}"));
             }
         }
         self.snapshot.monitor.last_probe = self.now();
@@ -73,7 +76,7 @@ impl Running {
         }
     }
 
-    /// What the main says of itself.
+    /// Handles what the main says of itself.
     pub(super) fn heard(&mut self, news: News) {
         match news {
             News::Ended => {
@@ -98,7 +101,7 @@ impl Running {
         self.probe(true);
     }
 
-    /// The monitor has taken something in; `before` is its state before where that changed.
+    /// Acts on a new observation of the monitor. `before` is its old state where the state changed.
     fn judged(&mut self, before: Option<MonitorState>) {
         if !self.monitor.is_healthy() {
             self.failover.main_is_unwell(Instant::now());
@@ -124,7 +127,7 @@ impl Running {
         }
     }
 
-    /// No need to wait for the next turn, which may be minutes away.
+    /// Orders a sync where the last one failed. The next regular one may be minutes away.
     fn sync_where_it_failed(&self) {
         if self.snapshot.sync.state == SyncState::Unsynced {
             self.order(Order::Soon);
@@ -143,23 +146,27 @@ impl Running {
     }
 }
 
-/// One that knows nothing yet. A SIP that has answered once has to, also after a restart of the branch: else an outage of
-/// SIP alone would end with it.
+/// Makes a monitor that knows nothing yet. A SIP port that has answered once must answer, also after a restart of the
+/// branch: otherwise a restart would end an outage of SIP alone.
 pub(super) fn monitor(settings: &Settings, sip_answered: bool) -> Monitor {
-    Monitor::new(settings.probe, settings.main.sip.given || sip_answered, Instant::now())
+    Monitor::new(
+        settings.probe,
+        settings.main.as_ref().is_some_and(|main| main.sip.given) || sip_answered,
+        Instant::now(),
+    )
 }
 
-/// Whether the main's SIP has ever answered where these settings have it.
+/// Returns whether the main's SIP has ever answered at the place in these settings.
 pub(super) fn has_sip_answered(settings: &Settings, host: &dyn Host) -> bool {
     host.recall(SIP_ANSWERED).is_some_and(|place| place == sip_place(settings))
 }
 
-/// Where the main's SIP is, as far as the settings tell.
+/// Returns where the main's SIP is, according to the settings.
 pub(super) fn sip_place(settings: &Settings) -> String {
-    settings.main.sip.place(&settings.main.host)
+    settings.main.as_ref().map(|main| main.sip.place(&main.host)).unwrap_or_default()
 }
 
-/// With everything due at once.
+/// Makes a pace in which every probe is due at once.
 pub(super) fn pace(settings: &Settings) -> Pace {
     Pace::new(&settings.probe, Instant::now())
 }

@@ -1,7 +1,9 @@
-//! The contacts worker: asks the main where the phones of this site's users are, user by user, so that the cost follows
-//! the site and not the company. Only while the main serves: what it knew last is what an outage needs.
+//! The contacts worker: asks the main where the phones of this site's users are, user by user, so that the cost depends
+//! on the size of the site and not of the company. It asks only while the main serves: an outage needs the last known
+//! contacts.
 //!
-//! That it is well again, all branches see at the same moment: each asks about all its users at a time of its own then.
+//! All branches notice at the same moment that the main is well again. So each asks about all its users at a random
+//! time.
 
 use std::{
     collections::HashSet,
@@ -39,32 +41,32 @@ use crate::{
     },
 };
 
-/// What a branch that starts in an outage knows of its phones.
+/// The contacts for a branch that starts in an outage.
 const FILE: &str = "synch/contacts.txt";
-/// Users that may wait to be asked about: where there are more, all are asked about soon anyway.
+/// Users that may wait to be asked about. Above this, all users are asked about soon anyway.
 const WAITING: usize = 4096;
-/// How often it is looked whether there is something to ask.
+/// How often the worker checks whether there is something to ask.
 const LOOK: Duration = Duration::from_secs(1);
 /// All users are asked about this often: events tell of most changes before that. One answer is some 7 KB.
 const ALL_AGAIN: Duration = Duration::from_secs(600);
-/// How soon it is tried again where the main did not answer.
+/// Pause before the next attempt where the main did not answer.
 const AGAIN: Duration = Duration::from_secs(30);
-/// What phones do is gathered for this long: they come in crowds.
+/// How long events of phones are gathered, because they come in crowds.
 const GATHER: Duration = Duration::from_secs(3);
-/// How soon it is tried again to keep what could not be written.
+/// Pause before the next attempt to save contacts that could not be written.
 const KEEP_AGAIN: Duration = Duration::from_secs(10);
 /// Bound of one answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// What the log hears where [`FILE`] can't be written.
+/// Beginning of the log line where [`FILE`] cannot be written.
 const NOT_KEPT: &str = "Cannot save the phones' contacts for a restart; will retry";
 
-/// Whom the main shall be asked about.
+/// The users to ask the main about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum Ask {
     /// One user, whose phone has done something.
     User(String),
-    /// All of them: nobody knows what was not heard.
+    /// All of them, because events may have been missed.
     All,
 }
 
@@ -85,7 +87,11 @@ impl Work for Asking {
     type Line = Sender<Ask>;
 
     fn spec(settings: &Settings) -> Option<Self::Spec> {
-        settings.sync.as_ref().map(|sync| (settings.main.clone(), sync.technology, sync.spread))
+        settings
+            .main
+            .clone()
+            .zip(settings.sync.as_ref())
+            .map(|(main, sync)| (main, sync.technology, sync.spread))
     }
 
     fn start(
@@ -115,7 +121,7 @@ impl Work for Asking {
 struct Body<'a> {
     asking: &'a Asking,
     contacts: Contacts,
-    /// When it is tried again to keep them; none where they are kept.
+    /// When saving them is tried again; `None` where they are saved.
     keep_at: Option<Instant>,
     due: Due,
     /// Users of the last look.
@@ -168,7 +174,8 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Phones come and go while the main can't be asked, and nobody here hears of it: then all users are asked about.
+    /// Has all users asked about after a time in which the main could not be asked: the branch has missed which phones
+    /// came and went.
     fn look_at_main(&mut self, snapshot: &Snapshot) {
         let (now, is_away) = (Instant::now(), !is_well(snapshot));
         let was_away = std::mem::replace(&mut self.was_away, is_away);
@@ -182,7 +189,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// New users are asked about; whoever is none any more is forgotten. Without any user, nothing was synced yet.
+    /// Adds new users and forgets removed ones. Where there is no user at all, nothing was synced yet.
     fn look_at_users(&mut self, snapshot: &Snapshot) {
         let users: HashSet<String> = snapshot.sync.users.iter().map(|user| user.name.clone()).collect();
         if users.is_empty() || users == self.users {
@@ -212,7 +219,7 @@ impl<'a> Body<'a> {
             Err(Failed::Stopped) => return Err(Stopped),
             Err(Failed::Problem(problem)) => {
                 if self.contacts.problem != problem {
-                    let text = format!("The contacts of the phones stay as they are: {problem}");
+                    let text = format!("The contacts of the phones were not updated: {problem}");
                     self.asking.kit.host.log(Level::Debug, &text);
                 }
                 self.contacts.problem = problem;
@@ -223,7 +230,7 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// Asks about everybody who is due. What was answered counts, also where the rest is not.
+    /// Asks about every user who is due. The answers count even where later questions fail.
     fn read(&mut self, stop: &Stop) -> Result<(), Failed> {
         let clock = self.lend(stop)?.ask(|link| link.clock(Instant::now() + ANSWER));
         let now = clock?.unwrap_or_default();
@@ -237,7 +244,7 @@ impl<'a> Body<'a> {
             }
             // What a main says that is going is not where the phones are.
             if !may_ask(&self.asking.kit.published.read()) {
-                break Err(Failed::Problem("the main went while it was asked".to_owned()));
+                break Err(Failed::Problem("the main became unavailable while it was asked".to_owned()));
             }
             match self.told(stop, &user, now) {
                 Err(error) => {
@@ -266,8 +273,8 @@ impl<'a> Body<'a> {
         read
     }
 
-    /// What the main tells of a user; none where it doesn't know one of that name. Each is a question of its own, between
-    /// which a probe may come.
+    /// Returns what the main knows of a user; `None` where it has no user of that name. Each user is a separate
+    /// question, so that a probe may come between.
     fn told(&self, stop: &Stop, user: &str, now: i64) -> Result<Option<Told>, Failed> {
         let lease = self.lend(stop)?;
         let deadline = Instant::now() + ANSWER;
@@ -294,7 +301,9 @@ impl<'a> Body<'a> {
         let Ok(Some(text)) = read_kept(&self.file()) else { return };
         match Book::from_text(&String::from_utf8_lossy(&text)) {
             Ok(book) => self.contacts.book = Arc::new(book),
-            Err(error) => host.log(Level::Warning, &format!("The kept contacts are not used: {error}")),
+            Err(error) => {
+                host.log(Level::Warning, &format!("The saved contacts of the phones are not used: {error}"))
+            }
         }
     }
 
@@ -304,7 +313,8 @@ impl<'a> Body<'a> {
         self.tell();
     }
 
-    /// For a restart. A disk that is full now may have room soon, and the book may be the same for days.
+    /// Saves the contacts for a restart. A failed write is tried again: a full disk may have room soon, and the
+    /// contacts may not change for days.
     fn keep(&mut self) {
         let kept = keep(&self.file(), self.contacts.book.to_text().as_bytes());
         self.keep_at = kept.is_err().then(|| Instant::now() + KEEP_AGAIN);
@@ -329,7 +339,7 @@ fn is_well(snapshot: &Snapshot) -> bool {
     snapshot.monitor.state == MonitorState::Stable
 }
 
-/// Why not everybody was asked about.
+/// Why not all users were asked about.
 enum Failed {
     Stopped,
     Problem(String),

@@ -25,13 +25,13 @@ use crate::{
     words::faults,
 };
 
-/// How often it is looked whether our contexts are there, and ours alone. Where an administrator has one of the same name, the
-/// next `dialplan reload` takes ours out of it: then they are put back.
+/// How often the worker checks that our contexts exist and hold only our extensions. Where extensions.conf has a
+/// context of the same name, the next `dialplan reload` removes our extensions from it, and they are put back.
 const LOOK_AROUND: Duration = Duration::from_secs(60);
-/// The same while Asterisk takes no hints: lamps are missing, and a reload of a dialplan takes seconds at most.
+/// The same while Asterisk accepts no hints: lamps are missing, and a reload of a dialplan takes seconds at most.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What the log hears where Asterisk did not take a hint.
+/// Beginning of the log line where Asterisk rejected a hint.
 const LAMPS: &str = "Lamps";
 
 /// What is wanted in the dialplan, and the way to tell the worker.
@@ -70,18 +70,18 @@ impl Dialling {
         Ok((Self { wanted, wake }, worker))
     }
 
-    /// Whether this is what was wanted last.
+    /// Returns whether this is the plan that was wanted last.
     pub(in crate::engine) fn wants(&self, plan: &Plan) -> bool {
         **self.wanted.lock() == *plan
     }
 
-    /// Has the worker tell again what is in force.
+    /// Has the worker report again what is in force.
     pub(in crate::engine) fn tell_again(&self) {
         // Full: it is woken already.
         let _ = self.wake.try_send(());
     }
 
-    /// Wants this, and nothing else.
+    /// Replaces the wanted plan.
     pub(in crate::engine) fn want(&self, plan: Plan) {
         if !self.wants(&plan) {
             *self.wanted.lock() = Arc::new(plan);
@@ -117,15 +117,15 @@ impl Body {
                 let shared = shared.map(|context| {
                     let name = &context.name;
                     format!(
-                        "extensions.conf has a context {name}, too, and what is in it comes first, 112 as well: give yours \
-                         another name"
+                        "extensions.conf also has a context {name}, and its extensions take precedence, even over \
+                         112: rename that context"
                     )
                 });
                 problem = shared.or(result);
             }
             let lamps = self.add_hints(&wanted);
             let look = if matches!(lamps, Ok(false)) { LOOK_AGAIN } else { LOOK_AROUND };
-            self.kit.log_outcome(&lamps.map(drop), LAMPS, "Lamps: all are there.");
+            self.kit.log_outcome(&lamps.map(drop), LAMPS, "Lamps: all hints are in place.");
             let newest = Arc::ptr_eq(&wanted, &self.wanted.lock());
             in_force = wanted;
             // Also where other contexts were wanted for a moment, and what is in force is right again.
@@ -139,7 +139,7 @@ impl Body {
         }
     }
 
-    /// Whether all lamps are there now.
+    /// Adds missing hints. Returns whether all exist now.
     fn add_hints(&self, wanted: &Plan) -> Result<bool, HostError> {
         if !self.kit.host.lacks_hints(&wanted.hints) {
             return Ok(true);

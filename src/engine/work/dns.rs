@@ -27,7 +27,7 @@ use crate::{
 /// The worker.
 pub(in crate::engine) enum Dns {}
 
-/// What needs other sockets or another relay where it changes. All else of the settings is taken by [`Work::adapt`].
+/// The settings whose change needs new sockets or a new relay. All others are applied by [`Work::adapt`].
 pub(in crate::engine) struct Bound(settings::Dns);
 
 impl PartialEq for Bound {
@@ -98,7 +98,7 @@ impl Serving {
         Ok((Self { settings: settings.clone(), zone, counters, situation, serial }, worker))
     }
 
-    /// What it has answered.
+    /// Returns the counters of its answers.
     pub(in crate::engine) fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
@@ -111,7 +111,7 @@ impl Serving {
         }
     }
 
-    /// Takes other settings of the zone.
+    /// Applies new settings of the zone.
     fn configure(&mut self, settings: &settings::Dns) {
         if self.settings != *settings {
             self.settings = settings.clone();
@@ -184,7 +184,7 @@ impl Body {
         Ok(())
     }
 
-    /// After a panic: what is bound answers. True: it is time to end.
+    /// Waits after a panic while the bound sockets go on answering. Returns `true` where it is time to end.
     fn rest(&self, stop: &Stop, until: Instant) -> bool {
         let Some(stopped) = self.stopped(stop) else { return true };
         match &mut *self.server.lock() {
@@ -193,25 +193,25 @@ impl Body {
         }
     }
 
-    /// What tells the server that it is time to end; none where it is already.
+    /// Makes the signal that tells the server to end; `None` where it is time to end already.
     fn stopped(&self, stop: &Stop) -> Option<oneshot::Receiver<()>> {
         let (sender, receiver) = oneshot::channel();
         *self.stop.lock() = Some(sender);
         (!stop.requested()).then_some(receiver)
     }
 
-    /// What the administrator should know while no forwarder answers.
+    /// Returns the log line for forwarders that do not answer.
     fn silence(&self) -> String {
         format!(
-            "no forwarder answers ({}): names outside {} are answered with what was heard of them before, or SERVFAIL; \
-             asking again every few seconds. The phones' own name is not touched",
+            "no forwarder answers ({}): names outside {} get an older answer from the cache, or SERVFAIL; trying \
+             again every few seconds. The phones' own name is not affected",
             list(&self.settings.forwarders),
             self.settings.domain
         )
     }
 }
 
-/// Every socket that is wanted, as far as heard of.
+/// The state of every wanted socket, as far as it is known.
 #[derive(Default)]
 struct Sockets {
     bound: Vec<Endpoint>,

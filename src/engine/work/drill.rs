@@ -1,4 +1,4 @@
-//! The drill's worker: walks the way that phones and calls take in an outage, once, and moves nobody.
+//! The drill's worker: tests once the way that phones and calls take in an outage, without moving a phone.
 
 use std::{
     io,
@@ -72,7 +72,8 @@ impl Drilling {
             }
             None => {
                 way.skip("dns", "[dns] enabled = no: something else has to move the phones");
-                let hint = "[dns] enabled = no, which says where phones go: register a phone here by hand";
+                let hint = "[dns] enabled = no, so the drill does not know where phones go: register a phone here \
+                            by hand";
                 way.skip("register", hint);
             }
         }
@@ -90,13 +91,16 @@ impl Drilling {
             Ok(found)
         });
         way.go("dns server", || {
-            let server = settings.bind.first().ok_or("it listens nowhere: see bind in [dns]")?;
+            let server = settings
+                .bind
+                .first()
+                .ok_or("the DNS server has no address to listen on: set bind in [dns]")?;
             dns::addresses_of(&settings.record, *server, &|| stop.requested())?;
             Ok(format!("{server} answers"))
         });
     }
 
-    /// Whether the phones could talk to this branch as they do to the main.
+    /// Checks that the phones can reach this branch over the transports that they use at the main.
     fn transports(&self) -> Result<(), String> {
         let Some(sync) = &self.settings.sync else { return Ok(()) };
         let host = &*self.kit.host;
@@ -107,14 +111,16 @@ impl Drilling {
 
     fn register(&self, way: &mut Way, dns: &Dns, stop: &Stop) {
         let Some(account) = &self.settings.drill.account else {
-            let hint = "set username and secret in [drill]: an account of this branch that nobody else uses";
+            let hint =
+                "set username and secret in [drill] to an account of this branch that nobody else uses";
             return way.skip("register", hint);
         };
         let host = Arc::clone(&self.kit.host);
         let md5 = move |text: &str| host.md5(text);
         let cancelled = || stop.requested();
         let Some(offer) = dns.transports.iter().find(|offer| offer.transport == SipTransport::Udp) else {
-            return way.skip("register", "a drill registers over UDP, which is not among [dns] transports");
+            return way
+                .skip("register", "the drill registers only over UDP, which [dns] transports does not list");
         };
         let Some(ip) = dns.target_failover.first() else { return };
         let address = SocketAddr::new(*ip, offer.branch_port);
@@ -131,7 +137,7 @@ impl Drilling {
                 if registered {
                     way.go("unregister", || {
                         registrar.unregister()?;
-                        Ok("nothing of it stays".to_owned())
+                        Ok("the registration is removed".to_owned())
                     });
                 }
             }
@@ -157,13 +163,13 @@ impl Drilling {
             }
         }
         if dialplan.emergency.is_empty() {
-            way.skip("emergency", "no number: set emergency and local_trunk in [dialplan]");
+            way.skip("emergency", "no emergency number is set: set emergency and local_trunk in [dialplan]");
         }
         for number in &dialplan.emergency {
             way.go(&format!("emergency {number}"), || calls.to_help(number, leads_on(number)));
         }
         match &dialplan.local_trunk {
-            None => way.skip("trunk", "none: set local_trunk in [dialplan]"),
+            None => way.skip("trunk", "no local trunk is set: set local_trunk in [dialplan]"),
             Some(trunk) => {
                 let device = trunk.device(snapshot.technology());
                 way.find("trunk", || {
@@ -174,14 +180,14 @@ impl Drilling {
         }
     }
 
-    /// Whether the channel driver has the account of a user.
+    /// Checks that the channel driver has the account of a user.
     fn is_live(&self, snapshot: &Snapshot, account: String) -> Result<(), String> {
         let technology = snapshot.technology();
         let kind = Kind::of_account(technology);
         let missing = self.kit.host.missing(technology, &[(kind, account)]);
         match missing.map_err(|error| error.to_string())?.first() {
             None => Ok(()),
-            Some((kind, name)) => Err(format!("Asterisk has no {kind} {name}: see 'synch doctor'")),
+            Some((kind, name)) => Err(format!("Asterisk has no {kind} {name}; run 'synch doctor'")),
         }
     }
 }
@@ -191,7 +197,7 @@ impl Drilling {
 struct Way(Report);
 
 impl Way {
-    /// One more, timed. Whether it passed.
+    /// Runs and times one more stage. Returns whether it passed.
     fn go(&mut self, name: &str, stage: impl FnOnce() -> Result<String, String>) -> bool {
         self.find(name, || Outcome::from(stage()))
     }

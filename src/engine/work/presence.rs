@@ -43,7 +43,7 @@ impl Work for Presence {
     type Line = ();
 
     fn spec(settings: &Settings) -> Option<Self::Spec> {
-        settings.sync.as_ref().map(|sync| (settings.main.clone(), sync.technology))
+        settings.main.clone().zip(settings.sync.as_ref().map(|sync| sync.technology))
     }
 
     fn start(

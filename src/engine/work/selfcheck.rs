@@ -1,7 +1,7 @@
-//! The two workers that look at the branch itself: one asks its SIP, the other its dialplan. The engine says when.
+//! The two workers that check the branch itself: one asks its SIP, the other its dialplan. The engine says when.
 //!
-//! Each has a thread of its own, which may be lost: where the dialplan's lock is stuck, who asks for it never comes back.
-//! The engine sees that there is no answer, and asks nobody else.
+//! Each has its own thread, which may be lost: where the lock of the dialplan is stuck, a thread that asks for it never
+//! returns. The engine notices the missing answer and starts no second thread.
 
 use std::{
     io,
@@ -22,17 +22,17 @@ use crate::{
     },
     operator::status::Snapshot,
     settings::{Settings, Technology},
-    uplink::sip::{self, request::fits},
+    uplink::sip,
     verdict::selfcheck::{
         Answer, PATIENCE, Part,
         place::{self, Place},
     },
-    words::{conf::ConfSection, faults},
+    words::{conf::ConfSection, faults, uri::is_user},
 };
 
-/// Asked for in the dialplan: nobody's number. That there is an answer is all that matters.
+/// An unused number that is looked up in the dialplan. Only whether there is an answer matters.
 const NOBODY: &str = "synch-self-check";
-/// Where there is no context of ours.
+/// The context that is asked where synch has none.
 const USUAL_CONTEXT: &str = "default";
 
 /// The one that asks its SIP.
@@ -44,8 +44,8 @@ impl Work for OwnSip {
     type Spec = ();
     type Line = Sender<()>;
 
-    fn spec(_: &Settings) -> Option<()> {
-        Some(())
+    fn spec(settings: &Settings) -> Option<()> {
+        settings.main.as_ref().map(drop)
     }
 
     fn start((): &(), start: &Start<'_>, teller: Teller, role: Role) -> io::Result<(Sender<()>, Worker)> {
@@ -62,8 +62,8 @@ impl Work for OwnDialplan {
     type Spec = ();
     type Line = Sender<()>;
 
-    fn spec(_: &Settings) -> Option<()> {
-        Some(())
+    fn spec(settings: &Settings) -> Option<()> {
+        settings.main.as_ref().map(drop)
     }
 
     fn start((): &(), start: &Start<'_>, teller: Teller, role: Role) -> io::Result<(Sender<()>, Worker)> {
@@ -122,7 +122,7 @@ impl SelfChecking {
         }
     }
 
-    /// Where it is asked, and in whose name.
+    /// Returns where its SIP is asked, and in whose name.
     fn whom(&self, snapshot: &Snapshot) -> Result<(Place, String), String> {
         let technology = snapshot.technology();
         let settings = &snapshot.settings;
@@ -131,9 +131,9 @@ impl SelfChecking {
         // Read only where that is needed: a configuration may have thousands of users.
         let conf = if of_dns.is_some() && known.is_some() { Vec::new() } else { self.conf(technology) };
         let place = of_dns.or_else(|| place::of_conf(&conf, technology));
-        let place = place.ok_or("its SIP is not asked: nothing says where it takes UDP or TCP")?;
+        let place = place.ok_or("its SIP is not checked: no setting says where it listens for UDP or TCP")?;
         let user = known.or_else(|| place::account_of_conf(&conf, technology));
-        let user = user.ok_or("its SIP is not asked: it has no account yet")?;
+        let user = user.ok_or("its SIP is not checked: there is no account yet to ask with")?;
         Ok((place, user))
     }
 
@@ -147,14 +147,14 @@ impl SelfChecking {
     }
 }
 
-/// A synced user, or the account of the drill.
+/// Returns a synced user, or the account of the drill.
 fn known_account(snapshot: &Snapshot, settings: &Settings) -> Option<String> {
     let users = snapshot.sync.users.iter().map(|user| &user.name);
     let drill = settings.drill.account.iter().map(|account| &account.username);
-    users.chain(drill).find(|name| fits(name)).cloned()
+    users.chain(drill).find(|name| is_user(name)).cloned()
 }
 
-/// Whether this machine has that address.
+/// Returns whether this machine has that address.
 fn is_own(ip: IpAddr) -> bool {
     UdpSocket::bind((ip, 0)).is_ok()
 }

@@ -8,10 +8,10 @@ pub const SYNC: CliCommand = CliCommand {
     words: c"synch sync",
     summary: c"Sync the users with the main system now",
     usage: c"Usage: synch sync
-       Starts a sync. Ends the hold of a rollback, and takes away what was
-       held because too much would go: just what 'synch show users',
-       'synch show directory' and 'synch show contexts' name.
-       See 'synch show status' for the result.
+       Starts a sync and ends the hold of a rollback. Also removes what was
+       held back because too much would go at once: just what
+       'synch show users', 'synch show directory' and 'synch show contexts'
+       name. 'synch show status' shows the result.
 ",
     at_shutdown: false,
     run: |asked| match asked.words {
@@ -26,8 +26,8 @@ pub const ROLLBACK: CliCommand = CliCommand {
     words: c"synch rollback",
     summary: c"Put a kept version of the synced file back",
     usage: c"Usage: synch rollback VERSION
-       Puts a version of 'synch show versions' back, reloads it, and holds it
-       until 'synch sync'. 'synch show diff VERSION' shows what differs.
+       Puts a version of 'synch show versions' back into force and holds it
+       until 'synch sync'. 'synch show diff VERSION' shows the differences.
 ",
     at_shutdown: false,
     run: |asked| match asked.words {
@@ -40,11 +40,11 @@ pub const ROLLBACK: CliCommand = CliCommand {
 /// `synch set mode`
 pub const SET_MODE: CliCommand = CliCommand {
     words: c"synch set mode {auto|normal|failover}",
-    summary: c"Hold a service state, or let the monitor decide",
+    summary: c"Choose where the phones are sent, or let the monitor decide",
     usage: c"Usage: synch set mode {auto|normal|failover}
-       normal, failover: sends the phones to the main system, or to this
-       branch, and holds that until the mode is auto again; a restart does not
-       change it. auto: lets the monitor decide.
+       normal sends the phones to the main system, failover sends them to
+       this branch. Both hold until the mode is auto again, even over a
+       restart. With auto the monitor decides.
 ",
     at_shutdown: false,
     run: |asked| match asked.words {
@@ -59,10 +59,10 @@ pub const FAILBACK: CliCommand = CliCommand {
     words: c"synch failback",
     summary: c"Send the phones back to the main system now",
     usage: c"Usage: synch failback
-       Sends the phones back to a main system that is Stable, whatever the
-       return still waits for: 'synch show status' shows that as
-       Return, [failover] sets it. While the main is not Stable it
-       refuses; 'synch set mode normal' forces it.
+       Sends the phones back to a main system that is Stable, without the
+       waiting that [failover] sets and 'synch show status' shows as Return.
+       Refuses while the main system is not Stable; then
+       'synch set mode normal' sends the phones there anyway.
 ",
     at_shutdown: false,
     run: |asked| match asked.words {
@@ -75,13 +75,14 @@ pub const FAILBACK: CliCommand = CliCommand {
 /// `synch drill`
 pub const DRILL: CliCommand = CliCommand {
     words: c"synch drill",
-    summary: c"Walk the way of a failover, and move nobody",
+    summary: c"Test the steps of a failover without moving a phone",
     usage: c"Usage: synch drill
-       Tries what an outage of the main system would need, stage by stage:
-       the DNS answer, a registration of the account of [drill] at this
-       branch, calls to a user and to the emergency numbers up to the trunk.
-       No phone is moved, no call is made. Says how long each stage takes,
-       and what to do where one fails; 'synch show history' keeps the result.
+       Tests everything that phones and calls need in an outage, stage by
+       stage: the DNS answer, a registration of the account of [drill] at
+       this branch, and the way of calls to a user and to the emergency
+       numbers up to the trunk. No phone is moved and no call is made. Shows
+       how long each stage takes and how to fix one that fails.
+       'synch show history' keeps the result.
 ",
     at_shutdown: false,
     run: |asked| match asked.words {

@@ -1,4 +1,4 @@
-//! The commands that show something: of the newest snapshot alone, so that they never wait.
+//! The commands that show something. They read only the newest snapshot, so they never wait.
 
 use regex::Regex;
 
@@ -18,8 +18,8 @@ pub const STATUS: CliCommand = CliCommand {
     summary: c"Show monitor, sync and service state",
     usage: c"Usage: synch show status [full|json]
        Shows the state of the main system, of the sync and of the service,
-       each with its reason. With 'full', every value that SynchStatus has;
-       with 'json', the same in one line for scripts.
+       each with its reason. With 'full', shows every value that SynchStatus
+       has; with 'json', shows the same values in one line for scripts.
 ",
     at_shutdown: true,
     run: |asked| match asked.words {
@@ -51,9 +51,9 @@ pub const USERS: CliCommand = CliCommand {
     words: c"synch show users [like]",
     summary: c"Show the synced users",
     usage: c"Usage: synch show users [like PATTERN]
-       Shows the users in the synced file, those whose name or caller id
-       matches the regular expression PATTERN, and the users of this site
-       that could not be taken, with the reason.
+       Shows the synced users, then the users of this site that were left
+       out, with the reason. With PATTERN, a regular expression, shows only
+       the synced users whose name or caller id it matches.
 ",
     at_shutdown: false,
     run: |asked| like(asked, |snapshot, like| status::users(&snapshot.sync, like)),
@@ -67,11 +67,12 @@ pub const USERS: CliCommand = CliCommand {
 /// `synch show user`
 pub const USER: CliCommand = CliCommand {
     words: c"synch show user",
-    summary: c"Show all that is known of a user",
+    summary: c"Show everything known about a user",
     usage: c"Usage: synch show user NAME|NUMBER
-       Shows who a user is, whether its phone is registered here, the version
-       it last changed in, and each of its options: whether it comes from the
-       main system, was rewritten or added, or was not taken over, and why.
+       Shows who a user is, whether the phone is registered here, and in
+       which version the user last changed. Then shows each option: whether
+       it comes from the main system, was rewritten, added or left out, and
+       why.
        Secrets are shown as ***.
 ",
     at_shutdown: false,
@@ -94,8 +95,8 @@ pub const PHONES: CliCommand = CliCommand {
     usage: c"Usage: synch show phones
        Shows where the phone of each user is, since when, and its contact:
        here (registered at this branch), main (not here; known from the main
-       system, and dialled there in an outage) or away. * marks those that
-       were at the main when the branch took over and have not come yet.
+       system, and dialled there in an outage) or away. * marks phones that
+       were at the main when the branch took over and are not here yet.
 ",
     at_shutdown: false,
     run: |asked| plain(asked, |snapshot| status::phones(&snapshot.phones)),
@@ -108,8 +109,8 @@ pub const DIRECTORY: CliCommand = CliCommand {
     summary: c"Show everybody on the main system",
     usage: c"Usage: synch show directory [like PATTERN]
        Shows number, name, site and public number of everybody on the main
-       system, of all sites, or of those whose number, name or site matches
-       the regular expression PATTERN.
+       system, on all sites. With PATTERN, a regular expression, shows only
+       those whose number, name or site it matches.
 ",
     at_shutdown: false,
     run: |asked| {
@@ -126,9 +127,9 @@ pub const CONTEXTS: CliCommand = CliCommand {
     words: c"synch show contexts",
     summary: c"Show the contexts taken from the main system",
     usage: c"Usage: synch show contexts
-       Shows the contexts of the dialplan that were taken from the main
-       system ([dialplan] contexts), with the number of their extensions, and
-       what of them was left out, with the reason.
+       Shows the contexts that were taken from the main system ([dialplan]
+       contexts) and how many extensions each has. Then shows which lines of
+       them were left out, with the reason.
        'dialplan show CONTEXT' shows one of them.
 ",
     at_shutdown: false,
@@ -141,9 +142,9 @@ pub const DIALPLAN: CliCommand = CliCommand {
     words: c"synch show dialplan",
     summary: c"Show who can dial what at this branch",
     usage: c"Usage: synch show dialplan
-       Shows each context in which synced users dial, for which of them it
-       is, and what can be dialled in it now: emergency numbers, people of
-       this and of other sites, and which contexts of your own besides.
+       Shows each context in which synced users dial, who uses it, and what
+       can be dialled in it now: emergency numbers, people of this site and of
+       other sites, and contexts of your own.
 ",
     at_shutdown: false,
     run: |asked| plain(asked, status::dialplan),
@@ -155,9 +156,9 @@ pub const VERSIONS: CliCommand = CliCommand {
     words: c"synch show versions",
     summary: c"Show the kept versions of the synced file",
     usage: c"Usage: synch show versions
-       Shows the versions of the synced file that are kept. The one in force
-       is marked. 'synch rollback VERSION' puts one of them back,
-       'synch show diff' shows what differs between them.
+       Shows the kept versions of the synced file; * marks the one in force.
+       'synch rollback VERSION' puts one of them back, 'synch show diff' shows
+       the differences between them.
 ",
     at_shutdown: false,
     run: |asked| plain(asked, |snapshot| status::versions(&snapshot.sync)),
@@ -167,11 +168,11 @@ pub const VERSIONS: CliCommand = CliCommand {
 /// `synch show diff`
 pub const DIFF: CliCommand = CliCommand {
     words: c"synch show diff",
-    summary: c"Show what differs between two versions",
+    summary: c"Show the differences between two versions",
     usage: c"Usage: synch show diff [VERSION [VERSION]]
-       Shows by user and option what differs from the first version to the
-       second; of one version, to the version in force; of none, from the last
-       but one version to the newest.
+       Compares two versions by user and option. With one VERSION, compares
+       it with the version in force; with none, compares the newest version
+       with the one before it.
        + user was added, - user was removed, ~ option of a user has changed.
        Secrets are shown as ***.
 ",
@@ -257,12 +258,12 @@ pub const STATE: CliCommand = CliCommand {
 /// `synch doctor`
 pub const DOCTOR: CliCommand = CliCommand {
     words: c"synch doctor",
-    summary: c"Look at all that this branch needs",
+    summary: c"Check everything that this branch needs",
     usage: c"Usage: synch doctor
-       Looks at everything that this branch needs to stand in for the main
-       system, and says of each thing that is not as it should be what to do:
-       the main and what its account may read, the users, includes, DNS,
-       dialplan, emergency numbers and trunks. Takes a few seconds.
+       Checks everything that this branch needs to replace the main system,
+       and says how to fix what is wrong: the main and what its account may
+       read, the users, includes, DNS, dialplan, emergency numbers and trunks.
+       Takes a few seconds.
 ",
     at_shutdown: false,
     run: |asked| match asked.words {

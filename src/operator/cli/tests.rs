@@ -74,7 +74,7 @@ fn patterns_narrow_a_list_and_nonsense_is_refused() {
     assert!(text("synch show users like ^1001").contains("1 of 2 users"));
     assert!(text("synch show directory").contains("0 of 0 numbers"));
     for line in ["synch show users like (", "synch show directory like ("] {
-        let refused = Answer::Failure("'(' is no regular expression.\n".to_owned());
+        let refused = Answer::Failure("'(' is not a regular expression.\n".to_owned());
         assert_eq!(run(line, |_| false), refused);
     }
 }

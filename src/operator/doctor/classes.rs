@@ -1,4 +1,4 @@
-//! Whom `[classes]` lets call outside, and whom not.
+//! Finds users who may not call outside because no line of `[classes]` names their context.
 
 use std::collections::BTreeMap;
 
@@ -19,15 +19,15 @@ impl Report {
         for (context, users) in unlisted(snapshot, dialplan) {
             let (count, first) = (counted(users.len(), "user"), users.first().copied().unwrap_or_default());
             let text = format!(
-                "{count} of context {context} on the main may not call outside here, {first} the first: no line of [classes] \
-                 is for that context. If they may on the main, add: {context} = outside"
+                "{count} may not call outside here, the first is {first}: no line of [classes] names {context}, \
+                 their context on the main. If they may call outside on the main, add: {context} = outside"
             );
             self.say(Level::Warning, "classes", text);
         }
     }
 }
 
-/// The users whose context on the main is in no line, by that context.
+/// Returns the users whose context on the main is in no line of `[classes]`, by that context.
 fn unlisted<'a>(snapshot: &'a Snapshot, dialplan: &Dialplan) -> BTreeMap<String, Vec<&'a str>> {
     let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let users = snapshot.sync.sections.iter().filter(|section| section.kind.is_account());
@@ -81,11 +81,11 @@ mod tests {
         let found = told(&["gateway"]);
         assert_eq!(found.len(), 1);
         assert!(
-            found[0].text.starts_with("2 users of context lobby on the main may not"),
+            found[0].text.starts_with("2 users may not call outside here, the first is 1002: no line"),
             "{}",
             found[0].text
         );
-        assert!(found[0].text.ends_with("1002 the first: no line of [classes] is for that context. If they may on the main, add: lobby = outside"));
+        assert!(found[0].text.ends_with("names lobby, their context on the main. If they may call outside on the main, add: lobby = outside"));
         assert!(told(&[]).is_empty());
     }
 }

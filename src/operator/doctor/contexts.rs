@@ -1,4 +1,4 @@
-//! What contexts of the main lead to and this machine doesn't have, and what of them ends every call.
+//! Finds what contexts of the main use and this Asterisk lacks, and extensions of theirs that end every call.
 
 use super::{Findings, Level, Report};
 use crate::{
@@ -11,7 +11,8 @@ impl Report {
         if !findings.lacking.is_empty() {
             let lacking: Vec<&str> = findings.lacking.iter().map(String::as_str).collect();
             let text = format!(
-                "contexts of the main lead to what this Asterisk doesn't have: {}. Make them here, or dial something else",
+                "contexts of the main use things that this Asterisk doesn't have: {}. Create them here, or change \
+                 those contexts on the main",
                 some_of(&lacking)
             );
             self.say(Level::Warning, "contexts", text);
@@ -19,7 +20,7 @@ impl Report {
         let blocked: Vec<&str> = snapshot.sync.contexts_blocked.iter().map(String::as_str).collect();
         if !blocked.is_empty() {
             let text = format!(
-                "{} of the main's contexts end every call at once, since the first step is left out: {}. 'synch show \
+                "{} of the main's contexts can't be called, because the first step was left out: {}. 'synch show \
                  contexts' says why",
                 counted(blocked.len(), "extension"),
                 some_of(&blocked)

@@ -1,4 +1,4 @@
-//! Whether calls get anywhere: our contexts, the administrator's, emergency numbers and trunks.
+//! Checks the way of calls: the contexts of synch and of the administrator, emergency numbers and trunks.
 
 use super::{Findings, Level, Reach, Report, TRUNK_IS_AWAY, TRUNK_IS_NOT_ASKED};
 use crate::{
@@ -14,8 +14,9 @@ impl Report {
         for (name, module, _) in findings.parts.iter().filter(|(_, _, found)| !found) {
             let hint = match *name {
                 "VoiceMail" => {
-                    "; where it is loaded, another voicemail module took it away: noload = app_voicemail_odbc.so and \
-                     app_voicemail_imap.so in [modules] of modules.conf, then restart"
+                    "; if it is loaded, another voicemail module has replaced it: write noload = \
+                     app_voicemail_odbc.so and noload = app_voicemail_imap.so into [modules] of modules.conf, then \
+                     restart Asterisk"
                 }
                 _ => "",
             };
@@ -23,10 +24,10 @@ impl Report {
         }
         for (name, found) in &findings.outside {
             match found {
-                true => self.say(Level::Fine, "outside", format!("context {name} is there")),
+                true => self.say(Level::Fine, "outside", format!("context {name} exists")),
                 false => {
                     let text = format!(
-                        "there is no context {name}: write it in extensions.conf, or take it out of [dialplan]"
+                        "context {name} does not exist: add it to extensions.conf, or remove it from [dialplan]"
                     );
                     self.say(Level::Broken, "outside", text);
                 }
@@ -37,28 +38,30 @@ impl Report {
         self.emergency(findings, snapshot, dialplan);
         for (key, trunk, found) in &findings.trunks {
             match found {
-                Reach::There => self.say(Level::Fine, "trunk", format!("{key} {trunk} is there")),
+                Reach::There => self.say(Level::Fine, "trunk", format!("{key} {trunk} is available")),
                 Reach::NotAsked => {
                     self.say(Level::Warning, "trunk", format!("{key} {trunk} {TRUNK_IS_NOT_ASKED}"));
                 }
                 Reach::Away if *key == "main_trunk" && snapshot.monitor.state == MonitorState::Failed => {
-                    let text = format!("{key} {trunk} can't be reached, as it is in an outage");
+                    let text = format!("{key} {trunk} can't be reached, which is normal in an outage");
                     self.say(Level::Warning, "trunk", text);
                 }
                 Reach::Away => {
                     self.say(Level::Broken, "trunk", format!("{key} {trunk} {TRUNK_IS_AWAY}"));
                 }
-                Reach::Own => {
-                    self.say(Level::Fine, "trunk", format!("{key} {trunk}: of your own, not looked at"))
-                }
+                Reach::Own => self.say(
+                    Level::Fine,
+                    "trunk",
+                    format!("{key} {trunk} is a dial string of your own and is not checked"),
+                ),
             }
         }
     }
 
     fn emergency(&mut self, findings: &Findings, snapshot: &Snapshot, dialplan: &Dialplan) {
         if dialplan.emergency.is_empty() {
-            let text =
-                "no number: in an outage nobody can call for help. Set [dialplan] emergency and local_trunk";
+            let text = "no emergency number is set, so nobody can call for help in an outage. Set [dialplan] \
+                        emergency and local_trunk";
             self.say(Level::Warning, "emergency", text);
         }
         let lost =
@@ -67,7 +70,7 @@ impl Report {
             let context = &dialplan.context;
             match found {
                 true if snapshot.dialplan != InDialplan::InForce => {
-                    let text = format!("{number} may lead elsewhere: {}", snapshot.dialplan);
+                    let text = format!("calls to {number} may go elsewhere: {}", snapshot.dialplan);
                     self.say(Level::Broken, "emergency", text);
                 }
                 true if lost => {
@@ -82,11 +85,16 @@ impl Report {
                         bare => format!("{number} in {context} goes out over local_trunk as {bare}"),
                     },
                 ),
-                false => self.say(Level::Broken, "emergency", format!("{number} leads nowhere in {context}")),
+                false => self.say(
+                    Level::Broken,
+                    "emergency",
+                    format!("context {context} has no extension for {number}"),
+                ),
             }
         }
         if !dialplan.emergency.is_empty() && dialplan.caller_id.is_none() {
-            let text = "calls go out without the site's own number: set [dialplan] caller_id, so that help can call back";
+            let text = "emergency calls don't show the number of this site: set [dialplan] caller_id, so that help \
+                        can call back";
             self.say(Level::Warning, "emergency", text);
         }
     }

@@ -1,5 +1,5 @@
-//! Whether the main's SIP is seen, whether anything is done about what is seen, and whether passwords mean the same to both
-//! systems.
+//! Checks whether the main answers over SIP, whether the mode lets phones move, and whether both systems ask for passwords
+//! with the same realm.
 
 use super::{Findings, Level, Report};
 use crate::{
@@ -9,10 +9,10 @@ use crate::{
     words::state::{Mode, MonitorState},
 };
 
-/// What passwords are hashed with, where a file does not say (`DEFAULT_REALM` of chan_sip, `default_realm` of res_pjsip).
+/// The realm of a system whose file sets none (`DEFAULT_REALM` of chan_sip, `default_realm` of res_pjsip).
 pub const DEFAULT_REALM: &str = "asterisk";
 
-/// Where a system says its realm: file, section and key.
+/// Returns where a system sets its realm: file, section and key.
 #[must_use]
 pub const fn realm_key(technology: Technology) -> (&'static str, &'static str, &'static str) {
     match technology {
@@ -25,7 +25,7 @@ impl Report {
     pub(super) fn sip(&mut self, snapshot: &Snapshot) {
         let standing = &snapshot.monitor.sip;
         if !snapshot.settings.probe.sip {
-            let text = "[probe] sip = no: a main whose SIP is dead while its AMI answers keeps the phones";
+            let text = "[probe] sip = no: if only the SIP of the main fails, the phones stay at the main";
             self.say(Level::Warning, "sip", text);
         } else if standing == ANSWERS {
             self.say(
@@ -34,17 +34,22 @@ impl Report {
                 format!("the main answers over SIP ({})", snapshot.monitor.sip_question),
             );
         } else if standing.contains(THIS_MACHINE) {
-            let text = format!("the main's SIP: {standing}. Until then AMI alone decides");
+            let text = format!("the main's SIP: {standing}. Until then only AMI decides");
             self.say(Level::Warning, "sip", text);
         } else if snapshot.monitor.state == MonitorState::Failed {
-            self.say(Level::Warning, "sip", format!("the main's SIP: {standing}, as it is in an outage"));
+            self.say(
+                Level::Warning,
+                "sip",
+                format!("the main's SIP: {standing}, which is normal in an outage"),
+            );
         } else if !standing.ends_with(NOT_YET) {
-            let text =
-                format!("the main's SIP: {standing}. Is that where phones register? [main] sip names it");
+            let text = format!(
+                "the main's SIP: {standing}. Check that phones register at this address; if not, correct [main] sip"
+            );
             self.say(Level::Broken, "sip", text);
         } else {
             let text = format!(
-                "the main's SIP: {standing}. Until then AMI alone decides: set [main] sip to where phones register"
+                "the main's SIP: {standing}. Until then only AMI decides: set [main] sip to where phones register"
             );
             self.say(Level::Warning, "sip", text);
         }
@@ -58,7 +63,7 @@ impl Report {
             (Mode::Normal | Mode::Failover, _) => Level::Warning,
         };
         let text = format!(
-            "held at {mode}: nobody moves by itself, whatever the main does. 'synch set mode auto' ends that"
+            "mode is held at {mode}: the phones do not move, whatever the main does. 'synch set mode auto' ends that"
         );
         self.say(level, "mode", text);
     }
@@ -68,11 +73,16 @@ impl Report {
         let (Some(main), Some(branch)) = (main, &findings.realm) else { return };
         let (file, section, key) = realm_key(technology);
         if main == branch {
-            self.say(Level::Fine, "realm", format!("main and branch both ask for passwords as {main}"));
+            self.say(
+                Level::Fine,
+                "realm",
+                format!("main and branch both ask for passwords with the realm {main}"),
+            );
         } else {
             let text = format!(
-                "the main asks for passwords as {main}, this branch as {branch}: some phones (linphone) then stay \
-                 unregistered here, and so does whoever has a hashed password. Set {key} = {main} in [{section}] of {file}"
+                "the main asks for passwords with the realm {main}, this branch with {branch}: some phones \
+                 (linphone) and all users with a hashed password can't register here. Set {key} = {main} in \
+                 [{section}] of {file}"
             );
             self.say(Level::Warning, "realm", text);
         }

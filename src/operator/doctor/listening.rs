@@ -1,20 +1,20 @@
-//! Whether somebody listens where SRV sends the phones.
+//! Checks that a system listens at each port to which SRV sends phones.
 
 use std::net::SocketAddr;
 
 use super::{Level, Report};
 use crate::{settings::SipTransport, words::state::Target};
 
-/// A port that phones are sent to over TCP or TLS. Of UDP nothing can be seen without a SIP request.
+/// A port to which phones are sent over TCP or TLS. UDP can't be checked without a SIP request.
 #[derive(Clone, Debug)]
 pub struct Listener {
-    /// Whose.
+    /// The system it belongs to.
     pub target: Target,
-    /// Over what.
+    /// Its transport.
     pub transport: SipTransport,
-    /// Where.
+    /// Its address.
     pub address: SocketAddr,
-    /// Why no connection was made.
+    /// Why no connection could be made.
     pub problem: Option<String>,
 }
 
@@ -30,12 +30,12 @@ impl Report {
                     self.say(
                         Level::Fine,
                         "transports",
-                        format!("the {system} takes {transport} at {address}"),
+                        format!("the {system} accepts {transport} at {address}"),
                     );
                 }
                 Some(problem) => {
                     let text = format!(
-                        "[dns] sends phones to the {system} over {transport}, but at {address} nobody takes it \
+                        "[dns] sends phones to the {system} over {transport}, but nothing listens at {address} \
                          ({problem}): let Asterisk listen there, or correct {key}"
                     );
                     self.say(Level::Broken, "transports", text);
@@ -61,7 +61,7 @@ mod tests {
         report
             .listening(&[listener(Target::Main, None), listener(Target::Branch, Some("connection refused"))]);
         let [fine, broken] = report.0.as_slice() else { panic!("{:?}", report.0) };
-        assert_eq!((fine.level, fine.text.as_str()), (Level::Fine, "the main takes tcp at 192.0.2.1:5060"));
+        assert_eq!((fine.level, fine.text.as_str()), (Level::Fine, "the main accepts tcp at 192.0.2.1:5060"));
         assert_eq!(broken.level, Level::Broken);
         for part in
             ["the branch over tcp", "192.0.2.1:5060", "(connection refused)", "correct transports_failover"]

@@ -1,4 +1,4 @@
-//! `synch doctor`: what was looked at, into a line for each with what to do. Pure; `engine::work::doctor` looks.
+//! `synch doctor`: turns findings into one line for each check, with what to do. Pure; `engine::work::doctor` finds.
 
 mod classes;
 mod contexts;
@@ -21,7 +21,7 @@ use std::{fmt, net::IpAddr};
 use crate::{
     dns::Slip,
     operator::status::{BranchStatus, Snapshot},
-    settings::{Settings, Technology},
+    settings::{self, Settings, Technology},
     site::mailboxes::Remarks,
     words::{
         state::{BranchState, SyncState},
@@ -30,36 +30,36 @@ use crate::{
     },
 };
 
-/// Seconds that the clocks of main and branch may be apart.
+/// Seconds by which the clocks of main and branch may differ.
 const CLOCKS_APART: u64 = 30;
 
-/// Where FreePBX has overrides of chan_sip's peers: `sip.conf` includes it, and `sip_additional.conf`, which is read by default,
-/// does not.
+/// The file in which FreePBX keeps overrides of chan_sip's peers. `sip.conf` includes it; `sip_additional.conf`, which is read
+/// by default, does not.
 pub const OVERRIDES: &str = "sip_custom_post.conf";
 
-/// Said of a trunk that is not there, behind its name: here and in a drill.
+/// Follows the name of a trunk that can't be reached, in the doctor and in a drill.
 pub const TRUNK_IS_AWAY: &str =
-    "can't be reached: is there an endpoint of that name, and does it answer OPTIONS (qualify_frequency)?";
+    "can't be reached: check that an endpoint of that name exists and answers OPTIONS (qualify_frequency)";
 
-/// The same of one that Asterisk has not asked yet.
-pub const TRUNK_IS_NOT_ASKED: &str = "has not been asked by Asterisk yet whether it is there: that takes up to its qualify_frequency after a start; calls \
-     are tried meanwhile";
+/// Follows the name of a trunk that Asterisk has not checked yet.
+pub const TRUNK_IS_NOT_ASKED: &str = "has not been checked by Asterisk yet: after a start this takes up to its \
+     qualify_frequency; calls are tried meanwhile";
 
-/// How bad it is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// As it should be.
     Fine,
-    /// It works, with a loss.
+    /// It works, but something is missing.
     Warning,
     /// It doesn't work.
     Broken,
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// How bad it is.
+    /// How serious a finding is.
     pub level: Level,
     /// What it is about.
     pub subject: &'static str,
@@ -78,7 +78,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// Every check, in the order in which things depend on each other.
+/// Returns every check. What others depend on comes first.
 #[must_use]
 pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     let settings = &snapshot.settings;
@@ -104,7 +104,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.0
 }
 
-/// For the CLI.
+/// Returns the checks as text for the CLI.
 #[must_use]
 pub fn text(checks: &[Check]) -> String {
     let mut text: String = checks.iter().map(|check| format!("{check}\n")).collect();
@@ -124,7 +124,7 @@ impl Report {
         self.0.push(Check { level, subject, text: text.into() });
     }
 
-    /// First: where this Asterisk takes no calls, nothing else matters.
+    /// Comes first: if this Asterisk takes no calls, nothing else matters.
     fn branch(&mut self, snapshot: &Snapshot) {
         let BranchStatus { state, reason } = &snapshot.branch;
         match state {
@@ -133,8 +133,7 @@ impl Report {
             }
             BranchState::Init => self.say(Level::Warning, "branch", reason.clone()),
             BranchState::Unhealthy => {
-                let text =
-                    format!("{reason}. Look into its log; where nothing there helps, restart Asterisk");
+                let text = format!("{reason}. See Asterisk's log; if nothing there helps, restart Asterisk");
                 self.say(Level::Broken, "branch", text);
             }
         }
@@ -147,51 +146,57 @@ impl Report {
     }
 
     fn main(&mut self, findings: &Findings, settings: &Settings) {
+        let Some(settings::Main { host, .. }) = &settings.main else { return };
         let Some(main) = &findings.main else {
             return self.say(Level::Broken, "main", findings.main_problem.clone());
         };
-        let host = &settings.main.host;
-        self.say(Level::Fine, "main", format!("{host} answers in {} ms and lets us in", main.answer_ms));
+        self.say(
+            Level::Fine,
+            "main",
+            format!("{host} answers in {} ms and accepts the login", main.answer_ms),
+        );
         if main.single {
             let text = format!(
-                "{host} allows one session for this account, which the probe and the sync share; 'allowmultiplelogin = \
-                 yes' in manager.conf there lets the sync have one of its own"
+                "{host} allows this account only one session, so the probe and the sync share it; with \
+                 'allowmultiplelogin = yes' in manager.conf on the main, each has its own"
             );
             self.say(Level::Fine, "session", text);
         }
         match main.clock {
             Some(apart) if apart.unsigned_abs() > CLOCKS_APART => {
                 let text = format!(
-                    "{host} is {apart} s ahead: set both by NTP, or times in logs and mails are wrong"
+                    "the clock of {host} is {apart} s ahead: set both clocks by NTP, or times in logs and mails are \
+                     wrong"
                 );
                 self.say(Level::Warning, "clock", text);
             }
-            Some(_) => self.say(Level::Fine, "clock", "main and branch agree"),
+            Some(_) => self.say(Level::Fine, "clock", "the clocks of main and branch agree"),
             None => {}
         }
         if settings.sync.is_none() {
             return;
         }
         match main.events {
-            true => self.say(Level::Fine, "events", "a reload of the main is heard: changes are here in seconds"),
+            true => self.say(Level::Fine, "events", "a reload of the main starts a sync, so changes arrive soon"),
             false => self.say(
                 Level::Warning,
                 "events",
-                "not readable, so changes come with the next sync: 'read = system' in manager.conf on the main",
+                "the account can't read the main's events, so changes arrive with the next regular sync: set 'read = \
+                 system' in manager.conf on the main",
             ),
         }
         if !main.databases.is_empty() {
             let text = format!(
-                "{} on the main says that users are in a database: these are in no file, and not here. Have the users of \
-                 this site written into a file that [sync] files names",
+                "{} on the main says that users are in a database, and synch can't read those. Write the users of \
+                 this site into a file that [sync] files names",
                 main.databases.join(" and ")
             );
             self.say(Level::Warning, "files", text);
         }
         if main.overrides > 0 {
             let text = format!(
-                "{OVERRIDES} on the main has {} that [sync] files does not name: 'files = sip.conf' takes all that is in \
-                 force there",
+                "{OVERRIDES} on the main has {}, and [sync] files does not name that file: 'files = sip.conf' takes \
+                 everything that is in force there",
                 counted(main.overrides, "override")
             );
             self.say(Level::Warning, "files", text);
@@ -226,12 +231,12 @@ impl Report {
             self.say(
                 Level::Warning,
                 "users",
-                format!("{left_out} of this site left out: synch show users says why"),
+                format!("{left_out} of this site left out: 'synch show users' says why"),
             );
         }
         for (guarded, names) in &*sync.held_removals {
             let text = format!(
-                "{} missing on the main and kept here: {} names them; 'synch sync' takes away what it names",
+                "{} missing on the main and kept here: '{}' shows which; 'synch sync' then removes just those",
                 guarded.counted(names.len()),
                 guarded.shown_by()
             );
@@ -239,7 +244,7 @@ impl Report {
         }
         if !sync.call_settings_problem.is_empty() {
             let text = format!(
-                "forwards, do not disturb and who is logged in at which device are not as on the main: {}",
+                "call forwards, do not disturb and device logins may differ from those on the main: {}",
                 sync.call_settings_problem
             );
             self.say(Level::Warning, "users", text);
@@ -249,12 +254,13 @@ impl Report {
         }
         self.box_remarks(&sync.box_remarks);
         if findings.no_mailer {
-            let text = "boxes have addresses, and voicemail can't send mail: the program of 'mailcmd' in voicemail.conf, \
-                        or else /usr/sbin/sendmail, is not there";
+            let text = "mailboxes have addresses, but voicemail can't send mail: install the program that 'mailcmd' \
+                        in voicemail.conf names, by default /usr/sbin/sendmail";
             self.say(Level::Warning, "mailboxes", text);
         }
         if let Some(name) = &findings.dead_box {
-            let text = format!("{name} is in the file and not in voicemail: 'synch sync' reloads it");
+            let text =
+                format!("{name} is in the file, but voicemail has not loaded it: 'synch sync' reloads it");
             self.say(Level::Broken, "mailboxes", text);
         }
     }
@@ -263,21 +269,23 @@ impl Report {
         if let Some((first, why)) = remarks.lost.first_key_value() {
             let count = counted(remarks.lost.len(), "mailbox");
             let why = why.join("; ");
-            let text =
-                format!("{count} not taken whole, {first} the first: {why}. 'synch show user' shows each");
+            let text = format!(
+                "{count} not taken completely, the first is {first}: {why}. 'synch show user' shows each"
+            );
             self.say(Level::Warning, "mailboxes", text);
         }
         if let Some((number, several)) = remarks.unclear.first_key_value() {
             let text = format!(
-                "{} without a mailbox, {number} the first: it could be {}. Name it on the main, with 'mailboxes'",
+                "{} without a mailbox, the first is {number}: its mailbox could be {}. Name the right one with \
+                 'mailboxes' on the main",
                 counted(remarks.unclear.len(), "number"),
                 several.join(" or ")
             );
             self.say(Level::Warning, "mailboxes", text);
         }
         if remarks.pins_elsewhere {
-            let text = "the main keeps the PINs that users have chosen in its spool (passwordlocation = spooldir), where \
-                        nothing reads them: here the PINs of voicemail.conf count";
+            let text = "the main keeps the PINs that users have chosen in its spool (passwordlocation = spooldir), \
+                        and synch can't read them there: here the PINs in voicemail.conf apply";
             self.say(Level::Warning, "mailboxes", text);
         }
     }
@@ -307,7 +315,8 @@ impl Report {
             }
         }
         if findings.places.is_empty() && findings.realm.is_some() && technology == Technology::Pjsip {
-            let text = "pjsip.conf has no section of type = transport: no phone can reach this branch";
+            let text =
+                "pjsip.conf has no section with type = transport, so no phone can reach this branch: add one";
             self.say(Level::Broken, "transport", text);
         }
     }
@@ -322,13 +331,13 @@ impl Report {
         let wanted = snapshot.target_addresses();
         match &findings.dns {
             Some(Ok(found)) if same(found, wanted) => {
-                self.say(Level::Fine, "dns", format!("{name} is {}, as it should be now", listed(found)));
+                self.say(Level::Fine, "dns", format!("{name} resolves to {}, as it should now", listed(found)));
             }
             Some(Ok(found)) => self.say(
                 Level::Broken,
                 "dns",
                 format!(
-                    "{name} is {}, not {}: another DNS server has the address that bind names",
+                    "{name} resolves to {}, not {}: another DNS server answers at the address that [dns] bind names",
                     listed(found),
                     listed(wanted)
                 ),
@@ -350,7 +359,7 @@ impl Report {
     }
 }
 
-/// Whether the same addresses were found as wanted; the order of an answer means nothing.
+/// Returns whether the addresses found are those wanted, in any order.
 fn same(found: &[IpAddr], wanted: &[IpAddr]) -> bool {
     found.len() == wanted.len() && found.iter().all(|address| wanted.contains(address))
 }
@@ -368,11 +377,11 @@ mod tests {
             (BranchState::Unhealthy, Level::Broken),
         ] {
             let mut snapshot = crate::operator::status::tests::snapshot();
-            snapshot.branch = BranchStatus { state, reason: "its SIP: nobody listens there".to_owned() };
+            snapshot.branch = BranchStatus { state, reason: "its SIP: the port is closed".to_owned() };
             let checks = report(&Findings::default(), &snapshot);
             let first = checks.first().unwrap();
             assert_eq!((first.subject, first.level), ("branch", level));
-            assert!(first.text.contains("its SIP: nobody listens there"), "{}", first.text);
+            assert!(first.text.contains("its SIP: the port is closed"), "{}", first.text);
         }
     }
 

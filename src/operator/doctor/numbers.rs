@@ -1,4 +1,4 @@
-//! What is said of the numbers of the users: whom nobody can dial, who shares one, and which leads elsewhere.
+//! Checks the numbers of the users: users without a number, shared numbers, and numbers that lead elsewhere.
 
 use super::{Level, Report};
 use crate::{
@@ -19,8 +19,8 @@ impl Report {
             users.iter().filter(|user| user.number.is_none()).map(|user| user.name.as_str()).collect();
         if !nobody.is_empty() {
             let text = format!(
-                "{} that nobody can dial: {}. Neither the name nor the caller id is a number: [sync] number says where \
-                 it is",
+                "{} that nobody can dial: {}. Neither the name nor the caller id is a number: set [sync] number to \
+                 where the number is",
                 counted(nobody.len(), "user"),
                 some_of(&nobody)
             );
@@ -33,8 +33,8 @@ impl Report {
                 self.say(Level::Fine, "numbers", format!("{number} rings all its devices: {shown}"));
             } else {
                 let text = format!(
-                    "{number} rings people with several names: {shown}. Where they are no devices of one person, \
-                     [sync] number = section gives each a number of its own"
+                    "{number} rings users with different names: {shown}. If these are not devices of one person, set \
+                     [sync] number = section, which gives each its own number"
                 );
                 self.say(Level::Warning, "numbers", text);
             }
@@ -47,8 +47,8 @@ impl Report {
             let users = snapshot.sync.users_of(number);
             if let Some(user) = users.first() {
                 let text = format!(
-                    "{number} is an emergency number, and the number of user {}: whoever dials it is connected to help, and \
-                     nobody reaches that user. Give it another number on the main",
+                    "{number} is an emergency number and also the number of user {}: calls to it go to the emergency \
+                     service, so nobody can reach that user. Give the user another number on the main",
                     user.name
                 );
                 self.say(Level::Warning, "numbers", text);
@@ -56,15 +56,15 @@ impl Report {
         }
     }
 
-    /// Names that may be no more than ids, with a caller id that may be what others dial.
+    /// Names users whose name may be only an id, while the number in the caller id may be what others dial.
     fn guessed(&mut self, users: &[User]) {
         let named = users.iter().filter(|user| user.number.as_deref() == Some(&user.name));
         let unsure = named.filter_map(|user| Account::new(&user.name, &user.callerid).unsure());
         let unsure: Vec<String> = unsure.map(|(own, caller)| format!("{own} ({caller})")).collect();
         if !unsure.is_empty() {
             let text = format!(
-                "{} reached by the name, and not by the number in the caller id: {}. Where others dial that one, set \
-                 [sync] number = callerid",
+                "{} reached by the section's name, not by the number in the caller id: {}. If others dial the number \
+                 in the caller id, set [sync] number = callerid",
                 counted(unsure.len(), "user"),
                 some_of(&unsure)
             );
@@ -109,12 +109,12 @@ mod tests {
             (
                 &[("a", "Tom <299>"), ("b", "Ann <299>")],
                 Level::Warning,
-                "299 rings people with several names: a and b",
+                "299 rings users with different names: a and b",
             ),
             (
                 &[("112", "Reception <112>")],
                 Level::Warning,
-                "112 is an emergency number, and the number of user 112",
+                "112 is an emergency number and also the number of user 112",
             ),
             (&[("1001", "Alice <2001>")], Level::Fine, "1001 (2001)"),
         ] {

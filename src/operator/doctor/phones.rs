@@ -1,4 +1,4 @@
-//! What is said of the phones: whether the main tells where they are, and for how long they register there.
+//! Checks the phones: whether the main says where they are, and for how long they register there.
 
 use super::{Level, Report};
 use crate::{
@@ -16,12 +16,17 @@ impl Report {
         let phones = &snapshot.phones;
         let known = counted(phones.book.len(), "phone");
         if phones.problem.is_empty() {
-            self.say(Level::Fine, "phones", format!("the main has told where {known} can be reached"));
+            self.say(Level::Fine, "phones", format!("the main says where {known} can be reached"));
         } else if phones.problem == NOT_ASKED {
-            self.say(Level::Fine, "phones", format!("{known} kept; the main is asked once it serves"));
+            self.say(
+                Level::Fine,
+                "phones",
+                format!("{known} known from before; synch asks the main once it serves"),
+            );
         } else {
             let text = format!(
-                "{known} known, not as of now: {}. In an outage nobody else is reached before its phone has registered here",
+                "{known} known, but this may be out of date: {}. In an outage all other phones can be called only \
+                 after they have registered here",
                 phones.problem
             );
             self.say(Level::Warning, "phones", text);
@@ -29,7 +34,8 @@ impl Report {
         match phones.lasts {
             Some(lasts) if lasts > LONG_EXPIRATION => {
                 let text = format!(
-                    "registered at the main for {lasts} s and more: so late a phone may come over in an outage. {}",
+                    "phones register at the main for {lasts} s or longer, so in an outage a phone may register here \
+                     that late. {}",
                     remedy(snapshot.technology())
                 );
                 self.say(Level::Warning, "expiration", text);
@@ -45,12 +51,12 @@ impl Report {
 fn remedy(technology: Technology) -> String {
     match technology {
         Technology::Pjsip => format!(
-            "On the main set maximum_expiration to 60 to {LONG_EXPIRATION} in every aor (FreePBX: Applications, \
-             Extensions, Advanced, Maximum Expiration; for all of them at once Admin, Bulk Handler)"
+            "On the main, set maximum_expiration to a value from 60 to {LONG_EXPIRATION} in every aor (FreePBX: \
+             Applications, Extensions, Advanced, Maximum Expiration; for all at once: Admin, Bulk Handler)"
         ),
         Technology::Sip => format!(
-            "On the main set maxexpiry to 60 to {LONG_EXPIRATION} in sip.conf (FreePBX: Settings, Asterisk SIP \
-             Settings, Chan SIP, Registration Times)"
+            "On the main, set maxexpiry to a value from 60 to {LONG_EXPIRATION} in \
+             sip.conf (FreePBX: Settings, Asterisk SIP Settings, Chan SIP, Registration Times)"
         ),
     }
 }

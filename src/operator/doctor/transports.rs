@@ -1,4 +1,4 @@
-//! Whether the phones can come over what they talk at the main, and to the port that they are told.
+//! Checks that phones can register here: over the transport that they use at the main, and at the port that DNS tells them.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -6,8 +6,9 @@ use super::{Findings, Level, Report};
 use crate::{
     operator::status::Snapshot,
     settings::{Dns, Offer, Technology},
-    site::users::{Fate, Kind, Origin, Tailored, User, words::is_yes},
+    site::users::{Fate, Kind, Origin, Tailored, User},
     uplink::sip::places::{Over, Place},
+    words::conf::is_yes,
     words::{
         state::Target,
         wording::{counted, some_of},
@@ -28,7 +29,7 @@ impl Report {
             self.say(Level::Broken, "transports", problem);
         }
         // A proxy or a router may stand before the main.
-        let host: Option<IpAddr> = snapshot.settings.main.host.parse().ok();
+        let host: Option<IpAddr> = snapshot.settings.main.as_ref().and_then(|main| main.host.parse().ok());
         let itself = host.is_some_and(|host| dns.target_normal == [host]);
         for problem in wrong_ports(dns, Target::Main, if itself { main } else { &[] }) {
             self.say(Level::Warning, "transports", problem);
@@ -36,7 +37,7 @@ impl Report {
     }
 }
 
-/// Ports that the phones are told and where that system, by its own file, does not listen.
+/// Returns a text for each port that DNS tells the phones and at which that system, by its own file, does not listen.
 #[must_use]
 pub fn wrong_ports(dns: &Dns, target: Target, places: &[Place]) -> Vec<String> {
     let (system, key) = match target {
@@ -52,8 +53,8 @@ pub fn wrong_ports(dns: &Dns, target: Target, places: &[Place]) -> Vec<String> {
             .collect();
         (!ports.is_empty() && !ports.contains(&told.to_string())).then(|| {
             format!(
-                "[dns] tells phones that the {system} takes {over} at port {told}, and its own file says {}: correct [dns] \
-                 {key}, or the port there",
+                "[dns] tells phones that the {system} accepts {over} at port {told}, but its configuration says {}: \
+                 correct [dns] {key}, or the port on the {system}",
                 ports.join(" and ")
             )
         })
@@ -61,8 +62,8 @@ pub fn wrong_ports(dns: &Dns, target: Target, places: &[Place]) -> Vec<String> {
     dns.transports.iter().filter_map(problem).collect()
 }
 
-/// Users by what they need and this branch doesn't have: what their phones have registered over at the main, else what the
-/// main says that they use. `here` are the places of the branch, `main` those of the main.
+/// Returns the users who need a transport that this branch lacks, by that transport. It is the one that the phone uses at the
+/// main, or else the one that the main sets for it. `here` are the places of the branch, `main` those of the main.
 #[must_use]
 pub fn unreachable<'a>(
     snapshot: &'a Snapshot,
@@ -87,7 +88,7 @@ pub fn unreachable<'a>(
     users
 }
 
-/// Of these one is enough; none where nobody knows.
+/// Returns the transports of which a user needs one. Empty if nothing is known.
 fn needs(snapshot: &Snapshot, user: &User, main: &[Place]) -> Vec<Over> {
     if let Some(known) = snapshot.phones.book.get(&user.name) {
         return known.contacts.iter().map(|contact| contact.transport().into()).collect();
@@ -105,7 +106,7 @@ fn needs(snapshot: &Snapshot, user: &User, main: &[Place]) -> Vec<Over> {
     }
 }
 
-/// The last value that the main gives to an option, whatever became of it.
+/// Returns the last value that the main gives to an option, even if it is not taken.
 fn on_main<'a>(section: &'a Tailored, key: &str) -> Option<&'a str> {
     let value = |fate: &'a Fate| match &fate.origin {
         Origin::Main | Origin::Dropped { .. } => Some(&*fate.value),
@@ -114,17 +115,17 @@ fn on_main<'a>(section: &'a Tailored, key: &str) -> Option<&'a str> {
     section.options.iter().filter(|fate| fate.key.eq_ignore_ascii_case(key)).filter_map(value).next_back()
 }
 
-/// How that reads of users without a way to this branch, with what to do.
+/// Returns the text about users who can't register here, with what to do.
 #[must_use]
 pub fn told(over: Over, users: &[&str], technology: Technology) -> String {
     let remedy = match (technology, over) {
         (Technology::Pjsip, Over::WebSocket) => {
-            "a section of type = transport with protocol = wss in pjsip.conf, and http.conf".to_owned()
+            "a section with type = transport and protocol = wss in pjsip.conf, and http.conf".to_owned()
         }
         (Technology::Pjsip, over) => {
             let word = over.to_string().to_ascii_lowercase();
             format!(
-                "a section of type = transport with protocol = {word} in pjsip.conf, and {word} in [dns] transports"
+                "a section with type = transport and protocol = {word} in pjsip.conf, and {word} in [dns] transports"
             )
         }
         (Technology::Sip, Over::WebSocket) => "http.conf and res_http_websocket.so".to_owned(),
@@ -134,8 +135,7 @@ pub fn told(over: Over, users: &[&str], technology: Technology) -> String {
         }
     };
     format!(
-        "{} at the main over {over}, which this Asterisk doesn't take: no registration here in an outage ({}). It needs \
-         {remedy}",
+        "{} can't register here in an outage, because this Asterisk does not accept SIP over {over} ({}). It needs {remedy}",
         counted(users.len(), "phone"),
         some_of(users)
     )

@@ -1,4 +1,4 @@
-//! User by user, what an outage would show: whose phone can't register or call here, and whose mailbox isn't there.
+//! Checks user by user what would fail in an outage: phones that can't register or call here, and missing mailboxes.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::{
     words::wording::{counted, some_of},
 };
 
-/// What res_pjsip knows a phone by that has no fixed address (`identify_by`).
+/// The values of `identify_by` by which res_pjsip recognises a phone without a fixed address.
 const WAYS: [&str; 2] = ["username", "auth_username"];
 
 impl Report {
@@ -27,7 +27,8 @@ impl Report {
                 users(sync.users.iter().filter(|user| endpoint(user).is_some_and(|found| !is_known(found))));
             self.name(
                 &unknown,
-                "whose phone Asterisk can't tell by its name (identify_by on the main has neither username nor auth_username)",
+                "whose phone this Asterisk can't recognise (identify_by on the main has neither username nor \
+                 auth_username)",
             );
             let lost = users(
                 sync.users
@@ -36,7 +37,7 @@ impl Report {
             );
             self.name(
                 &lost,
-                "as whom no phone can register (max_contacts of every aor on the main is 0, and no contact is set)",
+                "for whom no phone can register (on the main, max_contacts of every aor is 0 and no contact is set)",
             );
         }
         if snapshot.settings.voicemail.is_some() && sync.boxes_problem.is_empty() {
@@ -47,7 +48,7 @@ impl Report {
                     && own.is_some_and(|own| names_box(own))
             };
             let without = users(sync.users.iter().filter(without));
-            self.name(&without, "name a mailbox that voicemail.conf on the main doesn't have");
+            self.name(&without, "with a mailbox that voicemail.conf on the main doesn't have");
         }
     }
 
@@ -81,12 +82,12 @@ fn can_register(endpoint: &Tailored, aors: &HashMap<&str, &Tailored>) -> bool {
     names(endpoint.last("aors").unwrap_or_default()).filter_map(|name| aors.get(name)).any(takes)
 }
 
-/// Whether the main has an address for it, which is asked for with the others' contacts, whatever is written here.
+/// Returns whether the main has a fixed address for it. The branch then learns that address with the other contacts.
 fn has_address(aor: &Tailored) -> bool {
     aor.options.iter().any(|fate| fate.key.eq_ignore_ascii_case("contact"))
 }
 
-/// FreePBX names `1005@device` for whoever has no mailbox: another name of a box that isn't there.
+/// FreePBX writes `1005@device` for a user without a mailbox: another name for a mailbox that does not exist.
 const NO_BOX: &str = "@device";
 
 fn names_box(user: &Tailored) -> bool {
@@ -140,7 +141,7 @@ mod tests {
             (&[("identify_by", "ip,header")][..], &[one][..], "identify_by"),
             (&[], &[], "max_contacts"),
             (&[], &[("max_contacts", "0")], "max_contacts"),
-            (&[("mailboxes", "1001@gone")], &[one], "name a mailbox"),
+            (&[("mailboxes", "1001@gone")], &[one], "with a mailbox"),
         ] {
             let said = said(endpoint, aor);
             assert!(said.len() == 1 && said[0].contains(part) && said[0].ends_with(": 1001"), "{said:?}");

@@ -1,4 +1,4 @@
-//! Registers an account somewhere, and takes that back, over UDP: for `synch drill`.
+//! Registers an account over UDP and removes that registration again, for `synch drill`.
 
 use std::{
     collections::hash_map::RandomState,
@@ -14,15 +14,15 @@ use super::{
 };
 use crate::{settings::Account, uplink::sip::response::Response};
 
-/// Seconds that the registration would stay if it could not be taken back. Asterisk's own least value.
+/// Seconds until the registration ends by itself if it can't be removed. The smallest value that Asterisk allows by default.
 const EXPIRES: u32 = 60;
-/// Bound of one request with all its repetitions. The registrar is on this machine.
+/// Time limit of one request with all its repetitions. It can be short, because the registrar is on this machine.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// RFC 3261 section 17.1.1.1: T1, after which a request is repeated first.
 const T1: Duration = Duration::from_millis(500);
-/// How soon an end that is asked for is noticed.
+/// How soon a cancelled drill is noticed.
 const LOOK: Duration = Duration::from_millis(100);
-/// No datagram is longer.
+/// The longest possible datagram.
 const ROOM: usize = 65535;
 
 /// A registrar, and how it is spoken to.
@@ -39,14 +39,14 @@ impl<'a> Registrar<'a> {
     /// One at that address. `md5` gives the hash of a text as lower-case hex; `cancelled` is asked while it waits.
     ///
     /// # Errors
-    /// There is no way there.
+    /// When no socket can be made for that address.
     pub fn new(
         address: SocketAddr,
         account: &'a Account,
         md5: &'a dyn Fn(&str) -> String,
         cancelled: &'a dyn Fn() -> bool,
     ) -> Result<Self, String> {
-        let socket = connect(address).map_err(|error| format!("there is no way to {address}: {error}"))?;
+        let socket = connect(address).map_err(|error| format!("cannot send to {address}: {error}"))?;
         let contact = socket.local_addr().map_err(|error| error.to_string())?;
         let username = account.username.clone();
         let registration = Registration { username, registrar: address, contact, id: random() };
@@ -56,12 +56,12 @@ impl<'a> Registrar<'a> {
     /// Registers.
     ///
     /// # Errors
-    /// What the registrar said, or that it did not, and what to do.
+    /// The registrar's answer, or that there was none, with what to do.
     pub fn register(&mut self) -> Result<(), String> {
         self.say(EXPIRES)
     }
 
-    /// Takes the registration back.
+    /// Removes the registration.
     ///
     /// # Errors
     /// As [`Registrar::register`].
@@ -83,17 +83,21 @@ impl<'a> Registrar<'a> {
         let hint = match status {
             200..=299 => return Ok(()),
             // PJSIP challenges whom it doesn't know, too.
-            401 | 403 => "is secret in [drill] that of the account, and is there an account of that name",
-            404 => "the account has no aor of its name (pjsip), or is no peer with host = dynamic (sip)",
-            423 => "lower minimum_expiration of its aor, or minexpiry of sip.conf, to 60 or less",
+            401 | 403 => "check that the account exists at this branch and has the secret in [drill]",
+            404 => "the account needs an aor of its own name (pjsip), or host = dynamic (sip)",
+            423 => "set minimum_expiration of its aor, or minexpiry in sip.conf, to 60 or less",
             _ => "see Asterisk's log",
         };
-        Err(format!("{} answers {status} {reason} to account {account}: {hint}", self.registration.registrar))
+        Err(format!(
+            "{} answers the registration of {account} with {status} {reason}: {hint}",
+            self.registration.registrar
+        ))
     }
 
     fn answer(&self, response: &Response) -> Result<String, String> {
         let challenge = response.headers("WWW-Authenticate", "").find_map(Challenge::read);
-        let challenge = challenge.ok_or("it asks for something else than a digest with MD5")?;
+        let challenge =
+            challenge.ok_or("it does not ask for a digest with MD5, and a drill can't do another login")?;
         let (uri, cnonce) = (self.registration.uri(), random());
         let asked = Asked {
             username: &self.account.username,
@@ -133,13 +137,14 @@ impl<'a> Registrar<'a> {
                 Err(error) => return Err(unanswered(registrar, &error)),
             }
         }
-        Err(unanswered(registrar, &"it says nothing"))
+        Err(unanswered(registrar, &"no answer"))
     }
 }
 
 fn unanswered(registrar: SocketAddr, why: &dyn std::fmt::Display) -> String {
     format!(
-        "{registrar} does not answer SIP over UDP ({why}): is that this Asterisk, and is there a transport for it"
+        "{registrar} does not answer SIP over UDP ({why}): check that this Asterisk has that address and a transport \
+         for UDP"
     )
 }
 
@@ -154,7 +159,7 @@ fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// What nobody else has: of the keys that std draws from the system for its hash tables.
+/// Returns a text that nobody else has, from the random keys that std uses for its hash tables.
 fn random() -> String {
     let draw = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", draw(), draw())
@@ -217,9 +222,9 @@ mod tests {
     fn a_refusal_says_what_to_do_and_not_the_password() {
         for (answers, hint) in [
             (vec![CHALLENGE, CHALLENGE], "secret in [drill]"),
-            (vec!["404 Not Found"], "no aor of its name"),
+            (vec!["404 Not Found"], "an aor of its own name"),
             (vec!["423 Interval Too Brief"], "minimum_expiration"),
-            (vec!["401 Unauthorized"], "something else than a digest"),
+            (vec!["401 Unauthorized"], "does not ask for a digest"),
         ] {
             let problem = asked(&answers, |registrar| registrar.register()).0.unwrap_err();
             assert!(problem.contains(hint) && !problem.contains("s3"), "{problem}");

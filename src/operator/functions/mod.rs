@@ -6,25 +6,26 @@ use crate::{
     dialplan::{device, devices},
     operator::status::Snapshot,
     settings::{Dialplan, Technology},
-    site::{call_settings::CallSetting, directory::is_number, users::User},
+    site::{call_settings::CallSetting, users::User},
     words::{
         caller_id,
+        number::is_number,
         state::{MonitorState, ServiceState, Target},
     },
 };
 
-/// What a function gives.
+/// The value of a function, or what the host has to look up for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
     /// This text.
     Text(String),
-    /// `1` where the call came in from this device, or was sent on from one that did, else `0`.
+    /// `1` if the call came in from this device or was forwarded by a call that did, else `0`.
     From(String),
-    /// This mailbox, but for a call that somebody has sent on here: its message is for the one who was called.
+    /// This mailbox, except for a forwarded call: its message is for the user who was called first.
     Mailbox(String),
-    /// How `Dial` reaches those of these phones that are here now; empty where none is.
+    /// The dial string for those of these phones that are here now; empty if none is.
     Dial(Vec<Phone>),
-    /// `1` where one of them is here, else `0`.
+    /// `1` if one of them is here, else `0`.
     Here(Vec<Phone>),
     /// Where a call to this number goes on to, as [`forward`] says of what the database has under it.
     Forward {
@@ -33,18 +34,18 @@ pub enum Given {
         /// Which of the forwards.
         setting: CallSetting,
     },
-    /// `1` where the person wants no call, or no second one while a device of his is in use, else `0`.
+    /// `1` if the person wants no call, or no second one while a device of theirs is in use, else `0`.
     Disturbed {
         /// The person's number.
         number: String,
         /// The person's devices.
         devices: Vec<String>,
     },
-    /// Nothing: it was asked for what it doesn't know.
+    /// No value, because the argument is not known; with the text for the log.
     Unknown(String),
 }
 
-/// The phone of a user, by what its channel driver knows of it.
+/// The phone of a user, as its channel driver knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phone {
     /// All contacts of this endpoint of res_pjsip.
@@ -53,10 +54,10 @@ pub enum Phone {
     Device(String),
 }
 
-/// People whom one call may have been sent on by.
+/// How many people may forward one call.
 const MOST_FORWARDS: usize = 5;
 
-/// How much longer than a phone a call rings that was sent on: whoever gets it may send it on once more.
+/// How many times longer than a phone a forwarded call rings, because it may be forwarded once more.
 const FORWARD_TIMES: u32 = 2;
 
 /// A text of the main's without what an expression or an application would take for more than text: `$[…]` calls
@@ -106,11 +107,11 @@ pub struct Function {
 
 /// Every function.
 pub const FUNCTIONS: [Function; 3] = [
-    Function { name: c"SYNCH", synopsis: c"A state of synch, or the number of its users.", read: synch },
-    Function { name: c"SYNCH_USER", synopsis: c"What synch knows of a user.", read: synch_user },
+    Function { name: c"SYNCH", synopsis: c"Returns a state or a setting of synch.", read: synch },
+    Function { name: c"SYNCH_USER", synopsis: c"Returns what synch knows of a user.", read: synch_user },
     Function {
         name: c"SYNCH_TRUNK",
-        synopsis: c"How a number is dialled over a trunk of synch.",
+        synopsis: c"Returns the dial string of a number over a trunk of synch.",
         read: synch_trunk,
     },
 ];
@@ -142,7 +143,7 @@ fn synch(snapshot: &Snapshot, what: &str) -> Given {
         "refusal" => of_dialplan(snapshot, |dialplan| dialplan.refusal.clone()),
         _ => {
             return Given::Unknown(format!(
-                "SYNCH({what}): it knows monitor, sync, service, mode, users, from_main, over_main, ring_time, \
+                "SYNCH has no '{what}'; it has monitor, sync, service, mode, users, from_main, over_main, ring_time, \
                  forward_time, caller_id and refusal"
             ));
         }
@@ -150,7 +151,7 @@ fn synch(snapshot: &Snapshot, what: &str) -> Given {
     Given::Text(text)
 }
 
-/// What the settings say of the dialplan; empty where they say nothing.
+/// Returns a value of the `[dialplan]` settings; empty if it is not set.
 fn of_dialplan(snapshot: &Snapshot, value: fn(&Dialplan) -> Option<String>) -> String {
     snapshot.settings.dialplan.as_ref().and_then(value).unwrap_or_default()
 }
@@ -180,7 +181,7 @@ fn synch_trunk(snapshot: &Snapshot, argument: &str) -> Given {
         }
         "local" => dialplan.and_then(|dialplan| dialplan.local_trunk.as_ref()),
         "second" => dialplan.and_then(|dialplan| dialplan.emergency_second.as_ref()),
-        _ => return Given::Unknown(format!("SYNCH_TRUNK({which},…): it knows main, local and second")),
+        _ => return Given::Unknown(format!("SYNCH_TRUNK has no '{which}'; it has main, local and second")),
     };
     let trunk = trunk.filter(|_| is_number(number));
     Given::Text(trunk.map(|trunk| trunk.dial(snapshot.technology(), number)).unwrap_or_default())
@@ -228,7 +229,8 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
         }
         _ => {
             return Given::Unknown(format!(
-                "SYNCH_USER(…,{what}): it knows name, site, voicemail, public, device, hint, dial, here, known, context, \
+                "SYNCH_USER has no '{what}'; it has \
+                 name, site, voicemail, public, device, hint, dial, here, known, context, \
                  forward, forward_busy, forward_unavailable and dnd"
             ));
         }
@@ -236,7 +238,7 @@ fn synch_user(snapshot: &Snapshot, argument: &str) -> Given {
     Given::Text(text.unwrap_or_default())
 }
 
-/// What a person has set counts here while the branch serves: else the main sees to it.
+/// What a person has set applies here only while the branch serves; else the main applies it.
 fn has_say(snapshot: &Snapshot) -> bool {
     snapshot.service.target == Target::Branch
         && snapshot.settings.sync.as_ref().is_some_and(|sync| sync.call_settings)
@@ -267,7 +269,7 @@ pub fn forward(snapshot: &Snapshot, number: &str, set: &str, through: &str) -> S
     set.to_owned()
 }
 
-/// Whether the administrator lets calls go to this public number.
+/// Returns whether the administrator allows calls to this public number.
 fn may_dial(snapshot: &Snapshot, public: &str) -> bool {
     snapshot.settings.dialplan.as_ref().is_none_or(|dialplan| dialplan.may_dial(public))
 }

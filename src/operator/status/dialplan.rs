@@ -2,26 +2,30 @@
 
 use super::Snapshot;
 use crate::{
-    dialplan::{ANY_MESSAGES, Door, OWN_MESSAGES},
     settings::{Dialplan, PEOPLE},
-    words::wording::counted,
+    words::{
+        codes::{ANY_MESSAGES, OWN_MESSAGES},
+        wording::counted,
+    },
 };
 
-/// For `synch show dialplan`.
+/// Returns the text of `synch show dialplan`.
 #[must_use]
 pub fn dialplan(snapshot: &Snapshot) -> String {
     let Some(dialplan) = &snapshot.settings.dialplan else {
-        return "[dialplan] enabled = no: synch has no contexts, and users keep the one that they have on the main.\n"
+        return "[dialplan] enabled = no: synch makes no contexts, and users keep their context on the main.\n"
             .to_owned();
     };
     let doors = dialplan.doors();
     let mut text: String = doors.iter().filter_map(|door| of(&door.name, snapshot, dialplan)).collect();
-    text.push_str("Lamps (hints) of the numbers of this site are in all of them: see 'core show hints'.\n");
+    text.push_str(
+        "All these contexts have the lamps (hints) of the numbers of this site: see 'core show hints'.\n",
+    );
     text
 }
 
 fn of(context: &str, snapshot: &Snapshot, dialplan: &Dialplan) -> Option<String> {
-    let door = Door::of(snapshot, context)?;
+    let door = snapshot.door(context)?;
     let classes =
         dialplan.classes.lines().iter().filter(|class| dialplan.door_of(&class.of.to_string()) == context);
     let classes: Vec<String> = classes.map(|class| class.of.to_string()).collect();
@@ -44,11 +48,18 @@ fn of(context: &str, snapshot: &Snapshot, dialplan: &Dialplan) -> Option<String>
     line(&counted(sync.directory.len(), "number"), "of other sites: see 'synch show directory'");
     let beyond = door.beyond();
     if snapshot.settings.voicemail.is_some() {
-        line(&format!("{OWN_MESSAGES}, {ANY_MESSAGES}"), "messages: the own mailbox, or any, with its PIN");
+        line(
+            &format!("{OWN_MESSAGES}, {ANY_MESSAGES}"),
+            "messages: your own mailbox, or any mailbox, with its PIN",
+        );
     }
     line(
         "besides",
-        &if beyond.is_empty() { "nothing".to_owned() } else { format!("what is in {}", beyond.join(", ")) },
+        &if beyond.is_empty() {
+            "nothing".to_owned()
+        } else {
+            format!("everything in {}", beyond.join(", "))
+        },
     );
     Some(text)
 }
@@ -91,11 +102,11 @@ mod tests {
             text.contains("Context synch-people: users of no-outside-lines and of any other context"),
             "{text}"
         );
-        assert!(text.contains("  besides              what is in ours\n"), "{text}");
+        assert!(text.contains("  besides              everything in ours\n"), "{text}");
         assert!(text.contains("  besides              nothing\n"), "{text}");
         snapshot.service.target = Target::Branch;
         let text = dialplan(&snapshot);
         assert!(text.contains("Context synch-class-managers: users of managers on the main\n"), "{text}");
-        assert!(text.contains("what is in ours, out, intercom\n"), "{text}");
+        assert!(text.contains("everything in ours, out, intercom\n"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! What there is more than one of: as tables, and as the console lists it.
+//! The lists of the status: as tables, and as text for the console.
 
 use super::{HistoryEntry, LeftOut, SyncStatus, Version};
 use crate::{
@@ -40,7 +40,7 @@ pub fn users(sync: &SyncStatus, like: Option<&regex::Regex>) -> String {
     text + &held(sync, &[Guarded::Users, Guarded::Mailboxes])
 }
 
-/// What is missing on the main and is kept here until a person says so: a line each.
+/// Returns a line for each thing that is missing on the main and kept here until `synch sync`.
 #[must_use]
 pub fn held(sync: &SyncStatus, guarded: &[Guarded]) -> String {
     let mut text = String::new();
@@ -48,7 +48,7 @@ pub fn held(sync: &SyncStatus, guarded: &[Guarded]) -> String {
         let Some(names) = sync.held_removals.get(one) else { continue };
         let lines = names.iter().map(|name| format!("held: {} {name} is missing on the main\n", one.noun()));
         text.extend(lines);
-        text.push_str(&format!("'synch sync' takes away {}.\n", one.these(names.len())));
+        text.push_str(&format!("'synch sync' removes {}.\n", one.these(names.len())));
     }
     text
 }
@@ -170,16 +170,16 @@ pub fn phones(phones: &Phones) -> String {
     if phones.awaited() > 0 {
         let awaited = counted(phones.awaited(), "phone");
         text.push_str(&format!(
-            "* {awaited} still waited for since the branch took over; dialled where the main knew it\n"
+            "* {awaited} still awaited since the branch took over; calls go to the address that the main knew\n"
         ));
     }
     if !phones.problem.is_empty() {
-        text.push_str(&format!("The contacts at the main are not those of now: {}\n", phones.problem));
+        text.push_str(&format!("The contacts from the main may be out of date: {}\n", phones.problem));
     }
     text
 }
 
-/// The contexts taken from the main, and what of them was not.
+/// Returns the contexts taken from the main, and which of their lines were left out.
 #[must_use]
 pub fn contexts(sync: &SyncStatus) -> String {
     let mut text = format!("{:<40} {}\n", "Context", "Extensions");
@@ -254,7 +254,7 @@ mod tests {
             "{shown}"
         );
         all.problem = "no".to_owned();
-        assert!(phones(&all).ends_with("are not those of now: no\n"));
+        assert!(phones(&all).ends_with("may be out of date: no\n"));
         assert!(phones(&Phones::default()).ends_with("\n0 phones: 0 here, 0 known from the main, 0 away\n"));
     }
 

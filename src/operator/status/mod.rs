@@ -30,16 +30,16 @@ pub use user::{device_of, user};
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use crate::{
-    dialplan::Context,
+    dialplan::{Context, Door, Known},
     dns::Counters,
     settings::{Settings, Technology},
     site::{
         call_settings::CallSettings,
-        directory::{Directory, is_number},
+        directory::Directory,
         mailboxes::Remarks,
         phones::Phones,
         shrink::{Guarded, Removals},
-        users::{Diff, Tailored, User},
+        users::{Diff, Tailored, User, reached_by},
     },
     words::state::{
         BranchState, DrillResult, LoginState, Mode, MonitorState, ServiceState, SyncState, Target,
@@ -230,12 +230,7 @@ impl SyncStatus {
     /// account that is a number, where it is nobody's.
     #[must_use]
     pub fn users_of(&self, number: &str) -> Vec<&User> {
-        let users: Vec<&User> =
-            self.users.iter().filter(|user| user.number.as_deref() == Some(number)).collect();
-        if !users.is_empty() || !is_number(number) || self.directory.get(number).is_some() {
-            return users;
-        }
-        self.users.iter().filter(|user| user.name == number).collect()
+        reached_by(number, &self.users, &self.directory)
     }
 
     /// The first of them.
@@ -246,6 +241,18 @@ impl SyncStatus {
 }
 
 impl Snapshot {
+    /// The door that this context is; `None` where it is none of ours.
+    #[must_use]
+    pub fn door(&self, context: &str) -> Option<Door<'_>> {
+        let known = Known {
+            dialplan: self.settings.dialplan.as_ref(),
+            users: &self.sync.users,
+            directory: &self.sync.directory,
+            target: self.service.target,
+        };
+        Door::of(known, context)
+    }
+
     /// The addresses that the phones' name has now; none where DNS is off.
     #[must_use]
     pub fn target_addresses(&self) -> &[IpAddr] {

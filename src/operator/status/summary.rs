@@ -1,4 +1,4 @@
-//! The state in a few lines, for a person at the console. What is as it usually is takes no line.
+//! The state in a few lines, for a person at the console. Most things have a line only if they are unusual.
 
 use super::{Snapshot, StateLine, fields::line};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Returns seven lines of `Label : value`, and one for each thing that is out of the ordinary.
+/// Returns seven lines of `Label : value`, and one more for each thing that is unusual.
 #[must_use]
 pub fn summary(snapshot: &Snapshot) -> String {
     let Snapshot { monitor, sync, service, branch, dns, phones, state, .. } = snapshot;
@@ -38,7 +38,7 @@ pub fn summary(snapshot: &Snapshot) -> String {
     let [here, awaited] = [phones.count(Place::Here), phones.awaited()];
     let mut text = format!("{here} here, {} known from the main", phones.book.len());
     if awaited > 0 {
-        text += &format!(", {awaited} still waited for");
+        text += &format!(", {awaited} still awaited");
     }
     lines.push(("Phones", text));
     let names = match snapshot.target_addresses() {
@@ -53,8 +53,10 @@ pub fn summary(snapshot: &Snapshot) -> String {
     lines.push(("Dialplan", visible(&snapshot.dialplan_state())));
     let restarts = snapshot.all_restarts();
     if restarts > 0 {
-        lines
-            .push(("Restarts", format!("{restarts}: a fault of synch; 'synch show status full' says where")));
+        lines.push((
+            "Restarts",
+            format!("{restarts}, because of a bug in synch; 'synch show status full' says where"),
+        ));
     }
     lines.iter().map(|(label, value)| line(label, value)).collect()
 }
@@ -105,7 +107,7 @@ mod tests {
             "Return         : waits for the hold, 20 s\n",
             "Branch         : Unhealthy (it answers)\n",
             "Main login     : refused\n",
-            "Restarts       : 2: a fault of synch; ",
+            "Restarts       : 2, because of a bug in synch; ",
         ] {
             assert!(text.contains(line), "{line} {text}");
         }

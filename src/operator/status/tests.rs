@@ -125,9 +125,9 @@ fn what_is_held_is_named_until_somebody_says_so() {
     let names = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Names>();
     let removals = [(Guarded::Users, names(&["1001"])), (Guarded::Mailboxes, names(&["1001@a", "1002@a"]))];
     sync.held_removals = Arc::new(removals.into_iter().collect());
-    let told = "held: user 1001 is missing on the main\n'synch sync' takes away this user.\n\
+    let told = "held: user 1001 is missing on the main\n'synch sync' removes this user.\n\
                 held: mailbox 1001@a is missing on the main\nheld: mailbox 1002@a is missing on the main\n\
-                'synch sync' takes away these mailboxes.\n";
+                'synch sync' removes these mailboxes.\n";
     assert!(users(&sync, None).ends_with(told), "{}", users(&sync, None));
     assert_eq!(held(&sync, &[Guarded::Directory]), "");
 }

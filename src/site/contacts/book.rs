@@ -22,11 +22,11 @@ pub struct Known {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Book(BTreeMap<String, Known>);
 
-/// Why a text is no such book. Nothing of it is used; the next reading of the main replaces it.
+/// Why a text is not such a book. None of it is used; the next reading of the main replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// It is something else.
-    #[error("line 1 is not that of contacts of res_synch")]
+    #[error("line 1 is not the first line of contacts of res_synch")]
     Head,
     /// A line that is no entry.
     #[error("line {0} is not a user with contacts that can be dialled")]
@@ -53,7 +53,7 @@ impl Book {
         self.0.keys().map(String::as_str)
     }
 
-    /// Takes what the main told of a user; none there is a user who is away. True: something has changed.
+    /// Stores the contacts that the main gave for a user; a user without any is away. Returns whether something changed.
     pub fn take(&mut self, user: &str, contacts: Vec<Contact>, now: &str) -> bool {
         if contacts.is_empty() {
             return self.0.remove(user).is_some();
@@ -65,7 +65,7 @@ impl Book {
         true
     }
 
-    /// Forgets whoever is none of these users. True: somebody was.
+    /// Forgets everybody who is not one of these users. Returns whether there was anybody.
     pub fn keep_only(&mut self, users: &HashSet<String>) -> bool {
         let before = self.0.len();
         self.0.retain(|user, _| users.contains(user));
@@ -95,7 +95,7 @@ impl Book {
         text
     }
 
-    /// Out of that text. Each contact is looked at as if the main had told it.
+    /// Reads that text. Each contact is checked as if the main had sent it.
     ///
     /// # Errors
     /// When it is not just what [`Self::to_text`] writes.

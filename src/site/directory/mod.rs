@@ -16,33 +16,20 @@ pub use pieces::{Piece, Pieces};
 pub use reading::Reading;
 pub use text::TextError;
 
-use crate::words::wording::is_hidden;
+use crate::words::{
+    number::{MAX_NUMBER, is_number},
+    wording::is_hidden,
+};
 use std::fmt;
 
 use regex::Regex;
 
 /// Entries at most: ten times a company of 20,000.
 pub const MAX_ENTRIES: usize = 200_000;
-/// Characters of a number at most: more than any telephone network takes.
-pub const MAX_NUMBER: usize = 32;
 /// Bytes of a name at most: what Asterisk's caller id has room for.
 pub const MAX_NAME: usize = 80;
 /// Bytes of a site at most: what Asterisk's account code has room for.
 pub const MAX_SITE: usize = 80;
-
-/// Whether that can be dialled.
-#[must_use]
-pub fn is_number(text: &str) -> bool {
-    (1..=MAX_NUMBER).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'#' | b'+'))
-}
-
-/// A number without what people write into it to read it: `+49 30 1234-501`. One with brackets is left as it is, since
-/// what is in them may not be dialled: `+49 (0)30`.
-#[must_use]
-pub fn dialled(text: &str) -> String {
-    text.chars().filter(|letter| !" -./".contains(*letter)).collect()
-}
 
 /// Somebody on the main.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

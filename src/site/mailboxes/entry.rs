@@ -3,7 +3,7 @@
 //! Each part is written only where it is plainly what it should be: some options of a box run programs or lead into the
 //! dialplan. Blanks around an option are kept, since app_voicemail (`apply_options`) doesn't know `| delete=yes`.
 
-use crate::site::users::words::is_yes;
+use crate::words::conf::is_yes;
 
 /// Options that only shape how a message is kept, told and mailed. Not among them: what changes the text of a mail
 /// (Asterisk evaluates `emailbody`), leads into the dialplan (`callback`, `dialout`, `exitcontext`) or names a program.
@@ -40,7 +40,7 @@ const MAX_ADDRESS: usize = 254;
 /// All addresses of a box; app_voicemail has no bound of its own.
 const MAX_ADDRESSES: usize = 1024;
 
-/// What may be written behind the number, and what is not.
+/// The text that may be written behind the number, and what was left out of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) value: String,
@@ -48,7 +48,7 @@ pub(super) struct Entry {
     pub(super) lost: Vec<String>,
 }
 
-/// What the branch adds to it.
+/// What the branch allows in it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taking<'a> {
     /// Options that are taken besides the usual ones.
@@ -75,18 +75,18 @@ impl Entry {
         let mut field = || fields.next().unwrap_or_default();
         let pin = field().trim();
         if !is_pin(pin) {
-            return Err("its PIN is none");
+            return Err("it has no valid PIN");
         }
         let (name, email, pager, options) = (field().trim(), field().trim(), field().trim(), field());
         let name = Self::name(name, &mut lost);
         let email = Self::addresses(email, &mut lost);
-        let pager = if is_address(pager) { pager } else { tell(pager, "it is no address", &mut lost) };
+        let pager = if is_address(pager) { pager } else { tell(pager, "it is not an address", &mut lost) };
         let options = Self::options(options, !email.is_empty(), taking, &mut lost);
         let value = format!("{pin},{name},{email},{pager},{options}");
         Ok(Self { value: value.trim_end_matches(',').to_owned(), lost })
     }
 
-    /// It comes into the head of a mail. What Asterisk or a shell could evaluate is no name at all.
+    /// The name is put into the head of a mail, so a name that Asterisk or a shell could evaluate is left out.
     fn name(said: &str, lost: &mut Vec<String>) -> String {
         if said.contains(['`', '$', '{', '}']) {
             lost.push(format!("the name '{said}'"));
@@ -112,11 +112,13 @@ impl Entry {
             if is_address(bare) {
                 kept.push(bare);
             } else {
-                tell(part, "it is no address", lost);
+                tell(part, "it is not an address", lost);
             }
         }
         while kept.iter().map(|address| address.len() + 1).sum::<usize>() > MAX_ADDRESSES {
-            kept.pop().into_iter().for_each(|address| lost.push(format!("{address}: there are too many")));
+            kept.pop()
+                .into_iter()
+                .for_each(|address| lost.push(format!("{address}: the mailbox has too many addresses")));
         }
         kept.join("|")
     }
@@ -145,22 +147,22 @@ fn why_not(option: &str, has_address: bool, taking: Taking<'_>) -> Option<&'stat
     let Some((key, value)) = option.split_once('=') else { return Some("it has no value") };
     let besides = taking.options.iter().any(|known| known == key);
     if !OPTIONS.contains(&key) && !besides {
-        return Some("it is not on the list of what is taken; [voicemail] options takes it");
+        return Some("it is not one of the usual options; to take it, add it to [voicemail] options");
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-/+.: ".contains(&byte);
     if value.len() > MAX_FIELD || !value.bytes().all(plain) || value.contains("..") {
-        return Some("its value has letters that are not taken over");
+        return Some("its value has characters that are not allowed");
     }
     // A message that is mailed to nobody and deleted is lost.
     let deletes = ["delete", "deletevoicemail"].contains(&key) && is_yes(value.as_bytes());
     match (deletes, has_address, taking.mails) {
-        (true, false, _) => Some("the box has no address, so the message would be lost"),
+        (true, false, _) => Some("the mailbox has no address, so the message would be lost"),
         (true, true, false) => Some("this machine can't send mail, so the message would be lost"),
         _ => None,
     }
 }
 
-/// Says why a part is left away; there is nothing to say of an empty one.
+/// Notes why a part is left out, unless it is empty.
 fn tell(said: &str, why: &str, lost: &mut Vec<String>) -> &'static str {
     if !said.is_empty() {
         lost.push(format!("{said}: {why}"));
@@ -222,8 +224,8 @@ mod tests {
     #[test]
     fn no_message_is_deleted_that_nobody_gets() {
         for (value, mails, written, why) in [
-            ("1,A,,,attach=yes|delete=yes", true, "1,A,,,attach=yes", "the box has no address"),
-            ("1,A,not one,,delete=yes", true, "1,A", "the box has no address"),
+            ("1,A,,,attach=yes|delete=yes", true, "1,A,,,attach=yes", "the mailbox has no address"),
+            ("1,A,not one,,delete=yes", true, "1,A", "the mailbox has no address"),
             ("1,A,a@example.com,,deletevoicemail=on", false, "1,A,a@example.com", "can't send mail"),
         ] {
             let (kept, lost) = read(value.as_bytes(), mails);

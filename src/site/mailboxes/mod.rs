@@ -3,7 +3,7 @@
 //! - `entry`: what of a box is written, and what is not
 //! - `owner`: whose box is whose
 //!
-//! Nobody's box is copied whom no user of this site names.
+//! Only mailboxes of users of this site are copied.
 
 mod entry;
 mod owner;
@@ -14,9 +14,9 @@ use self::entry::{Entry, Taking};
 pub use self::owner::{Contexts, Owner, assign, owners_in};
 
 use crate::{
-    site::users::{Document, Section, render_sections, words::is_yes},
+    site::users::{Document, Section, render_sections},
     words::{
-        conf::{ConfSection, ConfVariable},
+        conf::{ConfSection, ConfVariable, is_yes},
         wording::visible,
     },
 };
@@ -59,20 +59,20 @@ pub struct Mailboxes {
     pub boxes: Vec<Mailbox>,
     /// The box that takes the messages for a number.
     pub of_number: BTreeMap<String, String>,
-    /// What a person has to know of them.
+    /// Remarks about them for the administrator.
     pub remarks: Remarks,
 }
 
-/// What is not on the branch as it is on the main.
+/// Differences between the mailboxes on the branch and those on the main.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remarks {
     /// Boxes that are not taken, with the reason.
     pub left_out: Vec<String>,
-    /// What of a box is not taken, each with the reason.
+    /// Parts of a box that are not taken, each with the reason.
     pub lost: BTreeMap<String, Vec<String>>,
-    /// Numbers for which nobody says which of several boxes it is, with those.
+    /// Numbers that several boxes could belong to, with these boxes.
     pub unclear: BTreeMap<String, Vec<String>>,
-    /// Whether the users' own PINs are elsewhere on the main (`passwordlocation = spooldir`), where nothing reads them.
+    /// Whether the main keeps the users' own PINs in its spool (`passwordlocation = spooldir`), where synch can't read them.
     pub pins_elsewhere: bool,
 }
 
@@ -125,10 +125,13 @@ pub fn find_boxes(document: &Document<'_>, wanted: &WantedBoxes<'_>) -> Mailboxe
         }
         match Entry::read(value, taking) {
             _ if wanted.local.contains(&name) => {
-                found.remarks.left_out.push(format!("{name}: the branch's own voicemail.conf has it"));
+                found
+                    .remarks
+                    .left_out
+                    .push(format!("{name}: the branch's own voicemail.conf already has it"));
             }
             _ if !known.insert(name.clone()) => {
-                found.remarks.left_out.push(format!("{name}: it is there twice"))
+                found.remarks.left_out.push(format!("{name}: the main has it twice"))
             }
             Ok(Entry { value, lost }) => {
                 let (number, context) = (number.to_owned(), context.to_owned());
@@ -138,7 +141,7 @@ pub fn find_boxes(document: &Document<'_>, wanted: &WantedBoxes<'_>) -> Mailboxe
                 }
             }
             Err(reason) => {
-                found.remarks.lost.insert(name, vec![format!("all of it, since {reason}")]);
+                found.remarks.lost.insert(name, vec![format!("the whole mailbox, because {reason}")]);
             }
         }
     }

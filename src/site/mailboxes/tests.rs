@@ -99,7 +99,7 @@ fn a_box_without_a_context_is_looked_for_where_the_main_does() {
 fn the_branchs_own_boxes_win() {
     let found = find(FILE, &[owner("1001", &[])], &["1001@default"], &[]);
     assert!(found.boxes.is_empty());
-    assert_eq!(found.remarks.left_out, ["1001@default: the branch's own voicemail.conf has it"]);
+    assert_eq!(found.remarks.left_out, ["1001@default: the branch's own voicemail.conf already has it"]);
     assert_eq!(found.of_number["1001"], "1001@default");
 }
 
@@ -109,7 +109,7 @@ fn a_box_that_cant_be_taken_is_named_with_the_reason() {
     let file = "Response: Success\nCategory-000000: default\nLine-000000-000000: 1001=12;34,Ann\n";
     let found = find(file, &[owner("1001", &["1001@default"])], &[], &[]);
     assert!(found.boxes.is_empty());
-    assert_eq!(found.remarks.lost["1001@default"], ["all of it, since its PIN is none"]);
+    assert_eq!(found.remarks.lost["1001@default"], ["the whole mailbox, because it has no valid PIN"]);
 }
 
 #[test]

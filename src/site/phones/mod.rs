@@ -36,7 +36,7 @@ impl Place {
 /// A registration at this branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
-    /// Where from; empty where it can't be told.
+    /// The address it came from; empty if that is not known.
     pub address: String,
     /// Since when, local time.
     pub since: String,
@@ -50,11 +50,11 @@ pub type Here = BTreeMap<String, Registered>;
 pub struct Phone {
     /// Name of the account.
     pub user: String,
-    /// What others dial to reach it; empty where that is nothing.
+    /// The number that others dial to reach it; empty if there is none.
     pub number: String,
     /// Where it is.
     pub place: Place,
-    /// Its contact there; empty where it is away.
+    /// Its contact there; empty if it is away.
     pub address: String,
     /// Since when it is there, local time.
     pub since: String,
@@ -63,16 +63,16 @@ pub struct Phone {
 }
 
 /// What [`Phones::problem`] says before the main was asked for the first time.
-pub const NOT_ASKED: &str = "it was not asked yet";
+pub const NOT_ASKED: &str = "the main has not been asked yet";
 
-/// What is known of all phones.
+/// Everything known about the phones.
 #[derive(Clone, Debug, Default)]
 pub struct Phones {
     /// One for each user, in their order.
     pub list: Arc<[Phone]>,
     /// Contacts at the main.
     pub book: Arc<Book>,
-    /// Why the contacts at the main are not those of now; empty where they are.
+    /// Why the contacts from the main may be out of date; empty if they are not.
     pub problem: String,
     /// Seconds that the longest registration at the main still lasted, as last seen.
     pub lasts: Option<u64>,

@@ -24,7 +24,6 @@
 //! - [`readback`]: what Asterisk's loader read, against what was meant. Pure.
 //! - [`diff`]: what differs between two versions. Pure.
 //! - [`plan`]: whether a new text is written, held or needless. Pure.
-//! - [`words`]: what Asterisk's own words mean. Pure.
 //! - [`store`]: the file, its versions, and all file I/O of this folder.
 
 pub mod accept;
@@ -44,7 +43,6 @@ pub mod render;
 pub mod select;
 pub mod store;
 pub mod wizard;
-pub mod words;
 
 pub use accept::{Accepted, Kind, Violation};
 pub use compose::{Answer, Rules, SyncError, Synced, compose};
@@ -57,7 +55,9 @@ pub use open::Open;
 pub use parts::{Told, Wanted};
 pub use plan::{Bounds, Content, Plan};
 pub use policy::{Fate, Origin, Policy, Tailored};
-pub use readback::{User, by_number, changed_in, difference, kind_in, kinds_in, listed_in, users_in};
+pub use readback::{
+    User, by_number, changed_in, difference, kind_in, kinds_in, listed_in, reached_by, users_in,
+};
 pub use render::{is_ours, render, render_sections};
 pub use select::{Barred, LeftOut, Reason, SelectError, Selection, select};
 pub use store::{Store, StoreError, Version};

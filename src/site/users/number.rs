@@ -8,8 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     settings::NumberFrom,
-    site::{directory::is_number, users::words::sets_variable},
-    words::caller_id,
+    words::{caller_id, number::is_number, variables::sets_variable},
 };
 
 /// The variable of a user that says what others dial, where his name and his caller id do not.

@@ -1,4 +1,4 @@
-//! Who could be anybody: a user that Asterisk lets in without a password. Pure.
+//! Open users: those as whom Asterisk lets anybody call without a password. Pure.
 //!
 //! What counts is what is written here, not what the main has: `[policy] drop` can take a password away, and `[peer]`
 //! can give one. An auth that is named proves nothing: Asterisk 16 and 18 take one without a password, and then the
@@ -13,13 +13,13 @@ use crate::words::conf::ConfSection;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Open {
     /// pjsip: no auth at all.
-    #[error("it has no auth, so anybody could be it")]
+    #[error("it has no auth, so anybody could call as this user")]
     NoAuth,
     /// chan_sip: neither kind of password.
-    #[error("it has no secret, so anybody could be it")]
+    #[error("it has no secret, so anybody could call as this user")]
     NoSecret,
     /// pjsip: an auth without what its type asks for.
-    #[error("its auth '{auth}' has no {wanted}, so anybody could be it")]
+    #[error("its auth '{auth}' has no {wanted}, so anybody could call as this user")]
     NoPassword {
         /// Name of the auth.
         auth: String,
@@ -27,7 +27,7 @@ pub enum Open {
         wanted: &'static str,
     },
     /// pjsip: an auth of a type by which no phone proves anything.
-    #[error("its auth '{auth}' is of the type '{auth_type}', which is no password")]
+    #[error("its auth '{auth}' has auth_type '{auth_type}', which checks no password")]
     OtherType {
         /// Name of the auth.
         auth: String,
@@ -35,7 +35,7 @@ pub enum Open {
         auth_type: String,
     },
     /// chan_sip: calls are let in whatever the password.
-    #[error("'insecure = {0}' lets anybody call as it")]
+    #[error("'insecure = {0}' lets anybody call as this user")]
     Insecure(String),
 }
 
@@ -44,7 +44,7 @@ pub trait Written {
     /// Those of this option, upper or lower case.
     fn values(&self, key: &str) -> Vec<&str>;
 
-    /// Of an option that comes twice, Asterisk takes the last; an empty one is none.
+    /// Returns the last value, which Asterisk uses if an option comes twice. An empty value counts as none.
     fn last(&self, key: &str) -> Option<&str> {
         self.values(key).pop().filter(|value| !value.is_empty())
     }
@@ -75,7 +75,7 @@ fn is_harmless(word: &str) -> bool {
     ["port", "no"].iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
-/// Why an auth of that name lets anybody in.
+/// Returns why an auth of that name lets anybody in.
 #[must_use]
 pub fn auth(name: &str, section: &impl Written) -> Option<Open> {
     let has = |key: &str| section.last(key).is_some();

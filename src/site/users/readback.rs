@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Kind, number::Account};
 use crate::{
     settings::Technology,
-    words::conf::{ConfSection, ConfVariable},
+    site::directory::Directory,
+    words::{
+        conf::{ConfSection, ConfVariable},
+        number::is_number,
+    },
 };
 
 /// A synced user.
@@ -56,6 +60,17 @@ pub fn by_number(users: &[User]) -> BTreeMap<&str, Vec<&User>> {
         }
     }
     people
+}
+
+/// The users that are reached by this number: one for each device of a person. Also by the name of an account that is a
+/// number, where it is nobody's.
+#[must_use]
+pub fn reached_by<'a>(number: &str, users: &'a [User], directory: &Directory) -> Vec<&'a User> {
+    let found: Vec<&User> = users.iter().filter(|user| user.number.as_deref() == Some(number)).collect();
+    if !found.is_empty() || !is_number(number) || directory.get(number).is_some() {
+        return found;
+    }
+    users.iter().filter(|user| user.name == number).collect()
 }
 
 /// The sections of a kind that is synced, each with its kind.

@@ -1,7 +1,8 @@
 //! Sections of pjsip_wizard.conf as what Asterisk makes of them (`res_pjsip_config_wizard`): an endpoint, its aor and its auth.
 //! Pure.
 
-use super::{Line, Section, words::is_yes};
+use super::{Line, Section};
+use crate::words::conf::is_yes;
 
 /// Of such a section, what the object of that kind has.
 const OF_ENDPOINT: &[u8] = b"endpoint/";

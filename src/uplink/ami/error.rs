@@ -55,8 +55,8 @@ impl LinkError {
         }
     }
 
-    /// Whether who has just connected need not come back soon: the login is refused, or it is no Asterisk that answers, not
-    /// the main, or one that talks without end. The next try would end the same way.
+    /// Returns whether another attempt soon would end the same way: the login is refused, the other side is not an
+    /// Asterisk or not the main, or it sends without end.
     #[must_use]
     pub const fn is_turned_away(&self) -> bool {
         matches!(
@@ -71,7 +71,7 @@ impl LinkError {
         )
     }
 
-    /// Whether the main left out lines of its answer, because it could not get rid of them in time.
+    /// Returns whether the main left out lines of its answer, because it could not send them in time.
     #[must_use]
     pub const fn lost_lines(&self) -> bool {
         matches!(
@@ -81,7 +81,7 @@ impl LinkError {
         )
     }
 
-    /// Whether the main keeps this account to one login at a time, and somebody has it.
+    /// Returns whether the main allows this account one login at a time, and another client holds it.
     #[must_use]
     pub const fn is_in_use(&self) -> bool {
         matches!(self, Self::Refused { refusal: Refusal::InUse, .. })
@@ -93,14 +93,14 @@ impl LinkError {
         matches!(self, Self::Refused { refusal: Refusal::ShuttingDown, .. })
     }
 
-    /// Whether it is this system that had no memory left.
+    /// Returns whether this system had no memory left.
     #[must_use]
     pub const fn is_no_memory(&self) -> bool {
         matches!(self, Self::Transport { error: TransportError::NoMemory(_), .. })
     }
 
-    /// Whether the main closed the connection in good order: its process or a part of it has ended. What only breaks a
-    /// connection, as a firewall that rejects does with a reset, does not come this way.
+    /// Returns whether the main closed the connection in good order, because its process or a part of it has ended. A
+    /// broken connection, such as a reset by a firewall, is a different error.
     #[must_use]
     pub const fn is_closed_by_main(&self) -> bool {
         matches!(self, Self::Transport { error: TransportError::Closed { .. }, .. })
@@ -130,22 +130,22 @@ pub enum Unprepared {
 /// An answer that is not the wanted one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Somebody else listens there.
-    #[error("no Asterisk Manager Interface answers there, but '{line}'; check host and port in [main]")]
+    /// Another program listens there.
+    #[error("that port does not speak AMI: it sent '{line}'; check host and port in [main]")]
     NotAmi {
         /// What it said first.
         line: String,
     },
     /// The login failed.
     #[error(
-        "login refused: {message}; check username and secret in [main] (a ';' in it is written '\\;'), and secret and permit \
-         of that account on the main"
+        "login refused: {message}; check username and secret in [main] (write a ';' in the secret as '\\;'), and \
+         secret and permit of that account on the main"
     )]
     Login {
         /// The main's words.
         message: String,
     },
-    /// The main lets each account in once only, and somebody is in with this one. It doesn't look at the password then.
+    /// The main allows each account one login, and this account is in use. The main does not check the password then.
     #[error(
         "login refused: the account is in use by another session, and the main allows one at a time; allow several \
          logins (allowmultiplelogin = yes in [general] of manager.conf on the main), or give each branch an account of \
@@ -153,9 +153,9 @@ pub enum Refusal {
     )]
     InUse,
     /// The main shuts down: it answers this to everything, and takes no new call.
-    #[error("the main answers that it is shutting down")]
+    #[error("the main is shutting down")]
     ShuttingDown,
-    /// It doesn't prove who it is, or speaks no TLS.
+    /// The main does not prove who it is, or does not speak TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// An action failed.
@@ -174,7 +174,7 @@ pub enum Refusal {
     Numbering(#[from] NumberingError),
 }
 
-/// What to do about what the main says of an action (`action_getconfig`, `process_message`).
+/// Returns the remedy for a refusal by the main (`action_getconfig`, `process_message`).
 fn remedy(message: &str) -> &'static str {
     let says = |text: &str| message.contains(text);
     if says("Permission denied") {
@@ -182,9 +182,9 @@ fn remedy(message: &str) -> &'static str {
     } else if says("Config file not found") {
         "; the main has no such file"
     } else if says("Config file has invalid format") {
-        "; a file that it includes is missing on the main, or a line is broken: the main's log says which"
+        "; on the main, an included file is missing or a line is wrong: see the main's log"
     } else if says("Invalid/unknown command") {
-        "; the main has not loaded what answers that: is [sync] technology the main's?"
+        "; the main has not loaded the module for this action: check [sync] technology"
     } else {
         ""
     }
@@ -210,13 +210,14 @@ pub enum TransportError {
         /// What was to come.
         awaited: &'static str,
     },
-    /// The main closed the connection behind an answer that looks whole, which it does when it could not write all of it.
+    /// The main closed the connection after an answer that looks complete. It does so when it could not write all
+    /// lines.
     #[error(
-        "connection closed behind the answer to GetConfig: lines of it are lost; \
-         set writetimeout = 10000 in manager.conf on the main"
+        "connection closed by the main after the answer to GetConfig, so lines of it are lost; set writetimeout = \
+         10000 in manager.conf on the main"
     )]
     LinesLost,
-    /// What the main says can't be kept, which is no fault of the main.
+    /// This system has no memory for the answer, which is not the main's fault.
     #[error(transparent)]
     NoMemory(#[from] NoMemory),
     /// The time for the whole exchange is over.
@@ -227,7 +228,7 @@ pub enum TransportError {
     },
 }
 
-/// The peer's text for a message: nothing hidden, not too long.
+/// Returns the peer's text for a message, in printable form and not too long.
 pub(super) fn excerpt(text: &[u8]) -> String {
     visible_octets(text.get(..EXCERPT).unwrap_or(text))
 }

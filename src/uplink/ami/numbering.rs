@@ -1,4 +1,4 @@
-//! The numbers of a GetConfig answer, header by header: shows what is missing. Pure.
+//! Checks the numbers of a GetConfig answer, header by header, which shows missing lines. Pure.
 //!
 //! Asterisk numbers what it sends, and leaves lines out when its reader is slow. So every number must be there:
 //! `Category-000000`, then `Line-000000-000000`, `Line-000000-000001`, … then `Category-000001`, … A filter of the
@@ -6,7 +6,7 @@
 
 use crate::words::wording::visible_octets;
 
-/// What one header of the answer says.
+/// The meaning of one header of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'a> {
     /// What comes before the first section.
@@ -26,11 +26,11 @@ pub enum Part<'a> {
     },
 }
 
-/// Why an answer is void: nothing of it is used.
+/// Why an answer is rejected as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NumberingError {
-    /// Something is missing, doubled or in disorder.
-    #[error("the answer has a gap: {found} where {wanted} was due")]
+    /// A line is missing, doubled or in the wrong place.
+    #[error("lines of the answer are missing: {found} came instead of {wanted}")]
     Gap {
         /// Header that came.
         found: String,
@@ -38,7 +38,7 @@ pub enum NumberingError {
         wanted: String,
     },
     /// A header that no answer to GetConfig has.
-    #[error("the answer is garbled: {found} is no header of GetConfig")]
+    #[error("the answer is garbled: {found} is not a header of GetConfig")]
     Garbled {
         /// Header that came.
         found: String,
@@ -54,13 +54,13 @@ pub enum NumberingError {
 /// Bytes of a foreign header that a message shows at most: as many as the longest honest one has.
 const SHOWN: usize = 40;
 
-/// What the main says, in a line of its own, where no section has the name asked for.
+/// The line of the main where no section has the name asked for.
 const NOBODY: &[u8] = b"No categories found";
 
 /// What a proxy for AMI adds to each message, wherever it likes (astmanproxy).
 const OF_PROXY: &[u8] = b"Server";
 
-/// Whether a header is none of the main's.
+/// Returns whether a header was added by a proxy.
 pub(super) fn is_of_proxy(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(OF_PROXY)
 }
@@ -185,7 +185,8 @@ mod tests {
         let gap = take("Line-000001-000001", "a=b").unwrap_err();
         assert_eq!(
             gap.to_string(),
-            "the answer has a gap: 'Line-000001-000001' where Line-000001-000000 or Category-000002 was due"
+            "lines of the answer are missing: 'Line-000001-000001' came instead of Line-000001-000000 or \
+             Category-000002"
         );
         assert_eq!(numbering.sections(), 2);
     }

@@ -11,20 +11,20 @@ use crate::settings::{Password, Secret};
 /// Bytes of such a file at most: AMI takes lines of 1024.
 const LIMIT: u64 = 1024;
 
-/// The password can't be had from its file.
+/// The password cannot be read from its file.
 #[derive(Debug, thiserror::Error)]
-#[error("the password can't be read from {}: {problem}", path.display())]
+#[error("cannot read the password from {}: {problem}", path.display())]
 pub struct PasswordError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it, and what is wanted.
+    /// What is wrong with it, and what it must have.
     pub problem: String,
 }
 
-/// The password as it is now: a file is read each time, so that a new one needs no reload.
+/// Returns the present password. A file is read each time, so that a new password needs no reload.
 ///
 /// # Errors
-/// There is none in its file.
+/// Its file holds no valid password.
 pub fn password(of: &Password) -> Result<Secret, PasswordError> {
     match of {
         Password::Given(secret) => Ok(secret.clone()),
@@ -37,10 +37,10 @@ fn read(path: &Path) -> Result<Secret, String> {
     let file = file::open(path)?;
     let mut text = Vec::new();
     file.take(LIMIT + 1).read_to_end(&mut text).map_err(told)?;
-    let text = String::from_utf8(text).map_err(|_| "it is no text in UTF-8".to_owned())?;
+    let text = String::from_utf8(text).map_err(|_| "it is not UTF-8 text".to_owned())?;
     let line = text.trim_end_matches(['\r', '\n']);
     if line.is_empty() || line.len() as u64 > LIMIT || line.chars().any(char::is_control) {
-        return Err(format!("wanted is one line of up to {LIMIT} bytes"));
+        return Err(format!("it must have one line of at most {LIMIT} bytes"));
     }
     Ok(Secret::new(line))
 }
@@ -63,7 +63,7 @@ mod tests {
         for bad in ["", "\n", "two\nlines\n", &"x".repeat(2000)] {
             fs::write(&path, bad).unwrap();
             let error = password(&file).unwrap_err().to_string();
-            assert!(error.contains("/secret: wanted is one line"), "{error}");
+            assert!(error.contains("/secret: it must have one line"), "{error}");
         }
         fs::write(&path, b"\xff\n").unwrap();
         assert!(password(&file).unwrap_err().to_string().contains("UTF-8"));
@@ -71,7 +71,7 @@ mod tests {
             password(&Password::InFile(folder.path().to_owned()))
                 .unwrap_err()
                 .to_string()
-                .contains("no regular file")
+                .contains("not a regular file")
         );
         fs::remove_file(&path).unwrap();
         assert!(password(&file).unwrap_err().to_string().contains("No such file"));

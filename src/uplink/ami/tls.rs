@@ -1,37 +1,38 @@
-//! TLS as the connection to the main needs it: a session without a socket, and why there is none. Pure; the session
-//! itself is of the Asterisk around us, whose OpenSSL is the only one in the process.
+//! TLS as the connection to the main needs it: the interface of a session without a socket, and its errors. Pure. The
+//! session itself comes from Asterisk, whose OpenSSL is the only one in the process.
 
-/// One TLS session as a client. Sealed bytes on one side, plain ones on the other: the socket and its deadlines stay
-/// with whoever has them.
+/// One TLS session as a client, with sealed bytes on one side and plain bytes on the other. The caller keeps the socket
+/// and its deadlines.
 pub trait TlsSession: Send + std::fmt::Debug {
     /// Whether the main has proved who it is. Nothing can be sealed before that.
     fn is_established(&self) -> bool;
 
-    /// Takes in what the main sent and puts what that says behind `plain`. Without any, begins the handshake.
+    /// Takes bytes from the main and appends their plain text to `plain`. Without any bytes, begins the handshake.
     ///
     /// # Errors
-    /// The session is of no use any more. What [`Self::outgoing`] still has tells the main why.
+    /// The session has ended. The bytes that [`Self::outgoing`] still holds tell the main why.
     fn open(&mut self, sealed: &[u8], plain: &mut Vec<u8>) -> Result<(), TlsError>;
 
-    /// Seals what is to be said.
+    /// Seals bytes for the main.
     ///
     /// # Errors
-    /// The session is of no use any more.
+    /// The session has ended.
     fn seal(&mut self, plain: &[u8]) -> Result<(), TlsError>;
 
-    /// What has to go to the main now.
+    /// Returns the bytes to send to the main now.
     fn outgoing(&mut self) -> Vec<u8>;
 }
 
-/// Why nothing is said over TLS. What is wrong on this machine is told apart from what is wrong with the main.
+/// Why TLS failed. Problems of this machine are kept apart from problems of the main.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
-    /// Something is wrong here.
+    /// Something is wrong on this machine.
     #[error("TLS can't be used: {0}")]
     Unusable(String),
-    /// The main speaks no TLS.
+    /// The main does not speak TLS on that port.
     #[error(
-        "no TLS is spoken on that port; set port in [main] to tlsbindaddr of the main's manager.conf, usually 5039"
+        "that port does not speak TLS; set port in [main] to the port of tlsbindaddr in the main's manager.conf, \
+         usually 5039"
     )]
     NotTls,
     /// Its certificate is not accepted.
@@ -42,7 +43,7 @@ pub enum TlsError {
         /// What to do, behind a semicolon; empty where nobody knows.
         advice: String,
     },
-    /// The main ended the session as it should be ended: there was nothing wrong with it.
+    /// The main ended the session in good order.
     #[error("the main ended the TLS session")]
     Ended,
     /// Anything else, in OpenSSL's words.
@@ -51,18 +52,22 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// A certificate that is not accepted, by OpenSSL's number of the reason (`openssl/x509_vfy.h`).
+    /// Makes the error for a rejected certificate from OpenSSL's error number (`openssl/x509_vfy.h`).
     #[must_use]
     pub fn untrusted(code: i64, problem: &str, wanted: &str) -> Self {
         let advice = match code {
-            9 => "; are the clocks of main and branch right?".to_owned(),
+            9 => "; check the clocks of main and branch".to_owned(),
             10 => "; renew it on the main".to_owned(),
             // No issuer, self-signed, self-signed in the chain, no issuer of the first one.
-            18..=21 | 2 => "; tls_ca_file in [main] has to be the authority that signed it, or this very certificate: has \
-                            the main a new one?"
-                .to_owned(),
+            18..=21 | 2 => {
+                "; tls_ca_file in [main] must hold the authority that signed it, or the certificate \
+                 itself: check whether the main has a new one"
+                    .to_owned()
+            }
             62 | 64 => {
-                format!("; it is not for '{wanted}': set tls_name in [main] to the name that it is for")
+                format!(
+                    "; it is not valid for '{wanted}': set tls_name in [main] to the name in the certificate"
+                )
             }
             _ => String::new(),
         };
@@ -70,7 +75,7 @@ impl TlsError {
     }
 }
 
-/// Whether this is how TLS begins to answer (RFC 8446 section 5.1: `ContentType`).
+/// Returns whether an answer over TLS can begin like this (RFC 8446 section 5.1: `ContentType`).
 #[must_use]
 pub fn is_record(bytes: &[u8]) -> bool {
     bytes.first().is_none_or(|kind| (20..=24).contains(kind))
@@ -93,11 +98,11 @@ mod tests {
     fn what_is_wrong_with_a_certificate_says_what_to_do() {
         for (code, advice) in [
             (2, "tls_ca_file"),
-            (9, "are the clocks"),
+            (9, "check the clocks"),
             (10, "renew it"),
             (18, "tls_ca_file"),
             (20, "tls_ca_file"),
-            (62, "not for 'main.example.com'"),
+            (62, "not valid for 'main.example.com'"),
             (64, "tls_name"),
         ] {
             let text = TlsError::untrusted(code, "OpenSSL's words", "main.example.com").to_string();

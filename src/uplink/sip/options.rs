@@ -12,17 +12,17 @@ use crate::settings::Transport;
 
 /// RFC 3261 section 17.1.2.2: T1, after which a request over UDP is repeated first.
 const T1: Duration = Duration::from_millis(500);
-/// How soon an end that is asked for is noticed.
+/// How soon a request to stop is noticed.
 const LOOK: Duration = Duration::from_millis(100);
 /// More than any answer to a request of ours has.
 const LONGEST_ANSWER: usize = 8192;
 /// The first status that is final (RFC 3261 section 7.2).
 const FINAL: u16 = 200;
 
-/// Asks in the name of `user`, and returns the status of the final answer. `cancelled` is looked at while it waits.
+/// Asks in the name of `user`, and returns the status of the final answer. `cancelled` is checked while it waits.
 ///
 /// # Errors
-/// Nobody listens there, or there was no final answer in time.
+/// The port is closed, or there was no final answer in time.
 pub fn ask(
     transport: Transport,
     address: SocketAddr,
@@ -37,7 +37,7 @@ pub fn ask(
         Transport::Tcp => asked.over_tcp(),
     };
     result.map_err(|error| match error.kind() {
-        ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
+        ErrorKind::ConnectionRefused => "the port is closed".to_owned(),
         ErrorKind::TimedOut => format!("no answer within {} s", patience.as_secs()),
         _ => error.to_string(),
     })
@@ -93,7 +93,7 @@ impl Asked<'_> {
                 return Ok(status);
             }
             if length == 0 || received.len() > LONGEST_ANSWER {
-                return Err(io::Error::other("no answer to SIP, but something else"));
+                return Err(io::Error::other("the answer is not SIP"));
             }
         }
         Err(ErrorKind::TimedOut.into())
@@ -109,7 +109,7 @@ impl Asked<'_> {
     }
 }
 
-/// `None`: nothing has come yet.
+/// Returns the length of what was read; `None` where nothing has come yet.
 fn patiently(read: io::Result<usize>) -> io::Result<Option<usize>> {
     match read {
         Ok(length) => Ok(Some(length)),
@@ -118,7 +118,7 @@ fn patiently(read: io::Result<usize>) -> io::Result<Option<usize>> {
     }
 }
 
-/// The status of a final answer. Of a stream, a provisional one may be before it.
+/// Returns the status of a final answer. In a stream, a provisional answer may come before it.
 fn last_word(mut octets: &[u8], request: &Request) -> Option<u16> {
     const END: &[u8] = b"\r\n\r\n";
     loop {
@@ -197,7 +197,7 @@ mod tests {
         for transport in [Transport::Udp, Transport::Tcp] {
             // Nobody listens on the discard port.
             let problem = asked(transport, "127.0.0.1:9".parse().unwrap(), LONG).unwrap_err();
-            assert_eq!(problem, "nobody listens there");
+            assert_eq!(problem, "the port is closed");
         }
         let cancelled = ask(Transport::Udp, silent.local_addr().unwrap(), "1001", LONG, &|| true);
         assert!(cancelled.is_err());

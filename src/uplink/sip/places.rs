@@ -4,8 +4,7 @@ use std::fmt;
 
 use crate::{
     settings::{SipTransport, Technology},
-    site::users::words::is_yes,
-    words::conf::ConfSection,
+    words::conf::{ConfSection, is_yes},
 };
 
 /// What SIP of a phone travels over. Web sockets are one, with TLS or without: a proxy may be what ends the TLS.

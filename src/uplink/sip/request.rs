@@ -9,10 +9,7 @@
 
 use std::net::SocketAddr;
 
-use crate::settings::Transport;
-
-/// The longest user part that is sent; Asterisk's own names are shorter.
-const MAX_USER: usize = 79;
+use crate::{settings::Transport, words::uri::is_user};
 
 /// A request to be sent, and what its answer must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +37,7 @@ impl Request {
         user: Option<&str>,
         token: u64,
     ) -> Self {
-        let user = user.filter(|user| fits(user));
+        let user = user.filter(|user| is_user(user));
         let (method, to_tag) = match user {
             Some(_) => ("OPTIONS", ""),
             None => ("BYE", ";tag=0"),
@@ -77,13 +74,6 @@ pub(crate) fn host(address: SocketAddr) -> String {
         SocketAddr::V4(address) => address.ip().to_string(),
         SocketAddr::V6(address) => format!("[{}]", address.ip()),
     }
-}
-
-/// Whether a request can be made in this name: it stands in a URI as it is (RFC 3261 section 25.1, `unreserved`).
-#[must_use]
-pub fn fits(user: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte);
-    (1..=MAX_USER).contains(&user.len()) && user.bytes().all(plain)
 }
 
 #[cfg(test)]

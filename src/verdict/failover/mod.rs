@@ -2,8 +2,8 @@
 //!
 //! - [`waits`]: what a return to the main still waits for
 //!
-//! The way to the branch is open at once, unless the main still serves somebody and the branch takes no calls. The way
-//! back is calm: only there is something to lose.
+//! A move to the branch happens at once, unless the main still serves phones and the branch takes no calls. A return
+//! takes its time, because it only ever moves phones that work.
 
 pub mod waits;
 
@@ -27,17 +27,17 @@ pub struct ServiceChange {
     pub reason: String,
 }
 
-/// What a move to the branch depends on, besides the verdict on the main.
+/// The conditions of a move to the branch, besides the verdict on the main.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Way {
-    /// Whether phones at the main are likely served still, whatever else has made it Failed.
+    /// Whether the main probably still serves its phones, although it is Failed.
     pub main_serves: bool,
-    /// Whether the branch's own Asterisk was just found to take calls.
+    /// Whether the latest self-check found that the branch takes calls.
     pub branch_takes_calls: bool,
 }
 
 impl Way {
-    /// Whether the phones are better off where they are.
+    /// Returns whether the phones are better left at the main.
     fn is_barred(self) -> bool {
         self.main_serves && !self.branch_takes_calls
     }
@@ -46,15 +46,15 @@ impl Way {
 /// Why phones can't be sent back to the main now, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoReturn {
-    /// They are not on the branch.
-    #[error("the service state is {0}, so there is nobody to send back")]
+    /// The phones are not on the branch.
+    #[error("the service state is {0}, so there are no phones to send back")]
     NotInFailover(ServiceState),
-    /// An operator holds them there.
+    /// An operator holds the mode.
     #[error("the mode is held at {0}; 'synch set mode auto' lets the monitor decide again")]
     Held(Mode),
-    /// They would find nobody there.
+    /// The main is not Stable.
     #[error(
-        "the main is {0}; 'synch set mode normal' sends the phones there all the same, until 'synch set mode auto'"
+        "the main is {0}; 'synch set mode normal' sends the phones there anyway, until 'synch set mode auto'"
     )]
     NotStable(MonitorState),
 }
@@ -74,7 +74,7 @@ pub struct Failover {
 }
 
 impl Failover {
-    /// Nothing known of the main, decided by `mode`.
+    /// Makes the state in which nothing is known of the main; only `mode` decides.
     #[must_use]
     pub fn new(settings: settings::Failover, mode: Mode, now: Instant) -> Self {
         let since = Since { healthy: now, ready: None, share: 0 };
@@ -139,7 +139,7 @@ impl Failover {
         }
     }
 
-    /// Something speaks against the main, whether or not that changed the monitor state: a hold begins anew.
+    /// Takes note of evidence against the main, even where the monitor state did not change. The hold starts again.
     pub fn main_is_unwell(&mut self, now: Instant) {
         self.since = Since { healthy: now, ready: None, share: self.since.share };
     }
@@ -168,7 +168,7 @@ impl Failover {
         change
     }
 
-    /// The way to the branch is like this from now on. Sends the phones there where a move has waited for that.
+    /// Takes the new conditions of a move to the branch, and makes a move that has waited for them.
     pub fn set_way(&mut self, way: Way) -> Option<ServiceChange> {
         let waited = self.move_waits();
         self.way = way;
@@ -190,7 +190,7 @@ impl Failover {
         &self.evidence
     }
 
-    /// Sends the phones back to a main that is well again, as soon as nothing stands against it any more.
+    /// Sends the phones back to the main as soon as nothing prevents it any more.
     pub fn come_home(&mut self, circumstances: &Circumstances) -> Option<ServiceChange> {
         if !self.wants_home() {
             self.since.ready = None;
@@ -202,18 +202,18 @@ impl Failover {
         self.decide(&format!("main is Stable: {}{why}", self.evidence))
     }
 
-    /// An operator wants the phones back on the main now, whatever a return would wait for.
+    /// Sends the phones back to the main now for an operator, whatever a return would wait for.
     ///
     /// # Errors
-    /// Why not, and what to do.
+    /// The phones cannot be sent back; the text says why and what to do.
     pub fn fail_back(&mut self) -> Result<Option<ServiceChange>, NoReturn> {
         match may_fail_back(self.mode, self.monitor, self.service) {
             Some(problem) => Err(problem),
-            None => Ok(self.decide("an operator said 'synch failback', and the main is Stable")),
+            None => Ok(self.decide("an operator gave 'synch failback', and the main is Stable")),
         }
     }
 
-    /// What a return to the main waits for; none while there is none to wait for.
+    /// Returns what a return to the main waits for; `None` where no return is pending.
     #[must_use]
     pub fn waits_for(&self, circumstances: &Circumstances) -> Option<Wait> {
         match (self.service, self.mode, self.monitor) {
@@ -224,7 +224,8 @@ impl Failover {
         }
     }
 
-    /// Whether only hold, calls, hours or an operator keep the phones on the branch: then time alone can change that.
+    /// Returns whether only the hold, calls, hours or an operator keep the phones on the branch, so that time alone can
+    /// end the wait.
     #[must_use]
     pub fn wants_home(&self) -> bool {
         may_fail_back(self.mode, self.monitor, self.service).is_none()
@@ -246,7 +247,7 @@ impl Failover {
     }
 }
 
-/// What stands against a return that an operator asks for; none: nothing.
+/// Returns what prevents a return that an operator asks for; `None` where nothing does.
 #[must_use]
 pub fn may_fail_back(mode: Mode, monitor: MonitorState, service: ServiceState) -> Option<NoReturn> {
     match (service, mode, monitor) {

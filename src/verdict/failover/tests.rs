@@ -67,7 +67,7 @@ fn unstable_keeps_what_is() {
     assert_eq!(failover.monitor_changed(MonitorState::Unstable, ""), None);
     assert_eq!(failover.come_home(&at(start + seconds(9999), 0, 0)), None);
     assert_eq!(failover.service(), ServiceState::Failover);
-    assert_eq!(waits_for(&failover, at(start, 0, 0)), "a main that is Stable");
+    assert_eq!(waits_for(&failover, at(start, 0, 0)), "the main to be Stable");
 }
 
 #[test]
@@ -109,15 +109,18 @@ fn a_mode_held_before_the_start_is_held_at_once() {
 #[test]
 fn a_return_waits_for_health_and_each_failure_begins_it_anew() {
     let (mut failover, start) = on_the_branch(settings(&[]));
-    assert_eq!(waits_for(&failover, at(start, 0, 0)), "120 s more of health");
-    assert_eq!(waits_for(&failover, at(start + Duration::from_millis(31_500), 0, 0)), "89 s more of health");
+    assert_eq!(waits_for(&failover, at(start, 0, 0)), "120 s more without a failed probe");
+    assert_eq!(
+        waits_for(&failover, at(start + Duration::from_millis(31_500), 0, 0)),
+        "89 s more without a failed probe"
+    );
     assert_eq!(failover.come_home(&at(start + Duration::from_millis(119_999), 0, 0)), None);
     // One failure that leaves the monitor Stable, or soon Stable again.
     failover.main_is_unwell(start + seconds(119));
     assert_eq!(failover.come_home(&at(start + seconds(238), 0, 0)), None);
     let change = failover.come_home(&at(start + seconds(239), 0, 7)).unwrap();
     assert_eq!(change.new, ServiceState::Normal);
-    assert_eq!(change.reason, "main is Stable: the main answers; it has been well for 120 s");
+    assert_eq!(change.reason, "main is Stable: the main answers; no probe has failed for 120 s");
     assert_eq!(failover.waits_for(&at(start + seconds(239), 0, 0)), None);
 }
 
@@ -131,19 +134,22 @@ fn without_a_hold_stable_is_enough() {
 #[test]
 fn an_idle_return_waits_for_the_last_call() {
     let (mut failover, start) = on_the_branch(settings(&[("return_hold", "10"), ("return_when", "idle")]));
-    assert_eq!(waits_for(&failover, at(start + seconds(9), 0, 2)), "1 s more of health");
+    assert_eq!(waits_for(&failover, at(start + seconds(9), 0, 2)), "1 s more without a failed probe");
     let later = start + seconds(10);
     assert_eq!(waits_for(&failover, at(later, 0, 2)), "the end of the calls on this branch (2 channels)");
     assert_eq!(failover.come_home(&at(later, 0, 1)), None);
     let reason = failover.come_home(&at(later, 0, 0)).unwrap().reason;
-    assert!(reason.ends_with("; it has been well for 10 s; there is no call on this branch"), "{reason}");
+    assert!(reason.ends_with("; no probe has failed for 10 s; no call is active on this branch"), "{reason}");
 }
 
 #[test]
 fn a_return_spreads_by_a_part_that_is_drawn_and_an_operator_does_not_wait_for_it() {
     let (mut failover, start) = on_the_branch(settings(&[("return_hold", "10"), ("return_spread", "60")]));
     failover.draw(u64::MAX / 2);
-    assert_eq!(waits_for(&failover, at(start, 0, 0)), "10 s more of health, and 30 s of return_spread");
+    assert_eq!(
+        waits_for(&failover, at(start, 0, 0)),
+        "10 s more without a failed probe, then 30 s of return_spread"
+    );
     assert_eq!(failover.come_home(&at(start + seconds(10), 0, 0)), None);
     assert_eq!(waits_for(&failover, at(start + seconds(15), 0, 0)), "25 s more of return_spread");
     // A failure begins all of it anew.
@@ -180,7 +186,7 @@ fn calls_keep_a_return_no_longer_than_they_may() {
         assert_eq!(failover.come_home(&at(start + seconds(second), 0, 1)), None, "{second}");
     }
     let reason = failover.come_home(&at(start + seconds(3610), 0, 1)).unwrap().reason;
-    assert!(reason.ends_with("; 1 channel kept it for return_latest, 3600 s"), "{reason}");
+    assert!(reason.ends_with("; 1 channel delayed the return for return_latest, 3600 s"), "{reason}");
     let (mut failover, start) = on_the_branch(settings(&[("return_when", "idle"), ("return_latest", "0")]));
     failover.come_home(&at(start + seconds(1000), 0, 1));
     assert_eq!(failover.come_home(&at(start + seconds(10_000_000), 0, 1)), None);
@@ -190,8 +196,8 @@ fn calls_keep_a_return_no_longer_than_they_may() {
 fn nobody_goes_home_on_what_is_not_known_now() {
     let (mut failover, start) = on_the_branch(at_once());
     for (doubt, wait) in [
-        (Doubt::Unasked, "an answer of the main, which"),
-        (Doubt::NoUser, "an answer over SIP in a user's name"),
+        (Doubt::Unasked, "an answer from the main: "),
+        (Doubt::NoUser, "an answer to AMI, or to SIP OPTIONS as a user"),
     ] {
         let doubted = Circumstances { doubt: Some(doubt), ..at(start + seconds(999), 0, 0) };
         assert_eq!(failover.come_home(&doubted), None);
@@ -235,7 +241,7 @@ fn a_return_in_hours_waits_for_the_next_ones() {
     }
     assert_eq!(failover.come_home(&at(start, 800, 0)), None);
     let reason = failover.come_home(&at(start, 1439, 3)).unwrap().reason;
-    assert!(reason.ends_with("; it is within 22:00-06:00"), "{reason}");
+    assert!(reason.ends_with("; the time is within 22:00-06:00"), "{reason}");
 }
 
 #[test]
@@ -244,7 +250,7 @@ fn idle_or_hours_waits_for_whichever_comes_first() {
     let wait = "the end of the calls on this branch (2 channels), or 22:00";
     assert_eq!(waits_for(&on_the_branch(settings(&when)).0, at(Instant::now(), 720, 2)), wait);
     for (minute, channels, why) in
-        [(720, 0, "there is no call on this branch"), (0, 2, "it is within 22:00-06:00")]
+        [(720, 0, "no call is active on this branch"), (0, 2, "the time is within 22:00-06:00")]
     {
         let (mut failover, start) = on_the_branch(settings(&when));
         let reason = failover.come_home(&at(start, minute, channels)).unwrap().reason;

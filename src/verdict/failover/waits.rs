@@ -11,7 +11,7 @@ use crate::{
     words::wording::counted,
 };
 
-/// What a return is decided by, besides the main.
+/// The circumstances of a return, besides the state of the main.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Circumstances {
     /// Now.
@@ -20,11 +20,11 @@ pub struct Circumstances {
     pub minute: u16,
     /// Channels of calls of this branch's users: two for a call between two of them.
     pub channels: usize,
-    /// Why the main, although Stable, is not yet one to send phones to.
+    /// Why a Stable main should not get phones yet.
     pub doubt: Option<Doubt>,
 }
 
-/// Since when a return could go, as far as that is known.
+/// The times from which a return waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Since {
     /// When a probe failed last.
@@ -35,14 +35,14 @@ pub(super) struct Since {
     pub(super) share: u64,
 }
 
-/// What a return waits for; in words for the administrator.
+/// What a return waits for. Its text follows "waits for".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// The main is not well.
     Main,
     /// An operator holds the mode.
     ModeAuto,
-    /// The main has to be well for so much longer, and then the random part.
+    /// No probe may fail for so much longer; then the random part follows.
     Health(Duration, Duration),
     /// So much of the random part is left.
     Spread(Duration),
@@ -50,11 +50,11 @@ pub enum Wait {
     Calls(usize),
     /// The minute of the day at which the hours open.
     Hours(u16),
-    /// Whichever of the two comes first.
+    /// Either of the two, whichever comes first.
     CallsOrHours(usize, u16),
-    /// The main has to answer again, or to more than a BYE.
+    /// The main has to answer again, or has to answer more than a BYE.
     Answer(Doubt),
-    /// An operator has to say so.
+    /// An operator has to order it.
     Operator,
 }
 
@@ -63,32 +63,37 @@ impl fmt::Display for Wait {
         let calls =
             |channels| format!("the end of the calls on this branch ({})", counted(channels, "channel"));
         match *self {
-            Wait::Main => f.write_str("a main that is Stable"),
+            Wait::Main => f.write_str("the main to be Stable"),
             Wait::ModeAuto => f.write_str("'synch set mode auto'"),
-            Wait::Health(left, Duration::ZERO) => write!(f, "{} s more of health", whole_seconds(left)),
+            Wait::Health(left, Duration::ZERO) => {
+                write!(f, "{} s more without a failed probe", whole_seconds(left))
+            }
             Wait::Health(left, spread) => {
                 let (left, spread) = (whole_seconds(left), whole_seconds(spread));
-                write!(f, "{left} s more of health, and {spread} s of return_spread")
+                write!(f, "{left} s more without a failed probe, then {spread} s of return_spread")
             }
             Wait::Spread(left) => write!(f, "{} s more of return_spread", whole_seconds(left)),
             Wait::Calls(channels) => f.write_str(&calls(channels)),
             Wait::Hours(opens) => f.write_str(&clock(opens)),
             Wait::CallsOrHours(channels, opens) => write!(f, "{}, or {}", calls(channels), clock(opens)),
-            Wait::Answer(Doubt::Unasked) => f.write_str("an answer of the main, which could not be asked just now"),
+            Wait::Answer(Doubt::Unasked) => f.write_str(
+                "an answer from the main: the branch could not ask it just now"
+            ),
             Wait::Answer(Doubt::NoUser) => f.write_str(
-                "an answer over SIP in a user's name, or of AMI: one to a BYE is not enough; or 'synch failback'",
+                "an answer to AMI, or to SIP OPTIONS as a user, because an answer to BYE is not enough; or 'synch \
+                 failback'",
             ),
             Wait::Operator => f.write_str("'synch failback'"),
         }
     }
 }
 
-/// Not 0 while there is something left.
+/// Returns whole seconds, rounded up.
 fn whole_seconds(left: Duration) -> u64 {
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 
-/// Whether hold and hours are over, from which on the random part runs.
+/// Returns whether the hold is over and the hours are open, so that the random part runs.
 pub(super) fn is_ready(settings: &Failover, since: &Since, at: &Circumstances) -> bool {
     let closed = settings.return_when == ReturnWhen::Window && opens(settings, at.minute).is_some();
     hold_left(settings, since, at).is_zero() && !closed
@@ -104,17 +109,17 @@ fn spread(settings: &Failover, since: &Since) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// How long it could have gone, but for the random part and the calls.
+/// Returns for how long only the random part and the calls have delayed the return.
 fn ready_for(since: &Since, at: &Circumstances) -> Duration {
     since.ready.map_or(Duration::ZERO, |ready| at.now.saturating_duration_since(ready))
 }
 
-/// Whether calls have kept the phones for as long as they may.
+/// Returns whether calls have delayed the return for as long as `return_latest` allows.
 fn is_latest(settings: &Failover, since: &Since, at: &Circumstances) -> bool {
     !settings.return_latest.is_zero() && ready_for(since, at) >= settings.return_latest
 }
 
-/// The first thing that a return waits for, with a main that is Stable; none: it may go.
+/// Returns the first thing that a return to a Stable main waits for; `None` where it need not wait.
 pub(super) fn first(settings: &Failover, since: &Since, at: &Circumstances) -> Option<Wait> {
     if settings.return_when == ReturnWhen::Manual {
         return Some(Wait::Operator);
@@ -141,8 +146,8 @@ pub(super) fn first(settings: &Failover, since: &Since, at: &Circumstances) -> O
     calls.or(at.doubt.map(Wait::Answer))
 }
 
-/// Why a return that waits for nothing any more goes just now, as the end of a sentence: empty where there was nothing to
-/// wait for. None: it has to wait.
+/// Returns why a return may happen now, as the end of a sentence, which is empty where there was nothing to wait for.
+/// Returns `None` where the return has to wait.
 pub(super) fn why_now(settings: &Failover, since: &Since, at: &Circumstances) -> Option<String> {
     if first(settings, since, at).is_some() {
         return None;
@@ -150,13 +155,13 @@ pub(super) fn why_now(settings: &Failover, since: &Since, at: &Circumstances) ->
     let mut why = String::new();
     if !settings.return_hold.is_zero() {
         let seconds = at.now.saturating_duration_since(since.healthy).as_secs();
-        why += &format!("; it has been well for {seconds} s");
+        why += &format!("; no probe has failed for {seconds} s");
     }
-    let hours = || open(settings, at.minute).map(|window| format!("; it is within {window}"));
+    let hours = || open(settings, at.minute).map(|window| format!("; the time is within {window}"));
     let idle = match at.channels {
-        0 => Some("; there is no call on this branch".to_owned()),
+        0 => Some("; no call is active on this branch".to_owned()),
         channels if is_latest(settings, since, at) => Some(format!(
-            "; {} kept it for return_latest, {} s",
+            "; {} delayed the return for return_latest, {} s",
             counted(channels, "channel"),
             settings.return_latest.as_secs()
         )),
@@ -172,12 +177,12 @@ pub(super) fn why_now(settings: &Failover, since: &Since, at: &Circumstances) ->
     Some(why)
 }
 
-/// The hours that hold this minute.
+/// Returns the window that holds this minute.
 fn open(settings: &Failover, minute: u16) -> Option<&Window> {
     settings.return_windows.iter().find(|window| window.holds(minute))
 }
 
-/// The minute of the day at which the next hours open; none where some are open now.
+/// Returns the minute of the day at which the next window opens; `None` where one is open now.
 fn opens(settings: &Failover, minute: u16) -> Option<u16> {
     /// Minutes of a day.
     const DAY: u16 = 24 * 60;

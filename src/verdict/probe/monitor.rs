@@ -1,4 +1,4 @@
-//! What the evidence amounts to.
+//! Turns the outcomes of probes into a verdict.
 //!
 //! The arithmetic: a wrong answer is one point, a closed port or silence one point and the penalty; each kind of
 //! evidence has points of its own, and they are consecutive. `failure_tolerance` points make the main Failed,
@@ -22,25 +22,25 @@ use crate::{
     words::state::MonitorState,
 };
 
-/// Said of a SIP that has never answered, and that the administrator has not told of.
-pub const NOT_YET: &str = "it counts once it has answered";
+/// The remark about a SIP port that has never answered and that the settings do not name.
+pub const NOT_YET: &str = "it counts after its first answer";
 
-/// Said of an address at which this branch would ask itself, behind the address.
+/// The remark behind an address of this machine, at which the branch would ask itself.
 pub const THIS_MACHINE: &str = "is an address of this machine, and its own Asterisk would answer; set [main] sip to the main's own address";
 
-/// From one probe that finds nobody listening to the one that confirms it. A verdict on a killed main is to be there
-/// within half a second, the way to the main and back included.
+/// Pause between a probe that finds a closed port and the probe that confirms it. The verdict on a killed main must
+/// come within half a second, including the round trip.
 pub const CONFIRM: Duration = Duration::from_millis(300);
 
-/// How long ports have to refuse that no end of a connection speaks for. A reload of a firewall takes up to six seconds;
-/// a main whose SIP alone is gone can wait for as long.
+/// How long ports must refuse before refusals count, where no connection has ended. A reload of a firewall takes up to
+/// six seconds, and a main without SIP can wait that long.
 pub const REFUSED: Duration = Duration::from_secs(10);
 
-/// A main that still shuts down has said so again by then, to the next Ping or login: they are at most a minute apart
-/// (`engine::crew::backoff`). One whose AMI stays away and whose SIP answers is another life of it.
+/// By then, a main that is still shutting down has said so again to the next Ping or login, which are at most a minute
+/// apart (`engine::crew::backoff`). A main whose SIP answers and whose AMI has said nothing more was restarted.
 const SAYS_SO_AGAIN: Duration = Duration::from_secs(120);
 
-/// What the probes so far amount to.
+/// The verdict of the probes so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// The state.
@@ -61,21 +61,21 @@ pub struct Monitor {
     sip: Tally,
     /// The main lets us in but says that it has not started up yet.
     starting: bool,
-    /// What comes next had to share the line with what we read.
+    /// Whether the next outcome had to share the line with our own reading.
     burdened: bool,
-    /// When the main last said that it shuts down; none once another life of it has answered.
+    /// When the main last said that it shuts down; `None` once a restarted main has answered.
     shut_down: Option<Instant>,
     /// When the main closed its AMI connection; `None` once it has answered since, over whatever.
     ended: Option<Instant>,
     verdict: Verdict,
 }
 
-/// What keeps a Stable main from being trusted with phones that are not there now.
+/// Why a Stable main should not get more phones yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// It could not be asked just now, for a reason on this machine.
     Unasked,
-    /// All that is known of it is that it answers a BYE to no call.
+    /// It has only answered a BYE without a call.
     NoUser,
 }
 
@@ -144,8 +144,8 @@ impl Monitor {
         self.decide(now)
     }
 
-    /// Whether an answer to what was asked then is none of the main that has said since `since` that it shuts down. One that
-    /// does so gracefully answers SIP until its last call has ended, and refuses every question of AMI.
+    /// Returns whether an answer comes from a restarted main and not from the one that has said since `since` that it
+    /// shuts down. A graceful shutdown answers SIP until the last call has ended, and refuses every AMI action.
     fn is_new_life(&self, kind: Kind, asked: Instant, since: Instant) -> bool {
         kind == Kind::Ami || self.sip.fails() || asked.duration_since(since) >= SAYS_SO_AGAIN
     }
@@ -156,7 +156,7 @@ impl Monitor {
         self.decide(now)
     }
 
-    /// Whether this kind has found nobody listening, and has to find it once more before that is a verdict.
+    /// Returns whether this kind has found a closed port and must find it once more before that counts.
     #[must_use]
     pub fn wants_confirmation(&self, kind: Kind) -> bool {
         let unconfirmed = |(first, newest): (Instant, Instant)| newest.duration_since(first) < CONFIRM;
@@ -172,13 +172,13 @@ impl Monitor {
         self.decide(now)
     }
 
-    /// Whether the main says that it is still starting: what its AMI answers meanwhile is no sign of service.
+    /// Sets whether the main is still starting. Its AMI answers are no sign of service meanwhile.
     pub fn set_starting(&mut self, starting: bool) {
         self.starting = starting;
     }
 
-    /// Whether the probe that is observed next had to share the line with what we read ourselves: then its silence is one
-    /// point, without the penalty.
+    /// Sets whether the next probe had to share the line with our own reading. Its silence then counts one point,
+    /// without the penalty.
     pub fn set_burdened(&mut self, burdened: bool) {
         self.burdened = burdened;
     }
@@ -189,9 +189,9 @@ impl Monitor {
         self.starting
     }
 
-    /// Whether nothing speaks just now against phones at the main. They need SIP: an AMI that is restarted every minute
-    /// keeps nobody from coming home, as long as it is never away for so long that the main is Failed. A probe that the
-    /// branch could not make says nothing.
+    /// Returns whether nothing speaks against phones at the main now. Phones need SIP: an AMI that restarts every
+    /// minute does not delay a return, as long as the main does not become Failed by it. A probe that the branch could
+    /// not send says nothing.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         let well = |kind| self.counts(kind) && self.tally(kind).is_well();
@@ -205,7 +205,7 @@ impl Monitor {
             }
     }
 
-    /// Why a Stable main is not yet one to send phones back to; `None` where it is.
+    /// Returns why phones should not return to a Stable main yet; `None` where they may.
     #[must_use]
     pub fn doubt(&self) -> Option<Doubt> {
         let heard = match self.settings.require {
@@ -240,7 +240,7 @@ impl Monitor {
         self.counts(kind) && self.tally(kind).answers()
     }
 
-    /// Whether phones at the main are likely served still: its SIP answers, and it does not say that it shuts down.
+    /// Returns whether the main probably still serves its phones: its SIP answers, and it has not announced a shutdown.
     #[must_use]
     pub fn serves(&self) -> bool {
         self.shut_down.is_none() && self.answers(Kind::Sip)
@@ -288,7 +288,7 @@ impl Monitor {
         }
     }
 
-    /// Phones need SIP. An AMI that is restarted beside a SIP that answers is no reason to hurry.
+    /// Returns the points of an AMI outcome. Phones need SIP: while it answers, a restart of AMI is no reason to hurry.
     fn ami_points(&self, outcome: &Outcome) -> u32 {
         let points = self.points(outcome);
         if self.answers(Kind::Sip) { points.min(1) } else { points }
@@ -336,20 +336,21 @@ impl Monitor {
         failed.then_some(Cause::Points)
     }
 
-    /// Failure points of one kind, as far as they count now. Behind an end refusals do so once each of them is confirmed.
+    /// Returns the failure points of one kind that count now. After an ended connection, refusals count as soon as each
+    /// of them is confirmed.
     fn points_of(&self, tally: &Tally) -> u32 {
         let confirmed = !Kind::ALL.into_iter().any(|kind| self.wants_confirmation(kind));
         tally.points(if self.ended.is_some() && confirmed { Duration::ZERO } else { REFUSED })
     }
 
-    /// Whether AMI began to fail no sooner than SIP did: one that has been away for long says nothing of SIP.
+    /// Returns whether AMI began to fail no sooner than SIP. An AMI that has failed for long says nothing of SIP.
     fn fail_together(&self) -> bool {
         let Some(ami) = self.ami.failing_since() else { return false };
         self.sip.alive_asked().is_none_or(|alive| ami + self.settings.interval >= alive)
     }
 
-    /// Whether the main has closed its connection and all ports have been found closed since, each of them twice. Of one
-    /// that has been closed for long, only the other would be news.
+    /// Returns whether the main has closed its connection and all ports were found closed since, each of them twice. A
+    /// port that was closed long before does not count.
     fn has_ended(&self) -> bool {
         let Some(ended) = self.ended else { return false };
         let near = |first: Instant| {
@@ -377,8 +378,8 @@ impl Monitor {
             self.counted().map(|(kind, tally)| format!("{kind} {}", tally.standing())).collect();
         let kinds = kinds.join(", ");
         match cause {
-            Some(Cause::ShutDown) => return "the main says that it shuts down".to_owned(),
-            Some(Cause::NobodyListens) => return format!("nobody listens on the main any more: {kinds}"),
+            Some(Cause::ShutDown) => return "the main has announced its shutdown".to_owned(),
+            Some(Cause::NobodyListens) => return format!("all ports of the main are closed: {kinds}"),
             Some(Cause::Points) | None => {}
         }
         let problems: Vec<&str> = self.counted().filter_map(|(_, tally)| tally.problem()).collect();
@@ -389,10 +390,10 @@ impl Monitor {
             let successes = tallies.map(|(_, tally)| tally.successes()).min().unwrap_or_default();
             let kinds = match problems.is_empty() {
                 true => kinds,
-                false => format!("{kinds}, which decides: {}", problems.join("; ")),
+                false => format!("{kinds} (SIP decides): {}", problems.join("; ")),
             };
             return if successes < alive_threshold {
-                format!("{kinds}: {successes} of {alive_threshold} in a row")
+                format!("{kinds}: {successes} of {alive_threshold} answers in a row")
             } else {
                 kinds
             };
@@ -405,7 +406,7 @@ impl Monitor {
         };
         let refused = self.counted().any(|(_, tally)| self.points_of(tally) < tally.points(Duration::ZERO));
         let refused = match refused {
-            true => format!("; a refusal counts after {} s", REFUSED.as_secs()),
+            true => format!("; refusals count after {} s", REFUSED.as_secs()),
             false => String::new(),
         };
         format!(

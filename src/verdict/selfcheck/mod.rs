@@ -1,9 +1,9 @@
-//! The branch looks at itself: whether this Asterisk takes calls. Pure.
+//! The self-check of the branch: whether this Asterisk takes calls. Pure.
 //!
 //! - [`place`]: where its own SIP is asked
 //!
-//! Its own SIP is asked for OPTIONS, and its own dialplan for a number. An Asterisk in which a lock is stuck answers neither,
-//! while our DNS and our status go on as if all were well. One look that fails may be a reload: two in a row count.
+//! Its own SIP gets OPTIONS, and its own dialplan is asked for a number. An Asterisk with a stuck lock answers neither,
+//! while our DNS and our status go on as if all were well. One failed check may be a reload; two in a row count.
 
 pub mod place;
 
@@ -14,13 +14,13 @@ use std::{
 
 use crate::words::state::BranchState;
 
-/// From one look to the next.
+/// Pause between two checks.
 const EVERY: Duration = Duration::from_secs(60);
 /// The same while something is wrong, or a move waits for it.
 const SOON: Duration = Duration::from_secs(5);
 /// Time limit for one answer: an Asterisk that takes longer takes no calls that a person would wait for.
 pub const PATIENCE: Duration = Duration::from_secs(4);
-/// Failed looks in a row that count.
+/// How many failed checks in a row count.
 const FAILURES: u32 = 2;
 
 /// What is asked.
@@ -46,7 +46,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// What came of a question.
+/// The result of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It answered; the text says where.
@@ -57,7 +57,7 @@ pub enum Answer {
     NotAsked(String),
 }
 
-/// What the looks so far amount to.
+/// The verdict of the checks so far.
 #[derive(Clone, Debug)]
 pub struct SelfCheck {
     sip: Look,
@@ -65,18 +65,18 @@ pub struct SelfCheck {
     state: BranchState,
     reason: String,
     due: Instant,
-    /// When the newest look began.
+    /// When the newest check began.
     began: Option<Instant>,
-    /// Since when the main is in doubt: a look from before that is not fresh enough for a move.
+    /// Since when the main is in doubt. A check from before that is too old for a move.
     doubt: Option<Instant>,
 }
 
-/// The looks at one part.
+/// The checks of one part.
 #[derive(Clone, Debug, Default)]
 struct Look {
     /// When the question began that has no answer yet.
     asked: Option<Instant>,
-    /// How often that one has counted as a failure.
+    /// How often that question has counted as a failure.
     late: u32,
     failures: u32,
     /// When the newest question began that went well.
@@ -85,14 +85,14 @@ struct Look {
 }
 
 impl SelfCheck {
-    /// Nothing looked at yet; the first look is due now.
+    /// Makes the state before the first check, which is due now.
     #[must_use]
     pub fn new(now: Instant) -> Self {
         Self {
             sip: Look::default(),
             dialplan: Look::default(),
             state: BranchState::Init,
-            reason: "not looked at yet".to_owned(),
+            reason: "not checked yet".to_owned(),
             due: now,
             began: None,
             doubt: None,
@@ -111,20 +111,20 @@ impl SelfCheck {
         &self.reason
     }
 
-    /// When there is something to do: a look, or an answer that is late.
+    /// Returns when the next check is due, or an answer becomes late.
     #[must_use]
     pub fn due(&self) -> Instant {
         let late = Part::ALL.into_iter().filter_map(|part| self.look(part).late_at());
         late.fold(self.due, Instant::min)
     }
 
-    /// Asterisk is not fully booted, so there is nothing to look at.
+    /// Waits, because Asterisk is not fully booted and there is nothing to check.
     pub fn wait_for_boot(&mut self, now: Instant) {
         self.due = now + Duration::from_secs(1);
     }
 
-    /// What is to be asked now. Whatever has no answer yet is asked again only once it is late: who asks may have failed
-    /// himself, and a second question to one who hangs costs nothing.
+    /// Returns the parts to ask now. A part without an answer is asked again only when the answer is late: the asking
+    /// worker may have failed, and a second order to a hanging worker costs nothing.
     #[must_use]
     pub fn begin(&mut self, now: Instant) -> Vec<Part> {
         for part in Part::ALL {
@@ -168,7 +168,7 @@ impl SelfCheck {
         }
     }
 
-    /// Comes to a verdict. Returns the state before where it changed.
+    /// Comes to a verdict. Returns the old state where it changed.
     pub fn judge(&mut self, now: Instant) -> Option<BranchState> {
         let parts = Part::ALL.map(|part| (part, self.look(part)));
         let failing = |looks: u32| parts.iter().filter(move |(_, look)| look.failures >= looks);
@@ -191,12 +191,12 @@ impl SelfCheck {
         (before != state).then_some(before)
     }
 
-    /// Looks again now, for somebody who wants to know.
+    /// Makes a check due now, for a person who wants to know.
     pub fn look_now(&mut self, now: Instant) {
         self.due = now;
     }
 
-    /// The main is in doubt, so that there may be a move: looks again, once.
+    /// The main is in doubt, so a move may follow: makes one check due now.
     pub fn main_is_in_doubt(&mut self, now: Instant) {
         if self.doubt.is_none() {
             self.doubt = Some(now);
@@ -209,13 +209,13 @@ impl SelfCheck {
         self.doubt = None;
     }
 
-    /// Whether this Asterisk takes calls, by looks that began after the main came into doubt.
+    /// Returns whether this Asterisk takes calls, by checks that began after the main came into doubt.
     #[must_use]
     pub fn takes_calls(&self) -> bool {
         self.state == BranchState::Healthy && self.doubt.is_none_or(|since| self.is_fine_since(since))
     }
 
-    /// Whether each part was looked at since the main came into doubt, and is not being looked at now.
+    /// Returns whether each part was checked since the main came into doubt, and no check is running.
     #[must_use]
     pub fn has_looked(&self) -> bool {
         let looked = |part| self.look(part).asked.is_none() || self.look(part).late > 0;
@@ -247,7 +247,7 @@ impl SelfCheck {
 }
 
 impl Look {
-    /// When the question that is out counts as a failure, or as one more.
+    /// Returns when the open question counts as a failure, or as one more.
     fn late_at(&self) -> Option<Instant> {
         // A little more than who asks has himself: his own words are better.
         const GRACE: Duration = Duration::from_secs(1);

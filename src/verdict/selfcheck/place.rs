@@ -7,8 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::{
     settings::{Dns, SipTransport, Technology, Transport},
-    uplink::sip::request::fits,
-    words::conf::ConfSection,
+    words::{conf::ConfSection, uri::is_user},
 };
 
 /// Where SIP is that was not told otherwise (RFC 3261 section 19.1.2).
@@ -79,7 +78,7 @@ pub fn account_of_conf(sections: &[ConfSection], technology: Technology) -> Opti
         Technology::Pjsip => is(section, "endpoint"),
         Technology::Sip => ["peer", "friend", "user"].iter().any(|kind| is(section, kind)),
     };
-    sections.iter().filter(has_account).map(|section| section.name.clone()).find(|name| fits(name))
+    sections.iter().filter(has_account).map(|section| section.name.clone()).find(|name| is_user(name))
 }
 
 fn is(section: &ConfSection, kind: &str) -> bool {

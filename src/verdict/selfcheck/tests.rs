@@ -9,7 +9,7 @@ fn fine() -> Answer {
 }
 
 fn failed() -> Answer {
-    Answer::Failed("nobody listens there".to_owned())
+    Answer::Failed("the port is closed".to_owned())
 }
 
 /// One look, answered at once.
@@ -57,7 +57,7 @@ fn one_failure_is_looked_at_again_soon_and_two_in_a_row_count() {
         look(&mut check, now, failed(), fine());
     }
     assert_eq!(check.state(), BranchState::Unhealthy);
-    assert_eq!(check.reason(), "this Asterisk takes no calls: its SIP: nobody listens there");
+    assert_eq!(check.reason(), "this Asterisk takes no calls: its SIP: the port is closed");
     assert_eq!(look(&mut check, now + SOON, fine(), fine()), Some(BranchState::Unhealthy));
     assert_eq!(check.state(), BranchState::Healthy);
 }

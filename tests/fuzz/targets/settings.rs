@@ -33,8 +33,12 @@ pub fn run(octets: &[u8]) {
 /// With `***` for every password.
 fn masked(mut settings: Settings) -> Settings {
     let masked = || Secret::new("***");
-    if let Password::Given(secret) = &mut settings.main.password {
-        *secret = masked();
+    let main = settings.main.iter_mut().map(|main| &mut main.password);
+    let broker = settings.state.iter_mut().filter_map(|state| state.password.as_mut());
+    for password in main.chain(broker) {
+        if let Password::Given(secret) = password {
+            *secret = masked();
+        }
     }
     settings.drill.account.iter_mut().for_each(|account| account.secret = masked());
     let mask = |options: &mut Options| {

@@ -92,7 +92,7 @@ fn a_port_where_nobody_listens_is_told_and_mended_by_a_reload(version: Version) 
     site.branch.rx("synch doctor")?;
     site.wait_status("Branch", "Unhealthy")?;
     let reason = site.status("BranchReason")?;
-    let place = format!("its SIP: nobody listens there (udp:{}:5099)", site.branch.address());
+    let place = format!("its SIP: the port is closed (udp:{}:5099)", site.branch.address());
     assert!(reason.contains(&place), "{reason}");
 
     site.branch.edit_conf("res_synch.conf", "transports_failover = udp:5099\n", "")?;
@@ -111,7 +111,8 @@ fn a_main_whose_sip_answers_is_left_only_for_a_branch_that_takes_calls(version: 
     until("the reason", GENEROUS, || {
         site.status("ServiceReason").is_ok_and(|reason| reason.contains("but the phones stay there"))
     })?;
-    site.branch.wait_log("The main is Failed, but the phones stay there: its SIP still answers", GENEROUS)?;
+    site.branch
+        .wait_log("The main is Failed, but the phones stay there, because its SIP still answers", GENEROUS)?;
     assert_eq!(site.status("Service")?, "Normal");
     assert_eq!(a_record(site.branch.address(), NAME)?, site.main.address());
 

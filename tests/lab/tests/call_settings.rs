@@ -146,7 +146,7 @@ fn who_is_logged_in_is_known_on_when_the_main_does_not_say(version: Version) -> 
     site.branch.start()?;
     site.wait_status("Sync", "Synced")?;
     let report = || site.branch.rx("synch doctor");
-    until_value("the refusal", GENEROUS, report, |report| report.contains("who is logged in"))?;
+    until_value("the refusal", GENEROUS, report, |report| report.contains("device logins may differ"))?;
     let device = if version == Version::V16 { "SIP/99001" } else { "PJSIP/99001" };
     assert_eq!(site.branch.function("SYNCH_USER(1021,device)")?, device);
     assert!(site.branch.rx("database show CF")?.contains("1003"));

@@ -32,7 +32,7 @@ const fn case(name: &'static str, users: &'static str) -> Case {
 const CASES: &[Case] = &[
     case("01-allowmultiplelogin", "1001 1002"),
     Case {
-        told: &["1006 the first: it could be 1006@default or 1006@tenant2"],
+        told: &["the first is 1006: its mailbox could be 1006@default or 1006@tenant2"],
         given: &[("SYNCH_USER(1004,voicemail)", "1004@sales")],
         ..case("02-box-contexts", "1004 1005 1006")
     },
@@ -53,7 +53,7 @@ const CASES: &[Case] = &[
     case("10-tcp-phones", "1001 1002"),
     case("12-outbound-auth", "1001 1002"),
     Case {
-        told: &["1004@default the first", "passwordlocation = spooldir"],
+        told: &["the first is 1004@default", "passwordlocation = spooldir"],
         ..case("13-voicemail-fields", "1001 1002 1003 1004 1005 1006 1007 1008 1009 1010")
     },
     case("14-dns-slips", "1001"),
@@ -80,7 +80,7 @@ const CASES: &[Case] = &[
     },
     case("22-chan-sip-types", "1001 1002 1003 1004 1007"),
     case("23-type-twice", "1001 1002 1003"),
-    Case { told: &["its own file says 5062"], ..case("24-sip-voices", "1001") },
+    Case { told: &["its configuration says 5062"], ..case("24-sip-voices", "1001") },
     case("26-small-gaps", "1001"),
     case("27-blf", "1001 1002"),
     case("29-dialplan-idioms", "1001 1002"),

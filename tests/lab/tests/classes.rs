@@ -41,7 +41,12 @@ fn who_may_not_call_outside_on_the_main_may_not_here_whoever_serves(version: Ver
     site.branch.wait_live("1001", "synch-people")?;
     site.branch.wait_live("1003", "synch-internal")?;
     let report = site.branch.rx("synch doctor")?;
-    assert!(report.contains("1 user of context lobby on the main may not call outside here"), "{report}");
+    assert!(
+        report.contains(
+            "1 user may not call outside here, the first is 1001: no line of [classes] names lobby"
+        ),
+        "{report}"
+    );
     assert!(report.contains("add: lobby = outside"), "{report}");
     let carrier = site.carrier()?;
     let mut alice = site.phone_at(&site.branch, "1001")?;

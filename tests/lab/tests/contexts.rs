@@ -71,7 +71,7 @@ fn what_is_not_here_and_what_ends_every_call_is_told(version: Version) -> Result
         assert!(!lacking.contains(&format!("{here} (")), "{here}: {report}");
     }
     // Not one that is meant to.
-    assert!(said("end every call at once").contains(": 703 in site-refers."), "{report}");
+    assert!(said("main's contexts can't be called").contains(": 703 in site-refers."), "{report}");
     Ok(())
 }
 
@@ -93,7 +93,10 @@ fn chosen_contexts_are_taken_and_what_may_not_run_is_told(version: Version) -> R
     assert!(!shown.contains("System") && shown.contains("[open]"), "{shown}");
     assert!(!site.branch.rx("dialplan show site-more")?.contains("SHELL"));
     assert!(!site.branch.contexts()?.contains("other"));
-    wait_left_out(&site, "application System is not on the list; [dialplan] allow_applications takes it")?;
+    wait_left_out(
+        &site,
+        "application System is not allowed; to allow it, add it to [dialplan] allow_applications",
+    )?;
     wait_left_out(&site, "SHELL")?;
 
     // The administrator's own word.

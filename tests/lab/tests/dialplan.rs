@@ -226,6 +226,9 @@ fn a_context_of_the_same_name_is_told_and_brings_nothing_down(version: Version) 
     }
     wait_told()?;
     let report = site.branch.rx("synch doctor")?;
-    assert!(report.contains("another name") && report.contains("112 may lead elsewhere"), "{report}");
+    assert!(
+        report.contains("rename that context") && report.contains("calls to 112 may go elsewhere"),
+        "{report}"
+    );
     Ok(())
 }

@@ -45,7 +45,7 @@ fn each_thing_that_is_missing_is_told_with_what_to_do(version: Version) -> Resul
     let report = site.branch.rx("synch doctor")?;
     for (level, text) in [
         ("BAD", format!("{including} does not include {}: add the line '{include}'", version.synced_file())),
-        ("BAD", "there is no context nowhere-at-all".to_owned()),
+        ("BAD", "context nowhere-at-all does not exist".to_owned()),
         ("BAD", "local_trunk no-such-trunk can't be reached".to_owned()),
         ("WARN", "'read = system' in manager.conf on the main".to_owned()),
         ("WARN", format!("Set {line} in ")),
@@ -68,7 +68,7 @@ fn phones_that_could_not_come_are_told_and_fail_the_drill(version: Version) -> R
     site.edit_users(alice, &format!("{alice}\ntransport={transport}"))?;
     site.serve()?;
     let report = || site.branch.rx("synch doctor");
-    let told = "1 phone at the main over TCP, which this Asterisk doesn't take";
+    let told = "1 phone can't register here in an outage, because this Asterisk does not accept SIP over TCP";
     assert!(report()?.lines().any(|line| line.starts_with("BAD") && line.contains(told)), "{}", report()?);
     // The main says what a user's phone is to use; what it does use is known once it is there.
     if version == Version::V22 {
@@ -81,7 +81,7 @@ fn phones_that_could_not_come_are_told_and_fail_the_drill(version: Version) -> R
     let line = "[dns]\ntransports_failover = udp:5160\n";
     site.branch.edit_conf("res_synch.conf", "[dns]\n", line)?;
     site.branch.reload_module()?;
-    let told = "takes UDP at port 5160, and its own file says 5060";
+    let told = "accepts UDP at port 5160, but its configuration says 5060";
     until_value(
         "the port",
         GENEROUS,

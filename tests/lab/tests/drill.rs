@@ -59,7 +59,7 @@ fn a_drill_of_a_ready_branch_passes_and_moves_nobody(version: Version) -> Result
     ];
     let stages: Vec<&str> = report.lines().filter_map(|line| line.strip_prefix("ok   ")?.get(..14)).collect();
     assert_eq!(stages.iter().map(|stage| stage.trim()).collect::<Vec<_>>(), names, "{report}");
-    assert!(report.contains(&format!("would be {}", site.branch.address())), "{report}");
+    assert!(report.contains(&format!("would resolve to {}", site.branch.address())), "{report}");
     assert!(report.lines().any(|line| line.starts_with("Passed: 8 stages in ")), "{report}");
     // Asterisk has seen the account come, and it is gone.
     let seen = ami.event_where("the registration", GENEROUS, |event| {
@@ -97,10 +97,10 @@ fn what_would_not_work_is_told_with_what_to_do(version: Version) -> Result {
     assert_stages(
         &report,
         &[
-            ("BAD  register", "is secret in [drill] that of the account"),
+            ("BAD  register", "has the secret in [drill]"),
             ("BAD  user", "no synced user has the number 1999: change [drill] number"),
             ("ok   emergency 112", "no-such-trunk"),
-            ("BAD  trunk", "local_trunk no-such-trunk can't be reached: is there an endpoint"),
+            ("BAD  trunk", "local_trunk no-such-trunk can't be reached: check that an endpoint"),
             ("Failed: 3 of 7 stages failed; register: ", ""),
         ],
     );

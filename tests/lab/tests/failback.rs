@@ -38,7 +38,7 @@ fn change(site: &Site, from: &str, to: &str) -> Result {
 fn after_an_outage(site: &mut Site) -> Result {
     site.kill_main()?;
     site.wait_status("Service", "Failover")?;
-    assert_eq!(site.status("ReturnWaitsFor")?, "a main that is Stable");
+    assert_eq!(site.status("ReturnWaitsFor")?, "the main to be Stable");
     site.heal()?;
     site.wait_status("Monitor", "Stable")
 }
@@ -65,9 +65,9 @@ fn comes_home(site: &Site, why: &str) -> Result {
 fn a_return_waits_for_health_and_then_comes_by_itself(version: Version) -> Result {
     let mut site = in_service(version, LONG)?;
     after_an_outage(&mut site)?;
-    waits_for(&site, "s more of health")?;
+    waits_for(&site, "s more without a failed probe")?;
     change(&site, LONG, "return_hold = 3")?;
-    comes_home(&site, "SIP answers; it has been well for ")
+    comes_home(&site, "SIP answers; no probe has failed for ")
 }
 
 fn a_flapping_link_moves_the_phones_once(version: Version) -> Result {
@@ -78,7 +78,7 @@ fn a_flapping_link_moves_the_phones_once(version: Version) -> Result {
         site.wait_status("Monitor", "Failed")?;
         site.heal()?;
         site.wait_status("Monitor", "Stable")?;
-        waits_for(&site, "s more of health")?;
+        waits_for(&site, "s more without a failed probe")?;
     }
     assert_eq!(site.moves()?, before + 1);
     change(&site, LONG, "return_hold = 1")?;
@@ -100,7 +100,7 @@ fn an_idle_return_waits_for_the_end_of_a_call(version: Version) -> Result {
     // The call is not touched.
     alice.wait_hears(&alex.user, GENEROUS)?;
     alice.hang_up()?;
-    comes_home(&site, "there is no call on this branch")
+    comes_home(&site, "no call is active on this branch")
 }
 
 fn an_idle_return_does_not_wait_for_a_call_that_is_parked(version: Version) -> Result {
@@ -118,7 +118,7 @@ fn an_idle_return_does_not_wait_for_a_call_that_is_parked(version: Version) -> R
     let parked = |site: &Site| site.branch.rx("parking show default");
     until_value("the call to be parked", GENEROUS, || parked(&site), |shown| shown.contains("1001"))?;
     site.heal()?;
-    comes_home(&site, "there is no call on this branch")?;
+    comes_home(&site, "no call is active on this branch")?;
     assert!(parked(&site)?.contains("1001"), "the call is not touched");
     Ok(())
 }
@@ -136,7 +136,7 @@ fn a_return_in_hours_waits_for_them(version: Version) -> Result {
     after_an_outage(&mut site)?;
     waits_for(&site, &clock(12))?;
     change(&site, &later, &now)?;
-    comes_home(&site, "it is within ")
+    comes_home(&site, "the time is within ")
 }
 
 fn a_manual_return_waits_for_the_operator(version: Version) -> Result {

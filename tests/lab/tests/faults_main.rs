@@ -52,10 +52,10 @@ fn a_main_that_drips_is_dead_wherever_it_does(version: Version) -> Result {
 fn a_main_that_talks_nonsense_is_dead_until_it_talks_sense(version: Version) -> Result {
     let (site, main) = FakeMain::with_users(version, &USERS)?;
     for (moment, fault, why) in [
-        (Moment::Banner, Fault::Noise, "no Asterisk Manager Interface answers there"),
-        (Moment::Banner, Fault::EndlessLine, "more than 65536 bytes without the blank line"),
-        (Moment::Answer("Login"), Fault::EndlessHeaders, "more than 65536 bytes without the blank line"),
-        (Moment::Answer("Ping"), Fault::LongEvents, "more than 65536 bytes without the blank line"),
+        (Moment::Banner, Fault::Noise, "that port does not speak AMI"),
+        (Moment::Banner, Fault::EndlessLine, "an AMI message exceeds 65536 bytes"),
+        (Moment::Answer("Login"), Fault::EndlessHeaders, "an AMI message exceeds 65536 bytes"),
+        (Moment::Answer("Ping"), Fault::LongEvents, "an AMI message exceeds 65536 bytes"),
         (Moment::Answer("Ping"), Fault::OtherId, "timed out while waiting for the answer to Ping"),
         (Moment::Answer("Ping"), Fault::OtherAction, "Ping refused: Success"),
     ] {
@@ -70,8 +70,8 @@ fn a_file_that_does_not_come_well_changes_nothing(version: Version) -> Result {
     let file = site.synced_file()?;
     main.answers(Reply::users(version, &["3001", "3002", "3003"]));
     for (fault, why) in [
-        (Fault::EndlessLine, "more than 67108864 bytes without the blank line"),
-        (Fault::OtherAction, "'Uptime' is no header of GetConfig"),
+        (Fault::EndlessLine, "an AMI message exceeds 67108864 bytes"),
+        (Fault::OtherAction, "'Uptime' is not a header of GetConfig"),
     ] {
         main.fails(Moment::Answer("GetConfig"), fault);
         site.sync()?;
@@ -109,7 +109,7 @@ fn costs_little(version: Version, fault: Fault, wanted: &str) -> Result {
 }
 
 fn an_answer_without_end_costs_little_memory(version: Version) -> Result {
-    costs_little(version, Fault::EndlessHeaders, "more than 67108864 bytes without the blank line")
+    costs_little(version, Fault::EndlessHeaders, "an AMI message exceeds 67108864 bytes")
 }
 
 fn events_longer_than_any_cost_little_memory(version: Version) -> Result {

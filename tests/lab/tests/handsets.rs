@@ -139,9 +139,9 @@ fn a_port_where_nobody_listens_is_told_by_the_doctor(version: Version) -> Result
     let report = site.branch.rx("synch doctor")?;
     let (main, branch) = (site.main.address(), site.branch.address());
     for line in [
-        format!("ok   transports  the main takes tcp at {main}:5060"),
+        format!("ok   transports  the main accepts tcp at {main}:5060"),
         format!(
-            "BAD  transports  [dns] sends phones to the branch over tcp, but at {branch}:5080 nobody takes it"
+            "BAD  transports  [dns] sends phones to the branch over tcp, but nothing listens at {branch}:5080"
         ),
     ] {
         assert!(report.lines().any(|told| told.starts_with(&line)), "{line} in {report}");

@@ -29,7 +29,7 @@ fn assert_unloaded_but_for(branch: &Asterisk, thread: &str) -> Result {
     // The list of modules is not locked.
     let shown = branch.rx("module show like res_synch")?;
     assert!(shown.contains("Not Running") || shown.contains("0 modules"), "{shown}");
-    branch.wait_log(&format!("The thread {thread} does not come back from Asterisk"), GENEROUS)
+    branch.wait_log(&format!("Thread {thread} hangs in a call into Asterisk"), GENEROUS)
 }
 
 /// Loaded again, it works, whoever is left of its life before; and he ends once he is let go.

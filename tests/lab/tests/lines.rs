@@ -61,13 +61,14 @@ fn a_newer_main_costs_an_older_branch_no_user(version: Version) -> Result {
     }
     let shown = site.branch.rx("synch show user 5007")?;
     assert!(shown.contains("@tenantid") && shown.contains("opus-from-the-future"), "{shown}");
-    let told = site.branch.log().matches("This Asterisk does not take all that the main says").count();
+    let told =
+        site.branch.log().matches("This Asterisk does not accept every option of the main's users").count();
     assert_eq!(told, 1);
     if version == Version::V16 {
         let shown = site.branch.rx("synch show user 5005")?;
         for option in ["100rel", "tenantid"] {
             let line = shown.lines().find(|line| line.contains(option)).context(option)?;
-            assert!(line.contains("this branch's Asterisk does not know it"), "{shown}");
+            assert!(line.contains("this branch's Asterisk does not know this option"), "{shown}");
         }
     }
     Ok(())
@@ -98,7 +99,7 @@ fn a_user_who_worked_here_and_is_lost_is_named(version: Version) -> Result {
     main.answers(Reply::of(&edited));
     site.sync()?;
     site.branch
-        .wait_log("5002 worked here, and the last sync leaves it out: it is defined twice", GENEROUS)?;
+        .wait_log("5002 was a user here, and the last sync left it out: it is defined twice", GENEROUS)?;
     site.wait_status("Users", "3")
 }
 

@@ -153,8 +153,8 @@ fn errors_say_why(version: Version) -> Result {
         ("SynchRollback", [("Version", "99")].as_slice(), "There is no version '99'"),
         ("SynchRollback", &[], "There is no version ''"),
         ("SynchRollback", &[("Version", "-1")], "There is no version '-1'"),
-        ("SynchSetMode", &[("Mode", "off")], "known are auto, normal and failover"),
-        ("SynchSetMode", &[], "known are auto, normal and failover"),
+        ("SynchSetMode", &[("Mode", "off")], "the modes are auto, normal and failover"),
+        ("SynchSetMode", &[], "the modes are auto, normal and failover"),
     ] {
         let answer = ami.action(action, fields)?;
         assert_eq!(answer.get("Response"), Some("Error"), "{answer:?}");
@@ -209,6 +209,6 @@ fn a_value_can_not_carry_another_header(version: Version) -> Result {
     let status = ami.action("SynchStatus", &[("ActionID", "1\rService: Owned")])?;
     assert_eq!(status.get("ActionID"), Some("1\\rService: Owned"));
     let error = ami.action("SynchSetMode", &[("Mode", "x\rService: Owned")])?;
-    assert!(error.need("Message")?.starts_with(r"'x\rService: Owned' is no mode"), "{error:?}");
+    assert!(error.need("Message")?.starts_with(r"There is no mode 'x\rService: Owned'"), "{error:?}");
     Ok(())
 }

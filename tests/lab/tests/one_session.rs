@@ -79,7 +79,7 @@ fn a_main_that_stops_gracefully_is_left_while_calls_are_up(version: Version) -> 
     console.type_line("core stop gracefully")?;
     site.wait_status("Service", "Failover")?;
     let reason = site.status("ServiceReason")?;
-    assert!(reason.contains("the main says that it shuts down"), "{reason}");
+    assert!(reason.contains("the main has announced its shutdown"), "{reason}");
     site.wait_name(site.branch.address())?;
     // The call goes on, and nobody's password is blamed.
     assert!(site.main.is_running());

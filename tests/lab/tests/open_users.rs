@@ -44,7 +44,7 @@ fn open_pjsip_users() -> Vec<(Vec<Section>, &'static str)> {
         (pjsip_user("5015", &[&["password=x", "password="]]), "its auth '5015-0' has no password"),
         (
             pjsip_user("5016", &[&["auth_type=google_oauth"]]),
-            "its auth '5016-0' is of the type 'google_oauth'",
+            "its auth '5016-0' has auth_type 'google_oauth'",
         ),
     ]
 }
@@ -85,7 +85,7 @@ fn nobody_is_a_peer_without_his_password(version: Version) -> Result {
     site.wait_status("Sync", "Synced")?;
     assert_eq!(site.branch.live_users()?, ["5001"]);
     let shown = site.branch.rx("synch show users")?;
-    assert_eq!(shown.matches("it has no secret, so anybody could be it").count(), 4, "{shown}");
+    assert_eq!(shown.matches("it has no secret, so anybody could call as this user").count(), 4, "{shown}");
     for number in 5010..=5013 {
         assert_ne!(register(&site, &number.to_string(), "")?, 200, "{number}");
     }
@@ -123,7 +123,7 @@ fn a_version_with_an_open_user_is_not_put_back(version: Version) -> Result {
     site.branch.rx("synch rollback 1")?;
     // The state is told by the log: the next sync may have ended by now.
     until_ok("it to be told", GENEROUS, || {
-        match site.branch.log().contains("version 1 was not put back: of its user 5001") {
+        match site.branch.log().contains("version 1 was not put back, because of its user 5001") {
             true => Ok(()),
             false => Err(Error::new("it is not")),
         }
@@ -136,7 +136,8 @@ fn a_version_with_an_open_user_is_not_put_back(version: Version) -> Result {
     std::fs::write(site.synced_path(), file.replace(line, "")).context("the file in place")?;
     main.answers(Reply::of(&user(version, "5002")));
     site.branch.start()?;
-    site.branch.wait_log("can be anybody, 5001 the first", GENEROUS)?;
+    site.branch.wait_log(".conf, 5001 the first: ", GENEROUS)?;
+    assert!(site.branch.log().contains("Anybody can call as 1 user in "));
     // That all users would go keeps nobody in force who can be anybody.
     site.wait_status("Sync", "Synced")?;
     assert_eq!(site.branch.live_users()?, ["5002"]);

@@ -160,7 +160,7 @@ fn users_are_listed_and_searched(version: Version) -> Result {
     let none = site.branch.rx("synch show users like nobody")?;
     assert!(none.contains("\n0 of 3 users\n"), "{none}");
     let bad = site.branch.rx("synch show users like (")?;
-    assert!(bad.contains("'(' is no regular expression"), "{bad}");
+    assert!(bad.contains("'(' is not a regular expression"), "{bad}");
     for nonsense in ["synch show users 1001", "synch show users like", "synch show users like a b"] {
         let usage = site.branch.rx(nonsense)?;
         assert!(usage.contains("Usage: synch show users"), "{nonsense}: {usage}");

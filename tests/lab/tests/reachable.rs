@@ -138,7 +138,7 @@ fn a_main_that_has_lost_a_user_tells_nothing_of_the_phone(version: Version) -> R
         "the main to be asked",
         GENEROUS,
         || site.branch.rx("synch show phones"),
-        |shown| shown.contains("1003") && !shown.contains("are not those of now"),
+        |shown| shown.contains("1003") && !shown.contains("may be out of date"),
     )?;
     assert_eq!(place(&site, "1003")?, "main");
     Ok(())

@@ -144,10 +144,7 @@ fn a_missing_file_is_named_and_the_users_stay(version: Version) -> Result {
     std::fs::remove_file(site.main.path("etc").join(missing)).context(missing)?;
     site.sync()?;
     let reason = site.wait_unsynced(version.synced_from())?;
-    assert!(
-        version == Version::V16 || reason.contains("a file that it includes is missing on the main"),
-        "{reason}"
-    );
+    assert!(version == Version::V16 || reason.contains("an included file is missing"), "{reason}");
     assert_users_stay(&site, &file)?;
 
     site.main.write_conf(missing, &text)?;
@@ -258,8 +255,8 @@ fn an_incomplete_user_is_left_out(version: Version) -> Result {
     let users = site.branch.rx("synch show users")?;
     for line in [
         "1 of 1 user\n",
-        "left out: 1001: its aors '1001' is in none of the files",
-        "left out: 1002: its auth '1002-auth' is in none of the files",
+        "left out: 1001: its aors '1001' is missing in the files",
+        "left out: 1002: its auth '1002-auth' is missing in the files",
     ] {
         assert!(users.contains(line), "{users}");
     }
@@ -285,7 +282,7 @@ fn a_value_that_the_driver_refuses_costs_nobody(version: Version) -> Result {
     assert!(site.branch.live_user("1004")?.contains("(ulaw|alaw)"), "{}", site.branch.live_user("1004")?);
     let shown = site.branch.rx("synch show user 1004")?;
     assert!(shown.contains("by-pigeon") && shown.contains("this branch's Asterisk does not know"), "{shown}");
-    let said = "This Asterisk does not take all that the main says of its users: allow = ulaw,made-up,alaw (endpoint), but \
+    let said = "This Asterisk does not accept every option of the main's users: allow = ulaw,made-up,alaw (endpoint), but \
                 ulaw,alaw; dtmf_mode = by-pigeon (endpoint)";
     assert_eq!(site.branch.log().matches(said).count(), 1);
 
@@ -311,7 +308,7 @@ fn an_auth_that_the_driver_refuses_is_seen(version: Version) -> Result {
     site.sync()?;
     site.wait_status("UsersLeftOut", "1")?;
     let users = site.branch.rx("synch show users")?;
-    assert!(users.contains("does not take its auth '1004-auth'"), "{users}");
+    assert!(users.contains("does not accept its auth '1004-auth'"), "{users}");
     Ok(())
 }
 

@@ -56,12 +56,12 @@ fn without_threads_the_module_is_declined_or_works_as_far_as_it_can_until_there_
     let threads = site.branch.vitals()?.threads + 1;
     limit_threads(&site.branch, &threads.to_string())?;
     assert!(ami.action("ModuleLoad", &module)?.is_success());
-    site.branch.wait_log("No thread for synch could be made", GENEROUS)?;
+    site.branch.wait_log("A thread of synch could not be started", GENEROUS)?;
     let status = ami.action("SynchStatus", &[])?;
     assert_eq!((status.need("Monitor")?, status.need("Service")?), ("Init", "Init"));
 
     limit_threads(&site.branch, "hard")?;
-    site.branch.wait_log("All threads of synch run.", GENEROUS)?;
+    site.branch.wait_log("All threads of synch run again.", GENEROUS)?;
     site.wait_status("Service", "Normal")?;
     site.wait_status("Sync", "Synced")?;
     until_ok("the name server", GENEROUS, || match a_record(site.branch.address(), NAME)? {

@@ -73,25 +73,25 @@ fn a_main_that_does_not_prove_who_it_is_is_failed_with_the_reason(version: Versi
         (
             "a name where an address is wanted",
             format!("{believing}\nport = 5041"),
-            "IP address mismatch; it is not for",
+            "IP address mismatch; it is not valid for",
         ),
         (
             "another name",
             format!("{believing}\ntls_name = other.example.com"),
-            "not for 'other.example.com': set tls_name",
+            "not valid for 'other.example.com': set tls_name",
         ),
         (
             "another authority",
             format!("tls = yes\ntls_ca_file = {other_ca}"),
-            "tls_ca_file in [main] has to be the authority that signed it",
+            "tls_ca_file in [main] must hold the authority that signed it",
         ),
         (
             "nobody's authority",
             "tls = yes".to_owned(),
-            "tls_ca_file in [main] has to be the authority that signed it",
+            "tls_ca_file in [main] must hold the authority that signed it",
         ),
         ("TLS 1.1 alone", format!("{believing}\nport = 5042"), "TLS failed: "),
-        ("no TLS", format!("{believing}\nport = 5060\n;"), "no TLS is spoken on that port"),
+        ("no TLS", format!("{believing}\nport = 5060\n;"), "that port does not speak TLS"),
     ];
     site.main.edit_conf("manager.conf", "bindaddr = 127.0.0.1", "bindaddr = 0.0.0.0")?;
     site.start()?;
@@ -158,7 +158,7 @@ fn a_file_that_is_of_no_use_is_named_with_the_reason(version: Version) -> Result
     fs::write(site.branch.path("etc/text"), "no certificate\n").context("a text")?;
     let cases = [
         ("missing", "No such file"),
-        ("pipe", "it is no regular file"),
+        ("pipe", "it is not a regular file"),
         ("text", "no certificate or crl found"),
     ];
     site.start()?;
@@ -196,7 +196,7 @@ fn without_tls_the_password_is_proved_and_not_sent_and_each_start_warns(version:
     site.serve()?;
     let warns = |site: &Site| {
         let warnings = site.branch.module_log("WARNING");
-        warnings.iter().filter(|line| line.contains("[main] tls = no: whoever is between")).count()
+        warnings.iter().filter(|line| line.contains("[main] tls = no: anybody on the way between")).count()
     };
     assert_eq!(warns(&site), 1);
     site.branch.rx("module unload res_synch.so")?;

@@ -50,7 +50,8 @@ pub(in crate::engine) const THREAD: &str = "doctor";
 pub(in crate::engine) struct Examining {
     pub(in crate::engine) kit: Kit,
     pub(in crate::engine) settings: Arc<Settings>,
-    pub(in crate::engine) access: Access,
+    /// `None` where there is no main.
+    pub(in crate::engine) access: Option<Access>,
     pub(in crate::engine) reply: Reply<String>,
 }
 
@@ -61,7 +62,8 @@ impl Examining {
     /// The system has no thread to give.
     pub(in crate::engine) fn start(self, role: Role) -> io::Result<Worker> {
         let hangup = Hangup::new();
-        let interrupt = cut(&hangup, &self.access.address);
+        let cut = self.access.as_ref().map(|access| cut(&hangup, &access.address));
+        let interrupt = move || cut.iter().for_each(|cut| cut());
         Worker::start(role, interrupt, move |stop| {
             // Whoever waits for the answer sees that there will be none.
             let Ok(findings) = self.look(&hangup, stop) else { return };
@@ -74,9 +76,11 @@ impl Examining {
         faults::point("doctor");
         let host = &*self.kit.host;
         let mut findings = Findings { asterisk: host.version(), ..Findings::default() };
-        match self.look_at_main(hangup, stop) {
-            Ok(main) => findings.main = Some(main),
-            Err(problem) => findings.main_problem = problem,
+        if let Some(access) = &self.access {
+            match self.look_at_main(access, hangup, stop) {
+                Ok(main) => findings.main = Some(main),
+                Err(problem) => findings.main_problem = problem,
+            }
         }
         stop.check()?;
         self.look_at_files(&mut findings);

@@ -6,7 +6,7 @@ use super::Examining;
 use crate::{
     engine::{
         crew::worker::Stop,
-        work::session::{Unanswered, Way},
+        work::session::{Access, Unanswered, Way},
     },
     operator::doctor,
     settings::{Sync, Technology},
@@ -31,11 +31,16 @@ const SIP_DEFAULT: &str = "sip_additional.conf";
 const NO_SECTION: &str = "synch-doctor";
 
 impl Examining {
-    pub(super) fn look_at_main(&self, hangup: &Hangup, stop: &Stop) -> Result<doctor::Main, String> {
+    pub(super) fn look_at_main(
+        &self,
+        access: &Access,
+        hangup: &Hangup,
+        stop: &Stop,
+    ) -> Result<doctor::Main, String> {
         let start = Instant::now();
         let deadline = start + MAIN_TIMEOUT;
         let told = |error: Unanswered| error.to_string();
-        let mut way = self.access.to_look(stop, hangup, deadline).map_err(told)?;
+        let mut way = access.to_look(stop, hangup, deadline).map_err(told)?;
         // In this order: only an answer shows who may read events.
         let clock = way.ask(deadline, |link| link.clock(deadline)).map_err(told)?;
         let events = way.ask(deadline, |link| Ok(link.may_read_events())).map_err(told)?;

@@ -13,25 +13,25 @@ use std::{
 
 use crate::verdict::probe::Outcome;
 
-/// A question that has waited for its worker for this part of its time is not asked any more: the rest may be too short
-/// for an answer, and the main would be blamed for that. A worker that runs takes it within a millisecond; one that is
-/// started again after a panic may rest for a minute.
+/// A probe that has waited for its worker for this part of its time limit is not sent any more: the rest may be too
+/// short for an answer, and the main would be blamed. A running worker takes a probe within a millisecond; one that
+/// restarts after a panic may pause for a minute.
 const TOO_LATE: u32 = 2;
 
 /// Pauses before a dying main is asked again, in milliseconds: a process that ends closes its sockets one by one, so
 /// the first question may still meet an open one that nobody reads.
 const AFTER_AN_END: [u64; 6] = [5, 10, 20, 40, 80, 160];
 
-/// Whether an error says that this machine is out of something: of descriptors, or of memory.
+/// Returns whether an error says that this machine is out of descriptors or memory.
 pub(in crate::engine) fn is_own_fault(error: &io::Error) -> bool {
     let own = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS];
     error.raw_os_error().is_some_and(|code| own.contains(&code))
 }
 
-/// What becomes of a question that comes to be asked only now; none where it is in time. `patience` is all its time.
+/// Returns the outcome of a probe that starts too late; `None` where it is in time. `patience` is its whole time limit.
 pub(in crate::engine) fn too_late(asked: Instant, patience: Duration, now: Instant) -> Option<Outcome> {
     let late = now.saturating_duration_since(asked) > patience / TOO_LATE;
-    late.then(|| Outcome::Unasked("the probe was busy with itself; it is asked again".to_owned()))
+    late.then(|| Outcome::Unasked("the probe started too late and is repeated".to_owned()))
 }
 
 pub(in crate::engine) fn after_an_end() -> impl Iterator<Item = Duration> {

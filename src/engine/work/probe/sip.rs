@@ -1,5 +1,5 @@
-//! Asks the main's SIP port. Each probe has a socket of its own, so that several may be on their way, and so that what
-//! the main's host says of one (ICMP) is not taken for another.
+//! Asks the main's SIP port. Each probe has its own socket, so that several may be on their way, and so that an ICMP
+//! error about one is not taken for another.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -49,7 +49,7 @@ use crate::{
 const WAITING: usize = 8;
 /// Probes on their way at once, at most: at one a second, they are over long before.
 const ON_THEIR_WAY: usize = 64;
-/// It is asked again after these pauses, in milliseconds, then each half second. RFC 3261 section 17.1.2.1 starts
+/// A question is repeated after these pauses, in milliseconds, then each half second. RFC 3261 section 17.1.2.1 starts
 /// with 500: its transaction has 32 s, a probe has two or three.
 const REPEAT: [u64; 3] = [100, 200, 400];
 const REPEAT_AT_LAST: Duration = Duration::from_millis(500);
@@ -61,7 +61,7 @@ const LONGEST_ANSWER: usize = 8192;
 pub(in crate::engine) struct Ask {
     /// When it began.
     pub(in crate::engine) asked: Instant,
-    /// Somebody that the main knows, in whose name it can be asked.
+    /// A user of the main in whose name it can be asked.
     pub(in crate::engine) user: Option<String>,
     /// How long until it counts as unanswered; an answer that comes later, but within the timeout, still counts.
     pub(in crate::engine) patience: Duration,
@@ -87,7 +87,7 @@ impl Work for SipProbing {
     type Line = Sender<Ask>;
 
     fn spec(settings: &Settings) -> Option<Self::Spec> {
-        settings.probe.sip.then(|| (settings.main.clone(), settings.probe))
+        settings.main.clone().filter(|_| settings.probe.sip).map(|main| (main, settings.probe))
     }
 
     fn start(
@@ -158,14 +158,14 @@ impl SipProbing {
 enum NoAnswer {
     /// As the system says.
     Failed(io::Error),
-    /// A firewall says that it lets nobody through.
+    /// A firewall says that it blocks the way.
     Rejected(io::Error),
 }
 
 impl NoAnswer {
-    /// What waiting for a datagram ended with. Linux tells a socket without `IP_RECVERR` only of what RFC 1122 calls hard:
-    /// a port that nobody has, and what is prohibited: EACCES is that over IPv6. A host or a network that can't be reached
-    /// is silence (icmp(7)).
+    /// Classifies an error of waiting for a datagram. Linux reports to a socket without `IP_RECVERR` only what RFC 1122
+    /// calls hard errors: a closed port and a prohibited destination (EACCES over IPv6). An unreachable host or network
+    /// is not reported and looks like silence (icmp(7)).
     fn of_datagram(error: io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EACCES) => Self::Rejected(error),
@@ -180,7 +180,7 @@ impl From<io::Error> for NoAnswer {
     }
 }
 
-/// What two addresses of one main say together: it is away only where each of them says so.
+/// Combines the outcomes of two addresses of one main: the main is away only where all of them say so.
 fn better(best: Option<Outcome>, other: Outcome) -> Outcome {
     let rank = |outcome: &Outcome| match outcome {
         Outcome::Alive(_) | Outcome::Heard(_) => 0,
@@ -208,7 +208,7 @@ struct Probe {
 }
 
 impl Probe {
-    /// Tells how it ends; of one that is answered late, first that it was not.
+    /// Reports how the probe ends. A late answer is reported after the missing one.
     async fn run(self: Arc<Self>, teller: Teller) {
         let asked = self.ask.asked;
         let tell = |outcome| teller.tell(Event::Probed { kind: Kind::Sip, asked, outcome });
@@ -227,8 +227,8 @@ impl Probe {
         }
     }
 
-    /// Until it is answered, or nobody listens. What costs no time, as an address that is not known yet or a way that is
-    /// just gone, is no silence before the time is over.
+    /// Asks until there is an answer or a closed port. A failure that costs no time, such as an unknown address or a
+    /// missing route, counts as silence only when the time is over.
     async fn exchange(self: &Arc<Self>) -> Outcome {
         loop {
             let outcome = match self.mains() {
@@ -243,7 +243,8 @@ impl Probe {
         }
     }
 
-    /// Where its SIP may be: at any of its addresses that is none of this machine, where somebody else would answer.
+    /// Returns the addresses at which the main's SIP may be. Addresses of this machine are left out, because its own
+    /// Asterisk would answer there.
     fn mains(&self) -> Result<Vec<SocketAddr>, Outcome> {
         let addresses = match self.sip.address {
             Some(address) => vec![address],
@@ -257,7 +258,7 @@ impl Probe {
         Ok(others.into_iter().map(|address| SocketAddr::new(address, self.sip.port)).collect())
     }
 
-    /// Asks all of them at once. The first that serves is enough; where none does, the best of what they say.
+    /// Asks all of them at once. The first good answer ends it; where there is none, the best outcome counts.
     async fn ask_all(self: &Arc<Self>, mains: Vec<SocketAddr>) -> Outcome {
         let mut attempts = JoinSet::new();
         for main in mains {
@@ -289,14 +290,14 @@ impl Probe {
             Ok(_) if self.ask.user.is_some() => Outcome::Alive(self.ask.asked.elapsed()),
             Ok(_) => Outcome::Heard(self.ask.asked.elapsed()),
             Err(NoAnswer::Failed(error)) if error.kind() == ErrorKind::ConnectionRefused => {
-                Outcome::Closed(format!("{at}: nobody listens there"))
+                Outcome::Closed(format!("{at}: the port is closed"))
             }
             Err(NoAnswer::Failed(error)) if is_own_fault(&error) => {
                 Outcome::Unasked(format!("{at}: {error}"))
             }
             Err(NoAnswer::Failed(error)) => Outcome::Silent(format!("{at}: {error}")),
             Err(NoAnswer::Rejected(error)) => {
-                Outcome::Rejected(format!("{at}: a firewall on the way rejects it ({error})"))
+                Outcome::Rejected(format!("{at}: a firewall on the way rejects the request ({error})"))
             }
         }
     }
@@ -386,7 +387,7 @@ impl Probe {
                 return Ok(status);
             }
             if received.len() > LONGEST_ANSWER {
-                return Err(io::Error::other("no answer to SIP, but something else"));
+                return Err(io::Error::other("the answer is not SIP"));
             }
         }
     }

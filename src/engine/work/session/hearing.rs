@@ -1,4 +1,4 @@
-//! What the main tells by itself, into what the engine is told: it reloads, starts and stops, and phones come and go.
+//! Turns the main's events into events for the engine: the main reloads, starts and stops, and phones come and go.
 //! Pure.
 
 use std::time::{Duration, Instant};
@@ -16,13 +16,12 @@ use crate::{
     uplink::ami::Frame,
 };
 
-/// How long a main is given to say that it has started, at least, before it is looked whether the account may read events
-/// now. Only a login shows that: rights that somebody has just given shall count soon, but where nobody gives any, each
-/// login is work and lines of the log at the main. So each look is later than the one before, until the renewal of the
-/// session does for it.
+/// How long a main has at least to say that it has started, before a new login checks whether the account may read
+/// events now. Only a login shows that. New rights should count soon, but each login costs the main work and log lines.
+/// So the checks become rarer and rarer, until the regular renewal of the session is enough.
 const RIGHTS_AGAIN: Duration = Duration::from_secs(60);
 
-/// Modules whose reload may change what is synced, without their ending; `All` is `core reload`.
+/// Modules whose reload may change synced data, without `.so`; `All` stands for `core reload`.
 const MODULES: [&str; 8] = [
     "all",
     "res_pjsip",
@@ -34,29 +33,30 @@ const MODULES: [&str; 8] = [
     "extconfig",
 ];
 
-/// What `MainEvents` says where nobody has a use for them, and none are asked for.
+/// The value of `MainEvents` where no events are needed and none are asked for.
 const OFF: &str = "off: neither [sync] nor [probe] events needs them";
 
-/// What is known of the main's events, over all sessions with it.
+/// The state of the main's events, over all sessions with it.
 pub(super) struct Hearing {
     technology: Technology,
-    /// Whether anybody listens.
+    /// Whether events are needed.
     wanted: bool,
-    /// There was no session yet whose events could be read.
+    /// Whether no session yet could read events.
     first: bool,
-    /// The account could read events in the last session.
+    /// Whether the account could read events in the last session.
     may_read: bool,
-    /// In this session it can't, as it seems: how long the main is given to say that it has started.
+    /// Set where the account seems unable to read events in this session: until when the main may say that it has
+    /// started.
     rights_until: Option<Instant>,
     rights_waits: Backoff,
     debounce: Debounce,
 }
 
-/// Where it is told.
+/// How the engine is told.
 pub(super) type Tell<'a> = &'a mut dyn FnMut(Event);
 
 impl Hearing {
-    /// Nothing has been heard yet, in sessions that grow as old as that.
+    /// Makes the state before the first session. `renewal` is the age at which sessions are renewed.
     pub(super) fn new(technology: Technology, wanted: bool, renewal: Duration) -> Self {
         // What is drawn is half of the bound at least.
         let first = RIGHTS_AGAIN * 2;
@@ -71,7 +71,7 @@ impl Hearing {
         }
     }
 
-    /// A session begins, in which the account can read events or not.
+    /// A session begins. `readable` says whether the account can read events in it.
     pub(super) fn begins(&mut self, readable: bool, now: Instant, tell: Tell<'_>) {
         if !self.wanted {
             tell(Event::Main(News::Started));
@@ -84,7 +84,7 @@ impl Hearing {
                 self.rights_waits.reset();
                 tell(Event::Main(News::Starting));
             }
-            let missing = "not readable: 'read = system' of the account on the main is missing";
+            let missing = "not readable: the account on the main needs 'read = system'";
             tell(Event::Watch(missing.to_owned()));
             // Kept where it was looked just now.
             if self.rights_until.is_none_or(|until| until <= now) {
@@ -93,7 +93,7 @@ impl Hearing {
         }
     }
 
-    /// The same account in a new session that follows the one before without a gap.
+    /// A new session follows the old one without a gap.
     pub(super) fn goes_on(&mut self, readable: bool, now: Instant, tell: Tell<'_>) {
         match (self.wanted, self.rights_until, readable) {
             (true, None, true) => {}
@@ -105,7 +105,7 @@ impl Hearing {
         }
     }
 
-    /// There is no session, and none could be made.
+    /// There is no session, and a login has failed.
     pub(super) fn fails(&mut self, problem: &str, tell: Tell<'_>) {
         self.rights_until = None;
         // The probe tells of a main that is away.
@@ -127,8 +127,8 @@ impl Hearing {
         }
     }
 
-    /// The main has told this. Phones of a whole company are heard here: those of other sites are not the engine's
-    /// business.
+    /// Takes an event of the main. Events come for the phones of the whole company; those of other sites are dropped
+    /// here.
     pub(super) fn takes(
         &mut self,
         event: &Frame,
@@ -154,12 +154,12 @@ impl Hearing {
         }
     }
 
-    /// When [`Self::look`] has something to do; none where there is nothing to come.
+    /// When [`Self::look`] has something to do next; `None` where nothing is pending.
     pub(super) fn due(&self) -> Option<Instant> {
         self.debounce.due().into_iter().chain(self.rights_until).min()
     }
 
-    /// Tells what is due. True: it is time to log in anew, for an account that may have other rights by now.
+    /// Reports what is due. Returns `true` where a new login is due, because the account may have other rights by now.
     pub(super) fn look(&mut self, now: Instant, tell: Tell<'_>) -> bool {
         if self.debounce.take(now) {
             tell(Event::MainReloaded);
@@ -179,7 +179,7 @@ impl Hearing {
     }
 }
 
-/// Whether an event tells of something that is synced.
+/// Returns whether an event reports a reload of something that is synced.
 fn matters(event: &Frame) -> bool {
     if event.get("Event") != Some(b"Reload") {
         return false;

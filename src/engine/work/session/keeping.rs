@@ -1,4 +1,4 @@
-//! The worker that has the session.
+//! The worker that keeps the session.
 
 use std::{
     collections::VecDeque,
@@ -35,20 +35,21 @@ use crate::{
     words::faults,
 };
 
-/// A main that says nothing for this long is asked whether it is still there, where no probe does so.
+/// A main that is silent for this long gets a Ping, where no probe sends one.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Bound of one such question, and of connecting.
+/// Time limit of such a Ping, and of connecting.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How soon a lost session is made anew at the latest, where no probe does so.
+/// Longest pause before a lost session is renewed, where no probe does so.
 const AGAIN: Duration = Duration::from_secs(2);
-/// How long the engine is left alone that has too much to do.
+/// Pause for an engine that has too many events to handle.
 const BREATH: Duration = Duration::from_millis(10);
-/// How long a read may take that has something to read.
+/// Time limit of a read when data is there.
 const AT_ONCE: Duration = Duration::from_millis(1);
-/// How often it is looked whether the main says anything to whoever has the session, while a probe waits.
+/// How often a waiting probe checks whether the main sends anything to the worker that has the session.
 const LOOK: Duration = Duration::from_millis(50);
-/// Said while it is not known yet whether somebody else has the account's only login, or our last session is just ending.
-pub(super) const IN_USE: &str = "the main has not let go of an earlier session yet";
+/// The problem while it is unclear whether another client holds the account's only login, or our last session is just
+/// ending.
+pub(super) const IN_USE: &str = "the main has not ended an earlier session yet";
 /// The longest wait for anything.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -57,7 +58,7 @@ pub(in crate::engine) struct Keeping {
     pub(super) kit: Kit,
     pub(super) main: Main,
     pub(super) probe: Probe,
-    /// Whether the main's events are of use.
+    /// Whether the main's events are needed.
     events: bool,
     technology: Technology,
     pub(super) address: Address,
@@ -73,7 +74,11 @@ impl Work for Keeping {
 
     fn spec(settings: &Settings) -> Option<Self::Spec> {
         let technology = settings.sync.as_ref().map(|sync| sync.technology);
-        needs_session(settings).then(|| (settings.main.clone(), technology, settings.probe))
+        settings
+            .main
+            .clone()
+            .filter(|_| needs_session(settings))
+            .map(|main| (main, technology, settings.probe))
     }
 
     fn start(
@@ -113,7 +118,7 @@ impl Work for Keeping {
 }
 
 impl Keeping {
-    /// A new session. Nothing is connected yet.
+    /// Makes a new session. Nothing is connected yet.
     pub(super) fn link(&self, address: SocketAddr) -> Link {
         let (main, hangup, crypto) = (&self.main, &self.hangup, self.kit.crypto());
         match self.events {
@@ -130,28 +135,28 @@ impl Keeping {
 /// A probe that waits for the session to come back.
 struct Waiting {
     asked: Instant,
-    /// How much had come over it by then.
+    /// How often data had come over it by then.
     beats: u64,
 }
 
 /// What runs on the worker's thread.
 pub(super) struct Body<'a> {
     pub(super) keeping: &'a Keeping,
-    /// None before the first login, and while somebody has it.
+    /// `None` before the first login, and while the session is lent.
     pub(super) link: Option<Link>,
-    /// What comes to whoever has it; none where nobody does.
+    /// Shows what comes over the lent session; `None` where it is not lent.
     lent: Option<Pulse>,
     waiting: Option<Waiting>,
     wishes: VecDeque<Wish>,
     pub(super) hearing: Hearing,
     pub(super) renewal: Renewal,
-    /// The main has ended the session, and was not asked since.
+    /// Whether the main has ended the session and was not asked since.
     pub(super) just_ended: bool,
-    /// We have ended a session that was good, and were not let in since.
+    /// Whether we have ended a good session and no login has succeeded since.
     pub(super) gave_up: bool,
-    /// How often in a row the main has said that somebody else is in.
+    /// How often in a row the main has said that the account is in use.
     pub(super) in_use: u32,
-    /// When it is tried again to log in, and when a silent main is asked, where no probe does.
+    /// When the next login or Ping is due, where no probe makes it.
     alone_at: Instant,
     again: Backoff,
 }
@@ -196,7 +201,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Whether the session is there, and with us.
+    /// Returns whether the session is open and not lent.
     pub(super) fn is_open(&self) -> bool {
         self.link.as_ref().is_some_and(Link::is_open)
     }
@@ -219,14 +224,15 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// A main that answers somebody else's question is as alive as one that says Pong: answers come one by one.
+    /// Ends the waiting probe where it can: a main that answers the question of another worker is as alive as one that
+    /// sends a Pong, because answers come one by one.
     fn look_at_waiting(&mut self, stop: &Stop) -> Result<(), Stopped> {
         let Some(Waiting { asked, beats }) = self.waiting else { return Ok(()) };
         let timeout = self.keeping.probe.timeout;
         let outcome = match &self.lent {
             Some(pulse) if pulse.beats() != beats => Outcome::Alive(asked.elapsed()),
             Some(_) if asked.elapsed() < timeout => return Ok(()),
-            Some(_) => Outcome::Silent("the main does not answer what it was asked before".to_owned()),
+            Some(_) => Outcome::Silent("the main has not answered an earlier question".to_owned()),
             None if self
                 .link
                 .as_ref()
@@ -247,7 +253,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The session, from whoever had it.
+    /// Takes the lent session back.
     fn take_back(&mut self) {
         while let Ok(mut link) = self.keeping.counter.returned.try_recv() {
             let was_lent = self.lent.take().is_some();
@@ -261,13 +267,13 @@ impl<'a> Body<'a> {
             match last {
                 Last::Ended | Last::Lost => self.ended(last, "the main ended the connection"),
                 Last::ShutsDown => self.tell_last(last),
-                Last::Nothing if !open => self.fails("a question was not answered"),
+                Last::Nothing if !open => self.fails("the main did not answer a question"),
                 Last::Nothing => {}
             }
         }
     }
 
-    /// The session has ended, and not by us.
+    /// The session has ended, and we did not end it.
     fn ended(&mut self, how: Last, problem: &str) {
         // First of all: every millisecond counts where the main has died.
         self.tell_last(how);
@@ -275,7 +281,7 @@ impl<'a> Body<'a> {
         self.fails(problem);
     }
 
-    /// Tells what an operation has shown of the main. Only an end in good order is its own doing for sure.
+    /// Reports what an operation has shown of the main. Only an orderly close is certainly the main's own act.
     pub(super) fn tell_last(&self, last: Last) {
         let news = match last {
             Last::Nothing => return,
@@ -293,8 +299,8 @@ impl<'a> Body<'a> {
         self.alone_at = Instant::now() + self.again.wait(random());
     }
 
-    /// Takes in what the main tells by itself: one event, so that a main that tells many can still be asked. Whether there
-    /// may be more.
+    /// Reads one event of the main, so that a main with many events can still be asked. Returns whether there may be
+    /// more.
     fn hear(&mut self, came: bool) -> Result<bool, Stopped> {
         let (keeping, now) = (self.keeping, Instant::now());
         if keeping.teller.is_crowded() {
@@ -321,7 +327,7 @@ impl<'a> Body<'a> {
         Ok(false)
     }
 
-    /// Takes one event in.
+    /// Handles one event.
     pub(super) fn takes(&mut self, event: &Frame) {
         let keeping = self.keeping;
         let tell = &mut |event| keeping.teller.tell(event);
@@ -331,7 +337,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Does what is due by itself.
+    /// Does what is due without a probe or a question.
     fn look(&mut self, stop: &Stop) -> Result<(), Stopped> {
         let (keeping, now) = (self.keeping, Instant::now());
         if self.hearing.look(now, &mut |event| keeping.teller.tell(event)) {
@@ -384,7 +390,7 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// Whoever waits for the session learns that there is none.
+    /// Tells everybody who waits for the session that there is none.
     pub(super) fn refuse(&mut self, why: &NoWay) {
         self.take_wishes();
         self.wishes.drain(..).for_each(|wish| wish.deny(why.clone()));
@@ -397,7 +403,7 @@ impl<'a> Body<'a> {
         self.wishes.retain(|wish| wish.until > now);
     }
 
-    /// Lends the session to whoever has waited longest.
+    /// Lends the session to the worker that has waited longest.
     fn serve(&mut self) {
         self.take_wishes();
         if self.waiting.is_some() || !self.is_open() {
@@ -411,7 +417,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Waits for whatever is next; whether something has come from the main.
+    /// Waits for the next thing to do. Returns whether something has come from the main.
     fn wait(&self) -> bool {
         let (keeping, now) = (self.keeping, Instant::now());
         let mut until = now + LONG;
@@ -439,7 +445,7 @@ impl<'a> Body<'a> {
         self.keeping.teller.tell(event);
     }
 
-    /// Whether the main allows this one session only.
+    /// Takes note of whether the main allows only this one session.
     pub(super) fn set_single(&self, single: bool) {
         self.keeping.counter.single.store(single, std::sync::atomic::Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! The session, lent to whoever has a question: a question at a time, and back before the next.
+//! Lends the session to workers that have a question, for one question at a time.
 
 use std::{
     io,
@@ -23,13 +23,13 @@ use crate::{
     uplink::ami::{Link, LinkError},
 };
 
-/// Questions that may wait at once: there is one worker of a kind.
+/// Questions that may wait at once: there is one worker of each kind.
 const WAITING: usize = 16;
 
-/// Said where the session is with others, or not made, for all the time that somebody has.
-const BUSY: &str = "the session with the main had no time for this question";
+/// The problem where the session was lent to others, or not open, during the whole time limit of a question.
+const BUSY: &str = "the session with the main was busy for too long";
 
-/// What others want of the session. Clones are about the same one.
+/// The side of the workers that use the session. Clones belong to the same session.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Session {
     orders: Sender<Instant>,
@@ -38,14 +38,14 @@ pub(in crate::engine) struct Session {
     single: Arc<AtomicBool>,
 }
 
-/// Where the worker of now hears from the others, and its successor after it.
+/// The side of the worker that keeps the session; its successor takes it over.
 #[derive(Debug)]
 pub(in crate::engine) struct Counter {
-    /// Probes, each by the time that it begins at.
+    /// Probes, each by its start time.
     pub(super) orders: Receiver<Instant>,
-    /// What the others want to ask.
+    /// Workers that wait for the session.
     pub(super) wishes: Receiver<Wish>,
-    /// The link, from whoever had it.
+    /// Lent links that come back.
     pub(super) returned: Receiver<Link>,
     /// Whether the main allows this one session only.
     pub(super) single: Arc<AtomicBool>,
@@ -54,11 +54,11 @@ pub(in crate::engine) struct Counter {
     back: Sender<Link>,
 }
 
-/// Somebody wants the session.
+/// A worker that waits for the session.
 #[derive(Debug)]
 pub(super) struct Wish {
     answer: Sender<Result<Lease, NoWay>>,
-    /// Nobody waits for the answer any more from then on.
+    /// When the worker stops waiting.
     pub(super) until: Instant,
 }
 
@@ -70,7 +70,7 @@ pub(in crate::engine) struct Lease {
     bell: Bell,
 }
 
-/// Why somebody has not got the session.
+/// Why the session was not lent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum NotLent {
     Stopped,
@@ -94,23 +94,23 @@ pub(in crate::engine) fn counter() -> io::Result<(Session, Counter)> {
 }
 
 impl Session {
-    /// Has the main asked for a Pong, before any question that waits.
+    /// Orders a Ping, which goes before all waiting questions.
     pub(in crate::engine) fn probe(&self, asked: Instant) {
         let _ = self.orders.try_send(asked);
         self.bell.ring();
     }
 
-    /// Whether the main has said that it allows this one session only.
+    /// Returns whether the main has said that it allows only this one session.
     pub(in crate::engine) fn is_single(&self) -> bool {
         self.single.load(Ordering::Relaxed)
     }
 
-    /// Takes note of whether the main allows this one session only. True: that is news.
+    /// Takes note of whether the main allows only this one session. Returns whether that is new.
     pub(in crate::engine) fn set_single(&self, single: bool) -> bool {
         self.single.swap(single, Ordering::Relaxed) != single
     }
 
-    /// The session, once it is there and nobody else has it. Give it back after each question: a Ping may wait.
+    /// Waits until the session is open and free, and lends it. Give it back after each question: a Ping may wait.
     ///
     /// # Errors
     /// It is time to stop, or there is no session until the deadline; the text says why.
@@ -129,7 +129,7 @@ impl Session {
 }
 
 impl Counter {
-    /// Gives the link away. It comes back by itself, also from somebody who has stopped waiting.
+    /// Gives the link away. It comes back by itself, even from a worker that has stopped waiting.
     pub(super) fn lend(&self, link: Link, wish: &Wish) {
         let lease = Lease { link: Some(link), back: self.back.clone(), bell: self.bell.clone() };
         let _ = wish.answer.send(Ok(lease));
@@ -137,7 +137,7 @@ impl Counter {
 }
 
 impl Wish {
-    /// Says that there is none.
+    /// Tells the worker that there is no session.
     pub(super) fn deny(&self, why: NoWay) {
         let _ = self.answer.send(Err(why));
     }

@@ -1,5 +1,5 @@
-//! The way to the main for whoever reads much of it: a short session of its own, or the kept one, question by question,
-//! where the main allows one only.
+//! The way to the main for a worker that reads much: a short session of its own, or, where the main allows only one,
+//! the kept session, question by question.
 //!
 //! A short session has a small receive buffer, so that little is on its way at once and calls and probes over SIP don't
 //! wait behind it on a slow line. The kept one gets the same with the first such question. It is not made with it: a
@@ -22,13 +22,13 @@ use crate::{
     uplink::ami::{Crypto, Hangup, Last, Link, LinkError, TransportError},
 };
 
-/// What is needed to find it.
+/// What a worker needs to open it.
 #[derive(Clone)]
 pub(in crate::engine) struct Access {
     pub(in crate::engine) main: Main,
     pub(in crate::engine) crypto: Arc<dyn Crypto>,
     pub(in crate::engine) address: Address,
-    /// None where nobody needs a kept one.
+    /// `None` where no kept session is needed.
     pub(in crate::engine) session: Option<Session>,
     pub(in crate::engine) teller: Teller,
 }
@@ -42,21 +42,21 @@ pub(in crate::engine) struct Way {
 
 enum Over {
     Own(Box<Link>),
-    /// With a receive buffer of so many bytes, for whoever reads much.
+    /// With a receive buffer of so many bytes, where much is read.
     Kept(Session, Option<usize>),
 }
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::engine) enum Unanswered {
-    /// It was not asked.
+    /// The question was not sent.
     #[error(transparent)]
     NoWay(#[from] NoWay),
-    /// It was asked.
+    /// The question was sent and not answered.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// It is time to stop.
-    #[error("the module stops")]
+    #[error("the module is stopping")]
     Stopped,
 }
 
@@ -116,10 +116,10 @@ impl Access {
         self.choose(link, result, Some(window), stop)
     }
 
-    /// For a person who wants to know whether the main lets us in: waits for nothing.
+    /// For a person who wants to know whether the main accepts our login: logs in at once.
     ///
     /// # Errors
-    /// It does not, or could not be asked.
+    /// It does not, or could not be reached.
     pub(in crate::engine) fn to_look(
         &self,
         stop: &Stop,
@@ -134,7 +134,7 @@ impl Access {
         self.choose(link, result, None, stop)
     }
 
-    /// The session that was just made; the kept one where that is the one that the main allows.
+    /// Returns the session that was just opened, or the kept one where the main allows only that.
     fn choose(
         &self,
         link: Link,

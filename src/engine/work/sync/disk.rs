@@ -1,19 +1,45 @@
-//! What is on disk: the file in place and its versions, as the status shows them.
+//! The files of the branch: ours, their versions, and what the administrator has written himself.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
-use super::{Failure, Site, shrink};
+use super::{Failure, common::Common};
 use crate::{
-    engine::host::Level,
-    operator::status::Version,
-    site::users::{Diff, Kind, Store, StoreError, is_ours, kind_in, open, users_in},
-    words::{conf::ConfSection, wording::counted},
+    engine::{
+        gate::Inside,
+        host::{Level, ReloadError},
+    },
+    settings::Technology,
+    site::users::{Kind, Store, StoreError, kind_in, kinds_in},
+    words::{
+        conf::ConfSection,
+        disk::{DiskError, Staged},
+    },
 };
 
 /// Folder of the versions, in Asterisk's variable data.
 const VERSIONS: &str = "synch";
 
-impl Site<'_> {
+/// A reload is refused while another runs; those take seconds.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The module that has the users, and the file that includes ours.
+pub(super) struct Driver {
+    pub(super) module: &'static str,
+    pub(super) conf: &'static str,
+}
+
+impl Common<'_> {
+    pub(super) fn driver(&self) -> Driver {
+        match self.syncing.settings.technology {
+            Technology::Pjsip => Driver { module: "res_pjsip.so", conf: "pjsip.conf" },
+            Technology::Sip => Driver { module: "chan_sip.so", conf: "sip.conf" },
+        }
+    }
+
+    /// The file of users and its versions.
     pub(super) fn store(&self) -> Result<Store, StoreError> {
         self.store_of(&self.syncing.settings.output)
     }
@@ -32,55 +58,12 @@ impl Site<'_> {
         self.host.data_dir().join(VERSIONS).join(output)
     }
 
-    /// What an earlier life has left: that is what the branch has, whether or not the main answers.
-    pub(super) fn look_at_disk(&mut self) -> Result<(), Failure> {
-        self.look_at_boxes();
-        self.look_at_directory();
-        self.look_at_contexts();
-        let store = self.store()?;
-        self.losses = shrink::kept(|name| store.read_beside(name).ok().flatten());
-        self.list_versions(&store)?;
-        let Some(text) = self.in_place(&store)? else { return Ok(()) };
-        match self.host.load_conf(&self.output()) {
-            Ok(read) => {
-                self.take_users(&read);
-                self.look_at_call_settings();
-            }
-            Err(error) => {
-                // Who was there is still worth to know: a sync that loses many of them is held.
-                let newest = self.status.versions.iter().rev();
-                let mut read = newest.map(|version| self.host.load_conf(&store.version_path(version.number)));
-                if let Some(read) = read.find_map(Result::ok) {
-                    self.take_users(&read);
-                }
-                return Err(Failure::Unreadable(error));
-            }
-        }
-        self.status.version = self.version_of(&store, &text);
-        self.warn_of_open_users();
-        Ok(())
+    /// The file of users.
+    pub(super) fn output(&self) -> PathBuf {
+        self.host.config_dir().join(&self.syncing.settings.output)
     }
 
-    /// An earlier version of the module took users who need no password. The next sync leaves them out.
-    fn warn_of_open_users(&self) {
-        let sections = self.sections_in_place();
-        let open = open::users_in(&sections);
-        let Some((name, why)) = open.first().filter(|_| !self.syncing.all.policy.open_users) else { return };
-        let (users, output) = (counted(open.len(), "user"), &self.syncing.settings.output);
-        let text = format!(
-            "{users} in {output} can be anybody, {name} the first: {why}. The next sync leaves them out; until then, the \
-             firewall has to keep strangers from this machine's SIP."
-        );
-        self.host.log(Level::Warning, &text);
-    }
-
-    /// The newest version that has this text.
-    pub(super) fn version_of(&self, store: &Store, text: &[u8]) -> Option<u64> {
-        let same = |version: &&Version| store.read_version(version.number).is_ok_and(|kept| kept == text);
-        self.status.versions.iter().rev().find(same).map(|version| version.number)
-    }
-
-    /// The users' sections in the file in place; none where it can't be read.
+    /// The users' sections in the file in place. Empty where it can't be read.
     pub(super) fn sections_in_place(&self) -> Vec<(Kind, ConfSection)> {
         self.with_kinds(&self.host.load_conf(&self.output()).unwrap_or_default())
     }
@@ -91,55 +74,47 @@ impl Site<'_> {
         sections.iter().filter_map(|section| Some((kind_in(section, technology)?, section.clone()))).collect()
     }
 
-    /// Reads only what is not known yet, and the version before that, to compare them.
-    pub(super) fn list_versions(&mut self, store: &Store) -> Result<(), StoreError> {
-        let all = store.versions()?;
-        let known = std::mem::take(&mut self.status.versions);
-        let mut listed: Vec<Version> = Vec::with_capacity(all.len());
-        let mut read: Option<(u64, Option<Vec<ConfSection>>)> = None;
-        for kept in all {
-            let time = self.host.local_time(kept.time);
-            let before = listed.last().map(|version| version.number);
-            let same = |version: &&Version| {
-                let compared = version.since.as_ref().map(|(number, _)| *number);
-                version.number == kept.number
-                    && version.time == time
-                    && (before.is_none() || before == compared)
-            };
-            if let Some(version) = known.iter().find(same) {
-                listed.push(version.clone());
-                continue;
+    /// What the branch's own configuration has, outside our file.
+    pub(super) fn local_sections(&self) -> Vec<(Kind, String)> {
+        let settings = &self.syncing.settings;
+        let conf = self.host.config_dir().join(self.driver().conf);
+        // Where that file can't be read, Asterisk has refused it as a whole, and nothing can collide.
+        let sections = self.host.load_conf_besides(&conf, &settings.output).unwrap_or_default();
+        kinds_in(&sections, settings.technology)
+    }
+
+    /// From here on an unload is refused: it would wait for our disk and for the reload with Asterisk's module list
+    /// locked, or leave a new file behind that nobody has loaded.
+    pub(super) fn enter(&self) -> Result<Inside, Failure> {
+        self.syncing.kit.gate.enter().ok_or(Failure::Stopped)
+    }
+
+    /// What Asterisk's own loader makes of a file: the last word before it is put in place, because a broken
+    /// include drops users silently. It can't hold an `#exec`: `site::users::render` alone has written it.
+    pub(super) fn read_staged(&self, staged: &Staged) -> Result<Vec<ConfSection>, Failure> {
+        self.host.load_conf(staged.path()).map_err(|error| Failure::Misread(error.to_string()))
+    }
+
+    /// Puts a checked file in place.
+    pub(super) fn commit(&self, staged: Staged) -> Result<(), Failure> {
+        match staged.commit() {
+            // It is in place all the same, so the rest has to follow.
+            Err(error @ DiskError::Unflushed { .. }) => {
+                self.syncing.kit.log_failure(Level::Warning, &error.to_string());
             }
-            let old = before.and_then(|before| match read.take() {
-                Some((number, sections)) if number == before => sections,
-                _ => self.read_version(store, before),
-            });
-            let new = self.read_version(store, kept.number);
-            let technology = self.syncing.settings.technology;
-            let since = before.zip(old.as_ref().zip(new.as_ref())).map(|(before, (old, new))| {
-                (before, Arc::new(Diff::between(old, new, technology, &self.marks)))
-            });
-            let users = new.as_ref().map_or(0, |sections| users_in(sections, technology).len());
-            listed.push(Version { number: kept.number, time, users, since });
-            read = Some((kept.number, new));
+            result => result?,
         }
-        self.status.versions = listed;
         Ok(())
     }
 
-    fn read_version(&self, store: &Store, version: u64) -> Option<Vec<ConfSection>> {
-        self.host.load_conf(&store.version_path(version)).ok()
-    }
-
-    /// The text in place. Not one that somebody else has written: it would be lost.
-    pub(super) fn in_place(&self, store: &Store) -> Result<Option<Vec<u8>>, Failure> {
-        match store.read_current()? {
-            Some(text) if !is_ours(&text) => Err(Failure::NotOurs(self.output())),
-            text => Ok(text),
+    /// Reloads a module. Inside the gate: Asterisk's module list is locked meanwhile.
+    pub(super) fn reload_inside(&self, module: &str) -> Result<(), Failure> {
+        let end = Instant::now() + RELOAD_TIMEOUT;
+        loop {
+            match self.host.reload(module) {
+                Err(ReloadError::InProgress) if Instant::now() < end => self.pause()?,
+                result => return result.map_err(Failure::NotReloaded),
+            }
         }
-    }
-
-    fn output(&self) -> PathBuf {
-        self.host.config_dir().join(&self.syncing.settings.output)
     }
 }

@@ -36,7 +36,7 @@ pub(super) enum Failure {
     Disk(#[from] DiskError),
     #[error("{}", shrink(*guarded, *removed, *earlier, *of, *max_shrink))]
     Shrink { guarded: Guarded, removed: usize, earlier: usize, of: usize, max_shrink: u8 },
-    #[error("Asterisk does not read the new file as it is meant ({0}); it was not put in place")]
+    #[error("Asterisk reads the new file otherwise than meant ({0}); the file was not put in place")]
     Misread(String),
     #[error("the file is in place, but {0}")]
     NotReloaded(ReloadError),
@@ -45,18 +45,20 @@ pub(super) enum Failure {
     #[error("the file is in place, but no user is live: is '#tryinclude {output}' in {conf}?")]
     NoneLive { output: String, conf: &'static str },
     #[error(
-        "the file is in place, but {missing} of {of} sections are not live, {first} the first: Asterisk's log says what \
-         it does not like in them"
+        "the file is in place, but {missing} of {of} sections are not live, {first} the first: see Asterisk's log for \
+         the reason"
     )]
     NotLive { missing: usize, of: usize, first: String },
     #[error(
-        "the file is in place, but {differing} of its sections are not in force as they are meant, {first} the first: \
-         Asterisk's log says what it does not like in them"
+        "the file is in place, but {differing} of its sections are not in force as written, {first} the first: see \
+         Asterisk's log for the reason"
     )]
     NotAsMeant { differing: usize, first: String },
-    #[error("version {version} is in force again, because of the new one {why}")]
+    #[error("version {version} is in force again, because the new one failed: {why}")]
     WentBack { why: String, version: u64 },
-    #[error("the last good version stays in force, because of the new one {0}; 'synch sync' tries it again")]
+    #[error(
+        "the last good version stays in force, because the new one failed: {0}; 'synch sync' tries it again"
+    )]
     StillBad(String),
     #[error("{0} was not written by res_synch and is not replaced: move it away, or change [sync] output")]
     NotOurs(PathBuf),
@@ -66,15 +68,15 @@ pub(super) enum Failure {
         "{0}; nothing was replaced. Give Asterisk more memory (ulimit -v, MemoryMax=), or sync fewer users"
     )]
     NoMemory(#[from] NoMemory),
-    #[error("the main sends more than any company has users; nothing was replaced")]
+    #[error("the main's answers are longer than the users of any company; nothing was replaced")]
     TooMuch,
     #[error(transparent)]
     Directory(#[from] TooMany),
     #[error("version {0} holds no user and was not put back")]
     NoUsers(u64),
     #[error(
-        "version {version} was not put back: of its user {name}, {why}; [policy] open_users = yes puts it back all the \
-         same"
+        "version {version} was not put back, because of its user {name}: {why}; with [policy] open_users = yes it can \
+         be put back"
     )]
     OpenUser { version: u64, name: String, why: Open },
     #[error("version {version} was not put back: the branch's own configuration has a section [{name}], too")]

@@ -1,33 +1,42 @@
 //! The sync worker: main → file → reload → live users, step by step.
 //!
-//! - `reading`: what is asked of the main
-//! - `users`: its answers into the file of users
-//! - `install`: a new file into force, or the last good one back
+//! The kinds of things that are synced, each with its memory:
+//! - `users`: the main's answers into the file of users, into force, or the last good one back
+//! - `call_settings`: forwards and the like
 //! - `mailboxes`: the users' mailboxes
-//! - `call_settings`: forwards and the like, and who is logged in where
 //! - `contexts`: the main's own contexts
 //! - `directory`: everybody on the main
+//!
+//! What they are made of:
+//! - `part`: what each kind has to answer
+//! - `common`: what all of them share
+//! - `people`: who is logged in where, which users and call settings go by
 //! - `shrink`: what the main has lost, held until a person has seen it
-//! - `disk`: what is in place, and the versions
+//! - `disk`: our files, their versions, and the administrator's own
+//! - `reading`: what is asked of the main
+//! - `fresh`: whether something is to be read again
+//! - `kept`: what is saved for a restart
 //! - `retry`: what failed is not begun again each time
 //! - `failure`: everything that can go wrong on the way
 
 mod call_settings;
+mod common;
 mod contexts;
 mod directory;
 mod disk;
 mod failure;
-mod install;
+mod fresh;
+mod kept;
 mod mailboxes;
+mod part;
+mod people;
 mod reading;
 mod retry;
 mod shrink;
 mod users;
 
 use std::{
-    collections::BTreeMap,
     convert::Infallible,
-    hash::RandomState,
     io,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -35,10 +44,19 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-pub(in crate::engine) use self::contexts::trunks;
-use self::{directory::Everybody, failure::Failure, reading::Reading, retry::Retry};
+use self::{
+    call_settings::CallSettings,
+    common::Common,
+    contexts::Contexts,
+    directory::Directory,
+    failure::Failure,
+    mailboxes::Mailboxes,
+    part::{Part, parts},
+    reading::Reading,
+    users::Users,
+};
+pub(in crate::engine) use self::{contexts::trunks, mailboxes::can_mail};
 use super::session::Access;
-pub(in crate::engine) use crate::engine::work::sync::mailboxes::can_mail;
 use crate::{
     engine::{
         crew::{
@@ -48,20 +66,23 @@ use crate::{
             schedule::Schedule,
             worker::{Role, Stop, Stopped, Worker},
         },
-        event::{Event, Teller},
-        host::{Host, Level},
+        event::Teller,
         reach::lookup::cut,
     },
-    operator::status::SyncStatus,
-    settings::{self, Classes, Contexts, Main, Settings, Trunk, Voicemail},
-    site::{
-        mailboxes::Owner,
-        shrink::{Guarded, Losses, Names, Removals},
-        users::{Declined, Kind},
-    },
-    uplink::ami::{Gauge, Hangup, Stamp},
-    words::{conf::ConfSection, faults, state::SyncState},
+    settings::{self, Classes, Main, Settings, Trunk, Voicemail},
+    site::shrink::Removals,
+    uplink::ami::Hangup,
+    words::{faults, state::SyncState},
 };
+
+// What is synced, in the order of worth: the users first. What comes later may look at what came before.
+parts! {
+    users: Users,
+    call_settings: CallSettings,
+    mailboxes: Mailboxes,
+    contexts: Contexts,
+    directory: Directory<'a>,
+}
 
 /// Where a held version is remembered across restarts.
 const HELD: &str = "held_version";
@@ -127,7 +148,7 @@ struct Dialled {
     context: String,
     classes: Classes,
     public_key: String,
-    contexts: Contexts,
+    contexts: settings::Contexts,
     /// The main's contexts are kept off them.
     trunks: [Option<Trunk>; 3],
 }
@@ -147,12 +168,12 @@ impl Work for Syncing {
             trunks: trunks(dialplan).map(Option::<&Trunk>::cloned),
         });
         let (main, policy, voicemail) =
-            (settings.main.clone(), settings.policy.clone(), settings.voicemail.clone());
+            (settings.main.clone()?, settings.policy.clone(), settings.voicemail.clone());
         Some(Spec { main, sync, policy, voicemail, dialled })
     }
 
     fn start(
-        Spec { sync, .. }: &Spec,
+        Spec { main, sync, .. }: &Spec,
         start: &Start<'_>,
         teller: Teller,
         role: Role,
@@ -162,7 +183,7 @@ impl Work for Syncing {
             kit: start.kit.clone(),
             all: Arc::clone(start.settings),
             settings: sync.clone(),
-            access: Access::new(start.kit, &start.settings.main, start.reach()?, teller.clone()),
+            access: Access::new(start.kit, main, start.reach()?, teller.clone()),
             orders,
             teller,
         };
@@ -178,108 +199,26 @@ impl Work for Syncing {
 
 /// The sync of one site, as long as its worker runs.
 struct Site<'a> {
-    syncing: &'a Syncing,
-    host: &'a dyn Host,
-    hangup: &'a Hangup,
-    stop: &'a Stop,
-    status: SyncStatus,
-    /// Keys of the marks that stand for passwords where versions are compared.
-    marks: RandomState,
-    /// What of the file the channel driver lists once it is live.
-    listed: Vec<(Kind, String)>,
-    /// Sections that the channel driver would not take, as they were then.
-    refused: Vec<(Kind, ConfSection)>,
-    /// What the channel driver does not take of them.
-    declined: Declined,
-    /// The file that did not come into force, and why: it is not tried again.
-    bad: Option<(String, String)>,
-    /// What has gone within a day.
-    losses: BTreeMap<Guarded, Losses>,
-    /// What may go by the order that is carried out.
-    accepted: Arc<Removals>,
-    /// Numbers of users who went by it: the directory may lose them, too.
-    freed: Names,
-    /// Who is logged in at which account, where the main says so.
-    people: BTreeMap<String, String>,
-    /// Whether the main has ever said.
-    people_known: bool,
-    /// The context on the main of whoever names none, where it says one.
-    unnamed: Option<String>,
-    /// Why its database was not read in this sync; none where it was.
-    no_database: Option<String>,
-    /// They could not be written for a restart.
-    contexts_unkept: bool,
-    /// Nor could the directory.
-    directory_unkept: bool,
-    /// When the main had last reloaded as the last sync began, where it tells.
-    stamp: Option<Stamp>,
-    /// The same as the boxes were read.
-    boxes_of: Option<Stamp>,
-    /// When they were read.
-    boxes_at: Option<Instant>,
-    /// Whose.
-    boxes_users: Vec<Owner>,
-    /// The same as the directory was read.
-    directory_of: Option<Stamp>,
-    /// When it was read.
-    directory_at: Option<Instant>,
-    /// The reading of it that is under way.
-    everybody: Option<Everybody<'a>>,
-    /// What the line to the main takes.
-    gauge: Gauge,
-    /// When the boxes, which failed, are read again without being asked for.
-    boxes_wait: Retry,
+    common: Common<'a>,
+    parts: Parts<'a>,
 }
 
 impl<'a> Site<'a> {
     fn new(syncing: &'a Syncing, hangup: &'a Hangup, stop: &'a Stop) -> Self {
-        let host = &*syncing.kit.host;
-        let mut status = SyncStatus::before_the_first(true);
-        status.held = host.recall(HELD).and_then(|text| text.parse().ok());
-        Self {
-            syncing,
-            host,
-            hangup,
-            stop,
-            status,
-            marks: RandomState::new(),
-            listed: Vec::new(),
-            refused: Vec::new(),
-            declined: Declined::default(),
-            bad: None,
-            losses: BTreeMap::new(),
-            accepted: Arc::default(),
-            freed: Names::new(),
-            people: BTreeMap::new(),
-            unnamed: None,
-            people_known: false,
-            no_database: None,
-            contexts_unkept: false,
-            directory_unkept: false,
-            stamp: None,
-            boxes_of: None,
-            boxes_at: None,
-            boxes_users: Vec::new(),
-            directory_of: None,
-            directory_at: None,
-            everybody: None,
-            gauge: Gauge::default(),
-            boxes_wait: Retry::new(),
-        }
+        Self { common: Common::new(syncing, hangup, stop), parts: Parts::default() }
     }
 
     fn run(mut self) -> Result<Infallible, Stopped> {
         if let Err(failure) = self.look_at_disk() {
             self.fail(&failure);
         }
-        self.tell();
+        self.common.tell();
         self.wait_for_boot()?;
-        let settings::Sync { interval, spread, .. } = self.syncing.settings;
-        let mut schedule = Schedule::new(interval, spread, Instant::now());
+        let Syncing { orders, settings, .. } = self.common.syncing;
+        let mut schedule = Schedule::new(settings.interval, settings.spread, Instant::now());
         loop {
             let next = schedule.due();
-            let wake = self.piece_due().map_or(next, |piece| piece.min(next));
-            let order = match self.stop.or_receive(&self.syncing.orders, wake)? {
+            let order = match self.common.stop.or_receive(orders, self.wake(next))? {
                 Some(order) if self.puts_off(&order, &mut schedule, Instant::now()) => continue,
                 Some(order) => order,
                 None if Instant::now() >= next => Order::Due,
@@ -292,10 +231,10 @@ impl<'a> Site<'a> {
             if !matches!(order, Order::Rollback(_)) {
                 schedule.begins(Instant::now(), random());
             }
-            let asked = matches!(order, Order::Sync { .. });
-            let before = self.gauge.whole_window();
+            let wish = if matches!(order, Order::Sync { .. }) { Wish::Asked } else { Wish::Due };
+            let before = self.common.gauge.whole_window();
             let synced = self.carry_out(order);
-            let widens = self.gauge.whole_window() > before;
+            let widens = self.common.gauge.whole_window() > before;
             let in_sync = synced.is_ok();
             match synced {
                 Ok(()) => self.succeed(),
@@ -308,19 +247,46 @@ impl<'a> Site<'a> {
                     self.fail(&failure);
                 }
             }
-            self.status.ended += 1;
-            self.tell();
-            // The users first: this takes its time.
+            self.common.status.ended += 1;
+            self.common.tell();
             if in_sync {
-                self.begin_directory(asked);
+                for part in self.parts.all() {
+                    part.begin(wish, &mut self.common);
+                }
             }
+        }
+    }
+
+    /// Shows what an earlier life has left. The first failure is that of the sync; the others look all the same.
+    fn look_at_disk(&mut self) -> Result<(), Failure> {
+        self.common.read_losses();
+        let mut looked = Ok(());
+        for part in self.parts.all() {
+            looked = looked.and(part.look_at_disk(&mut self.common));
+        }
+        looked
+    }
+
+    /// When there is something to do: a sync, or a piece of what is read between syncs.
+    fn wake(&mut self, next: Instant) -> Instant {
+        let pieces = self.parts.all().filter_map(|part| part.piece_due());
+        pieces.fold(next, Instant::min)
+    }
+
+    /// Reads a piece that is due.
+    fn read_piece(&mut self) -> Result<(), Stopped> {
+        let now = Instant::now();
+        let is_due = |part: &&mut dyn Part<'a>| part.piece_due().is_some_and(|due| due <= now);
+        match self.parts.all().find(is_due) {
+            Some(part) => part.read_piece(&mut self.common),
+            None => Ok(()),
         }
     }
 
     /// Whether this waits for the branch's own time: not where somebody asked, nor where no earlier sync has left what the
     /// branch can live on.
     fn puts_off(&self, order: &Order, schedule: &mut Schedule, now: Instant) -> bool {
-        let waits = *order == Order::Soon && !self.status.users.is_empty();
+        let waits = *order == Order::Soon && !self.common.status.users.is_empty();
         if waits {
             schedule.has_reason(now, random());
         }
@@ -329,95 +295,73 @@ impl<'a> Site<'a> {
 
     /// A reload before all modules are loaded would only be queued by Asterisk.
     fn wait_for_boot(&self) -> Result<(), Stopped> {
-        while !self.host.fully_booted() {
-            self.pause()?;
+        while !self.common.host.fully_booted() {
+            self.common.pause()?;
         }
         Ok(())
     }
 
     fn carry_out(&mut self, order: Order) -> Result<(), Failure> {
-        self.accepted = Arc::default();
-        self.freed.clear();
+        self.common.lost.accept(Arc::default());
         match order {
             Order::Rollback(version) => self.roll_back(version),
             Order::Sync { accepted } => {
-                self.accepted = accepted;
-                self.hold(None);
-                self.bad = None;
+                self.common.lost.accept(accepted);
+                self.common.hold(None);
+                self.parts.users.forget_bad();
                 self.sync(Wish::Asked)
             }
-            Order::Due | Order::Soon => match self.status.held {
+            Order::Due | Order::Soon => match self.common.status.held {
                 Some(version) => Err(Failure::Held(version)),
                 None => self.sync(Wish::Due),
             },
         }
     }
 
-    /// One sync. What comes with the users is not worth as much as they are: where it fails, they are synced all the same.
     fn sync(&mut self, wish: Wish) -> Result<(), Failure> {
         // One session at a time, where the main allows no more; and one answer at a time on the line.
-        if let Some(everybody) = &mut self.everybody {
-            everybody.hang_up();
+        for part in self.parts.all() {
+            part.hang_up();
         }
-        let mut reading = self.reading()?;
-        self.stamp.clone_from(&reading.stamp);
+        let mut reading = Reading::open(&self.common)?;
+        self.common.stamp.clone_from(&reading.stamp);
         let synced = self.sync_over(&mut reading, wish);
-        reading.tell(&mut self.gauge);
+        reading.tell(&mut self.common.gauge);
         synced?;
         reading.close();
         Ok(())
     }
 
     fn sync_over(&mut self, reading: &mut Reading, wish: Wish) -> Result<(), Failure> {
-        let users = self.sync_users(reading);
-        // A removal that is held says nothing against what people have set.
-        if matches!(users, Ok(()) | Err(Failure::Shrink { .. })) {
-            self.sync_call_settings(reading)?;
+        let mut synced = Ok(());
+        for part in self.parts.all() {
+            if synced.as_ref().is_err_and(|failure| !part.is_synced_after(failure)) {
+                continue;
+            }
+            match part.sync(reading, wish, &mut self.common) {
+                Err(Failure::Stopped) => return Err(Failure::Stopped),
+                outcome => synced = synced.and(outcome),
+            }
         }
-        users?;
-        self.sync_boxes(reading, wish)?;
-        self.sync_contexts(reading)
+        synced
     }
 
     fn roll_back(&mut self, version: u64) -> Result<(), Failure> {
-        let store = self.store()?;
-        self.in_place(&store)?;
-        self.install_version(&store, version)?;
-        self.log(&format!("Version {version} was put back"));
+        self.parts.users.roll_back(version, &mut self.common)?;
+        self.common.log(&format!("Version {version} was put back"));
         Err(Failure::Held(version))
     }
 
-    fn hold(&mut self, version: Option<u64>) {
-        if self.status.held == version {
-            return;
-        }
-        self.status.held = version;
-        if let Err(error) = self.host.remember(HELD, version.map(|number| number.to_string()).as_deref()) {
-            self.syncing.kit.log_failure(Level::Warning, &error.to_string());
-        }
-    }
-
     fn succeed(&mut self) {
-        self.status.state = SyncState::Synced;
-        self.status.reason = format!("the branch has the users of {}", self.syncing.access.main.host);
-        self.status.last_sync = self.host.local_time(SystemTime::now());
+        let Common { syncing, host, status, .. } = &mut self.common;
+        status.state = SyncState::Synced;
+        status.reason = format!("the branch has the users of {}", syncing.access.main.host);
+        status.last_sync = host.local_time(SystemTime::now());
     }
 
     fn fail(&mut self, failure: &Failure) {
-        self.status.state = SyncState::Unsynced;
-        self.status.reason = failure.to_string();
-    }
-
-    fn tell(&self) {
-        self.syncing.teller.tell(Event::Synced(Arc::new(self.status.clone())));
-    }
-
-    fn log(&self, text: &str) {
-        self.host.log(Level::Notice, text);
-    }
-
-    fn pause(&self) -> Result<(), Stopped> {
-        if self.stop.wait_until(Instant::now() + LOOK_AGAIN) { Err(Stopped) } else { Ok(()) }
+        self.common.status.state = SyncState::Unsynced;
+        self.common.status.reason = failure.to_string();
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Failure, Site, failure::of_file};
+use super::{Failure, common::Common, failure::of_file};
 use crate::{
     engine::{
         event::Teller,
@@ -18,6 +18,9 @@ use crate::{
 /// Bound of everything that is read from the main in one sync: 20,000 users take 2 s in a LAN, and the mailboxes of
 /// 20,000 a minute and a half at 256 kbit/s. A main that falls silent is given up long before.
 const READ_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Values asked for in one breath: 5 KB of questions, and as much of answers where people have set little.
+const AT_ONCE: usize = 64;
 
 /// Bound of one breath of questions to the main's database: the answers take a fifth of a second at 256 kbit/s.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,32 +40,30 @@ pub(super) struct Reading {
     teller: Teller,
     window: usize,
     /// What the answers tell of the line.
-    pub(super) timings: Vec<Timing>,
+    timings: Vec<Timing>,
     /// Whether the main has lost lines of one.
-    pub(super) lost_lines: bool,
+    lost_lines: bool,
     /// When the main last started and reloaded, where it tells.
     pub(super) stamp: Option<Stamp>,
 }
 
-impl Site<'_> {
+impl Reading {
     /// Logs in.
-    pub(super) fn reading(&self) -> Result<Reading, Failure> {
+    pub(super) fn open(common: &Common<'_>) -> Result<Self, Failure> {
         let deadline = Instant::now() + READ_TIMEOUT;
-        let window = self.gauge.whole_window();
-        let mut way = self.syncing.access.to_read(self.stop, self.hangup, window, deadline)?;
+        let window = common.gauge.whole_window();
+        let mut way = common.syncing.access.to_read(common.stop, common.hangup, window, deadline)?;
         let stamp = match way.ask(deadline, |link| link.core_status(deadline)) {
             Ok(stamp) => Some(stamp),
             // An account that may not ask that can still be synced with.
             Err(Unanswered::Link(LinkError::Refused { refusal: Refusal::Answer { .. }, .. })) => None,
             Err(error) => return Err(error.into()),
         };
-        let teller = self.syncing.teller.clone();
+        let teller = common.syncing.teller.clone();
         let timings = Vec::new();
-        Ok(Reading { way, deadline, bytes: 0, teller, window, timings, lost_lines: false, stamp })
+        Ok(Self { way, deadline, bytes: 0, teller, window, timings, lost_lines: false, stamp })
     }
-}
 
-impl Reading {
     /// The answer to one question.
     pub(super) fn ask(&mut self, query: &Query) -> Result<Answer, Failure> {
         let (deadline, mut timing) = (self.deadline, None);
@@ -84,8 +85,19 @@ impl Reading {
         Ok(Answer { query: query.clone(), frame })
     }
 
-    /// Values of the main's database by family and key; none for a key that it doesn't have.
-    pub(super) fn database(&mut self, keys: &[(&str, &str)]) -> Result<Vec<Option<String>>, Failure> {
+    /// Values of the main's database by family and key, some at a time: a probe that shares the connection comes in
+    /// between. `None` for a key that it doesn't have.
+    pub(super) fn values(&mut self, keys: &[(&str, String)]) -> Result<Vec<Option<String>>, Failure> {
+        let mut values = Vec::with_capacity(keys.len());
+        for some in keys.chunks(AT_ONCE) {
+            let some: Vec<(&str, &str)> = some.iter().map(|(family, key)| (*family, key.as_str())).collect();
+            values.extend(self.database(&some)?);
+        }
+        Ok(values)
+    }
+
+    /// The same in one breath.
+    fn database(&mut self, keys: &[(&str, &str)]) -> Result<Vec<Option<String>>, Failure> {
         // Whatever is between us and the main may not know the question, and be silent.
         let deadline = self.deadline.min(Instant::now() + DATABASE_TIMEOUT);
         Ok(self.way.ask(deadline, |link| link.database(keys, deadline))?)

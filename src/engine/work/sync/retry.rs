@@ -15,11 +15,6 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// Nothing has failed.
-    pub(super) const fn new() -> Self {
-        Self { waits: Backoff::new(FIRST, LONGEST), not_before: None }
-    }
-
     /// It failed once more.
     pub(super) fn failed(&mut self, now: Instant) {
         self.not_before = Some(now + self.waits.wait(random()));
@@ -31,6 +26,13 @@ impl Retry {
     }
 }
 
+impl Default for Retry {
+    /// Nothing has failed.
+    fn default() -> Self {
+        Self { waits: Backoff::new(FIRST, LONGEST), not_before: None }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,7 +40,7 @@ mod tests {
     #[test]
     fn each_failure_makes_the_wait_longer() {
         let now = Instant::now();
-        let mut retry = Retry::new();
+        let mut retry = Retry::default();
         assert!(retry.is_due(now));
         retry.failed(now);
         assert!(!retry.is_due(now) && retry.is_due(now + FIRST));

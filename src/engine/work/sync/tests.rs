@@ -2,15 +2,18 @@
 
 use crossbeam_channel::bounded;
 
-use super::*;
+use super::{shrink::Lost, *};
 use crate::{
     engine::{
         crew::worker::on_a_worker,
+        host::Host,
         reach::lookup::Lookup,
         stand_in::{StandIn, sections},
     },
+    operator::status::SyncStatus,
     settings::read,
-    site::users::Store,
+    site::{shrink::Guarded, users::Store},
+    words::conf::ConfSection,
 };
 
 fn settings() -> Arc<Settings> {
@@ -27,9 +30,11 @@ fn with_site(never: &'static str, body: impl Fn(&mut Site<'_>, &Store, &StandIn)
     let (events, _told) = crossbeam_channel::unbounded();
     let teller = Teller::new(1, events);
     let access = Access {
-        main: settings.main.clone(),
+        main: settings.main.clone().unwrap(),
         crypto: host.clone(),
-        address: Lookup::start(&settings.main, &(host.clone() as Arc<dyn Host>)).unwrap().address(),
+        address: Lookup::start(settings.main.as_ref().unwrap(), &(host.clone() as Arc<dyn Host>))
+            .unwrap()
+            .address(),
         session: None,
         teller: teller.clone(),
     };
@@ -44,9 +49,13 @@ fn with_site(never: &'static str, body: impl Fn(&mut Site<'_>, &Store, &StandIn)
     on_a_worker(move |stop| {
         let hangup = Hangup::new();
         let mut site = Site::new(&syncing, &hangup, stop);
-        let store = site.store().unwrap();
+        let store = site.common.store().unwrap();
         body(&mut site, &store, &host);
     });
+}
+
+fn install(site: &mut Site<'_>, store: &Store, text: &str) -> Result<(), Failure> {
+    site.parts.users.install(store, text, &sections(text), &mut site.common)
 }
 
 const GOOD: &str = "; Written by res_synch from test.\n[1001]\ntype = endpoint\n[1002]\ntype = endpoint\n";
@@ -55,30 +64,27 @@ const BAD: &str = "; Written by res_synch from test.\n[1001]\ntype = endpoint\n[
 #[test]
 fn the_last_good_version_goes_back_and_the_bad_one_is_not_tried_again() {
     with_site("1003", |site, store, host| {
-        site.install(store, GOOD, &sections(GOOD)).unwrap();
-        let failure = site.install(store, BAD, &sections(BAD)).unwrap_err().to_string();
+        install(site, store, GOOD).unwrap();
+        let failure = install(site, store, BAD).unwrap_err().to_string();
         assert!(failure.starts_with("version 1 is in force again"), "{failure}");
         assert!(failure.contains("endpoint 1003 the first"), "{failure}");
         assert_eq!(store.read_current().unwrap().as_deref(), Some(GOOD.as_bytes()));
-        assert_eq!((site.status.version, *host.reloads.lock()), (Some(1), 3));
-        assert_eq!(site.status.users.len(), 2);
+        assert_eq!((site.common.status.version, *host.reloads.lock()), (Some(1), 3));
+        assert_eq!(site.common.status.users.len(), 2);
 
-        let failure = site.install(store, BAD, &sections(BAD)).unwrap_err().to_string();
+        let failure = install(site, store, BAD).unwrap_err().to_string();
         assert!(failure.starts_with("the last good version stays in force"), "{failure}");
         assert_eq!(*host.reloads.lock(), 3);
         // A person's word.
-        site.bad = None;
-        assert!(matches!(
-            site.install(store, BAD, &sections(BAD)),
-            Err(Failure::WentBack { version: 1, .. })
-        ));
+        site.parts.users.forget_bad();
+        assert!(matches!(install(site, store, BAD), Err(Failure::WentBack { version: 1, .. })));
     });
 }
 
 #[test]
 fn a_first_file_stays_because_there_is_none_to_go_back_to() {
     with_site("1003", |site, store, _| {
-        let failure = site.install(store, BAD, &sections(BAD)).unwrap_err();
+        let failure = install(site, store, BAD).unwrap_err();
         assert!(matches!(failure, Failure::NotLive { missing: 1, .. }), "{failure}");
         assert_eq!(store.read_current().unwrap().as_deref(), Some(BAD.as_bytes()));
     });
@@ -88,11 +94,11 @@ fn a_first_file_stays_because_there_is_none_to_go_back_to() {
 fn what_all_branches_hear_waits_only_where_there_are_users_and_a_person_never_waits() {
     with_site("", |site, store, _| {
         let now = Instant::now();
-        let settings::Sync { interval, spread, .. } = site.syncing.settings;
+        let settings::Sync { interval, spread, .. } = site.common.syncing.settings;
         let mut schedule = Schedule::new(interval, spread, now);
         schedule.begins(now, 0);
         assert!(!site.puts_off(&Order::Soon, &mut schedule, now));
-        site.install(store, GOOD, &sections(GOOD)).unwrap();
+        install(site, store, GOOD).unwrap();
         for order in [Order::Sync { accepted: Arc::default() }, Order::Due, Order::Rollback(1)] {
             assert!(!site.puts_off(&order, &mut schedule, now), "{order:?}");
         }
@@ -122,7 +128,7 @@ fn every_trunk_and_endpoint_of_the_branch_is_fenced_whoever_made_it() {
     with_site("", move |site, _, host| {
         let file = host.config_dir().join("pjsip_wizard.conf");
         std::fs::write(file, "[provider]\ntype = wizard\n").unwrap();
-        let fenced = site.fenced(&dialplan);
+        let fenced = contexts::fenced(&dialplan, &site.common);
         for name in ["to-main", "gateway", "DAHDI", "g1", "provider"] {
             assert!(fenced.iter().any(|known| known == name), "{name}: {fenced:?}");
         }
@@ -143,10 +149,10 @@ fn a_restart_in_an_outage_leaves_everybody_his_own_mailbox() {
             boxes.iter().map(|(number, name)| ((*number).to_owned(), (*name).to_owned())).collect()
         };
         let all = [("1001", "1001@default"), ("1003", "1003@gone"), ("9", "1001@default")];
-        site.take_boxes(kept(&all));
-        site.status.boxes = Arc::default();
-        site.look_at_boxes();
-        assert_eq!(*site.status.boxes, kept(&all[..1]));
+        site.parts.mailboxes.take(kept(&all), &mut site.common);
+        site.common.status.boxes = Arc::default();
+        site.parts.mailboxes.look_at_disk(&mut site.common).unwrap();
+        assert_eq!(*site.common.status.boxes, kept(&all[..1]));
     });
 }
 
@@ -158,38 +164,44 @@ fn names(range: std::ops::Range<u32>) -> crate::site::shrink::Names {
 fn what_a_day_loses_is_held_over_restarts_and_accepted_by_the_names_shown() {
     with_site("", |site, _, host| {
         // Small steps, each within what one sync may take away.
-        site.may_become(Guarded::Directory, &names(0..20), &names(0..10)).unwrap();
+        site.common.may_become(Guarded::Directory, &names(0..20), &names(0..10)).unwrap();
         let held = |site: &mut Site<'_>| {
-            let failure = site.may_become(Guarded::Directory, &names(0..10), &names(0..9)).unwrap_err();
+            let failure =
+                site.common.may_become(Guarded::Directory, &names(0..10), &names(0..9)).unwrap_err();
             assert_eq!(
                 failure.to_string(),
                 "held: it would take away 1 of 20 numbers of the directory after the 10 that have gone within 24 hours, \
                  more than max_shrink = 50 percent; 'synch show directory' names what would go, and 'synch sync' takes \
                  just that away"
             );
-            Arc::clone(&site.status.held_removals)
+            Arc::clone(&site.common.status.held_removals)
         };
         held(site);
         // A new life of the module.
-        (site.losses, site.status) = (BTreeMap::new(), SyncStatus::before_the_first(true));
+        (site.common.lost, site.common.status) = (Lost::default(), SyncStatus::before_the_first(true));
         site.look_at_disk().unwrap();
         let shown = held(site);
         assert_eq!(shown.get(&Guarded::Directory), Some(&names(9..10)));
         held(site);
-        let told = host.log.lock().iter().filter(|line| line.contains("Held: 1 number")).count();
+        let told = host
+            .log
+            .lock()
+            .iter()
+            .filter(|line| line.contains("Held: the sync would remove 1 number"))
+            .count();
         assert_eq!(told, 2, "each life once");
 
         // Somebody else is missing as well by now: nobody goes, and all are shown.
-        site.accepted = shown;
-        assert!(site.may_become(Guarded::Directory, &names(0..10), &names(0..8)).is_err());
-        let shown = Arc::clone(&site.status.held_removals);
+        site.common.lost.accept(shown);
+        assert!(site.common.may_become(Guarded::Directory, &names(0..10), &names(0..8)).is_err());
+        let shown = Arc::clone(&site.common.status.held_removals);
         assert_eq!(shown.get(&Guarded::Directory), Some(&names(8..10)));
-        site.accepted = shown;
-        site.may_become(Guarded::Directory, &names(0..10), &names(0..8)).unwrap();
-        assert!(site.status.held_removals.is_empty());
+        site.common.lost.accept(shown);
+        site.common.may_become(Guarded::Directory, &names(0..10), &names(0..8)).unwrap();
+        assert!(site.common.status.held_removals.is_empty());
         // The others have a memory of their own.
-        site.accepted = Arc::default();
-        site.may_become(Guarded::Mailboxes, &names(0..10), &names(0..5)).unwrap();
+        site.common.lost.accept(Arc::default());
+        site.common.may_become(Guarded::Mailboxes, &names(0..10), &names(0..5)).unwrap();
     });
 }
 

@@ -1,4 +1,4 @@
-//! What each stage of a drill has to come to. Pure: of settings, snapshot and what the host says.
+//! The stages of a drill and what each has to find. Pure: from settings, snapshot and the host's answers.
 
 use std::net::IpAddr;
 
@@ -21,10 +21,10 @@ use crate::{
     },
 };
 
-/// What the phones' name would be while the branch serves. `is_own` says which addresses this machine has.
+/// Returns what the phones' name would resolve to while the branch serves. `is_own` says which addresses this machine has.
 ///
 /// # Errors
-/// It would lead elsewhere, or nobody would ask for it in time.
+/// When it would lead elsewhere, or phones would not ask for it in time.
 pub fn dns(settings: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Result<String, String> {
     if let Some(slip) = slips(settings, is_own).into_iter().find(|slip| slip.fails) {
         return Err(format!("[dns] {}", slip.text));
@@ -39,8 +39,10 @@ pub fn dns(settings: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Result<String, St
     let ttl = records.first().map(|record| record.ttl).filter(|_| wanted.iter().all(named));
     let wanted = listed(wanted);
     match ttl {
-        Some(ttl) => Ok(format!("{name} would be {wanted}, for {ttl} s at a time")),
-        None => Err(format!("{name} would not be {wanted}: see target_failover and record in [dns]")),
+        Some(ttl) => Ok(format!("{name} would resolve to {wanted}, with a TTL of {ttl} s")),
+        None => {
+            Err(format!("{name} would not resolve to {wanted}: check target_failover and record in [dns]"))
+        }
     }
 }
 
@@ -66,10 +68,10 @@ impl<'a> Calls<'a> {
         Self { settings, outage, contexts }
     }
 
-    /// The user who is called: of that number, else the first who has one; its account and number.
+    /// Returns account and number of the user to call: the user with that number, or else the first user with a number.
     ///
     /// # Errors
-    /// There is none, and what to do.
+    /// When there is none, with what to do.
     pub fn user(&self, number: Option<&str>) -> Result<(String, String), String> {
         let users = &self.outage.sync.users;
         let mut numbered = users.iter().filter_map(|user| Some((user.name.clone(), user.number.clone()?)));
@@ -79,34 +81,34 @@ impl<'a> Calls<'a> {
                 .ok_or_else(|| format!("no synced user has the number {wanted}: change [drill] number")),
             None => numbered.next().ok_or_else(|| {
                 format!(
-                    "nobody can be called: no user is synced ({}); see 'synch doctor'",
+                    "no synced user has a number to call ({}); see 'synch doctor'",
                     self.outage.sync.reason
                 )
             }),
         }
     }
 
-    /// A call to a user, whose phone is here. `in_force`: what Asterisk says of the number.
+    /// Follows a call to a user whose phone is here. `in_force`: whether Asterisk has an extension for the number.
     ///
     /// # Errors
-    /// Where it ends instead, and what to do.
+    /// Where the call ends instead, with what to do.
     pub fn to_user(&self, number: &str, in_force: bool) -> Result<String, String> {
         let dialled = self.walk(number)?;
         self.is_in_force(number, in_force)?;
         Ok(format!("{number} in {} rings {dialled}", self.settings.context))
     }
 
-    /// A call to an emergency number, up to the trunk.
+    /// Follows a call to an emergency number, up to the trunk.
     ///
     /// # Errors
-    /// Where it ends instead, and what to do.
+    /// Where the call ends instead, with what to do.
     pub fn to_help(&self, number: &str, in_force: bool) -> Result<String, String> {
         let dialled = self.walk(number)?;
         let trunk = self.settings.local_trunk.as_ref();
         let trunk =
             trunk.map(|trunk| trunk.dial(self.outage.technology(), self.settings.goes_out_as(number)));
         if trunk.as_deref() != Some(&dialled) {
-            return Err(format!("{number} goes to {dialled}, and not out over local_trunk"));
+            return Err(format!("{number} goes to {dialled} instead of local_trunk"));
         }
         self.is_in_force(number, in_force)?;
         Ok(format!("{number} in {} goes out as {dialled}", self.settings.context))
@@ -117,22 +119,22 @@ impl<'a> Calls<'a> {
         walk::dialled(&self.contexts, &self.settings.context, number, &ask)
     }
 
-    /// The contexts were walked as they should be: that Asterisk has them is another matter.
+    /// Checks that Asterisk has the contexts; the walk follows them only as they should be.
     fn is_in_force(&self, number: &str, in_force: bool) -> Result<(), String> {
         let context = &self.settings.context;
         match (&self.outage.dialplan, in_force) {
             (InDialplan::InForce, true) => Ok(()),
             (InDialplan::InForce, false) => Err(format!(
-                "{number} leads nowhere in {context} of Asterisk: see its log, and reload res_synch.so"
+                "Asterisk has no extension for {number} in context {context}: see its log, then reload res_synch.so"
             )),
             (problem, _) => Err(format!("context {context}: {problem}")),
         }
     }
 
-    /// What our dialplan functions would give.
+    /// Returns what our dialplan functions would give in an outage.
     fn ask(&self, name: &str, argument: &str) -> Result<String, String> {
         let function = FUNCTIONS.iter().find(|function| function.name.to_str() == Ok(name));
-        let function = function.ok_or_else(|| format!("the function {name} is none of synch's"))?;
+        let function = function.ok_or_else(|| format!("synch has no function {name}"))?;
         match (function.read)(&self.outage, argument) {
             Given::Text(text) | Given::Mailbox(text) => Ok(text),
             // The call is one of a phone's.
@@ -153,11 +155,11 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// Whether the phones could register here over what they talk at the main, at the port that they are told. `here`: where this
-/// Asterisk takes SIP, by its own file.
+/// Checks that phones could register here over the transport that they use at the main, at the port that DNS tells them.
+/// `here`: where this Asterisk takes SIP, by its own file.
 ///
 /// # Errors
-/// Which can't, and what to do.
+/// Which phones can't, with what to do.
 pub fn transports(snapshot: &Snapshot, here: &[Place]) -> Result<(), String> {
     let wrong = snapshot.settings.dns.as_ref().map(|dns| wrong_ports(dns, Target::Branch, here));
     if let Some(problem) = wrong.and_then(|problems| problems.into_iter().next()) {
@@ -175,10 +177,10 @@ pub fn transports(snapshot: &Snapshot, here: &[Place]) -> Result<(), String> {
 #[must_use]
 pub fn trunk(name: &str, reach: Reach) -> Outcome {
     match reach {
-        Reach::There => Outcome::Passed(format!("{name} is there")),
+        Reach::There => Outcome::Passed(format!("{name} is available")),
         Reach::Away => Outcome::Failed(format!("{name} {TRUNK_IS_AWAY}")),
         Reach::NotAsked => Outcome::Skipped(format!("{name} {TRUNK_IS_NOT_ASKED}")),
-        Reach::Own => Outcome::Skipped(format!("{name} is of your own: make a test call")),
+        Reach::Own => Outcome::Skipped(format!("{name} is a dial string of your own: make a test call")),
     }
 }
 

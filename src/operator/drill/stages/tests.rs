@@ -32,7 +32,7 @@ fn dialplan(lines: &[(&str, &str)]) -> Dialplan {
 fn the_name_would_be_the_branch() {
     let settings = settings(&[DNS]).dns.unwrap();
     let found = dns(&settings, &|address| address.to_string() == "192.0.2.1").unwrap();
-    assert_eq!(found, "sip.voice.example.com would be 192.0.2.1, for 10 s at a time");
+    assert_eq!(found, "sip.voice.example.com would resolve to 192.0.2.1, with a TTL of 10 s");
 }
 
 #[test]
@@ -58,14 +58,26 @@ fn what_would_not_work_is_told_with_what_to_do() {
     let mut snapshot = snapshot();
     let calls = Calls::new(&settings, &snapshot);
     assert!(calls.user(Some("1099")).unwrap_err().contains("change [drill] number"));
-    assert_eq!(calls.to_help("911", true), Err("911 leads nowhere in synch-internal".to_owned()));
-    assert!(calls.to_help("1001", true).unwrap_err().contains("goes to PJSIP/1001,30, and not out over"));
-    assert!(calls.to_help("112", false).unwrap_err().contains("leads nowhere in synch-internal of Asterisk"));
+    assert_eq!(calls.to_help("911", true), Err("context synch-internal has no extension for 911".to_owned()));
+    assert!(
+        calls.to_help("1001", true).unwrap_err().contains("goes to PJSIP/1001,30 instead of local_trunk")
+    );
+    assert!(
+        calls
+            .to_help("112", false)
+            .unwrap_err()
+            .contains("Asterisk has no extension for 112 in context synch-internal")
+    );
     snapshot.dialplan = InDialplan::Wrong("made by pbx_config".to_owned());
     let calls = Calls::new(&settings, &snapshot);
     assert_eq!(calls.to_user("1001", true), Err("context synch-internal: made by pbx_config".to_owned()));
     std::sync::Arc::make_mut(&mut snapshot.sync).users.clear();
-    assert!(Calls::new(&settings, &snapshot).user(None).unwrap_err().contains("no user is synced"));
+    assert!(
+        Calls::new(&settings, &snapshot)
+            .user(None)
+            .unwrap_err()
+            .contains("no synced user has a number to call")
+    );
 }
 
 #[test]

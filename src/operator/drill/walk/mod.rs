@@ -1,17 +1,17 @@
-//! A call through contexts of ours, as Asterisk would take it, up to the first `Dial`. Pure.
+//! Follows a call through our own contexts, as Asterisk would, up to the first `Dial`. Pure.
 //!
-//! It knows what our own contexts are made of, and says so where it meets something else: it is no second Asterisk.
+//! It knows only what our own contexts consist of, and fails on anything else: it is not a second Asterisk.
 
 use std::collections::HashMap;
 
 use crate::dialplan::{Context, Extension, Step};
 
-/// What a dialplan function gives; or why it gives nothing.
+/// Returns the value of a dialplan function, or why it has none.
 pub type Ask<'a> = &'a dyn Fn(&str, &str) -> Result<String, String>;
 
-/// Steps after which a call goes round in a circle.
+/// Steps after which a call counts as a loop.
 const MOST_STEPS: usize = 200;
-/// Contexts within contexts, as Asterisk bounds them (`AST_PBX_MAX_STACK`).
+/// The deepest nesting of includes that Asterisk follows (`AST_PBX_MAX_STACK`).
 const DEEPEST: usize = 128;
 
 /// Where a call is.
@@ -22,23 +22,23 @@ struct Place<'a> {
     priority: u32,
 }
 
-/// Follows a call to this number; gives what the first `Dial` of it is called with.
+/// Follows a call to this number and returns the arguments of its first `Dial`.
 ///
 /// # Errors
-/// Where else it ends, for the administrator.
+/// Where the call ends without a `Dial`, as a text for the administrator.
 pub fn dialled(contexts: &[Context], context: &str, number: &str, ask: Ask<'_>) -> Result<String, String> {
     let mut variables = HashMap::new();
     let mut at = enter(contexts, context, number, "1")?;
     for _ in 0..MOST_STEPS {
         let Place { extension, context, number, priority } = &at;
         let Some(step) = extension.steps.iter().find(|step| step.priority == *priority) else {
-            return Err(format!("the call ends in {context} behind step {}", priority - 1));
+            return Err(format!("the call ends in context {context} after step {}", priority - 1));
         };
         variables.insert("EXTEN".to_owned(), number.clone());
         let arguments = substitute(&step.arguments, &variables, ask)?;
         let jump = match step.application.as_str() {
             "Dial" if arguments.split(',').next().unwrap_or_default().is_empty() => {
-                return Err(format!("nobody is called in {context}: Dial({})", step.arguments));
+                return Err(format!("context {context} calls nobody: Dial({})", step.arguments));
             }
             "Dial" => return Ok(arguments),
             "Set" => {
@@ -51,7 +51,7 @@ pub fn dialled(contexts: &[Context], context: &str, number: &str, ask: Ask<'_>) 
             "NoOp" | "Progress" | "Answer" => None,
             other => {
                 return Err(format!(
-                    "the call ends in {context} with {other}({arguments}), and calls nobody"
+                    "the call ends in context {context} with {other}({arguments}) and reaches nobody"
                 ));
             }
         };
@@ -60,10 +60,10 @@ pub fn dialled(contexts: &[Context], context: &str, number: &str, ask: Ask<'_>) 
             Some(target) => go(contexts, &at, &target)?,
         };
     }
-    Err(format!("the call goes round in a circle in {}", at.context))
+    Err(format!("the call loops in context {}", at.context))
 }
 
-/// Where `GotoIf` goes; none: on. `arguments` has its condition evaluated.
+/// Returns where `GotoIf` jumps to, or `None` if the call goes on. The condition in `arguments` is evaluated already.
 fn branch(arguments: &str) -> Option<String> {
     let (condition, targets) = arguments.split_once('?')?;
     let (yes, no) = targets.split_once(':').unwrap_or((targets, ""));
@@ -79,10 +79,10 @@ fn go<'a>(contexts: &'a [Context], from: &Place<'a>, target: &str) -> Result<Pla
         [number, priority] => enter(contexts, from.context, number, priority),
         [priority] => {
             let step = find_step(from.extension, priority);
-            let step = step.ok_or_else(|| format!("{} has no step '{priority}'", from.context))?;
+            let step = step.ok_or_else(|| format!("context {} has no step '{priority}'", from.context))?;
             Ok(Place { number: from.number.clone(), priority: step.priority, ..*from })
         }
-        _ => Err(format!("'{target}' in {} is no place to go to", from.context)),
+        _ => Err(format!("context {} has a jump to '{target}', which is not a step", from.context)),
     }
 }
 
@@ -92,7 +92,7 @@ fn enter<'a>(
     number: &str,
     priority: &str,
 ) -> Result<Place<'a>, String> {
-    let nowhere = || format!("{number} leads nowhere in {context}");
+    let nowhere = || format!("context {context} has no extension for {number}");
     let (found, extension) = find(contexts, context, number, DEEPEST).ok_or_else(nowhere)?;
     let step = find_step(extension, priority).ok_or_else(nowhere)?;
     Ok(Place { extension, context: found, number: number.to_owned(), priority: step.priority })
@@ -103,7 +103,7 @@ fn find_step<'a>(extension: &'a Extension, name: &str) -> Option<&'a Step> {
     extension.steps.iter().find(is_it)
 }
 
-/// The extension of a number: of the context itself, a plain one before a pattern; then of its includes, in order.
+/// Finds the extension of a number: first in the context itself, plain ones before patterns, then in its includes, in order.
 fn find<'a>(
     contexts: &'a [Context],
     name: &str,
@@ -121,7 +121,7 @@ fn find<'a>(
     }
 }
 
-/// Whether a pattern such as `_[1-5]XZN.` takes a number.
+/// Returns whether a pattern such as `_[1-5]XZN.` matches a number.
 fn matches(pattern: &str, number: &str) -> bool {
     let Some(mut pattern) = pattern.strip_prefix('_') else { return false };
     let mut digits = number.chars();
@@ -169,7 +169,7 @@ fn in_set(set: &str, digit: char) -> bool {
     false
 }
 
-/// A text with its `${…}` and `$[…]` evaluated, the inner ones first.
+/// Returns a text with its `${…}` and `$[…]` evaluated, the inner ones first.
 fn substitute(text: &str, variables: &HashMap<String, String>, ask: Ask<'_>) -> Result<String, String> {
     let Some((before, rest)) = text.split_once('$') else { return Ok(text.to_owned()) };
     let (inner, behind) = match rest.chars().next() {
@@ -189,7 +189,7 @@ fn substitute(text: &str, variables: &HashMap<String, String>, ask: Ask<'_>) -> 
     Ok(format!("{before}{value}{}", substitute(behind, variables, ask)?))
 }
 
-/// What is between a bracket, with which the text begins, and its counterpart; and what is behind that.
+/// Splits a text that begins with a bracket: what is inside the brackets, and what follows them.
 fn enclosed(text: &str, open: char, close: char) -> Option<(&str, &str)> {
     let mut depth = 0_usize;
     for (at, letter) in text.char_indices() {

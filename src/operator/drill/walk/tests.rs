@@ -50,23 +50,26 @@ fn what_is_dialled_is_where_the_jumps_lead() {
            no=Hangup(20); yes=GotoIf(${ZERO(x)}?no); GotoIf(${ONE(x)}?last); Hangup(2); last=Dial(SIP/${WHO},30)";
     assert_eq!(call(text, "112"), Ok("PJSIP/112@out".to_owned()));
     assert_eq!(call(text, "1001"), Ok("SIP/1001,30".to_owned()));
-    assert_eq!(call(text, "1002"), Err("the call ends in c with Hangup(20), and calls nobody".to_owned()));
-    assert_eq!(call(text, "2001"), Err("2001 leads nowhere in a".to_owned()));
+    assert_eq!(
+        call(text, "1002"),
+        Err("the call ends in context c with Hangup(20) and reaches nobody".to_owned())
+    );
+    assert_eq!(call(text, "2001"), Err("context a has no extension for 2001".to_owned()));
 }
 
 #[test]
 fn a_call_that_calls_nobody_is_told() {
     for (text, problem) in [
-        ("a: 1: Goto(1)", "goes round in a circle in a"),
-        ("a: 1: Dial(${NOBODY},30)", "nobody is called in a: Dial(${NOBODY},30)"),
-        ("a: 1: NoOp()", "ends in a behind step 1"),
-        ("a: 1: Goto(b,1,1)", "1 leads nowhere in b"),
+        ("a: 1: Goto(1)", "the call loops in context a"),
+        ("a: 1: Dial(${NOBODY},30)", "context a calls nobody: Dial(${NOBODY},30)"),
+        ("a: 1: NoOp()", "ends in context a after step 1"),
+        ("a: 1: Goto(b,1,1)", "context b has no extension for 1"),
         ("a: 1: Goto(x)", "a has no step 'x'"),
-        ("a: 1: Goto(1,2,3,4)", "no place to go to"),
+        ("a: 1: Goto(1,2,3,4)", "a jump to '1,2,3,4', which is not a step"),
         ("a: 1: NoOp(${STRANGE(x)})", "no STRANGE"),
         ("a: 1: NoOp($[1 + 1])", "$[1 + 1] can't be evaluated"),
         ("a: 1: NoOp(${broken)", "can't be evaluated"),
-        ("a: include a", "1 leads nowhere in a"),
+        ("a: include a", "context a has no extension for 1"),
     ] {
         let found = call(text, "1").unwrap_err();
         assert!(found.contains(problem), "{text}: {found}");

@@ -1,4 +1,4 @@
-//! What differs between two kept versions, put together from the versions between them.
+//! The differences between two kept versions, added up over the versions between them.
 
 use super::{SyncStatus, Version};
 use crate::{
@@ -52,10 +52,12 @@ fn version<'a>(sync: &'a SyncStatus, word: &str) -> Result<&'a Version, String> 
 
 fn in_force(sync: &SyncStatus) -> Result<&Version, String> {
     let found = sync.versions.iter().find(|version| Some(version.number) == sync.version);
-    found.ok_or_else(|| "The file in force is none of the versions kept: name two of them.".to_owned())
+    found.ok_or_else(|| {
+        "The file in force is not one of the kept versions; name the two versions to compare.".to_owned()
+    })
 }
 
-/// The differences of the versions between two, added up; the way back where the first is the later one.
+/// Adds up the differences of the versions between two. Reverses them if the first version is the later one.
 fn between(versions: &[Version], from: &Version, to: &Version) -> Result<Diff, String> {
     let (older, newer) = (from.number.min(to.number), from.number.max(to.number));
     let mut all = Diff::default();
@@ -94,7 +96,7 @@ fn option(user: &str, diff: &OptionDiff) -> String {
         Some(Value::Secret(_)) => "***".to_owned(),
     };
     let another = match (old, new) {
-        (Some(Value::Secret(_)), Some(Value::Secret(_))) => " (another one)",
+        (Some(Value::Secret(_)), Some(Value::Secret(_))) => " (changed)",
         _ => "",
     };
     format!("{place} {key}: {} -> {}{another}", value(old), value(new))

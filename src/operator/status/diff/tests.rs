@@ -35,7 +35,7 @@ fn synced() -> SyncStatus {
 #[test]
 fn without_a_version_it_is_the_newest_against_the_one_before() {
     let expected = "From version 4 (20260102030404) to version 6 (20260102030406):\n\
-                    ~ 1001 peer secret: *** -> *** (another one)\n\
+                    ~ 1001 peer secret: *** -> *** (changed)\n\
                     - 1002 Bob <1002>\n\
                     + 1003 Zoë\\u{202e} <1003>\n\
                     users: 1 added, 1 removed, 1 changed\n";
@@ -56,7 +56,7 @@ fn one_version_is_against_the_one_in_force_and_a_password_that_came_back_is_none
     let text = diff(&back, &["4"]).unwrap();
     assert!(text.starts_with("From version 4 ") && text.contains("Alicia <1001> -> Alice <1001>"), "{text}");
     back.version = None;
-    assert!(diff(&back, &["4"]).unwrap_err().contains("none of the versions kept"));
+    assert!(diff(&back, &["4"]).unwrap_err().contains("not one of the kept versions"));
 }
 
 #[test]

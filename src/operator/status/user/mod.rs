@@ -1,4 +1,4 @@
-//! All that is known of one user: who it is, and where each of its options comes from.
+//! Everything known about one user: who it is, and where each option comes from.
 
 use super::{Snapshot, SyncStatus, diff::last_change};
 use crate::{
@@ -23,7 +23,7 @@ pub fn device_of(snapshot: &Snapshot, wanted: &str) -> Option<String> {
 pub fn user(snapshot: &Snapshot, wanted: &str, registered: bool) -> Result<String, String> {
     let sync = &snapshot.sync;
     let left_out = sync.left_out.iter().find(|left_out| left_out.name == wanted);
-    let left_out = left_out.map(|found| format!("{wanted} is left out by the last sync: {}", found.reason));
+    let left_out = left_out.map(|found| format!("The last sync left {wanted} out: {}", found.reason));
     let Some(user) = find(sync, wanted) else {
         return left_out.map_or_else(|| Err(nobody(sync, wanted)), |text| Ok(text + "\n"));
     };
@@ -34,13 +34,14 @@ pub fn user(snapshot: &Snapshot, wanted: &str, registered: bool) -> Result<Strin
     let sections = sections_of(&sync.sections, user);
     if sections.is_empty() {
         text.push_str(
-            "\nNo sync has told yet where its options come from; they are those of an earlier start.\n",
+            "\nThe options can be shown after the first sync; until then the file from before the restart is in \
+             force.\n",
         );
         return Ok(text);
     }
     if let Some(held) = sync.held {
         text.push_str(&format!(
-            "\nVersion {held} is held. These are the options of the last sync, which version {held} need not have.\n"
+            "\nVersion {held} is held. These are the options of the last sync; version {held} may have others.\n"
         ));
     }
     for section in sections {
@@ -55,10 +56,10 @@ fn find<'a>(sync: &'a SyncStatus, wanted: &str) -> Option<&'a User> {
 
 fn nobody(sync: &SyncStatus, wanted: &str) -> String {
     let Some(entry) = sync.directory.get(wanted) else {
-        return format!("There is no user '{wanted}'; 'synch show users' lists those there are.");
+        return format!("There is no user '{wanted}'; 'synch show users' lists all users.");
     };
     let site = if entry.site.is_empty() { "no site" } else { entry.site };
-    format!("There is no user '{wanted}' here; on the main it is {}, of {site}.", entry.name)
+    format!("There is no user '{wanted}' at this site; on the main it is {}, of {site}.", entry.name)
 }
 
 fn who(sync: &SyncStatus, user: &User, registered: bool) -> String {
@@ -83,20 +84,20 @@ fn who(sync: &SyncStatus, user: &User, registered: bool) -> String {
     values.into_iter().map(line).collect()
 }
 
-/// What of the user's mailbox is not as on the main.
+/// Returns how the user's mailbox differs from the one on the main.
 fn mailbox_remarks(sync: &SyncStatus, user: &User) -> String {
     let Some(number) = &user.number else { return String::new() };
     if let Some(several) = sync.box_remarks.unclear.get(number) {
-        let boxes = several.join(" and ");
+        let boxes = several.join(" or ");
         return format!(
-            "\nNo mailbox, since nobody says whether it is {boxes}: name it on the main, with 'mailboxes'.\n"
+            "\nNo mailbox: it could be {boxes}. Name the right one with 'mailboxes' on the main.\n"
         );
     }
     let has = |name: &&String| name.split_once('@').is_some_and(|(of, _)| of == number);
     let name = sync.boxes.get(number).or_else(|| sync.box_remarks.lost.keys().find(has));
     let Some(lost) = name.and_then(|name| sync.box_remarks.lost.get(name)) else { return String::new() };
     let lines: String = lost.iter().map(|lost| format!("  {lost}\n")).collect();
-    format!("\nNot taken over of the mailbox:\n{lines}")
+    format!("\nLeft out of the mailbox:\n{lines}")
 }
 
 /// The user's own section, then the aors and auths that it names.

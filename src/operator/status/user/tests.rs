@@ -99,14 +99,14 @@ fn before_the_first_sync_it_says_so_and_shows_what_there_is() {
     Arc::make_mut(&mut snapshot.sync).sections = Arc::from([]);
     let text = user(&snapshot, "1002", false).unwrap();
     assert!(text.contains("Caller ID    : \"Zoë; \\\" <1002>\n"), "{text}");
-    assert!(text.contains("No sync has told yet where its options come from"), "{text}");
+    assert!(text.contains("The options can be shown after the first sync"), "{text}");
 }
 
 #[test]
 fn who_is_left_out_or_elsewhere_is_told_why() {
     let snapshot = synced();
     let text = user(&snapshot, "1003", false).unwrap();
-    assert_eq!(text, "1003 is left out by the last sync: it names no aor\n");
+    assert_eq!(text, "The last sync left 1003 out: it names no aor\n");
     assert!(user(&snapshot, "2001", false).unwrap_err().contains("on the main it is Bob, of Berlin"));
     assert!(user(&snapshot, "3001", false).unwrap_err().contains("There is no user '3001'"));
 }

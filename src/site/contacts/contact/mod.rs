@@ -31,7 +31,7 @@ pub struct Contact {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Another scheme, or no URI.
-    #[error("it is no sip: URI of a user")]
+    #[error("it is not a sip: URI with a user")]
     NoSip,
     /// Something in front of the `@` that a phone's number never has.
     #[error("its user part has other characters than letters, digits and -_.+*")]
@@ -40,7 +40,7 @@ pub enum Refusal {
     #[error("its host is not the address of a phone")]
     Host,
     /// A transport that can't be dialled.
-    #[error("its transport is none of udp, tcp and tls")]
+    #[error("its transport is not udp, tcp or tls")]
     Transport,
 }
 

@@ -3,17 +3,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Directory, Entry, TooMany, dialled, is_number};
+use super::{Directory, Entry, TooMany};
 use crate::{
     settings::{FilterKey, NumberFrom, Technology},
     site::users::{
         Kind,
         number::{self, Account},
         wizard,
-        words::{is_yes, sets_variable},
     },
     uplink::ami::Part,
-    words::caller_id,
+    words::{
+        caller_id,
+        conf::is_yes,
+        number::{dialled, is_number},
+        variables::sets_variable,
+    },
 };
 
 /// Bytes of a value that are looked at: several times what any of them may have.

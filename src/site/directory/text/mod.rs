@@ -1,8 +1,8 @@
 //! A directory as text, to keep it on disk: a first line with its name and size, then an entry a line, its values
 //! separated by tabs. Pure.
 
-use super::{Directory, Entry, MAX_NAME, MAX_SITE, TooMany, is_number};
-use crate::words::caller_id::printable;
+use super::{Directory, Entry, MAX_NAME, MAX_SITE, TooMany};
+use crate::words::{caller_id::printable, number::is_number};
 
 /// How the first line begins; the number of entries follows.
 const HEAD: &str = "res_synch directory 1\t";
@@ -11,7 +11,7 @@ const HEAD: &str = "res_synch directory 1\t";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// It is something else.
-    #[error("line 1 is not that of a directory of res_synch")]
+    #[error("line 1 is not the first line of a directory of res_synch")]
     Head,
     /// A line that is no entry.
     #[error("line {line}: {problem}")]
@@ -61,7 +61,7 @@ impl Directory {
             let error = |problem| TextError::Entry { line: place + 2, problem };
             let entry = entry(text).map_err(error)?;
             if entry.number <= before {
-                return Err(error("its number is not behind the one before it"));
+                return Err(error("its number is out of order"));
             }
             before = entry.number;
             directory.push(entry)?;
@@ -72,9 +72,9 @@ impl Directory {
 }
 
 fn entry(text: &str) -> Result<Entry<'_>, &'static str> {
-    let line = text.strip_suffix('\n').ok_or("it has no end")?;
+    let line = text.strip_suffix('\n').ok_or("it has no line end")?;
     let values: Vec<&str> = line.split('\t').collect();
-    let [number, name, site, public] = values.as_slice() else { return Err("it has not four values") };
+    let [number, name, site, public] = values.as_slice() else { return Err("it does not have four values") };
     if !is_number(number) {
         return Err("its number can't be dialled");
     }

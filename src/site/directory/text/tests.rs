@@ -21,21 +21,21 @@ fn it_reads_back_what_it_writes() {
 #[test]
 fn every_error_names_its_line() {
     for (from, to, expected) in [
-        ("directory 1", "directory 2", "line 1 is not that of a directory of res_synch"),
-        ("\t2\n", "\tx\n", "line 1 is not that of a directory of res_synch"),
+        ("directory 1", "directory 2", "line 1 is not the first line of a directory of res_synch"),
+        ("\t2\n", "\tx\n", "line 1 is not the first line of a directory of res_synch"),
         ("\t2\n", "\t3\n", "2 entries instead of the 3 that line 1 announces"),
         ("1002\t\t\t\n", "", "1 entries instead of the 2 that line 1 announces"),
-        ("1002\t\t\t\n", "1002\t\t\t", "line 3: it has no end"),
-        ("1002\t\t\t\n", "1002\t\t\n", "line 3: it has not four values"),
+        ("1002\t\t\t\n", "1002\t\t\t", "line 3: it has no line end"),
+        ("1002\t\t\t\n", "1002\t\t\n", "line 3: it does not have four values"),
         ("1002", "Bob", "line 3: its number can't be dialled"),
-        ("1002", "1001", "line 3: its number is not behind the one before it"),
+        ("1002", "1001", "line 3: its number is out of order"),
         ("+49301001", "x", "line 2: its public number can't be dialled"),
         ("Alice", "\u{1b}", "line 2: its name is too long or has a control character"),
         ("HeadOffice", "\r", "line 2: its site is too long or has a control character"),
     ] {
         assert_eq!(error(&TEXT.replacen(from, to, 1)), expected);
     }
-    assert_eq!(error(""), "line 1 is not that of a directory of res_synch");
+    assert_eq!(error(""), "line 1 is not the first line of a directory of res_synch");
     assert!(error(&TEXT.replace("Alice", &"x".repeat(81))).starts_with("line 2"));
 }
 

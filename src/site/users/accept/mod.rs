@@ -34,9 +34,9 @@ const LISTS: [&str; 9] = [
 ];
 const ODD_WHY: &str = "letters that Asterisk's files can't hold are left out";
 const SPOILT_WHY: &str = "it has characters that Asterisk's files can't hold, or is too long";
-const OWN_WHY: &str = "Asterisk only keeps it for others to read";
-const FIRST_TYPE_WHY: &str = "the first type counts";
-const BOTH_TYPES_WHY: &str = "chan_sip takes all types together";
+const OWN_WHY: &str = "Asterisk itself does not use it";
+const FIRST_TYPE_WHY: &str = "only the first type counts";
+const BOTH_TYPES_WHY: &str = "chan_sip combines all types";
 
 /// Sections of sip.conf that are no peers, whatever type they claim.
 const SIP_RESERVED: [&str; 2] = ["general", "authentication"];

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     settings::NumberFrom,
-    site::directory::is_number,
     uplink::ami::{Frame, Query},
+    words::number::is_number,
 };
 
 /// The answer to one GetConfig.

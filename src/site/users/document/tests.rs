@@ -84,7 +84,7 @@ fn a_gap_is_named() {
     let text = ANSWER.replace("Line-000000-000001: set_var=A=B;C\n", "");
     assert_eq!(
         error(&text).to_string(),
-        "the answer has a gap: 'Line-000000-000002' where Line-000000-000001 or Category-000001 was due"
+        "lines of the answer are missing: 'Line-000000-000002' came instead of Line-000000-000001 or Category-000001"
     );
 }
 

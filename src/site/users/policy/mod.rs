@@ -1,4 +1,4 @@
-//! What of a user is taken, what is written instead, and why. Pure.
+//! Decides which options of a user are taken, what is written instead of others, and why. Pure.
 //!
 //! A main that was broken into, or a FreePBX that means well, says things that are wrong or dangerous on a branch. So
 //! an option is written only where it is on a list, or where the administrator of the branch has said so.
@@ -12,12 +12,14 @@ use super::{
     accept::{Spoilt, Taken},
     declined::Instead,
     open::{Written, names},
-    words::{is_no, is_special, sets_variable},
 };
 use crate::{
-    dialplan::OWN_MESSAGES,
     settings::{self, is_secret},
-    words::conf::ConfSection,
+    words::{
+        codes::OWN_MESSAGES,
+        conf::{ConfSection, is_no},
+        variables::{is_special, sets_variable},
+    },
 };
 
 pub use options::is_usual;
@@ -40,7 +42,7 @@ pub struct Tailored {
 pub struct Fate {
     /// Its name.
     pub key: Arc<str>,
-    /// What is written; what the main says where nothing is.
+    /// The value that is written; for an option that is not written, the value on the main.
     pub value: Arc<str>,
     /// Why it is as it is.
     pub origin: Origin,
@@ -53,7 +55,7 @@ pub enum Origin {
     Main,
     /// Written in place of what the main says.
     Rewritten {
-        /// What the main says, where it says anything.
+        /// The value on the main, if there is one.
         was: Option<Arc<str>>,
         /// Why.
         why: &'static str,
@@ -86,8 +88,8 @@ impl Tailored {
         written.map(|fate| (&*fate.key, &*fate.value))
     }
 
-    /// Returns whether its context on the main was this one, said or not. One that the branch's own settings say is none of
-    /// the main's.
+    /// Returns whether its context on the main was this one, set or by default. A context from the branch's own settings
+    /// does not count.
     #[must_use]
     pub fn context_was(&self, context: &str) -> bool {
         let is_it = |fate: &Fate| {
@@ -97,7 +99,7 @@ impl Tailored {
         self.options.iter().any(is_it)
     }
 
-    /// Writes what others dial to reach this user.
+    /// Adds the number that others dial to reach this user.
     pub fn set_number(&mut self, number: &str, texts: &mut Texts) {
         let key = if self.kind == Kind::Peer { "setvar" } else { "set_var" };
         let value = format!("{}={number}", super::number::VARIABLE);
@@ -105,13 +107,13 @@ impl Tailored {
         self.options.push(Fate { key: texts.share(key), value: texts.share(&value), origin });
     }
 
-    /// What Asterisk's loader has to read where this was written.
+    /// Returns what Asterisk's loader has to read back from what is written.
     #[must_use]
     pub fn meaning(&self) -> ConfSection {
         ConfSection::new(self.name.clone(), self.written())
     }
 
-    /// The same without passwords, to be looked at.
+    /// Returns the same without passwords, to be shown.
     #[must_use]
     pub fn masked(mut self) -> Self {
         // `auth` of a peer of chan_sip is a password, that of an endpoint is a name.
@@ -132,35 +134,37 @@ impl Tailored {
 pub struct Policy<'a> {
     /// What the administrator says about options.
     pub settings: &'a settings::Policy,
-    /// Whose contexts replace the main's; `None`: the main's stays.
+    /// The settings whose contexts replace that of the main. With `None` the main's context stays.
     pub dialplan: Option<&'a settings::Dialplan>,
     /// Whether users may have mailboxes here.
     pub boxes: bool,
-    /// The context on the main of whoever names none.
+    /// The context on the main of a user that names none.
     pub unnamed: &'a str,
     /// What this branch's own Asterisk does not take.
     pub declined: &'a Declined,
 }
 
-const MESSAGES_WHY: &str = "the code of the branch's own for messages";
-const CERTIFICATE_WHY: &str = "the main's certificate stays there; without one, calls would be without voice";
-const NUMBER_WHY: &str = "what others dial to reach this user; [sync] number says otherwise";
+const MESSAGES_WHY: &str = "the code that this branch has for messages";
+const CERTIFICATE_WHY: &str = "the main's certificate stays on the main, and a call without a certificate would have \
+     no voice";
+const NUMBER_WHY: &str = "the number that others dial; [sync] number changes it";
 const CONTEXT_WHY: &str = "[dialplan] context";
-const CLASS_WHY: &str = "[classes]: what that context of the main may reach here";
+const CLASS_WHY: &str = "[classes] sets what users of that context may reach here";
 /// The context of an endpoint that names none (res_pjsip's config_endpoint), and of a peer where `[general]` of sip.conf names
 /// none either (chan_sip's `default_context`).
 pub const UNNAMED: &str = "default";
 const SET_WHY: &str = "set in res_synch.conf";
-const EXPIRATION_WHY: &str = "phones come home within [policy] max_expiration";
+const EXPIRATION_WHY: &str = "[policy] max_expiration, so that phones soon return to the main";
 const HOST_WHY: &str = "a fixed address could send calls elsewhere; the phone has to register";
 const REPLACED: &str = "res_synch.conf sets it";
 const DROPPED: &str = "[policy] drop";
 /// Asterisk asks a switch such as ours with its contexts locked, and lets another thread read the channel meanwhile
 /// (`pbx_find_extension`, `ast_autoservice_start`). Where that hears a fax tone it looks into the contexts: both hang.
-const FAX_WHY: &str = "no phone of the branch needs it, and it can stop Asterisk; [policy] keep takes it";
-const DECLINED_WHY: &str = "this branch's Asterisk does not know it, or not that value";
-const PARTLY_WHY: &str = "this branch's Asterisk does not know all of it";
-const FUNCTION_WHY: &str = "what it sets is no plain variable";
+const FAX_WHY: &str =
+    "no phone needs it, and it can hang Asterisk; to take it anyway, add it to [policy] keep";
+const DECLINED_WHY: &str = "this branch's Asterisk does not know this option or its value";
+const PARTLY_WHY: &str = "this branch's Asterisk does not know a part of the value";
+const FUNCTION_WHY: &str = "it sets something other than a plain variable";
 
 impl Policy<'_> {
     /// Decides over each option of a section. `file` is where the main has it; equal texts are shared through `texts`.
@@ -208,7 +212,7 @@ impl Policy<'_> {
         Tailored { kind, name: section.name().to_owned(), file: Arc::clone(file), options }
     }
 
-    /// The same where this branch's Asterisk takes it, else what is written in its place.
+    /// Returns the same option if this branch's Asterisk accepts it, else what is written in its place.
     fn known_here(&self, kind: Kind, fate: Fate, texts: &mut Texts) -> Fate {
         if !fate.is_written() {
             return fate;
@@ -259,7 +263,7 @@ impl Policy<'_> {
         (!taken).then(|| options::why_not(key))
     }
 
-    /// What a phone calls to hear messages has to be a code of the branch's.
+    /// The number that a phone calls to hear messages has to be a code of this branch.
     fn listen_here(&self, options: &mut Vec<Fate>, texts: &mut Texts) {
         let boxes = self.boxes;
         replace(options, "voicemail_extension", MESSAGES_WHY, texts, |was| {
@@ -368,7 +372,7 @@ fn replace(
     });
 }
 
-/// What is written for an option so far; of one that comes twice, Asterisk takes the last.
+/// Returns what is written for an option so far; if it comes twice, Asterisk uses the last.
 fn written(options: &[Fate], key: &str) -> Option<Arc<str>> {
     let same = |fate: &&Fate| fate.is_written() && fate.key.eq_ignore_ascii_case(key);
     options.iter().rev().find(same).map(|fate| Arc::clone(&fate.value))

@@ -21,7 +21,7 @@ pub fn is_usual(kind: Kind, key: &str) -> bool {
 #[must_use]
 pub fn why_not(key: &str) -> &'static str {
     let reason = REASONS.iter().find(|(keys, _)| keys.iter().any(|known| key.eq_ignore_ascii_case(known)));
-    reason.map_or("it is not on the list of what is taken; [policy] keep takes it", |(_, why)| why)
+    reason.map_or("it is not one of the usual options; to take it, add it to [policy] keep", |(_, why)| why)
 }
 
 /// Who the user is.
@@ -264,7 +264,7 @@ const PEER_MEDIA: [&str; 21] = [
 
 /// Those that administrators will miss.
 const REASONS: [(&[&str], &str); 7] = [
-    (&[NUMBER], "it says what others dial, which SYNCH_NUMBER says here"),
+    (&[NUMBER], "it holds the number that others dial; here SYNCH_NUMBER holds it"),
     (
         &[
             "transport",
@@ -280,7 +280,7 @@ const REASONS: [(&[&str], &str); 7] = [
             "dtls_ca_file",
             "dtls_ca_path",
         ],
-        "it is about the main's own addresses and files; [endpoint] sets the branch's",
+        "it names addresses or files of the main; [endpoint] sets those of the branch",
     ),
     (
         &[
@@ -304,11 +304,11 @@ const REASONS: [(&[&str], &str); 7] = [
             "refer_context",
             "messagecontext",
         ],
-        "that context is on the main; the users' own is used",
+        "that context is on the main; here the user's own context is used",
     ),
     (
         &["set_var", "setvar"],
-        "the main's dialplan reads it, the branch's could take it for something else; [policy] keep takes it",
+        "it is meant for the main's dialplan, and the branch's could misread it; to take it, add it to [policy] keep",
     ),
     (
         &[
@@ -325,7 +325,7 @@ const REASONS: [(&[&str], &str); 7] = [
             "directmediadeny",
             "directmediaacl",
         ],
-        "the branch sees other addresses than the main; [policy] keep takes it",
+        "it names addresses as the main sees them; to take it, add it to [policy] keep",
     ),
     (&["insecure", "allow_unauthenticated_options"], "it lets callers in without a password"),
 ];

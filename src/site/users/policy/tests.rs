@@ -116,7 +116,7 @@ fn a_variable_that_is_a_function_or_is_run_by_others_is_never_kept() {
         let line = format!("set_var={value}");
         let (written, dropped) = tailor(&policy, Technology::Pjsip, &["type=endpoint", &line]);
         assert!(!written.iter().any(|line| line.starts_with("set_var")), "{value}");
-        assert_eq!(dropped, ["set_var: what it sets is no plain variable"], "{value}");
+        assert_eq!(dropped, ["set_var: it sets something other than a plain variable"], "{value}");
     }
 }
 

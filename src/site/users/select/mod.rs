@@ -12,11 +12,10 @@ use super::{
     Accepted, Document, Kind, Open, Policy, Section, Violation,
     accept::kind_of,
     open::{self, Written},
-    words::sets_variable,
 };
 use crate::{
     settings::{Filter, FilterKey, Technology},
-    words::wording::visible_octets,
+    words::{variables::sets_variable, wording::visible_octets},
 };
 
 /// What a sync writes.
@@ -50,10 +49,10 @@ pub enum Reason {
     #[error("it names no aor")]
     NoAor,
     /// Nothing to prove who it is.
-    #[error("{0}: give it a password on the main, or take it all the same with [policy] open_users = yes")]
+    #[error("{0}: give it a password on the main, or set [policy] open_users = yes to take it anyway")]
     Open(#[from] Open),
     /// A section it names is not there.
-    #[error("its {key} '{name}' is in none of the files")]
+    #[error("its {key} '{name}' is missing in the files that [sync] files names")]
     Missing {
         /// Key that names it.
         key: &'static str,
@@ -71,16 +70,16 @@ pub enum Reason {
         violation: Violation,
     },
     /// Two sections of its name and kind.
-    #[error("it is defined twice: make one section of the two on the main")]
+    #[error("it is defined twice: merge the two sections on the main")]
     Twice,
     /// The branch has one of its own.
     #[error(
-        "the branch's own configuration has one of that name and type, and Asterisk takes neither of two"
+        "the branch's own configuration already has that name and type, and Asterisk would load neither of the two"
     )]
     Local,
     /// The branch has its own of a name and kind that it needs.
     #[error(
-        "its {key} '{name}' is also in the branch's own configuration, and Asterisk takes neither of two"
+        "the branch's own configuration already has its {key} '{name}', and Asterisk would load neither of the two"
     )]
     PartLocal {
         /// Key that names it.
@@ -89,10 +88,10 @@ pub enum Reason {
         name: String,
     },
     /// The channel driver would not take it.
-    #[error("the branch's Asterisk does not take it: its log says what it does not like")]
+    #[error("the branch's Asterisk does not accept it; Asterisk's log says why")]
     Refused,
     /// The channel driver would not take a section that it needs.
-    #[error("the branch's Asterisk does not take its {key} '{name}': its log says what it does not like")]
+    #[error("the branch's Asterisk does not accept its {key} '{name}'; Asterisk's log says why")]
     PartRefused {
         /// Key that names it.
         key: &'static str,
@@ -109,7 +108,7 @@ pub enum Reason {
     },
 }
 
-/// The filter chose nobody who can be written: that is an error, never an empty site.
+/// The filter chose nobody who can be written. That is an error, never an empty site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectError {
     /// Sections looked at.
@@ -128,8 +127,8 @@ impl std::fmt::Display for SelectError {
         match left_out.first() {
             None if *sections == 0 => write!(
                 f,
-                "nobody on the main has {filter}; users in a database (ps_endpoints) are in no file, and can't be taken: have \
-                 those of this site written into one"
+                "nobody on the main has {filter}; synch can't read users in a database (ps_endpoints): write those \
+                 of this site into a file"
             ),
             None => write!(f, "none of the {sections} sections on the main is a user with {filter}"),
             Some(first) => {
@@ -143,7 +142,7 @@ impl std::fmt::Display for SelectError {
     }
 }
 
-/// Who can't be taken.
+/// Sections and users that can't be taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Barred<'a> {
     /// Sections that the branch has already, outside the synced file: two of one name and type would take all of that
@@ -151,7 +150,7 @@ pub struct Barred<'a> {
     pub local: &'a [(Kind, String)],
     /// Sections that the channel driver would not take.
     pub refused: &'a [(Kind, String)],
-    /// What is written of a user, where users are barred who would need no password; none: they are taken.
+    /// The policy by which users without a password are found and barred. With `None` they are taken.
     pub open: Option<Policy<'a>>,
 }
 
@@ -302,7 +301,7 @@ impl<'s, 'a> Index<'s, 'a> {
         Ok((user, parts))
     }
 
-    /// Whether nobody can be this user who has no password: by its own section, or by any of its auths.
+    /// Checks that nobody can call as this user without a password, by its own section and by each of its auths.
     fn closes(&self, user: &Accepted<'a>) -> Result<(), Open> {
         let Some(policy) = self.closed else { return Ok(()) };
         let written = policy.written(user);
@@ -364,7 +363,7 @@ fn describe(filter: &Filter) -> String {
     };
     let value = filter.value.as_str();
     let hint = match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(_) => " (the quotes are taken for part of it: leave them out)",
+        Some(_) => " (the quotes count as part of the value: leave them out)",
         None => "",
     };
     format!("filter_key = {key}, filter_value = {value}{hint}")

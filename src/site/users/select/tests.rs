@@ -80,15 +80,24 @@ fn a_user_is_complete_or_left_out_with_a_reason() {
     for (endpoint, reason) in [
         ("[9] type=endpoint", "it names no aor"),
         ("[9] type=endpoint aors=,", "it names no aor"),
-        ("[9] type=endpoint aors=none", "its aors 'none' is in none of the files"),
-        ("[9] type=endpoint aors=1001 auth=none", "its auth 'none' is in none of the files"),
-        ("[9] type=endpoint aors=1001 auth=1001", "its auth '1001' is in none of the files"),
+        ("[9] type=endpoint aors=none", "its aors 'none' is missing in the files that [sync] files names"),
+        (
+            "[9] type=endpoint aors=1001 auth=none",
+            "its auth 'none' is missing in the files that [sync] files names",
+        ),
+        (
+            "[9] type=endpoint aors=1001 auth=1001",
+            "its auth '1001' is missing in the files that [sync] files names",
+        ),
         (
             "[9] type=endpoint aors=1001\n[9] type=endpoint aors=1001",
-            "it is defined twice: make one section of the two on the main",
+            "it is defined twice: merge the two sections on the main",
         ),
         ("[9] type=endpoint aors=x\n[x] type=aor\n[x] type=aor", "its aors 'x' is defined twice"),
-        ("[9] type=endpoint aors=x\n[x] type=identify type=aor", "its aors 'x' is in none of the files"),
+        (
+            "[9] type=endpoint aors=x\n[x] type=identify type=aor",
+            "its aors 'x' is missing in the files that [sync] files names",
+        ),
         ("[9] type=transport bind=0.0.0.0", "type 'transport' is not taken over"),
         ("[9] aors=1001", "it has no type"),
         ("[9] type=Endpoint aors=1001", "type 'Endpoint' is not taken over"),
@@ -179,17 +188,17 @@ fn nobody_is_an_error_that_says_what_was_looked_at() {
     assert_eq!(
         error.unwrap_err().to_string(),
         "all 2 with filter_key = accountcode, filter_value = Office among 4 sections are left out; \
-         the first: 1002 is left out: its aors '1002' is in none of the files"
+         the first: 1002 is left out: its aors '1002' is missing in the files that [sync] files names"
     );
     let error = found(Technology::Pjsip, &[], &filter("accountcode", "Office"));
     assert_eq!(
         error.unwrap_err().to_string(),
-        "nobody on the main has filter_key = accountcode, filter_value = Office; users in a database (ps_endpoints) are in \
-         no file, and can't be taken: have those of this site written into one"
+        "nobody on the main has filter_key = accountcode, filter_value = Office; synch can't read users in a database \
+         (ps_endpoints): write those of this site into a file"
     );
     // As some write it: Asterisk's files know no quotes.
     let error = found(Technology::Pjsip, &[ENDPOINTS], &filter("accountcode", "\"^HeadOffice$\""));
-    assert!(error.unwrap_err().to_string().contains("the quotes are taken for part of it: leave them out"));
+    assert!(error.unwrap_err().to_string().contains("the quotes count as part of the value: leave them out"));
 }
 
 #[test]
@@ -274,8 +283,8 @@ fn the_reason_names_the_auth_and_the_remedy() {
     let error = select(&documents, Technology::Pjsip, &filter("categoryname", "^9$"), &barred).unwrap_err();
     assert_eq!(
         error.left_out[0].to_string(),
-        "9 is left out: its auth 'nine' has no password, so anybody could be it: give it a password on the main, or \
-         take it all the same with [policy] open_users = yes"
+        "9 is left out: its auth 'nine' has no password, so anybody could call as this user: give it a \
+         password on the main, or set [policy] open_users = yes to take it anyway"
     );
 }
 
@@ -325,8 +334,8 @@ fn whom_the_channel_driver_would_not_take_is_left_out() {
     let documents: Vec<_> = frames.iter().map(|frame| Document::read(frame).unwrap()).collect();
     let all = filter("type", "endpoint");
     for (refused, reason) in [
-        ((Kind::Endpoint, "1001"), "the branch's Asterisk does not take it: its log"),
-        ((Kind::Auth, "1001-auth"), "the branch's Asterisk does not take its auth '1001-auth'"),
+        ((Kind::Endpoint, "1001"), "the branch's Asterisk does not accept it; Asterisk's log"),
+        ((Kind::Auth, "1001-auth"), "the branch's Asterisk does not accept its auth '1001-auth'"),
     ] {
         let refused = [(refused.0, refused.1.to_owned())];
         let selection =

@@ -1,15 +1,15 @@
-//! Bytes of an AMI connection into frames: blocks of `Name: value` lines that a blank line ends. Pure.
+//! Splits the bytes of an AMI connection into frames: blocks of `Name: value` lines, each ended by a blank line. Pure.
 
-/// Bound of one frame where only short answers are wanted: no answer to Login or Ping comes near it.
+/// Size limit of one frame where only short answers are expected: no answer to Login or Ping comes near it.
 pub const SHORT_FRAME: usize = 64 * 1024;
-/// Bound of one frame with a whole configuration file: 20,000 users as FreePBX writes them are 22.5 MB.
+/// Size limit of one frame with a whole configuration file: 20,000 users as FreePBX writes them are 22.5 MB.
 pub const CONFIG_FRAME: usize = 64 * 1024 * 1024;
 
-/// The peer sent more than a frame may have.
+/// The peer sent a frame that is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more than {limit} bytes without the blank line that ends an AMI message")]
+#[error("an AMI message exceeds {limit} bytes")]
 pub struct FrameTooLong {
-    /// The bound it went over.
+    /// The limit that it exceeds.
     pub limit: usize,
 }
 
@@ -17,7 +17,7 @@ pub struct FrameTooLong {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this system has no memory left for an answer of {bytes} bytes")]
 pub struct NoMemory {
-    /// What is there of the answer so far.
+    /// The length of the answer so far.
     pub bytes: usize,
 }
 

@@ -1,10 +1,10 @@
-//! What is asked of the main, over a connection that is made when it is needed.
+//! The questions to the main, over a connection that is opened when it is needed.
 //!
 //! Each operation has one deadline for all of it: connecting, TLS, logging in, and every read and write.
 //!
 //! - `line`: the open connection: the only sockets of this client, and the only place here that waits
-//! - `pulse`: whether anything comes
-//! - `fault`: what ends an exchange
+//! - `pulse`: shows whether anything comes
+//! - `fault`: the errors of an exchange
 
 mod fault;
 mod line;
@@ -31,11 +31,11 @@ use super::{
 };
 use crate::{settings::Main, uplink::marks::Mark};
 
-/// Connecting and logging in take a few round trips; whoever has minutes for a long answer need not wait that long to
-/// learn that nobody is there.
+/// Time limit for connecting and logging in, which take a few round trips: a caller that allows minutes for a long
+/// answer should not wait minutes for a main that is away.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Asterisk sleeps for a second before it refuses a login. Whoever has less patience shall still learn why: the main has
-/// answered the challenge in time.
+/// Least time for the answer to a login. Asterisk sleeps for a second before it refuses one, and a caller with less
+/// time left should still learn the reason.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection to the main that is made when it is needed and kept while it works.
@@ -54,7 +54,7 @@ pub struct Link {
     last: Last,
 }
 
-/// What the newest operation has shown of the main, besides its answer.
+/// What the latest operation has shown of the main, besides its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Last {
     /// Nothing.
@@ -75,10 +75,10 @@ impl Link {
         Self::new(address, main, hangup, crypto, SHORT_FRAME)
     }
 
-    /// A link for configuration files, with a receive buffer of so many bytes. Nothing is connected yet.
+    /// A link for configuration files, with a receive buffer of `window` bytes. Nothing is connected yet.
     ///
-    /// No more than that is ever on its way, which is what a probe may have to wait for on a slow line. What waits here
-    /// is nothing: answers are read as they come, and what the line does not take yet waits in the main's own buffer.
+    /// No more bytes than that are ever on their way, and a probe on a slow line waits at most for these. Answers are
+    /// read as they come; the rest waits in the main's own send buffer.
     #[must_use]
     pub fn for_config(
         address: SocketAddr,
@@ -122,27 +122,27 @@ impl Link {
         }
     }
 
-    /// What comes over this link, for another thread.
+    /// Shows another thread whether anything comes over this link.
     #[must_use]
     pub const fn pulse(&self) -> &Pulse {
         &self.pulse
     }
 
-    /// What the newest operation has shown of the main, which is told once.
+    /// Returns once what the latest operation has shown of the main.
     pub fn take_last(&mut self) -> Last {
         std::mem::take(&mut self.last)
     }
 
-    /// The connection, for a wait on more than that.
+    /// Returns the connection, for a wait on it and on other things.
     #[must_use]
     pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         self.line.as_ref().map(Line::as_fd)
     }
 
-    /// From now on no more than this is on its way over an open connection, as over [`Self::for_config`].
+    /// Limits the bytes on their way over the open connection, as [`Self::for_config`] does.
     ///
-    /// The room that the main was told of before stays its own until it has used it once, some 30 KB. No window scale is
-    /// lost by it: a wider window can follow.
+    /// The main may still use once the window that it was offered before, some 30 KB. The window scale stays, so a
+    /// wider window can follow.
     pub fn narrow(&mut self, window: usize) {
         if let Some(line) = &self.line {
             line.narrow(window);
@@ -157,7 +157,7 @@ impl Link {
         self.operate(deadline, |_, _| Ok(()))
     }
 
-    /// Whether a connection is kept open, as far as is known: the next exchange may still find it dead.
+    /// Returns whether a connection is open, as far as is known: the next exchange may still find it dead.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.line.is_some()
@@ -171,8 +171,8 @@ impl Link {
         self.operate(deadline, |line, deadline| line.exchange(Action::Ping, deadline).map(drop))
     }
 
-    /// Asks what time it is, in seconds since 1970; none where the main doesn't say. Connects and logs in first where
-    /// there is no connection.
+    /// Asks for the main's time, in seconds since 1970; `None` where the main does not say. Connects and logs in first
+    /// where there is no connection.
     ///
     /// # Errors
     /// As [`Self::ping`].
@@ -195,7 +195,7 @@ impl Link {
             let answer = line.exchange(Action::CoreStatus, deadline)?;
             let refusal = || Refusal::Answer {
                 action: Action::CoreStatus.name(),
-                message: "no time of the last reload in the answer".to_owned(),
+                message: "the answer has no time of the last reload".to_owned(),
             };
             Stamp::read(&answer).ok_or_else(|| refusal().into())
         })
@@ -225,15 +225,15 @@ impl Link {
         answer
     }
 
-    /// How long the last answer to a GetConfig took, as far as it came.
+    /// Returns how long the last answer to a GetConfig took, even where it came only in part.
     #[must_use]
     pub const fn timing(&self) -> Timing {
         self.timing
     }
 
-    /// The same for an answer that is too long to keep: each part goes to the sink as it comes, and its numbers are
-    /// checked here. The sink must be quick, since the main does not wait. What it was given counts only once this
-    /// returns well.
+    /// Reads a file whose answer is too long to keep: each part goes to the sink as it comes, and its numbers are
+    /// checked here. The sink must be quick, because the main does not wait. Its parts are valid only when this returns
+    /// `Ok`.
     ///
     /// # Errors
     /// When the answer did not come whole before the deadline. The connection is closed then.
@@ -247,8 +247,8 @@ impl Link {
         self.stream_piece(query, deadline, &all, sink).map(drop)
     }
 
-    /// The same, for an answer that may turn out to be too long for now, or to come at a bad time. It is broken off then,
-    /// which takes the connection with it: the next question makes a new one.
+    /// The same for an answer that may be too long or come at a bad time. It is then broken off, which closes the
+    /// connection; the next question opens a new one.
     ///
     /// # Errors
     /// When the answer did not come whole before the deadline. The connection is closed then.
@@ -276,8 +276,8 @@ impl Link {
         Ok(poured)
     }
 
-    /// Asks all that res_pjsip of the main has of an endpoint, its contacts among it; none where it has none of that
-    /// name. Connects and logs in first where there is no connection. Needs class `system`.
+    /// Asks res_pjsip of the main for an endpoint and its contacts; `None` where it has no endpoint of that name.
+    /// Connects and logs in first where there is no connection. Needs class `system`.
     ///
     /// # Errors
     /// When the answer did not come whole before the deadline. The connection is closed then.
@@ -285,7 +285,7 @@ impl Link {
         self.operate(deadline, |line, deadline| or_nobody(line.list(Action::ShowEndpoint(name), deadline)))
     }
 
-    /// The same of a peer of chan_sip; none where it has none of that name. Needs class `system` or `reporting`.
+    /// Asks chan_sip for a peer; `None` where it has no peer of that name. Needs class `system` or `reporting`.
     ///
     /// # Errors
     /// As [`Self::show_endpoint`].
@@ -293,7 +293,7 @@ impl Link {
         self.operate(deadline, |line, deadline| or_nobody(line.exchange(Action::ShowPeer(name), deadline)))
     }
 
-    /// Asks for values of the main's database by family and key, all in one breath; none for a key that it doesn't have.
+    /// Asks for values of the main's database by family and key, all at once; `None` for a missing key.
     /// Connects and logs in first where there is no connection. Needs class `system` or `reporting`.
     ///
     /// # Errors
@@ -309,8 +309,8 @@ impl Link {
     /// Waits for the next event that tells of a reload, a stop or a start of the main, or of one of its phones; none when the deadline passes
     /// first, which leaves the connection as it is. Connects and logs in first where there is no connection.
     ///
-    /// Ping now and then in between: silence alone doesn't show that the main is gone. What happened before the
-    /// connection was made is not told.
+    /// Send a Ping now and then in between: silence alone does not show that the main is gone. Events from before the
+    /// connection are not reported.
     ///
     /// # Errors
     /// When the connection could not be made, or broke.
@@ -325,14 +325,14 @@ impl Link {
         self.line.as_ref().is_some_and(|line| line.session.was_told())
     }
 
-    /// Closes the connection, with a good-bye that is not waited for.
+    /// Sends a Logoff and closes the connection without waiting for the answer.
     pub fn close(&mut self) {
         if let Some(line) = self.line.take() {
             line.close();
         }
     }
 
-    /// The same, and waits until the main has ended it, which lets go of the account's login there.
+    /// Logs off and waits until the main has closed the connection, so that the account's login is free again.
     pub fn log_off(&mut self, deadline: Instant) {
         if let Some(line) = self.line.take() {
             line.log_off(deadline);
@@ -392,7 +392,7 @@ impl Link {
     }
 }
 
-/// None where the main says that it has nobody of that name.
+/// Returns `None` where the main says that it has no object of that name.
 fn or_nobody<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
     match answer {
         Err(Fault::Refused(Refusal::Answer { message, .. }))

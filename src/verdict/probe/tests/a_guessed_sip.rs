@@ -6,7 +6,7 @@ fn does_not_count_before_it_has_answered() {
     assert_eq!(run.all(Kind::Sip, &vec![closed(); 20]), [MonitorState::Init; 20]);
     assert_eq!(run.all(Kind::Ami, &[alive(), alive()]), [Unstable, Stable]);
     assert_eq!(run.take(Kind::Sip, &silent()), Stable);
-    assert!(run.monitor.standing(Kind::Sip).ends_with("; it counts once it has answered"));
+    assert!(run.monitor.standing(Kind::Sip).ends_with("; it counts after its first answer"));
     assert_eq!(run.take(Kind::Ami, &closed()), Unstable);
 }
 

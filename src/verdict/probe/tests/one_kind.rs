@@ -29,10 +29,10 @@ fn the_reason_names_the_kind_the_cause_and_the_count() {
     run.take(Kind::Ami, &closed());
     assert_eq!(
         run.reason(),
-        "AMI closed for 1 probe: connection refused (0 of 5 failure points; a refusal counts after 10 s)"
+        "AMI closed for 1 probe: connection refused (0 of 5 failure points; refusals count after 10 s)"
     );
     run.take(Kind::Ami, &alive());
-    assert_eq!(run.reason(), "AMI answers: 1 of 5 in a row");
+    assert_eq!(run.reason(), "AMI answers: 1 of 5 answers in a row");
     run.all(Kind::Ami, &vec![alive(); 4]);
     assert_eq!(run.reason(), "AMI answers");
 }

@@ -71,7 +71,7 @@ fn behind_an_end_two_refusals_of_each_kind_need_no_points() {
     assert_eq!(run.take(Kind::Ami, &closed()), Failed);
     assert_eq!(
         run.reason(),
-        "nobody listens on the main any more: AMI closed for 2 probes, SIP closed for 2 probes"
+        "all ports of the main are closed: AMI closed for 2 probes, SIP closed for 2 probes"
     );
     assert_eq!(run.take(Kind::Sip, &alive()), Unstable);
 }
@@ -100,7 +100,7 @@ fn behind_an_end_one_kind_that_refuses_twice_brings_no_points_for_one_that_has_o
     assert_eq!(run.all(Kind::Ami, &[closed(), closed()]), [Unstable; 2]);
     assert_eq!(run.take(Kind::Sip, &closed()), Unstable);
     assert_eq!(run.take(Kind::Sip, &closed()), Failed);
-    assert!(run.reason().starts_with("nobody listens on the main any more"), "{}", run.reason());
+    assert!(run.reason().starts_with("all ports of the main are closed"), "{}", run.reason());
 }
 
 #[test]

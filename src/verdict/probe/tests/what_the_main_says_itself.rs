@@ -6,7 +6,7 @@ fn a_main_that_shuts_down_is_dead_at_once_until_it_answers() {
     let asked_before = run.now;
     run.now += SECOND;
     assert_eq!(run.monitor.shut_down(run.now), Some(Stable));
-    assert_eq!(run.reason(), "the main says that it shuts down");
+    assert_eq!(run.reason(), "the main has announced its shutdown");
     // An answer that was on its way already is no sign of life.
     run.monitor.observe(Kind::Sip, &alive(), asked_before, run.now);
     assert_eq!(run.monitor.verdict().state, Failed);

@@ -13,7 +13,7 @@ fn an_ami_that_is_away_for_hours_moves_nobody() {
             assert_eq!(run.take(Kind::Sip, &alive()), Stable);
             assert!(run.monitor.is_healthy());
         }
-        assert!(run.reason().contains("SIP answers, which decides: "), "{}", run.reason());
+        assert!(run.reason().contains("SIP answers (SIP decides): "), "{}", run.reason());
     }
 }
 

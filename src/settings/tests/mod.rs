@@ -37,7 +37,7 @@ fn errors(text: &str) -> Vec<String> {
 #[test]
 fn the_least_configuration_has_the_documented_defaults() {
     let settings = read(&sections(LEAST)).unwrap();
-    assert_eq!(settings.main.port, 5038);
+    assert_eq!(settings.main.as_ref().unwrap().port, 5038);
     assert_eq!(settings.probe.interval, Duration::from_secs(5));
     assert_eq!(settings.probe.timeout, Duration::from_secs(3));
     assert_eq!((settings.probe.failure_tolerance, settings.probe.alive_threshold), (5, 5));
@@ -324,7 +324,7 @@ fn the_relay_has_defaults_and_takes_networks_with_own_among_them() {
 fn the_sip_of_the_main_is_guessed_or_given() {
     let sip = |given: &str| {
         let sections = sections(&LEAST.replace("secret=canary", &format!("secret=canary {given}")));
-        read(&sections).map(|settings| settings.main.sip)
+        read(&sections).map(|settings| settings.main.unwrap().sip)
     };
     let guess = Sip { transport: Transport::Udp, address: None, port: 5060, given: false };
     assert_eq!(sip(""), Ok(guess));
@@ -366,7 +366,7 @@ fn the_evidence_can_be_chosen_but_not_all_of_it_switched_off() {
 fn tls_is_off_until_it_is_wanted_and_then_believes_nobody() {
     let main = |given: &str| {
         let sections = sections(&LEAST.replace("secret=canary", &format!("secret=canary {given}")));
-        read(&sections).map(|settings| settings.main)
+        read(&sections).map(|settings| settings.main.unwrap())
     };
     let plain = main("").unwrap();
     assert_eq!((plain.tls, plain.port), (None, 5038));
@@ -399,7 +399,8 @@ fn tls_is_off_until_it_is_wanted_and_then_believes_nobody() {
 #[test]
 fn a_password_is_given_or_in_a_file() {
     let main = |given: &str| {
-        read(&sections(&LEAST.replace("secret=canary", given))).map(|settings| settings.main.password)
+        read(&sections(&LEAST.replace("secret=canary", given)))
+            .map(|settings| settings.main.unwrap().password)
     };
     assert_eq!(main("secret=x secret_file="), Ok(Password::Given(Secret::new("x"))));
     assert_eq!(main("secret= secret_file=/etc/synch"), Ok(Password::InFile("/etc/synch".into())));

@@ -1,4 +1,4 @@
-//! What Asterisk's own words mean: yes, and the names of the option that sets a variable. Pure.
+//! Channel variables: which option sets one, and which Asterisk itself goes by. Pure.
 
 /// Options that set a channel variable, of res_pjsip and of chan_sip: all of their lines count.
 const SETS_VARIABLE: [&str; 2] = ["set_var", "setvar"];
@@ -15,18 +15,6 @@ const SPECIAL: [&str; 15] = [
 #[must_use]
 pub fn sets_variable(key: &str) -> bool {
     SETS_VARIABLE.iter().any(|known| key.eq_ignore_ascii_case(known))
-}
-
-/// What Asterisk takes for yes (`ast_true`).
-#[must_use]
-pub fn is_yes(value: &[u8]) -> bool {
-    [&b"yes"[..], b"true", b"y", b"t", b"1", b"on"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
-}
-
-/// What Asterisk takes for no (`ast_false`).
-#[must_use]
-pub fn is_no(value: &str) -> bool {
-    ["no", "false", "n", "f", "0", "off"].iter().any(|word| value.trim().eq_ignore_ascii_case(word))
 }
 
 /// Whether Asterisk or one of its modules goes by a variable of that name.
