@@ -31,6 +31,8 @@
 //! | [`dns`] | a DNS question and its answer |
 //! | [`name_server`] | the site's own name server, which forwards the phones' zone to the branch |
 //! | [`pair`] | a site with two branch machines |
+//! | [`broker`] | a broker over which sites share their states |
+//! | [`sharing`] | systems that share their states, and nothing else |
 //! | [`users`] | users in the file, live, and as the main has them |
 //! | [`certificates`] | an authority of the test's own |
 //! | [`freepbx`] | FreePBX in the place of main or branch: its files, and who they say the users are |
@@ -45,6 +47,7 @@
 pub mod ami;
 pub mod asterisk;
 pub mod audio;
+pub mod broker;
 pub mod carrier;
 pub mod certificates;
 pub mod command;
@@ -65,6 +68,7 @@ pub mod pair;
 pub mod phone;
 pub mod registered;
 pub mod rootfs;
+pub mod sharing;
 pub mod site;
 pub mod together;
 pub mod users;
@@ -73,11 +77,13 @@ pub mod voicemail;
 pub mod wait;
 
 pub use asterisk::Asterisk;
+pub use broker::Broker;
 pub use carrier::Carrier;
 pub use error::{Context, Error, Result};
 pub use name_server::NameServer;
 pub use net::Net;
 pub use pair::Pair;
 pub use phone::Phone;
+pub use sharing::Sharing;
 pub use site::Site;
 pub use version::Version;

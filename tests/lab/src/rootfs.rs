@@ -39,10 +39,11 @@ pub fn rootfs(version: Version) -> Result<PathBuf> {
     })
 }
 
-/// The root file system of other name servers, which `make bench` compares with and which stand in for a site's own. It is
+/// The root file system of other name servers, which `make bench` compares with and which stand in for a site's own, and of
+/// the broker. It is
 /// made as the others are: installed on the machine itself, each of them would start.
 pub fn servers_rootfs() -> Result<PathBuf> {
-    let packages = "nsd,knot,unbound,dnsmasq-base,dnsperf";
+    let packages = "nsd,knot,unbound,dnsmasq-base,dnsperf,mosquitto,mosquitto-clients";
     kept("dns", packages, |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
 }
 

@@ -1,0 +1,133 @@
+//! A broker on a host of its own in the LAN: Debian's mosquitto, with the very files of `docs/mosquitto`.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use crate::command::run;
+use crate::error::{Context, Result};
+use crate::net::{Host, Net};
+use crate::rootfs::servers_rootfs;
+use crate::wait::{GENEROUS, until_ok};
+
+const CONF: &str = include_str!("../../../docs/mosquitto/synch.conf");
+const ACL: &str = include_str!("../../../docs/mosquitto/synch.acl");
+
+/// The password of an account at the broker.
+pub fn secret(site: &str) -> String {
+    format!("broker-{site}")
+}
+
+/// A mosquitto. Dropped, it is killed.
+pub struct Broker {
+    child: Option<Child>,
+    root: PathBuf,
+    /// Its folder, as it sees it.
+    home: String,
+    host: Host,
+}
+
+impl Broker {
+    /// Starts one with an account for each of these sites.
+    pub fn start(net: &Arc<Net>, sites: &[&str]) -> Result<Self> {
+        Self::with_lines(net, sites, "")
+    }
+
+    /// Starts one with these lines of configuration besides.
+    pub fn with_lines(net: &Arc<Net>, sites: &[&str], lines: &str) -> Result<Self> {
+        let root = servers_rootfs()?;
+        let host = net.phone_host("broker")?;
+        let home = format!("/lab/{}/broker", net.name());
+        let mut broker = Self { child: None, root, home, host };
+        let folder = broker.path("");
+        fs::create_dir_all(&folder).context(format!("making {}", folder.display()))?;
+        let conf = CONF.replace("/etc/mosquitto", &broker.home);
+        broker.write("synch.conf", &format!("{conf}\nuser root\n{lines}\n"))?;
+        broker.write("synch.acl", ACL)?;
+        broker.write("synch.passwd", "")?;
+        for site in sites {
+            let file = format!("{}/synch.passwd", broker.home);
+            run(broker.chroot().args(["mosquitto_passwd", "-b", &file, site, &secret(site)]))?;
+        }
+        broker.run()?;
+        Ok(broker)
+    }
+
+    /// Runs it, in the place of one that was killed.
+    pub fn run(&mut self) -> Result {
+        let mut command = self.host.command(&["chroot"]);
+        command.arg(&self.root).args(["mosquitto", "-c", &format!("{}/synch.conf", self.home)]);
+        let log = fs::File::create(self.path("log")).context("making the broker's log")?;
+        let copy = log.try_clone().context("sharing the broker's log")?;
+        command.stdin(Stdio::null()).stdout(copy).stderr(log);
+        self.child = Some(command.spawn().context("starting mosquitto")?);
+        until_ok("the broker to listen", GENEROUS, || {
+            std::net::TcpStream::connect((self.address(), 1883)).context("connecting to the broker").map(drop)
+        })
+    }
+
+    /// Kills it, as a power failure would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Ipv4Addr {
+        self.host.address
+    }
+
+    /// Its host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// What it keeps on topics that fit `filter`, a line each: topic and payload.
+    pub fn retained(&self, site: &str, filter: &str) -> Result<Vec<String>> {
+        let output = self.client("mosquitto_sub", site).args(["-v", "-t", filter, "-W", "1"]).output();
+        let output = output.context("asking the broker")?;
+        Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    }
+
+    /// Has an account say something that is kept.
+    pub fn publish(&self, site: &str, topic: &str, payload: &str) -> Result {
+        let message: &[&str] = if payload.is_empty() { &["-n"] } else { &["-m", payload] };
+        run(self.client("mosquitto_pub", site).args(["-r", "-t", topic]).args(message)).map(drop)
+    }
+
+    /// A client of mosquitto's, logged in as that account.
+    pub fn client(&self, program: &str, site: &str) -> Command {
+        let mut command = self.chroot();
+        command.args([program, "-h", &self.address().to_string(), "-u", site, "-P", &secret(site)]);
+        command
+    }
+
+    fn chroot(&self) -> Command {
+        let mut command = self.host.command(&["chroot"]);
+        command.arg(&self.root);
+        command
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.root.join(self.home.trim_start_matches('/')).join(file)
+    }
+
+    fn write(&self, file: &str, text: &str) -> Result {
+        let path = self.path(file);
+        fs::write(&path, text).context(format!("writing {}", path.display()))
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(self.path(""));
+        if let Some(lab) = self.path("").parent() {
+            let _ = fs::remove_dir(lab);
+        }
+    }
+}

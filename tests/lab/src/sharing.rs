@@ -1,0 +1,130 @@
+//! Systems that share their states over a broker, and have nothing else of `res_synch`.
+
+use std::sync::Arc;
+
+use crate::asterisk::Asterisk;
+use crate::broker::{Broker, secret};
+use crate::conf::Role;
+use crate::error::Result;
+use crate::net::Net;
+use crate::version::Version;
+use crate::wait::{GENEROUS, until, until_ok};
+
+/// The names of the systems, by their place.
+pub const SITES: [&str; 3] = ["berlin", "bonn", "bern"];
+
+/// Modules of Asterisk that the lab's other systems have no use for.
+const MODULES: &str = "load = app_queue.so\nload = res_mwi_devstate.so\nload = app_stack.so\n";
+
+/// What each has in its dialplan besides: the hints of the seed's own test, and numbers that set and check the device.
+const DIALPLAN: &str = "
+[devstate_test]
+exten => 1234,hint,Custom:mystate
+exten => set_inuse,1,Set(DEVICE_STATE(Custom:mystate)=INUSE)
+exten => set_not_inuse,1,Set(DEVICE_STATE(Custom:mystate)=NOT_INUSE)
+exten => check,1,NoOp(Custom:mystate is ${DEVICE_STATE(Custom:mystate)})
+exten => _2XXX,hint,PJSIP/${EXTEN}
+";
+
+/// Systems in one company, each a site of its own. The broker outlives none of them.
+pub struct Sharing {
+    /// Berlin, bonn, bern: as many as were wanted.
+    pub systems: Vec<Asterisk>,
+    /// Over which they share.
+    pub broker: Broker,
+    /// Where they are.
+    pub net: Arc<Net>,
+}
+
+impl Sharing {
+    /// One system for each version; nothing runs yet but the broker. `lines` are of each one's `[state]`.
+    pub fn new(versions: &[Version], lines: &str) -> Result<Self> {
+        let net = Net::new()?;
+        let broker = Broker::start(&net, &SITES)?;
+        let roles = [Role::Main, Role::Branch, Role::Second];
+        let mut systems = Vec::new();
+        for ((role, site), version) in roles.into_iter().zip(SITES).zip(versions) {
+            let system = Asterisk::new(&net, role, *version)?;
+            system.install_module()?;
+            let modules = system.read_conf("modules.conf")?;
+            system.write_conf("modules.conf", &format!("{modules}{MODULES}load = res_synch.so\n"))?;
+            let dialplan = system.read_conf("extensions.conf")?;
+            system.write_conf("extensions.conf", &format!("{dialplan}{DIALPLAN}"))?;
+            system.write_conf("queues.conf", "[general]\n")?;
+            system.write_conf("res_synch.conf", &state(site, &broker, lines))?;
+            systems.push(system);
+        }
+        Ok(Self { systems, broker, net })
+    }
+
+    /// The same, all of them running and known to each other.
+    pub fn joined(versions: &[Version], lines: &str) -> Result<Self> {
+        let mut sharing = Self::new(versions, lines)?;
+        for system in &mut sharing.systems {
+            system.spawn()?;
+        }
+        for system in &mut sharing.systems {
+            system.wait_booted()?;
+        }
+        sharing.wait_joined()?;
+        Ok(sharing)
+    }
+
+    /// Waits until each of those that run knows all others of them.
+    pub fn wait_joined(&mut self) -> Result {
+        let running: Vec<bool> = self.systems.iter_mut().map(Asterisk::is_running).collect();
+        let others = running.iter().filter(|running| **running).count() - 1;
+        for (system, _) in self.systems.iter().zip(running).filter(|(_, running)| *running) {
+            system.wait_status("State", "Joined")?;
+            until("all sites to be joined", GENEROUS, || {
+                Ok(system.rx("synch show sites")?.matches("Joined").count() >= others)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// `res_synch.conf` of a system that only shares its states.
+pub fn state(site: &str, broker: &Broker, lines: &str) -> String {
+    let (host, secret) = (broker.address(), secret(site));
+    format!("[state]\nhost = {host}\nsecret = {secret}\nsite = {site}\n{lines}\n")
+}
+
+impl Asterisk {
+    /// What `DEVICE_STATE()` gives.
+    pub fn device_state(&self, device: &str) -> Result<String> {
+        let mut ami = self.ami()?;
+        let answer = ami.action("Getvar", &[("Variable", &format!("DEVICE_STATE({device})"))])?;
+        Ok(answer.get("Value").unwrap_or_default().to_owned())
+    }
+
+    /// Waits until `DEVICE_STATE()` gives that.
+    pub fn wait_device(&self, device: &str, wanted: &str) -> Result {
+        until_ok(&format!("{device} to be {wanted}"), GENEROUS, || {
+            let state = self.device_state(device)?;
+            if state == wanted { Ok(()) } else { Err(crate::Error::new(format!("it is {state}"))) }
+        })
+    }
+
+    /// Sets a device of the administrator's own.
+    pub fn set_device(&self, device: &str, state: &str) -> Result {
+        let mut ami = self.ami()?;
+        let variable = format!("DEVICE_STATE({device})");
+        ami.action("Setvar", &[("Variable", &variable), ("Value", state)]).map(drop)
+    }
+
+    /// The state of the hint of a number, as `core show hints` has it.
+    pub fn hint(&self, number: &str) -> Result<String> {
+        let hints = self.rx(&format!("core show hint {number}"))?;
+        let state = hints.split("State:").nth(1).unwrap_or_default();
+        Ok(state.split_whitespace().next().unwrap_or_default().to_owned())
+    }
+
+    /// Waits until the hint of a number shows that.
+    pub fn wait_hint(&self, number: &str, wanted: &str) -> Result {
+        until_ok(&format!("the hint of {number} to show {wanted}"), GENEROUS, || {
+            let state = self.hint(number)?;
+            if state == wanted { Ok(()) } else { Err(crate::Error::new(format!("it shows {state}"))) }
+        })
+    }
+}
