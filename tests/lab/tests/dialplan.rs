@@ -211,7 +211,7 @@ fn a_context_of_the_same_name_is_told_and_brings_nothing_down(version: Version) 
     let wait_told = || {
         let told = || site.status("Dialplan");
         until_value("it to be told", GENEROUS, told, |told| {
-            told.contains("has a context synch-internal, too")
+            told.contains("also has a context synch-internal")
         })
     };
     wait_told()?;

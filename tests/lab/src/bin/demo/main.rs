@@ -22,6 +22,8 @@ fn main() -> ExitCode {
     let version = match std::env::args().nth(1).as_deref() {
         None | Some("22") => Version::V22,
         Some("16") => Version::V16,
+        // What the story needs and takes its time, while something else is built.
+        Some("prepare") => return prepare(),
         Some(other) => {
             println!("There is no Asterisk '{other}' here, but 22 and 16.");
             return ExitCode::FAILURE;
@@ -37,6 +39,16 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             println!("\nFAILED: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn prepare() -> ExitCode {
+    match lab::rootfs::rootfs(Version::V22) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("FAILED: {error}");
             ExitCode::FAILURE
         }
     }
