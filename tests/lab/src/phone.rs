@@ -4,6 +4,7 @@
 
 mod control;
 mod device;
+mod dialogs;
 mod fleet;
 mod handset;
 mod lamp;
@@ -24,6 +25,7 @@ use crate::net::{Host, Net};
 use crate::wait::{GENEROUS, until_ok};
 use control::Control;
 use device::Device;
+pub use dialogs::Dialogs;
 pub use fleet::Fleet;
 pub use handset::{Handset, Kind};
 pub use lamp::Lamp;

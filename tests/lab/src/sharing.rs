@@ -5,16 +5,20 @@ use std::sync::Arc;
 use crate::asterisk::Asterisk;
 use crate::broker::{Broker, secret};
 use crate::conf::Role;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::net::Net;
 use crate::version::Version;
-use crate::wait::{GENEROUS, until, until_ok};
+use crate::wait::{GENEROUS, until_ok};
 
 /// The names of the systems, by their place.
 pub const SITES: [&str; 3] = ["berlin", "bonn", "bern"];
 
 /// Modules of Asterisk that the lab's other systems have no use for.
-const MODULES: &str = "load = app_queue.so\nload = res_mwi_devstate.so\nload = app_stack.so\n";
+const MODULES: &str = "load = app_queue.so\nload = res_mwi_devstate.so\nload = res_clioriginate.so\n";
+
+/// The same of those with PJSIP: phones may watch the calls of numbers.
+const MODULES_22: &str = "load = res_pjsip_outbound_publish.so\nload = res_pjsip_exten_state.so\nload = res_pjsip_dialog_info_body_generator.so\n\
+                          load = res_pjsip_pidf_body_generator.so\n";
 
 /// What each has in its dialplan besides: the hints of the seed's own test, and numbers that set and check the device.
 const DIALPLAN: &str = "
@@ -47,7 +51,9 @@ impl Sharing {
             let system = Asterisk::new(&net, role, *version)?;
             system.install_module()?;
             let modules = system.read_conf("modules.conf")?;
-            system.write_conf("modules.conf", &format!("{modules}{MODULES}load = res_synch.so\n"))?;
+            let watching = if *version == Version::V22 { MODULES_22 } else { "" };
+            let modules = format!("{modules}{MODULES}{watching}load = res_synch.so\n");
+            system.write_conf("modules.conf", &modules)?;
             let dialplan = system.read_conf("extensions.conf")?;
             system.write_conf("extensions.conf", &format!("{dialplan}{DIALPLAN}"))?;
             system.write_conf("queues.conf", "[general]\n")?;
@@ -60,14 +66,29 @@ impl Sharing {
     /// The same, all of them running and known to each other.
     pub fn joined(versions: &[Version], lines: &str) -> Result<Self> {
         let mut sharing = Self::new(versions, lines)?;
-        for system in &mut sharing.systems {
-            system.spawn()?;
-        }
-        for system in &mut sharing.systems {
-            system.wait_booted()?;
-        }
-        sharing.wait_joined()?;
+        sharing.start()?;
         Ok(sharing)
+    }
+
+    /// Starts all, and waits until they know each other.
+    pub fn start(&mut self) -> Result {
+        self.systems.iter_mut().try_for_each(Asterisk::spawn)?;
+        self.systems.iter_mut().try_for_each(Asterisk::wait_booted)?;
+        self.wait_joined()
+    }
+
+    /// Waits until one of them is in the broker.
+    pub fn wait_one_joined(&self) -> Result {
+        until_ok("one to be joined", GENEROUS, || {
+            let states: Result<Vec<String>> =
+                self.systems.iter().map(|system| system.status("State")).collect();
+            let states = states?;
+            if states.iter().any(|state| state == "Joined") {
+                Ok(())
+            } else {
+                Err(Error::new(states.join(", ")))
+            }
+        })
     }
 
     /// Waits until each of those that run knows all others of them.
@@ -76,8 +97,9 @@ impl Sharing {
         let others = running.iter().filter(|running| **running).count() - 1;
         for (system, _) in self.systems.iter().zip(running).filter(|(_, running)| *running) {
             system.wait_status("State", "Joined")?;
-            until("all sites to be joined", GENEROUS, || {
-                Ok(system.rx("synch show sites")?.matches("Joined").count() >= others)
+            until_ok("all sites to be joined", GENEROUS, || {
+                let sites = system.rx("synch show sites")?;
+                if sites.matches("Joined").count() >= others { Ok(()) } else { Err(Error::new(sites)) }
             })?;
         }
         Ok(())
@@ -102,7 +124,7 @@ impl Asterisk {
     pub fn wait_device(&self, device: &str, wanted: &str) -> Result {
         until_ok(&format!("{device} to be {wanted}"), GENEROUS, || {
             let state = self.device_state(device)?;
-            if state == wanted { Ok(()) } else { Err(crate::Error::new(format!("it is {state}"))) }
+            if state == wanted { Ok(()) } else { Err(Error::new(format!("it is {state}"))) }
         })
     }
 
@@ -120,11 +142,19 @@ impl Asterisk {
         Ok(state.split_whitespace().next().unwrap_or_default().to_owned())
     }
 
+    /// Waits until the hint of a number shows that nobody uses the device.
+    pub fn wait_dark(&self, number: &str) -> Result {
+        until_ok(&format!("the hint of {number} to be dark"), GENEROUS, || {
+            let state = self.hint(number)?;
+            if ["Idle", "Unavailable"].contains(&&*state) { Ok(()) } else { Err(Error::new(state)) }
+        })
+    }
+
     /// Waits until the hint of a number shows that.
     pub fn wait_hint(&self, number: &str, wanted: &str) -> Result {
         until_ok(&format!("the hint of {number} to show {wanted}"), GENEROUS, || {
             let state = self.hint(number)?;
-            if state == wanted { Ok(()) } else { Err(crate::Error::new(format!("it shows {state}"))) }
+            if state == wanted { Ok(()) } else { Err(Error::new(format!("it shows {state}"))) }
         })
     }
 }

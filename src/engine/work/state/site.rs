@@ -320,6 +320,8 @@ impl<'a> Body<'a> {
             let new = to.to_string();
             let fields = [("Site", &*site), ("OldState", &old), ("NewState", &new), ("Reason", reason)];
             kit.host.event("SynchSiteState", &fields);
+            // People who are told of it look at the list now.
+            self.told.1 = None;
         }
     }
 
@@ -457,7 +459,8 @@ fn site_name(name: &str) -> String {
     if name.is_empty() { "asterisk".to_owned() } else { name }
 }
 
-/// Without a space, which would end it on the wire.
+/// The version without what its packager adds, and without a space, which would end it on the wire: `22.10.1`.
 fn first_word(text: &str) -> String {
-    text.split_whitespace().next().unwrap_or("unknown").to_owned()
+    let version = text.split([' ', '~', '+']).next().filter(|version| !version.is_empty());
+    version.unwrap_or("unknown").to_owned()
 }
