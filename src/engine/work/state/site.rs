@@ -225,7 +225,7 @@ impl<'a> Body<'a> {
                 username: settings.username.as_deref().unwrap_or(&self.own.site),
                 secret: secret.as_ref().map_or("", |secret| secret.expose()),
                 keepalive: u16::try_from(settings.keepalive.as_secs()).unwrap_or(u16::MAX),
-                will,
+                will: Some(will),
             };
             let version = self.attempts.version();
             Broker::open(address, version, tls, &login, &self.sharing.hangup)
