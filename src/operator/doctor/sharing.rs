@@ -133,7 +133,11 @@ impl Report {
             );
             self.say(Level::Broken, "site", text);
         } else if *line == StateLine::Joined && reason.is_empty() {
-            self.say(Level::Fine, "site", format!("joined as {site}, like {}", counted(joined, "other site")));
+            self.say(
+                Level::Fine,
+                "site",
+                format!("joined as {site}, like {}", counted(joined, "other site")),
+            );
         } else if *line == StateLine::Joined {
             self.say(Level::Broken, "site", reason.to_string());
         } else {
@@ -209,7 +213,11 @@ mod tests {
         BrokerThere { host, version, answer_ms: 3, is_elsewhere: true, own, foreign }
     }
 
-    fn of_broker(there: Option<BrokerThere>, account: &str, lines: &[(&'static str, &'static str)]) -> Vec<Check> {
+    fn of_broker(
+        there: Option<BrokerThere>,
+        account: &str,
+        lines: &[(&'static str, &'static str)],
+    ) -> Vec<Check> {
         let away = match &there {
             Some(_) => Vec::new(),
             None => vec![("10.0.0.5".to_owned(), "no connection".to_owned())],

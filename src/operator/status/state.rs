@@ -168,8 +168,13 @@ mod tests {
             asterisk: "22.10.1".to_owned(),
             synch: "0.5.0".to_owned(),
         };
-        let view =
-            View { sites: vec![bonn], shared: [40, 2, 0, 0], taken: 12, retains: Some(true), ..View::default() };
+        let view = View {
+            sites: vec![bonn],
+            shared: [40, 2, 0, 0],
+            taken: 12,
+            retains: Some(true),
+            ..View::default()
+        };
         StateStatus {
             line: StateLine::Joined,
             site: "berlin".into(),

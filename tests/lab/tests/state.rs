@@ -48,7 +48,9 @@ fn who_has_gone_leaves_no_lamp_lit(_: Version) -> Result {
         sharing.systems[0].wait_hint("1234", "InUse")
     };
     let dark = |sharing: &Sharing| -> Result {
-        sharing.systems[0].wait_hint("1234", "Idle").or_else(|_| sharing.systems[0].wait_hint("1234", "Unavailable"))
+        sharing.systems[0]
+            .wait_hint("1234", "Idle")
+            .or_else(|_| sharing.systems[0].wait_hint("1234", "Unavailable"))
     };
     lit(&sharing)?;
     sharing.systems[1].rx("module unload res_synch.so")?;

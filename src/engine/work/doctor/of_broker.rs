@@ -42,7 +42,9 @@ struct Failure {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let advice = match fault {
-            Fault::Connect(_) | Fault::Silent => "; check host and port in [state], and whether the broker runs",
+            Fault::Connect(_) | Fault::Silent => {
+                "; check host and port in [state], and whether the broker runs"
+            }
             Fault::Closed | Fault::Mqtt(_) => "; check whether that port speaks MQTT, and whether with TLS",
             _ => "",
         };
@@ -218,7 +220,13 @@ impl Talk<'_> {
         }
     }
 
-    fn publish(&mut self, place: usize, payload: &str, retained: bool, acknowledged: bool) -> Result<(), Fault> {
+    fn publish(
+        &mut self,
+        place: usize,
+        payload: &str,
+        retained: bool,
+        acknowledged: bool,
+    ) -> Result<(), Fault> {
         let topic = self.topics.get(place).map_or("", String::as_str);
         let message = Publish { topic, payload: payload.as_bytes(), retained, acknowledged };
         let (octets, _) = self.broker.session().publish(&message)?;
