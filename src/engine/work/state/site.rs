@@ -353,7 +353,7 @@ impl<'a> Body<'a> {
             return;
         }
         let view = self.exchange.view(now);
-        let reason = view.refused.as_ref().map_or(reason, |refused| shown(refused));
+        let reason = view.refused.as_ref().map_or(reason, shown);
         let broker = self.broker.as_ref().filter(|broker| broker.is_in());
         let status = StateStatus {
             line,

@@ -13,6 +13,9 @@ use crate::{
     words::conf::ConfSection,
 };
 
+/// What a broker was told to keep, topic and payload, in this order.
+type Kept = Vec<(Vec<u8>, Vec<u8>)>;
+
 const OWN_TOPIC: &[u8] = b"synch/1/berlin/doctor";
 
 /// What a broker on the loopback does.
@@ -32,9 +35,9 @@ enum Does {
     LetsNobodyIn,
 }
 
-/// Serves connections until one has said good-bye. Returns what was kept: topics with what was said last.
-fn serve(listener: &TcpListener, does: Does) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut kept = Vec::new();
+/// Serves connections until one has said good-bye.
+fn serve(listener: &TcpListener, does: Does) -> Kept {
+    let mut kept = Kept::new();
     loop {
         let (mut line, _) = listener.accept().unwrap();
         if converse(&mut line, does, &mut kept).is_none() {
@@ -44,7 +47,7 @@ fn serve(listener: &TcpListener, does: Does) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 /// `Some`: the connection was ended by the broker, and another one may come.
-fn converse(line: &mut TcpStream, does: Does, kept: &mut Vec<(Vec<u8>, Vec<u8>)>) -> Option<()> {
+fn converse(line: &mut TcpStream, does: Does, kept: &mut Kept) -> Option<()> {
     let mut is_v5 = false;
     loop {
         let mut head = [0; 2];
@@ -117,7 +120,7 @@ fn look(hosts: &'static str, port: u16) -> doctor::Broker {
 }
 
 /// Returns what was found at a broker that does so, and what it was left with.
-fn found(does: Does) -> (doctor::Broker, Vec<(Vec<u8>, Vec<u8>)>) {
+fn found(does: Does) -> (doctor::Broker, Kept) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let broker = thread::spawn(move || serve(&listener, does));
