@@ -398,6 +398,17 @@ mod tests {
     }
 
     #[test]
+    fn who_only_shares_states_is_not_told_what_a_branch_lacks() {
+        let mut snapshot = crate::operator::status::tests::snapshot();
+        snapshot.settings =
+            settings::read(&[ConfSection::new("state", [("host", "10.0.0.5")])]).unwrap().into();
+        let broker = Broker { away: vec![("10.0.0.5".to_owned(), "no".to_owned())], ..Broker::default() };
+        let findings = Findings { broker: Some(broker), beside: vec!["res_xmpp.so"], ..Findings::default() };
+        let subjects: Vec<_> = report(&findings, &snapshot).iter().map(|check| check.subject).collect();
+        assert_eq!(subjects, ["branch", "version", "broker", "site", "modules"]);
+    }
+
+    #[test]
     fn a_clock_may_be_apart_for_so_long_and_no_time_of_the_main_is_too_odd() {
         let main = [("host", "10.0.0.254"), ("username", "synch"), ("secret", "x")];
         let off = |name| ConfSection::new(name, [("enabled", "no")]);

@@ -115,6 +115,7 @@ impl Examining {
         self.look_at_dialplan(&mut findings);
         if let Some(state) = &self.settings.state {
             findings.broker = Some(self.look_at_brokers(state, hangup, stop)?);
+            stop.check()?;
             findings.beside = self.beside();
         }
         Ok(findings)
