@@ -25,7 +25,7 @@ mod asterisk {
         |sorcery_(retrieve_by_module_name|retrieve_by_id|alloc|objectset_apply|diff)|variables_destroy\
         |custom_function_(unregister|find)|func_(read|write)|device_state|fileexists\
         |config_load2|config_destroy|config_hook_(register|unregister)|category_browse|variable_browse|manager_register2|manager_unregister\
-        |hook_send_action|module_reload|pthread_create_stack)|__ast_(cli_register|custom_function_register|module_ref|module_unref\
+        |hook_send_action|module_(check|reload)|pthread_create_stack)|__ast_(cli_register|custom_function_register|module_ref|module_unref\
         |manager_event_multichan)|astman_(append|get_header|send_error|send_ack|send_listack\
         |send_list_complete_start|send_list_complete_end)|pbx_findapp|pbx_substitute_variables_helper|ast_channel_name|ast_channel_iterator_(all_new|destroy)|synch_((un)?watch|tell_all|(show|clear|forget)_(device|mailbox)|next_channel|module|fully_booted|debug|strdup|unref|variable|config_state)";
     const TYPES: &str = "ast_cli_(entry|args|command)|ast_variable|ast_switch|ast_custom_function|manager_custom_hook|ast_tm|ast_device_state|synch_config_state|synch_what|synch_said";

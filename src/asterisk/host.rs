@@ -202,6 +202,10 @@ impl Host for Asterisk {
         devices::has_sound(name)
     }
 
+    fn has_module(&self, name: &str) -> bool {
+        reload::is_loaded(name)
+    }
+
     fn reach(&self, device: &str) -> Reach {
         devices::reach(device)
     }

@@ -1,4 +1,4 @@
-//! Reloading another module, through Asterisk's own API.
+//! Reloading another module, and asking for one, through Asterisk's own API.
 
 use std::cell::Cell;
 
@@ -39,6 +39,13 @@ pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
         _ => "it reported an error; see the lines above in the log",
     };
     Err(ReloadError::Failed(format!("{module} was not reloaded: {problem}")))
+}
+
+/// Returns whether a module is loaded. The module list of Asterisk is locked meanwhile, as for [`reload`].
+pub(super) fn is_loaded(module: &str) -> bool {
+    let name = text::to_c(module);
+    // SAFETY: the name is NUL-terminated and only read during the call.
+    unsafe { sys::ast_module_check(name.as_ptr()) != 0 }
 }
 
 /// Does something as a reload of our own: no other module is loaded, reloaded or unloaded meanwhile.

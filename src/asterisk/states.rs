@@ -160,7 +160,7 @@ fn number(state: DeviceState) -> c_int {
 /// Shows Asterisk what other sites say.
 pub(super) fn show(show: &Show) -> Result<(), HostError> {
     let failed = |what: &str| HostError(format!("Asterisk did not take the state of {what}"));
-    let taken = match show {
+    match show {
         Show::Device(Eid(eid), device, state) => {
             let name = text::to_c(device);
             // SAFETY: the name is NUL-terminated and the entity has six bytes; Asterisk copies both.
@@ -202,8 +202,7 @@ pub(super) fn show(show: &Show) -> Result<(), HostError> {
             let result = unsafe { sys::ast_func_write(ptr::null_mut(), function.as_ptr(), value.as_ptr()) };
             (result == 0).then_some(()).ok_or_else(|| failed(provider))
         }
-    };
-    taken
+    }
 }
 
 fn mailbox_parts(mailbox: &str) -> (CString, CString) {

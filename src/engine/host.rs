@@ -191,6 +191,9 @@ pub trait Host: Crypto + 'static {
     /// Whether Asterisk has this sound, in its own language or in none.
     fn has_sound(&self, name: &str) -> bool;
 
+    /// Whether a module is loaded: `res_xmpp.so`. Asterisk's module list is locked meanwhile: inside the gate.
+    fn has_module(&self, name: &str) -> bool;
+
     /// Whether a trunk's device can be reached.
     fn reach(&self, device: &str) -> Reach;
 

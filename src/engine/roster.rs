@@ -239,7 +239,9 @@ impl Roster {
             Some(main) => Some(Access::new(kit, main, self.reach.as_ref().ok_or_else(no_reach)?, teller)),
             None => None,
         };
-        let examining = Examining { kit: kit.clone(), settings: Arc::clone(settings), access, reply };
+        let (kit, settings) = (kit.clone(), Arc::clone(settings));
+        let brokers = Examining::brokers_of(&settings, &kit)?;
+        let examining = Examining { kit, settings, access, brokers, reply };
         self.hall.put(&mut self.doctor, examining.start(role)?);
         Ok(())
     }

@@ -55,6 +55,8 @@ pub(super) struct StandIn {
     pub(super) is_looked_into: AtomicBool,
     /// Addresses of its own. The loopback is none: there the mains of the tests are.
     pub(super) own: Mutex<Vec<IpAddr>>,
+    /// Modules of its own that are loaded.
+    pub(super) modules: Mutex<Vec<&'static str>>,
     /// What it was shown of other sites.
     pub(super) shown: Mutex<Vec<Show>>,
     database: Mutex<HashMap<String, String>>,
@@ -187,6 +189,9 @@ impl Host for StandIn {
     }
     fn has_sound(&self, _: &str) -> bool {
         true
+    }
+    fn has_module(&self, name: &str) -> bool {
+        self.modules.lock().contains(&name)
     }
     fn reach(&self, _: &str) -> Reach {
         Reach::There

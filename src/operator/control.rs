@@ -118,8 +118,9 @@ pub const COMMANDS_WAITING: usize = 64;
 const TAKEN_IN: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
-/// How long a caller waits for the doctor, which asks the main and the DNS, or for a drill, which asks DNS and SIP.
-const ANSWERED: Duration = Duration::from_secs(15);
+/// How long a caller waits for the doctor, which asks the main, the DNS and a broker, each for 5 s at most, or for a drill,
+/// which asks DNS and SIP.
+const ANSWERED: Duration = Duration::from_secs(20);
 const LOOK_FOR_REPLY: Duration = Duration::from_millis(20);
 
 /// The newest snapshot. A std lock, not parking_lot: these readers are Asterisk's threads, on which parking_lot

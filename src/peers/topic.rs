@@ -106,6 +106,18 @@ impl Topic {
         format!("{ROOT}/+/site")
     }
 
+    /// Returns where the doctor of a site tries whether the broker takes what is ours. A kind that no site knows.
+    #[must_use]
+    pub fn doctor_of(site: &str) -> String {
+        format!("{ROOT}/{}/doctor", encoded(site))
+    }
+
+    /// Returns where it tries whether the broker refuses what is another site's: one that there is not.
+    #[must_use]
+    pub fn foreign_to(site: &str) -> String {
+        format!("{ROOT}/{}-doctor/probe", encoded(site))
+    }
+
     /// Returns what all sites ask.
     #[must_use]
     pub fn all_asks() -> String {
@@ -227,6 +239,8 @@ mod tests {
             "synch/1/berlin/device/PJSIP/%C3%A4",
             "synch/1/berlin/device/PJSIP/%2",
             "synch/1/berlin/parking/701",
+            &Topic::doctor_of("berlin"),
+            &Topic::foreign_to("berlin"),
             &long,
         ] {
             assert_eq!(Topic::read(text), None, "{text}");

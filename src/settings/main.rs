@@ -53,9 +53,15 @@ impl Main {
     /// Whether it is this very machine, as far as `host` tells.
     #[must_use]
     pub fn is_here(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost")
-            || self.host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+        is_here(&self.host)
     }
+}
+
+/// Returns whether a host is this very machine, as far as its name or address tells.
+#[must_use]
+pub fn is_here(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
 fn usual_port(keys: &dyn Keys) -> u16 {

@@ -33,7 +33,7 @@ pub use dns::{Dns, Soa};
 pub use drill::{Account, Drill};
 pub use expression::Expression;
 pub use failover::{Failover, ReturnWhen, Window, clock};
-pub use main::{Certificate, Main, Password, Secret, Sip, Tls, Transport};
+pub use main::{Certificate, Main, Password, Secret, Sip, Tls, Transport, is_here};
 pub use pattern::Pattern;
 pub use policy::{Options, Policy, is_secret};
 pub use probe::{Probe, Require};

@@ -81,7 +81,7 @@ impl Session {
             return TlsError::untrusted(verdict, &problem, &self.name);
         }
         let known = (kind == ERROR_SSL).then(|| self.openssl.reason()).flatten();
-        TlsError::Failed(known.unwrap_or_else(|| "the main broke off the connection".to_owned()))
+        TlsError::Failed(known.unwrap_or_else(|| "the other side broke off the connection".to_owned()))
     }
 
     fn shake_hands(&mut self) -> Result<(), TlsError> {

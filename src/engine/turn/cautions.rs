@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     dns::local_domain,
-    settings::{Main, Password, Settings},
+    settings::{Main, Password, Settings, State, is_here},
     verdict::probe::THIS_MACHINE,
 };
 
@@ -20,14 +20,15 @@ const OTHERS_MAY_READ: u32 = 0o004;
 
 /// Returns all warnings, one line each. `folder` is that of Asterisk's configuration.
 pub(in crate::engine) fn cautions(settings: &Settings, folder: &Path) -> Vec<String> {
-    let Some(main) = &settings.main else { return asks_mdns(settings).into_iter().collect() };
-    let files = secrets(main, folder).into_iter().filter(|path| others_may_read(path));
+    let files = secrets(settings, folder).into_iter().filter(|path| others_may_read(path));
     let files = files.map(|path| {
         let path = path.display();
         format!("{path} holds a password, and every user of this machine may read it: chmod o= {path}")
     });
-    let all = on_the_way(main).into_iter().chain(asks_itself(settings)).chain(asks_mdns(settings));
-    all.chain(files).collect()
+    let to_main = settings.main.as_ref().and_then(on_the_way);
+    let to_broker = settings.state.as_ref().and_then(on_the_way_to_broker);
+    let on_the_way = to_main.into_iter().chain(to_broker);
+    on_the_way.chain(asks_itself(settings)).chain(asks_mdns(settings)).chain(files).collect()
 }
 
 /// Warns where `[main] host` is this machine, as with a tunnel for AMI: SIP would reach our own Asterisk.
@@ -60,15 +61,40 @@ fn on_the_way(main: &Main) -> Option<String> {
     }
 }
 
+/// Warns of a connection to a broker that can be read or changed on the way.
+fn on_the_way_to_broker(state: &State) -> Option<String> {
+    match &state.tls {
+        None => state.hosts.iter().find(|host| !is_here(host)).map(|host| {
+            format!(
+                "[state] tls = no: anybody on the way between this site and {host} can read the account's password \
+                 and speak for this site; set tls = yes"
+            )
+        }),
+        Some(tls) if !tls.verify => Some(format!(
+            "[state] tls_verify = no: anybody on the way between this site and {} can pretend to be the broker; set \
+             tls_ca_file",
+            state.hosts.join(" or ")
+        )),
+        _ => None,
+    }
+}
+
 /// Returns the files with a password that synch reads.
-fn secrets(main: &Main, folder: &Path) -> Vec<PathBuf> {
+fn secrets(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
+    let main = settings.main.iter().map(|main| (Some(&main.password), &main.tls));
+    let state = settings.state.iter().map(|state| (state.password.as_ref(), &state.tls));
     let mut files = vec![folder.join(CONF)];
-    if let Password::InFile(path) = &main.password {
-        files.push(path.clone());
+    for (password, tls) in main.chain(state) {
+        if let Some(Password::InFile(path)) = password {
+            files.push(path.clone());
+        }
+        if let Some(certificate) = tls.as_ref().and_then(|tls| tls.certificate.as_ref()) {
+            files.push(certificate.key_file.clone());
+        }
     }
-    if let Some(certificate) = main.tls.as_ref().and_then(|tls| tls.certificate.as_ref()) {
-        files.push(certificate.key_file.clone());
-    }
+    // One file for both is told of once.
+    files.sort();
+    files.dedup();
     files
 }
 
@@ -121,6 +147,35 @@ mod tests {
         };
         assert!(told(&tls(true)).is_empty());
         assert!(told(&tls(false))[0].starts_with("[main] tls_verify = no"));
+    }
+
+    fn told_of_state(folder: &Path, lines: &[(&'static str, &str)]) -> Vec<String> {
+        let state = ConfSection::new("state", lines.iter().copied());
+        cautions(&settings::read(&[state]).unwrap(), folder)
+    }
+
+    #[test]
+    fn a_broker_in_clear_is_told_of_unless_it_is_here() {
+        let told = |lines: &[(&'static str, &str)]| told_of_state(Path::new("/nonexistent"), lines);
+        assert!(told(&[("host", "127.0.0.1")]).is_empty());
+        assert!(told(&[("host", "localhost,10.0.0.5")])[0].starts_with("[state] tls = no: anybody"));
+        assert!(told(&[("host", "10.0.0.5"), ("tls", "yes")]).is_empty());
+        let unverified = told(&[("host", "10.0.0.5"), ("tls", "yes"), ("tls_verify", "no")]);
+        assert!(unverified[0].starts_with("[state] tls_verify = no"), "{unverified:?}");
+    }
+
+    #[test]
+    fn a_password_of_a_broker_that_everybody_may_read_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("broker-secret");
+        let lines = [("host", "localhost"), ("secret_file", path.to_str().unwrap())];
+        for (mode, expected) in [(0o640, 0), (0o644, 1)] {
+            fs::write(&path, "x").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let told = told_of_state(folder.path(), &lines);
+            assert_eq!(told.len(), expected, "{told:?}");
+            assert!(told.iter().all(|text| text.ends_with("broker-secret")), "{told:?}");
+        }
     }
 
     #[test]

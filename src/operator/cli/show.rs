@@ -263,7 +263,7 @@ pub const DOCTOR: CliCommand = CliCommand {
        Checks everything that this branch needs to replace the main system,
        and says how to fix what is wrong: the main and what its account may
        read, the users, includes, DNS, dialplan, emergency numbers and trunks.
-       Takes a few seconds.
+       Where states are shared, also the broker. Takes a few seconds.
 ",
     at_shutdown: false,
     run: |asked| match asked.words {

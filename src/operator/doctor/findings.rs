@@ -38,6 +38,10 @@ pub struct Findings {
     pub dead_box: Option<String>,
     /// Whether boxes have an address for mail, and voicemail can't send any here.
     pub no_mailer: bool,
+    /// The broker of `[state]`; none where nothing is shared.
+    pub broker: Option<Broker>,
+    /// Other modules that share states as well.
+    pub beside: Vec<&'static str>,
     /// Version of this Asterisk.
     pub asterisk: String,
 }
@@ -89,4 +93,58 @@ pub struct Include {
     pub written: bool,
     /// Whether it is included.
     pub included: bool,
+}
+
+/// What was found at the brokers.
+#[derive(Clone, Debug, Default)]
+pub struct Broker {
+    /// Our name there.
+    pub site: String,
+    /// Our account there.
+    pub account: String,
+    /// Those before the first that lets us in, each with the reason.
+    pub away: Vec<(String, String)>,
+    /// The first that lets us in.
+    pub there: Option<BrokerThere>,
+}
+
+/// What was found at a broker that lets us in.
+#[derive(Clone, Debug)]
+pub struct BrokerThere {
+    /// As the settings name it.
+    pub host: String,
+    /// Its version of MQTT, in words.
+    pub version: String,
+    /// Milliseconds until it let us in.
+    pub answer_ms: u128,
+    /// Whether what is said to it goes over a network.
+    pub is_elsewhere: bool,
+    /// What becomes of what is ours.
+    pub own: OwnTopic,
+    /// What becomes of what is another site's.
+    pub foreign: ForeignTopic,
+}
+
+/// What a broker makes of a message about ourselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnTopic {
+    /// It takes it and passes it on.
+    Taken,
+    /// It refuses it, in its words.
+    Refused(String),
+    /// It says that it takes it, but does not pass it on.
+    Dropped,
+    /// It says nothing.
+    Unanswered,
+}
+
+/// What a broker makes of a message about another site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForeignTopic {
+    /// It refuses it.
+    Refused,
+    /// It takes it.
+    Taken,
+    /// That could not be seen.
+    Unknown,
 }

@@ -1,5 +1,6 @@
 //! `synch doctor`: turns findings into one line for each check, with what to do. Pure; `engine::work::doctor` finds.
 
+mod beside;
 mod classes;
 mod contexts;
 mod dialplan;
@@ -8,11 +9,13 @@ mod findings;
 mod listening;
 mod numbers;
 mod phones;
+mod sharing;
 mod transports;
 mod users;
 
+pub use beside::{BESIDE, Beside};
 pub use evidence::{DEFAULT_REALM, realm_key};
-pub use findings::{Findings, Include, Main, Reach};
+pub use findings::{Broker, BrokerThere, Findings, ForeignTopic, Include, Main, OwnTopic, Reach};
 pub use listening::Listener;
 pub use transports::{told, unreachable, wrong_ports};
 
@@ -86,20 +89,29 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.branch(snapshot);
     checks.version(findings);
     checks.main(findings, settings);
-    checks.sip(snapshot);
-    checks.mode(snapshot);
-    checks.users(findings, snapshot);
+    if settings.main.is_some() {
+        checks.sip(snapshot);
+        checks.mode(snapshot);
+        checks.users(findings, snapshot);
+    }
     checks.users_one_by_one(snapshot);
     checks.numbers(snapshot);
     checks.phones(snapshot);
     checks.includes(findings, snapshot.technology());
     checks.realm(findings, snapshot.technology());
-    checks.dns(findings, snapshot);
+    if settings.main.is_some() {
+        checks.dns(findings, snapshot);
+    }
     checks.slips(&findings.slips);
     checks.listening(&findings.listeners);
     checks.transports(findings, snapshot);
     if let Some(dialplan) = &settings.dialplan {
         checks.dialplan(findings, snapshot, dialplan);
+    }
+    if let (Some(state), Some(broker)) = (&settings.state, &findings.broker) {
+        checks.broker(broker, state);
+        checks.sharing(&snapshot.state, state);
+        checks.beside(&findings.beside);
     }
     checks.0
 }
@@ -383,6 +395,17 @@ mod tests {
             assert_eq!((first.subject, first.level), ("branch", level));
             assert!(first.text.contains("its SIP: the port is closed"), "{}", first.text);
         }
+    }
+
+    #[test]
+    fn who_only_shares_states_is_not_told_what_a_branch_lacks() {
+        let mut snapshot = crate::operator::status::tests::snapshot();
+        snapshot.settings =
+            settings::read(&[ConfSection::new("state", [("host", "10.0.0.5")])]).unwrap().into();
+        let broker = Broker { away: vec![("10.0.0.5".to_owned(), "no".to_owned())], ..Broker::default() };
+        let findings = Findings { broker: Some(broker), beside: vec!["res_xmpp.so"], ..Findings::default() };
+        let subjects: Vec<_> = report(&findings, &snapshot).iter().map(|check| check.subject).collect();
+        assert_eq!(subjects, ["branch", "version", "broker", "site", "modules"]);
     }
 
     #[test]

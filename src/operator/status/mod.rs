@@ -23,7 +23,7 @@ pub use lists::{
     contexts, directory, directory_table, held, history, history_table, phone_table, phones, user_table,
     users, version_table, versions,
 };
-pub use state::{StateLine, StateStatus, sharing, site_table, sites};
+pub use state::{StateLine, StateStatus, sharing, site_table, sites, twin};
 pub use summary::summary;
 pub use user::{device_of, user};
 

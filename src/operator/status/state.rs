@@ -32,6 +32,12 @@ impl StateLine {
     }
 }
 
+/// Returns why the connection is away where another system has our name, and each puts the other out of the broker.
+#[must_use]
+pub fn twin(site: &str) -> String {
+    format!("another system calls itself {site}")
+}
+
 /// What is shared with other sites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateStatus {
@@ -162,8 +168,13 @@ mod tests {
             asterisk: "22.10.1".to_owned(),
             synch: "0.5.0".to_owned(),
         };
-        let view =
-            View { sites: vec![bonn], shared: [40, 2, 0, 0], taken: 12, retains: Some(true), refused: None };
+        let view = View {
+            sites: vec![bonn],
+            shared: [40, 2, 0, 0],
+            taken: 12,
+            retains: Some(true),
+            ..View::default()
+        };
         StateStatus {
             line: StateLine::Joined,
             site: "berlin".into(),

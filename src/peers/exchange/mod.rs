@@ -11,7 +11,7 @@ mod said;
 mod showing;
 mod view;
 
-pub use view::{DeviceView, SiteView, View};
+pub use view::{DeviceView, SiteView, Twice, View};
 
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -378,3 +378,33 @@ fn a_site_says_only_what_it_owns() {
     lab.hear("bonn/device/PJSIP/2001", "INUSE");
     assert_eq!(lab.shown(), ["PJSIP/2001 INUSE"]);
 }
+
+#[test]
+fn a_phone_that_several_sites_have_is_named() {
+    let mut lab = Lab::joined();
+    for (name, state) in [("PJSIP/1001", DeviceState::NotInUse), ("Custom:lunch", DeviceState::InUse)] {
+        lab.exchange.fact(device(name, state));
+    }
+    lab.exchange.fact(device("PJSIP/1002", DeviceState::Unavailable));
+    for site in ["bonn", "ulm"] {
+        lab.hear(&format!("{site}/site"), "joined b2 22.10.1 0.5.0");
+        let _ = lab.out();
+        lab.hear(&format!("{site}/device/Custom:lunch"), "INUSE");
+    }
+    lab.hear("bonn/device/PJSIP/1002", "NOT_INUSE");
+    lab.hear("bonn/device/PJSIP/1003", "NOT_INUSE");
+    lab.hear("bonn/device/SIP/1003", "NOT_INUSE");
+    assert_eq!(lab.exchange.view(lab.now).twice, []);
+    lab.hear("bonn/device/PJSIP/1001", "NOT_INUSE");
+    lab.hear("ulm/device/SIP/1001", "INUSE");
+    lab.hear("ulm/device/PJSIP/1003", "INUSE");
+    let twice = |device: &str, sites: &[&str]| Twice {
+        device: device.to_owned(),
+        sites: sites.iter().map(|site| (*site).to_owned()).collect(),
+    };
+    let wanted = [twice("PJSIP/1001", &["berlin", "bonn", "ulm"]), twice("PJSIP/1003", &["bonn", "ulm"])];
+    assert_eq!(lab.exchange.view(lab.now).twice, wanted);
+    lab.hear("ulm/device/PJSIP/1003", "");
+    lab.hear("ulm/device/SIP/1001", "");
+    assert_eq!(lab.exchange.view(lab.now).twice, [twice("PJSIP/1001", &["berlin", "bonn"])]);
+}

@@ -1,9 +1,18 @@
 //! What people are shown of the sites. Pure.
 
-use std::time::Instant;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
 
 use super::Exchange;
-use crate::peers::{DeviceState, SiteState, Subject};
+use crate::{
+    peers::{DeviceState, SiteState, Subject},
+    settings::Technology,
+};
+
+/// Phones at several sites that are named: whoever sees these knows what to look for.
+const MAX_TWICE: usize = 20;
 
 /// All that is known, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +27,17 @@ pub struct View {
     pub retains: Option<bool>,
     /// Why the broker takes nothing of us.
     pub refused: Option<String>,
+    /// Phones that several sites say are there, ours among them: the first [`MAX_TWICE`].
+    pub twice: Vec<Twice>,
+}
+
+/// A phone that several sites say is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twice {
+    /// Its device, under our channel driver.
+    pub device: String,
+    /// The sites.
+    pub sites: Vec<String>,
 }
 
 /// One other site.
@@ -90,7 +110,38 @@ impl Exchange {
             taken: self.devices,
             retains: self.retains,
             refused: self.refused.clone(),
+            twice: self.twice(),
         }
+    }
+
+    /// Returns the phones that several sites say are there. Only phones: devices of other kinds may be anywhere.
+    fn twice(&self) -> Vec<Twice> {
+        let ours = self.said.wanted().filter_map(|subject| match subject {
+            Subject::Device(device) => Some((device, &self.own.site)),
+            _ => None,
+        });
+        let theirs =
+            self.sites.iter().flat_map(|(name, site)| site.devices.keys().map(move |device| (device, name)));
+        // Of all devices once a second: so without a copy of their names.
+        let mut first: HashMap<&str, &String> = HashMap::new();
+        let mut twice: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (device, site) in ours.chain(theirs) {
+            let Some(phone) = phone(device) else { continue };
+            match first.get(phone) {
+                None => drop(first.insert(phone, site)),
+                // A site that has both SIP/1001 and PJSIP/1001 is one.
+                Some(first) if *first == site => {}
+                Some(first) => {
+                    let sites = twice.entry(phone).or_insert_with(|| vec![(*first).clone()]);
+                    if sites.last() != Some(site) {
+                        sites.push(site.clone());
+                    }
+                }
+            }
+        }
+        let driver = self.own.technology.driver();
+        let named = twice.into_iter().take(MAX_TWICE);
+        named.map(|(phone, sites)| Twice { device: format!("{driver}/{phone}"), sites }).collect()
     }
 
     /// Returns what all say of a device.
@@ -106,4 +157,10 @@ impl Exchange {
             shared: self.said.wants(&Subject::Device(device.to_owned())),
         }
     }
+}
+
+/// What follows the channel driver in the name of a phone's device.
+fn phone(device: &str) -> Option<&str> {
+    let (driver, phone) = device.split_once('/')?;
+    [Technology::Pjsip, Technology::Sip].iter().any(|known| known.driver() == driver).then_some(phone)
 }

@@ -61,7 +61,9 @@ pub enum MqttError {
 #[derive(Debug)]
 pub struct Session {
     version: Version,
+    /// What has come, the first of it heard already.
     incoming: Vec<u8>,
+    heard: usize,
     last_id: u16,
 }
 
@@ -69,7 +71,7 @@ impl Session {
     /// Makes a session in which nothing was said yet.
     #[must_use]
     pub const fn new(version: Version) -> Self {
-        Self { version, incoming: Vec::new(), last_id: 0 }
+        Self { version, incoming: Vec::new(), heard: 0, last_id: 0 }
     }
 
     /// Returns what has to be said first.
@@ -85,6 +87,9 @@ impl Session {
 
     /// Takes in what the broker sent. [`Self::heard`] gives what it says.
     pub fn feed(&mut self, octets: &[u8]) {
+        // Once a chunk, not once a packet: a chunk has hundreds.
+        self.incoming.drain(..self.heard);
+        self.heard = 0;
         self.incoming.extend_from_slice(octets);
     }
 
@@ -94,18 +99,19 @@ impl Session {
     /// The session is of no use any more.
     pub fn heard(&mut self) -> Result<Option<Heard>, MqttError> {
         loop {
-            let length = match split(&self.incoming) {
+            let rest = self.incoming.get(self.heard..).unwrap_or_default();
+            let length = match split(rest) {
                 Frame::Whole(length) => length,
                 Frame::Torn => return Ok(None),
                 Frame::TooLong(length) => return Err(MqttError::TooLong(length)),
                 Frame::Malformed => return Err(self.malformed("no packet begins so")),
             };
-            let rest = self.incoming.split_off(length);
-            let packet = std::mem::replace(&mut self.incoming, rest);
+            let packet = rest.get(..length).unwrap_or_default();
             let heard = match self.version {
-                Version::V5 => v5::heard(&packet),
-                Version::V3 => v3::heard(&packet),
+                Version::V5 => v5::heard(packet),
+                Version::V3 => v3::heard(packet),
             };
+            self.heard += length;
             match heard {
                 Ok(Some(heard)) => return Ok(Some(heard)),
                 // A step of a QoS that we never use.

@@ -16,7 +16,7 @@ pub struct Login<'a> {
     /// Seconds after which the broker may ask itself whether we are still there.
     pub keepalive: u16,
     /// What the broker says for us once we are gone without a good-bye.
-    pub will: Publish<'a>,
+    pub will: Option<Publish<'a>>,
 }
 
 /// A message of ours.

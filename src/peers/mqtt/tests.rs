@@ -2,7 +2,7 @@ use super::*;
 
 fn login() -> Login<'static> {
     let will = Publish { topic: "synch/1/berlin/site", payload: b"lost", retained: true, acknowledged: true };
-    Login { client: "synch-berlin", username: "berlin", secret: "x", keepalive: 15, will }
+    Login { client: "synch-berlin", username: "berlin", secret: "x", keepalive: 15, will: Some(will) }
 }
 
 fn all(version: Version, octets: &[u8]) -> Result<Vec<Heard>, MqttError> {
@@ -28,6 +28,8 @@ fn a_login_names_its_version_and_its_will() {
         for part in ["synch-berlin", "synch/1/berlin/site", "lost"] {
             assert!(text.contains(part), "{version}: {part}");
         }
+        let octets = Session::new(version).connect(&Login { will: None, ..login() }).unwrap();
+        assert!(!String::from_utf8_lossy(&octets).contains("lost"), "{version}");
     }
 }
 

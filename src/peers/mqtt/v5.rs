@@ -19,11 +19,12 @@ pub(super) fn connect(login: &Login<'_>) -> Result<Vec<u8>, MqttError> {
     connect.properties.max_packet_size = u32::try_from(LONGEST_PACKET).ok();
     connect.username = (!login.username.is_empty()).then(|| login.username.into());
     connect.password = (!login.secret.is_empty()).then(|| login.secret.as_bytes().to_vec().into());
-    let Publish { topic, payload, retained, .. } = login.will;
-    let mut will = LastWill::new(QoS::Level1, topic_name(topic)?, payload.to_vec().into());
-    will.retain = retained;
-    connect.last_will = Some(will);
-    octets(Packet::Connect(connect).encode(), topic)
+    if let Some(Publish { topic, payload, retained, .. }) = login.will {
+        let mut will = LastWill::new(QoS::Level1, topic_name(topic)?, payload.to_vec().into());
+        will.retain = retained;
+        connect.last_will = Some(will);
+    }
+    octets(Packet::Connect(connect).encode(), login.client)
 }
 
 pub(super) fn publish(publish: &Publish<'_>, id: Option<u16>) -> Result<Vec<u8>, MqttError> {

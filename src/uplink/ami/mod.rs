@@ -43,4 +43,4 @@ pub use query::Query;
 pub use session::Session;
 pub use stamp::Stamp;
 pub use stream::Stream;
-pub use tls::{TlsError, TlsSession, is_record};
+pub use tls::{OtherSide, TlsError, TlsSession, is_record};

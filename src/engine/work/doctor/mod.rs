@@ -3,6 +3,7 @@
 //! An unload waits for it, with Asterisk's module list locked: told to end, it looks at nothing more, and no single look
 //! goes on for longer than [`SIP_TIMEOUT`].
 
+mod of_broker;
 mod of_main;
 
 use std::{
@@ -21,12 +22,12 @@ use crate::{
             kit::Kit,
             worker::{Role, Stop, Stopped, Worker},
         },
-        reach::lookup::cut,
-        work::sync::can_mail,
+        reach::lookup::{Lookup, cut},
+        work::{state::KEPT, sync::can_mail},
     },
     operator::{
         control::Reply,
-        doctor::{self, Findings, Include, Listener, Reach},
+        doctor::{self, BESIDE, Beside, Findings, Include, Listener, Reach},
     },
     settings::{Dns, Settings, SipTransport, Technology},
     site::users::Kind,
@@ -52,18 +53,32 @@ pub(in crate::engine) struct Examining {
     pub(in crate::engine) settings: Arc<Settings>,
     /// `None` where there is no main.
     pub(in crate::engine) access: Option<Access>,
+    /// Where the brokers are, in the order of the settings.
+    pub(in crate::engine) brokers: Vec<Lookup>,
     pub(in crate::engine) reply: Reply<String>,
 }
 
 impl Examining {
+    /// Returns the look-ups of the brokers that the settings name.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(in crate::engine) fn brokers_of(settings: &Settings, kit: &Kit) -> io::Result<Vec<Lookup>> {
+        let state = settings.state.iter();
+        let names = state.flat_map(|state| state.hosts.iter().map(|name| (name, state.port)));
+        names.map(|(name, port)| Lookup::of(name, port, KEPT, &kit.host)).collect()
+    }
+
     /// Starts the worker, which ends by itself.
     ///
     /// # Errors
     /// The system has no thread to give.
     pub(in crate::engine) fn start(self, role: Role) -> io::Result<Worker> {
         let hangup = Hangup::new();
-        let cut = self.access.as_ref().map(|access| cut(&hangup, &access.address));
-        let interrupt = move || cut.iter().for_each(|cut| cut());
+        let main = self.access.iter().map(|access| access.address.clone());
+        let addresses = main.chain(self.brokers.iter().map(Lookup::address));
+        let cuts: Vec<_> = addresses.map(|address| cut(&hangup, &address)).collect();
+        let interrupt = move || cuts.iter().for_each(|cut| cut());
         Worker::start(role, interrupt, move |stop| {
             // Whoever waits for the answer sees that there will be none.
             let Ok(findings) = self.look(&hangup, stop) else { return };
@@ -98,7 +113,23 @@ impl Examining {
         }
         stop.check()?;
         self.look_at_dialplan(&mut findings);
+        if let Some(state) = &self.settings.state {
+            findings.broker = Some(self.look_at_brokers(state, hangup, stop)?);
+            stop.check()?;
+            findings.beside = self.beside();
+        }
         Ok(findings)
+    }
+
+    /// Modules that share states as well.
+    fn beside(&self) -> Vec<&'static str> {
+        let host = &self.kit.host;
+        let is_loaded = |module| self.kit.gate.enter().is_some_and(|_inside| host.has_module(module));
+        let shares = |beside: &&Beside| {
+            let file = host.config_dir().join(beside.file);
+            is_loaded(beside.module) && beside.shares(&host.load_conf(&file).unwrap_or_default())
+        };
+        BESIDE.iter().filter(shares).map(|beside| beside.module).collect()
     }
 
     /// Everything that is read on the main.

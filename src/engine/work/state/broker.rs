@@ -13,20 +13,25 @@ use nix::poll::PollFlags;
 use socket2::Socket;
 
 use crate::{
-    peers::mqtt::{Heard, Login, MqttError, Refusal, Session, Version},
-    uplink::ami::{Hangup, TlsError, TlsSession, is_record},
+    peers::{
+        attempts::End,
+        mqtt::{Heard, Login, MqttError, Refusal, Session, Version},
+    },
+    uplink::ami::{Hangup, OtherSide, TlsError, TlsSession, is_record},
 };
 
 /// How long connecting may take, the broker's consent included.
 const CONNECT: Duration = Duration::from_secs(10);
 /// What may wait for the socket before nothing more is taken up: so the newest of each thing is said, and no history.
 const ROOM: usize = 64 * 1024;
+/// A broker that sends and sends, and takes nothing of what we have to answer, is none.
+const MOST_WAITING: usize = 1024 * 1024;
 /// Bytes that are read at once.
 const CHUNK: usize = 64 * 1024;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
+pub(in crate::engine::work) enum Fault {
     /// It could not be made.
     #[error("no connection: {0}")]
     Connect(std::io::Error),
@@ -40,7 +45,7 @@ pub(super) enum Fault {
     #[error("the broker does not answer")]
     Silent,
     /// TLS failed.
-    #[error("{0}")]
+    #[error("{}", .0.told_of(OtherSide::Broker))]
     Tls(#[from] TlsError),
     /// What came is no MQTT, or not for us.
     #[error("{0}")]
@@ -58,6 +63,19 @@ pub(super) enum Fault {
     },
 }
 
+impl Fault {
+    /// Returns what it shows of the broker, for the next attempt.
+    pub(in crate::engine::work) const fn end(&self) -> End {
+        match self {
+            Self::Ended { taken_over: true, .. } => End::TakenOver,
+            Self::Closed | Self::Mqtt(MqttError::Malformed { .. }) | Self::Refused(Refusal::Version) => {
+                End::Unspoken
+            }
+            _ => End::Failed,
+        }
+    }
+}
+
 fn refusal(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Version => "the broker speaks neither MQTT 5 nor 3.1.1".to_owned(),
@@ -70,9 +88,9 @@ fn refusal(refusal: &Refusal) -> String {
 
 /// A connection to a broker.
 #[derive(Debug)]
-pub(super) struct Broker {
-    pub(super) address: SocketAddr,
-    pub(super) version: Version,
+pub(in crate::engine::work) struct Broker {
+    pub(in crate::engine::work) address: SocketAddr,
+    pub(in crate::engine::work) version: Version,
     socket: Arc<Socket>,
     tls: Option<Box<dyn TlsSession>>,
     session: Session,
@@ -95,7 +113,7 @@ pub(super) struct Broker {
 
 impl Broker {
     /// Begins a connection. `None` where we were told to hang up.
-    pub(super) fn open(
+    pub(in crate::engine::work) fn open(
         address: SocketAddr,
         version: Version,
         tls: Option<Box<dyn TlsSession>>,
@@ -133,12 +151,12 @@ impl Broker {
         Ok(Some(broker))
     }
 
-    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+    pub(in crate::engine::work) fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 
     /// Returns what to wait for.
-    pub(super) fn flags(&self) -> PollFlags {
+    pub(in crate::engine::work) fn flags(&self) -> PollFlags {
         match self.outgoing.is_empty() && self.connected {
             true => PollFlags::POLLIN,
             false => PollFlags::POLLIN | PollFlags::POLLOUT,
@@ -146,22 +164,22 @@ impl Broker {
     }
 
     /// Returns whether it takes more to say.
-    pub(super) fn has_room(&self) -> bool {
+    pub(in crate::engine::work) fn has_room(&self) -> bool {
         self.is_in && self.outgoing.len() < ROOM
     }
 
     /// Returns whether the broker has let us in.
-    pub(super) const fn is_in(&self) -> bool {
+    pub(in crate::engine::work) const fn is_in(&self) -> bool {
         self.is_in
     }
 
     /// Returns whether all that was said is on its way.
-    pub(super) fn is_said(&self) -> bool {
+    pub(in crate::engine::work) fn is_said(&self) -> bool {
         self.outgoing.is_empty()
     }
 
     /// Returns when it has to be looked after, if nothing comes before.
-    pub(super) fn due(&self) -> Instant {
+    pub(in crate::engine::work) fn due(&self) -> Instant {
         if self.has_more {
             return Instant::now();
         }
@@ -172,7 +190,7 @@ impl Broker {
     }
 
     /// Says something.
-    pub(super) fn say(&mut self, octets: &[u8]) -> Result<(), Fault> {
+    pub(in crate::engine::work) fn say(&mut self, octets: &[u8]) -> Result<(), Fault> {
         match &mut self.tls {
             Some(tls) => {
                 tls.seal(octets)?;
@@ -185,7 +203,7 @@ impl Broker {
     }
 
     /// Returns the session, in which what is said becomes octets.
-    pub(super) const fn session(&mut self) -> &mut Session {
+    pub(in crate::engine::work) const fn session(&mut self) -> &mut Session {
         &mut self.session
     }
 
@@ -198,21 +216,23 @@ impl Broker {
     }
 
     /// Does what the socket and the time allow. Returns what the broker says.
-    pub(super) fn turn(&mut self, heard: &mut Vec<Heard>) -> Result<(), Fault> {
+    pub(in crate::engine::work) fn turn(&mut self, heard: &mut Vec<Heard>) -> Result<(), Fault> {
         self.write()?;
         self.has_more = false;
+        let mut octets = 0;
         loop {
             while let Some(one) = self.session.heard()? {
                 // The rest comes at the next turn: a broker that never ends must not keep us from all else.
-                self.has_more = heard.len() >= TURN;
+                self.has_more = heard.len() >= TURN || octets >= TURN_OCTETS;
                 match one {
                     Heard::Connected(Ok(())) => self.is_in = true,
                     Heard::Connected(Err(refusal)) => return Err(Fault::Refused(refusal)),
                     Heard::Ends { taken_over, reason } => return Err(Fault::Ended { taken_over, reason }),
                     Heard::Message(message) => {
+                        octets += message.payload.len();
                         if let Some(id) = message.id {
-                            let octets = self.session.acknowledge(id);
-                            self.say(&octets)?;
+                            let taken = self.session.acknowledge(id);
+                            self.say(&taken)?;
                         }
                         heard.push(Heard::Message(message));
                     }
@@ -246,7 +266,10 @@ impl Broker {
                     self.connected = true;
                     self.outgoing.drain(..count);
                 }
-                Err(error) if waits(&error) => return Ok(()),
+                Err(error) if waits(&error) => {
+                    let full = self.outgoing.len() > MOST_WAITING;
+                    return if full { Err(Fault::Silent) } else { Ok(()) };
+                }
                 Err(error) => return Err(self.broken(error)),
             }
         }
@@ -289,8 +312,9 @@ impl Broker {
     }
 }
 
-/// Packets that are heard in one turn.
+/// Packets that are heard in one turn, and octets of what they say.
 const TURN: usize = 1_000;
+const TURN_OCTETS: usize = 1024 * 1024;
 
 fn waits(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)

@@ -5,9 +5,11 @@
 //! - `hearing`: what this Asterisk says, from its threads to this one
 //! - `site`: the worker's loop
 
-mod broker;
+pub(in crate::engine::work) mod broker;
 mod hearing;
 mod site;
+
+pub(in crate::engine::work) use site::own_name;
 
 use std::{io, sync::Arc};
 
@@ -34,7 +36,7 @@ use crate::{
 };
 
 /// Where the addresses of brokers that have names are kept across restarts.
-const KEPT: &str = "broker_addresses";
+pub(in crate::engine::work) const KEPT: &str = "broker_addresses";
 
 /// Questions of operators that may wait.
 const QUESTIONS: usize = 8;
@@ -128,6 +130,6 @@ impl Work for Sharing {
 }
 
 /// As it is shown: what a broker or a site says may hold anything.
-fn shown(text: &impl ToString) -> Arc<str> {
+pub(in crate::engine::work) fn shown(text: &impl ToString) -> Arc<str> {
     visible(&text.to_string()).into()
 }

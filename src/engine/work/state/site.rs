@@ -19,17 +19,17 @@ use crate::{
             worker::Stop,
         },
         event::Event,
-        host::{Level, StatesWatch},
+        host::{Host, Level, StatesWatch},
     },
-    operator::status::{StateLine, StateStatus},
+    operator::status::{StateLine, StateStatus, twin},
     peers::{
         DeviceState, Exchange, Fact, Out, Own, Show,
         attempts::{Attempts, End, Then},
         exchange::Move,
-        mqtt::{Heard, Login, MqttError, Publish, Refusal, Session},
+        mqtt::{Heard, Login, Publish, Session},
     },
-    settings::Shared,
-    uplink::ami::password,
+    settings::{Shared, State},
+    uplink::ami::{OtherSide, password},
     words::faults,
 };
 
@@ -73,7 +73,7 @@ impl<'a> Body<'a> {
         let host = &sharing.kit.host;
         let settings = &sharing.settings;
         let own = Own {
-            site: settings.site.clone().unwrap_or_else(|| site_name(&host.system_name())),
+            site: own_name(settings, &**host),
             boot: format!("{:016x}", random()),
             asterisk: first_word(&host.version()),
             synch: env!("CARGO_PKG_VERSION").to_owned(),
@@ -216,7 +216,7 @@ impl<'a> Body<'a> {
             let secret =
                 settings.password.as_ref().map(password).transpose().map_err(|error| error.to_string())?;
             let tls = settings.tls.as_ref().map(|tls| self.sharing.kit.host.tls(tls)).transpose();
-            let tls = tls.map_err(|error| error.to_string())?;
+            let tls = tls.map_err(|error| error.told_of(OtherSide::Broker))?;
             let (topic, payload) = self.exchange.will();
             let will =
                 Publish { topic: &topic, payload: payload.as_bytes(), retained: true, acknowledged: true };
@@ -225,7 +225,7 @@ impl<'a> Body<'a> {
                 username: settings.username.as_deref().unwrap_or(&self.own.site),
                 secret: secret.as_ref().map_or("", |secret| secret.expose()),
                 keepalive: u16::try_from(settings.keepalive.as_secs()).unwrap_or(u16::MAX),
-                will,
+                will: Some(will),
             };
             let version = self.attempts.version();
             Broker::open(address, version, tls, &login, &self.sharing.hangup)
@@ -238,17 +238,10 @@ impl<'a> Body<'a> {
     }
 
     fn ended(&mut self, fault: &Fault, now: Instant) {
-        let end = match fault {
-            Fault::Ended { taken_over: true, .. } => End::TakenOver,
-            Fault::Closed | Fault::Mqtt(MqttError::Malformed { .. }) | Fault::Refused(Refusal::Version) => {
-                End::Unspoken
-            }
-            _ => End::Failed,
-        };
         self.broker = None;
         self.awaited = None;
         self.exchange.disconnected(now);
-        self.failed(end, &fault.to_string(), now);
+        self.failed(fault.end(), &fault.to_string(), now);
     }
 
     fn failed(&mut self, end: End, problem: &str, now: Instant) {
@@ -266,7 +259,7 @@ impl<'a> Body<'a> {
             Then::Twin(wait) => {
                 self.next_try = now + wait;
                 let site = &self.own.site;
-                self.reason = shown(&format!("another system calls itself {site}"));
+                self.reason = twin(site).into();
                 let text = format!(
                     "{TROUBLE}: another system calls itself {site}: each puts the other out of the broker. Give each \
                      system its own name: site in [state]."
@@ -362,7 +355,7 @@ impl<'a> Body<'a> {
             return;
         }
         let view = self.exchange.view(now);
-        let reason = view.refused.as_ref().map_or(reason, |refused| shown(refused));
+        let reason = view.refused.as_ref().map_or(reason, shown);
         let broker = self.broker.as_ref().filter(|broker| broker.is_in());
         let status = StateStatus {
             line,
@@ -449,6 +442,11 @@ impl Drop for Body<'_> {
             *self.sharing.left.lock() = Some(std::mem::replace(&mut self.exchange, empty));
         }
     }
+}
+
+/// Returns the name under which this system shares its states.
+pub(in crate::engine::work) fn own_name(settings: &State, host: &dyn Host) -> String {
+    settings.site.clone().unwrap_or_else(|| site_name(&host.system_name()))
 }
 
 /// A name of a system as the name of a site: other letters than those of one as `-`.
