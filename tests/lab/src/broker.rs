@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use crate::certificates::Authority;
 use crate::command::run;
 use crate::error::{Context, Result};
 use crate::net::{Host, Net};
@@ -66,6 +67,28 @@ impl Broker {
         until_ok("the broker to listen", GENEROUS, || {
             std::net::TcpStream::connect((self.address(), 1883)).context("connecting to the broker").map(drop)
         })
+    }
+
+    /// Runs anew with this access list in the place of its own.
+    pub fn run_with_acl(&mut self, acl: &str) -> Result {
+        self.kill();
+        self.write("synch.acl", acl)?;
+        self.run()
+    }
+
+    /// Runs anew and takes TLS as well, with a certificate for its address that the authority signs which this returns.
+    pub fn take_tls(&mut self) -> Result<Authority> {
+        self.kill();
+        let authority = Authority::new(&self.path("keys"))?;
+        authority.sign("broker", &format!("IP:{}", self.address()), 2)?;
+        let conf = fs::read_to_string(self.path("synch.conf")).context("reading the broker's file")?;
+        let keys = format!("{}/keys", self.home);
+        let lines = format!(
+            "listener 8883\ncafile {keys}/ca.crt\ncertfile {keys}/broker.crt\nkeyfile {keys}/broker.key\n"
+        );
+        self.write("synch.conf", &format!("{conf}{lines}"))?;
+        self.run()?;
+        Ok(authority)
     }
 
     /// Kills it, as a power failure would.

@@ -14,7 +14,8 @@ use crate::wait::{GENEROUS, until_ok};
 pub const SITES: [&str; 3] = ["berlin", "bonn", "bern"];
 
 /// Modules of Asterisk that the lab's other systems have no use for.
-const MODULES: &str = "load = app_queue.so\nload = res_mwi_devstate.so\nload = res_clioriginate.so\n";
+const MODULES: &str =
+    "load = app_queue.so\nload = app_verbose.so\nload = res_mwi_devstate.so\nload = res_clioriginate.so\n";
 
 /// The same of those with PJSIP: phones may watch the calls of numbers.
 const MODULES_22: &str = "load = res_pjsip_outbound_publish.so\nload = res_pjsip_exten_state.so\nload = res_pjsip_dialog_info_body_generator.so\n\
@@ -27,7 +28,11 @@ exten => 1234,hint,Custom:mystate
 exten => set_inuse,1,Set(DEVICE_STATE(Custom:mystate)=INUSE)
 exten => set_not_inuse,1,Set(DEVICE_STATE(Custom:mystate)=NOT_INUSE)
 exten => check,1,NoOp(Custom:mystate is ${DEVICE_STATE(Custom:mystate)})
-exten => _2XXX,hint,PJSIP/${EXTEN}
+exten => leave,1,VoiceMail(1001@default,s)
+exten => caller,1,Answer()
+ same => n,Queue(sales)
+exten => member,1,Log(NOTICE,the member is rung)
+ same => n,Wait(1)
 ";
 
 /// Systems in one company, each a site of its own. The broker outlives none of them.

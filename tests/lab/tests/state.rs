@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use lab::conf::password;
 use lab::phone::{Dialogs, Settings};
-use lab::sharing::SITES;
-use lab::wait::{GENEROUS, until};
-use lab::{Phone, Result, Sharing, Version};
+use lab::sharing::{SITES, state};
+use lab::wait::{GENEROUS, until, until_ok};
+use lab::{Broker, Context, Error, Phone, Result, Sharing, Site, Version};
 
 lab::tests_on!(
     mixed,
@@ -18,6 +18,13 @@ lab::tests_on!(
     who_has_the_name_of_another_is_told_so,
     a_site_writes_what_is_its_own_and_nothing_else,
     loading_again_and_again_leaves_nothing_behind,
+    a_message_lights_the_lamp_everywhere_and_an_empty_box_puts_none_out,
+    the_last_change_of_a_presence_counts_everywhere_and_stays,
+    phones_of_both_channel_drivers_are_the_same_person,
+    a_member_who_is_busy_elsewhere_is_not_rung,
+    states_go_over_tls_and_only_to_a_broker_that_proves_who_it_is,
+    the_doctor_proves_that_the_access_list_holds,
+    a_branch_says_nothing_of_phones_that_are_at_the_main_and_lives_without_the_broker,
 );
 
 const BOTH: [Version; 2] = [Version::V22, Version::V16];
@@ -168,6 +175,183 @@ fn loading_again_and_again_leaves_nothing_behind(_: Version) -> Result {
             assert_eq!(left, before, "round {round}");
         }
     }
+    Ok(())
+}
+
+/// 1001 has a box of the same number in bonn, too, which is empty.
+fn a_message_lights_the_lamp_everywhere_and_an_empty_box_puts_none_out(_: Version) -> Result {
+    let mut sharing = Sharing::new(&BOTH, "")?;
+    sharing.systems[1]
+        .write_conf("voicemail.conf", "[general]\nformat = wav\n[default]\n1001 => 4711,Alice\n")?;
+    sharing.start()?;
+    let lamp = "MWI:1001@default";
+    sharing.systems[0].rx("channel originate Local/leave@devstate_test application Playback tone")?;
+    sharing.systems[0].wait_message("1001", GENEROUS)?;
+    for system in &sharing.systems {
+        system.wait_device(lamp, "INUSE")?;
+    }
+    // Its voicemail says at its start that the box is empty.
+    sharing.systems[1].kill_9()?;
+    sharing.systems[1].start()?;
+    sharing.wait_joined()?;
+    sharing.systems[1].wait_device(lamp, "INUSE")?;
+    assert_eq!(sharing.systems[0].device_state(lamp)?, "INUSE");
+    let mut said = sharing.broker.retained("berlin", "synch/1/+/mwi/default/1001")?;
+    said.sort();
+    assert_eq!(said, ["synch/1/berlin/mwi/default/1001 1 0", "synch/1/bonn/mwi/default/1001 0 0"]);
+    // Heard: the box is emptied, and voicemail finds that when it is told to look.
+    let inbox = sharing.systems[0].path("spool/voicemail/default/1001/INBOX");
+    std::fs::remove_dir_all(inbox).context("emptying the box")?;
+    sharing.systems[0].ami()?.action("VoicemailRefresh", &[("Context", "default"), ("Mailbox", "1001")])?;
+    for system in &sharing.systems {
+        system.wait_device(lamp, "NOT_INUSE")?;
+    }
+    Ok(())
+}
+
+/// Hint and function agree; who goes takes nobody's word back.
+fn the_last_change_of_a_presence_counts_everywhere_and_stays(_: Version) -> Result {
+    let mut sharing = Sharing::joined(&BOTH, "hold = 1")?;
+    let provider = "CustomPresence:1006";
+    let set = |place: usize, value: &str| -> Result {
+        let variable = format!("PRESENCE_STATE({provider})");
+        let mut ami = sharing.systems[place].ami()?;
+        ami.action("Setvar", &[("Variable", &variable), ("Value", value)]).map(drop)
+    };
+    let wait = |place: usize, wanted: [&str; 2]| -> Result {
+        let mut ami = sharing.systems[place].ami()?;
+        until("the presence to follow", GENEROUS, || {
+            ["value", "message"].iter().zip(wanted).all(|(field, wanted)| {
+                let variable = format!("PRESENCE_STATE({provider},{field})");
+                let answer = ami.action("Getvar", &[("Variable", &variable)]);
+                answer.is_ok_and(|answer| answer.get("Value") == Some(wanted))
+            })
+        })
+    };
+    set(0, "dnd,,lunch")?;
+    wait(1, ["dnd", "lunch"])?;
+    set(1, "available,,")?;
+    wait(0, ["available", ""])?;
+    set(0, "away,,train")?;
+    wait(1, ["away", "train"])?;
+    sharing.systems[0].kill_9()?;
+    until("berlin to be lost", GENEROUS, || {
+        sharing.systems[1].rx("synch show sites").is_ok_and(|sites| sites.contains("Lost"))
+    })?;
+    std::thread::sleep(Duration::from_secs(2));
+    let mut ami = sharing.systems[1].ami()?;
+    let answer = ami.action("Getvar", &[("Variable", &format!("PRESENCE_STATE({provider},value)"))])?;
+    assert_eq!(answer.get("Value"), Some("away"));
+    Ok(())
+}
+
+/// `SIP/2001` in bonn, on Asterisk 16, is `PJSIP/2001` in berlin.
+fn phones_of_both_channel_drivers_are_the_same_person(_: Version) -> Result {
+    let mut sharing = Sharing::new(&BOTH, "")?;
+    let bonn = &sharing.systems[1];
+    let sip = bonn.read_conf("sip.conf")?;
+    let secret = password("2001");
+    let user = format!("[2001]\ntype = friend\nhost = dynamic\ncontext = from-internal\nsecret = {secret}\n");
+    bonn.write_conf("sip.conf", &format!("{sip}\n{user}"))?;
+    sharing.start()?;
+    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    let settings =
+        Settings { registrar: bonn.address().to_string(), ..Settings::with_dns((bonn.address(), 53).into()) };
+    let mut phone = Phone::new(&sharing.net, "2001", &settings)?;
+    bonn.wait_registered("2001", GENEROUS)?;
+    berlin.wait_device("PJSIP/2001", "NOT_INUSE")?;
+    bonn.rx("channel originate SIP/2001 application Wait 60")?;
+    berlin.wait_device("PJSIP/2001", "INUSE")?;
+    phone.hang_up()?;
+    berlin.wait_device("PJSIP/2001", "NOT_INUSE")
+}
+
+/// As the queue of berlin sees it, who has `ringinuse = no`.
+fn a_member_who_is_busy_elsewhere_is_not_rung(_: Version) -> Result {
+    let mut sharing = Sharing::new(&BOTH, "")?;
+    let queue = "[general]\n[sales]\nringinuse = no\ntimeout = 2\nretry = 1\n\
+                 member => Local/member@devstate_test,0,Alice,Custom:mystate\n";
+    sharing.systems[0].write_conf("queues.conf", queue)?;
+    sharing.start()?;
+    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    let rung = || berlin.log().matches("the member is rung").count();
+    bonn.set_device("Custom:mystate", "INUSE")?;
+    berlin.wait_device("Custom:mystate", "INUSE")?;
+    until_ok("the queue to see it", GENEROUS, || {
+        let queue = berlin.rx("queue show sales")?;
+        if queue.contains("In use") { Ok(()) } else { Err(Error::new(queue)) }
+    })?;
+    berlin.rx("channel originate Local/caller@devstate_test application Wait 600")?;
+    until("the caller to wait", GENEROUS, || {
+        berlin.rx("queue show sales").is_ok_and(|queue| queue.contains("has 1 calls"))
+    })?;
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(rung(), 0);
+    bonn.set_device("Custom:mystate", "NOT_INUSE")?;
+    until("the member to be rung", GENEROUS, || rung() > 0)
+}
+
+/// Its users are synced, and registered at the main. Then the broker goes, and the main does.
+fn a_branch_says_nothing_of_phones_that_are_at_the_main_and_lives_without_the_broker(
+    version: Version,
+) -> Result {
+    let mut site = Site::with_module(version)?;
+    let mut broker = Broker::start(&site.net, &SITES)?;
+    let conf = site.branch.read_conf("res_synch.conf")?;
+    site.branch.write_conf("res_synch.conf", &format!("{conf}\n{}", state("bonn", &broker, "")))?;
+    site.serve()?;
+    site.branch.wait_status("State", "Joined")?;
+    let said = broker.retained("berlin", "synch/1/bonn/device/PJSIP/#")?;
+    assert!(!said.iter().any(|line| line.contains("PJSIP/100")), "{said:?}");
+    broker.kill();
+    site.branch.wait_status("State", "Away")?;
+    site.kill_main()?;
+    site.branch.wait_status("Service", "Failover")?;
+    let phone = site.phone_at(&site.branch, "1001")?;
+    broker.run()?;
+    site.branch.wait_status("State", "Joined")?;
+    until("the phone to be told of", GENEROUS, || {
+        let said = broker.retained("berlin", "synch/1/bonn/device/PJSIP/1001");
+        said.is_ok_and(|said| said == ["synch/1/bonn/device/PJSIP/1001 NOT_INUSE"])
+    })?;
+    drop(phone);
+    Ok(())
+}
+
+/// Berlin knows the authority of the broker, bonn knows none.
+fn states_go_over_tls_and_only_to_a_broker_that_proves_who_it_is(_: Version) -> Result {
+    let mut sharing = Sharing::new(&BOTH, "tls = yes")?;
+    let authority = sharing.broker.take_tls()?;
+    let berlin = &sharing.systems[0];
+    let known = berlin.path("etc/ca.crt");
+    std::fs::copy(authority.certificate(), known).context("the authority for berlin")?;
+    let lines = format!("tls_ca_file = {}\ntls = yes", berlin.inside("etc/ca.crt"));
+    berlin.edit_conf("res_synch.conf", "tls = yes", &lines)?;
+    sharing.systems[0].start()?;
+    sharing.systems[1].start()?;
+    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    berlin.wait_status("State", "Joined")?;
+    assert!(berlin.rx("synch show state")?.contains(":8883"));
+    bonn.wait_log("certificate is not accepted", GENEROUS)?;
+    bonn.wait_status("State", "Away")?;
+    assert!(sharing.broker.retained("berlin", "synch/1/bonn/site")?.is_empty());
+    Ok(())
+}
+
+/// With the list of docs/mosquitto, and with none.
+fn the_doctor_proves_that_the_access_list_holds(_: Version) -> Result {
+    let mut sharing = Sharing::joined(&BOTH, "")?;
+    let access = |sharing: &Sharing| -> Result<String> {
+        let report = sharing.systems[0].rx("synch doctor")?;
+        let lines = report.lines().filter(|line| line.contains("access")).collect::<Vec<_>>();
+        Ok(lines.join("\n"))
+    };
+    let said = access(&sharing)?;
+    assert!(said.contains("lets no site speak for another") && !said.contains("WARN"), "{said}");
+    sharing.broker.run_with_acl("topic readwrite #\npattern readwrite #\n")?;
+    sharing.wait_joined()?;
+    let said = access(&sharing)?;
+    assert!(said.contains("WARN access") && said.contains("pattern readwrite synch/1/%u/#"), "{said}");
     Ok(())
 }
 
