@@ -24,6 +24,7 @@ lab::tests_on!(
     a_member_who_is_busy_elsewhere_is_not_rung,
     states_go_over_tls_and_only_to_a_broker_that_proves_who_it_is,
     the_doctor_proves_that_the_access_list_holds,
+    a_panic_leaves_no_lamp_lit,
     a_branch_says_nothing_of_phones_that_are_at_the_main_and_lives_without_the_broker,
 );
 
@@ -353,6 +354,21 @@ fn the_doctor_proves_that_the_access_list_holds(_: Version) -> Result {
     let said = access(&sharing)?;
     assert!(said.contains("WARN access") && said.contains("pattern readwrite synch/1/%u/#"), "{said}");
     Ok(())
+}
+
+/// What the worker has shown before it panics is known to who comes after it.
+fn a_panic_leaves_no_lamp_lit(_: Version) -> Result {
+    let mut sharing = Sharing::new(&BOTH, "hold = 2")?;
+    sharing.systems[0].install_module_that_panics()?;
+    sharing.start()?;
+    sharing.systems[1].set_device("Custom:mystate", "INUSE")?;
+    sharing.systems[0].wait_hint("1234", "InUse")?;
+    sharing.systems[0].order_panics(&["state"])?;
+    sharing.systems[0].wait_log("The state worker of synch failed", GENEROUS)?;
+    sharing.wait_joined()?;
+    sharing.systems[0].wait_hint("1234", "InUse")?;
+    sharing.systems[1].kill_9()?;
+    sharing.systems[0].wait_dark("1234")
 }
 
 /// `synch show sites` names every member with its state, and all of them are told when one goes.
