@@ -1,4 +1,4 @@
-//! A broker on a host of its own in the LAN: Debian's mosquitto, with the very files of `docs/mosquitto`.
+//! A broker on a host of its own in the LAN: Debian's mosquitto, with the very files of `docs/mosquitto`, or its NATS.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -21,8 +21,18 @@ pub fn secret(site: &str) -> String {
     format!("broker-{site}")
 }
 
-/// A mosquitto. Dropped, it is killed.
+/// Which program it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// mosquitto 2.0, which speaks MQTT 5.
+    Mosquitto,
+    /// nats-server 2.9, which speaks MQTT 3.1.1.
+    Nats,
+}
+
+/// A broker. Dropped, it is killed.
 pub struct Broker {
+    kind: Kind,
     child: Option<Child>,
     root: PathBuf,
     /// Its folder, as it sees it.
@@ -33,37 +43,61 @@ pub struct Broker {
 impl Broker {
     /// Starts one with an account for each of these sites.
     pub fn start(net: &Arc<Net>, sites: &[&str]) -> Result<Self> {
-        Self::with_lines(net, sites, "")
+        Self::of_kind(net, Kind::Mosquitto, sites)
     }
 
-    /// Starts one with these lines of configuration besides.
-    pub fn with_lines(net: &Arc<Net>, sites: &[&str], lines: &str) -> Result<Self> {
+    /// Starts one of that kind.
+    pub fn of_kind(net: &Arc<Net>, kind: Kind, sites: &[&str]) -> Result<Self> {
         let root = servers_rootfs()?;
         let host = net.phone_host("broker")?;
         let home = format!("/lab/{}/broker", net.name());
-        let mut broker = Self { child: None, root, home, host };
+        let mut broker = Self { kind, child: None, root, home, host };
         let folder = broker.path("");
         fs::create_dir_all(&folder).context(format!("making {}", folder.display()))?;
-        let conf = CONF.replace("/etc/mosquitto", &broker.home);
-        broker.write("synch.conf", &format!("{conf}\nuser root\n{lines}\n"))?;
-        broker.write("synch.acl", ACL)?;
-        broker.write("synch.passwd", "")?;
-        for site in sites {
-            let file = format!("{}/synch.passwd", broker.home);
-            run(broker.chroot().args(["mosquitto_passwd", "-b", &file, site, &secret(site)]))?;
+        match kind {
+            Kind::Mosquitto => broker.configure_mosquitto(sites)?,
+            Kind::Nats => broker.configure_nats(sites)?,
         }
         broker.run()?;
         Ok(broker)
     }
 
+    fn configure_mosquitto(&self, sites: &[&str]) -> Result {
+        let conf = CONF.replace("/etc/mosquitto", &self.home);
+        self.write("synch.conf", &format!("{conf}\nuser root\n"))?;
+        self.write("synch.acl", ACL)?;
+        self.write("synch.passwd", "")?;
+        sites.iter().try_for_each(|site| {
+            let file = format!("{}/synch.passwd", self.home);
+            run(self.chroot().args(["mosquitto_passwd", "-b", &file, site, &secret(site)])).map(drop)
+        })
+    }
+
+    /// Each level of a topic is one of a subject there.
+    fn configure_nats(&self, sites: &[&str]) -> Result {
+        let user = |site: &&str| format!("    {{ user: {site}, password: \"{}\" }}\n", secret(site));
+        let users: String = sites.iter().map(user).collect();
+        let conf = format!(
+            "server_name: lab\njetstream {{ store_dir: \"{}/store\" }}\nmqtt {{ host: \"{}\", port: 1883 }}\n\
+             authorization {{\n  users = [\n{users}  ]\n}}\n",
+            self.home,
+            self.address()
+        );
+        self.write("synch.conf", &conf)
+    }
+
     /// Runs it, in the place of one that was killed.
     pub fn run(&mut self) -> Result {
         let mut command = self.host.command(&["chroot"]);
-        command.arg(&self.root).args(["mosquitto", "-c", &format!("{}/synch.conf", self.home)]);
+        let program = match self.kind {
+            Kind::Mosquitto => "mosquitto",
+            Kind::Nats => "nats-server",
+        };
+        command.arg(&self.root).args([program, "-c", &format!("{}/synch.conf", self.home)]);
         let log = fs::File::create(self.path("log")).context("making the broker's log")?;
         let copy = log.try_clone().context("sharing the broker's log")?;
         command.stdin(Stdio::null()).stdout(copy).stderr(log);
-        self.child = Some(command.spawn().context("starting mosquitto")?);
+        self.child = Some(command.spawn().context(format!("starting {program}"))?);
         until_ok("the broker to listen", GENEROUS, || {
             std::net::TcpStream::connect((self.address(), 1883)).context("connecting to the broker").map(drop)
         })

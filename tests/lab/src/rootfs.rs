@@ -43,7 +43,7 @@ pub fn rootfs(version: Version) -> Result<PathBuf> {
 /// the broker. It is
 /// made as the others are: installed on the machine itself, each of them would start.
 pub fn servers_rootfs() -> Result<PathBuf> {
-    let packages = "nsd,knot,unbound,dnsmasq-base,dnsperf,mosquitto,mosquitto-clients";
+    let packages = "nsd,knot,unbound,dnsmasq-base,dnsperf,mosquitto,mosquitto-clients,nats-server";
     kept("dns", packages, |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
 }
 

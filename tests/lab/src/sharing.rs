@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::asterisk::Asterisk;
-use crate::broker::{Broker, secret};
+use crate::broker::{Broker, Kind, secret};
 use crate::conf::Role;
 use crate::error::{Error, Result};
 use crate::net::Net;
@@ -48,8 +48,13 @@ pub struct Sharing {
 impl Sharing {
     /// One system for each version; nothing runs yet but the broker. `lines` are of each one's `[state]`.
     pub fn new(versions: &[Version], lines: &str) -> Result<Self> {
+        Self::over(Kind::Mosquitto, versions, lines)
+    }
+
+    /// The same over a broker of that kind.
+    pub fn over(kind: Kind, versions: &[Version], lines: &str) -> Result<Self> {
         let net = Net::new()?;
-        let broker = Broker::start(&net, &SITES)?;
+        let broker = Broker::of_kind(&net, kind, &SITES)?;
         let roles = [Role::Main, Role::Branch, Role::Second];
         let mut systems = Vec::new();
         for ((role, site), version) in roles.into_iter().zip(SITES).zip(versions) {

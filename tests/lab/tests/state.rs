@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lab::broker::Kind;
 use lab::conf::password;
 use lab::phone::{Dialogs, Settings};
 use lab::sharing::{SITES, state};
@@ -25,6 +26,7 @@ lab::tests_on!(
     states_go_over_tls_and_only_to_a_broker_that_proves_who_it_is,
     the_doctor_proves_that_the_access_list_holds,
     a_panic_leaves_no_lamp_lit,
+    a_broker_that_speaks_the_older_version_does_as_well,
     a_branch_says_nothing_of_phones_that_are_at_the_main_and_lives_without_the_broker,
 );
 
@@ -367,6 +369,23 @@ fn a_panic_leaves_no_lamp_lit(_: Version) -> Result {
     sharing.systems[0].wait_log("The state worker of synch failed", GENEROUS)?;
     sharing.wait_joined()?;
     sharing.systems[0].wait_hint("1234", "InUse")?;
+    sharing.systems[1].kill_9()?;
+    sharing.systems[0].wait_dark("1234")
+}
+
+/// NATS refuses MQTT 5 in the form of 3.1.1.
+fn a_broker_that_speaks_the_older_version_does_as_well(_: Version) -> Result {
+    let mut sharing = Sharing::over(Kind::Nats, &BOTH, "hold = 2")?;
+    sharing.start()?;
+    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    assert!(berlin.rx("synch show state")?.contains("MQTT 3.1.1"));
+    bonn.set_device("Custom:mystate", "INUSE")?;
+    berlin.wait_hint("1234", "InUse")?;
+    // It is told anew by what the broker keeps.
+    berlin.rx("module unload res_synch.so")?;
+    berlin.wait_dark("1234")?;
+    berlin.rx("module load res_synch.so")?;
+    berlin.wait_hint("1234", "InUse")?;
     sharing.systems[1].kill_9()?;
     sharing.systems[0].wait_dark("1234")
 }
