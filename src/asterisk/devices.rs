@@ -1,9 +1,12 @@
 //! Whether a device can be reached from here, as its channel driver tells; whether voicemail has a box.
 
-use std::{ffi::c_char, ptr};
+use std::{collections::HashSet, ffi::c_char, ptr};
 
-use super::{dialplan, sys, text};
-use crate::{operator::doctor::Reach, settings::Technology, words::wording::visible};
+use super::{dialplan, objects, sys, text};
+use crate::{
+    operator::doctor::Reach, peers::people::phone, settings::Technology, site::users::Kind,
+    words::wording::visible,
+};
 
 /// What res_pjsip says of a contact that it has not asked yet (`ast_sip_get_contact_status_label`).
 const NOT_ASKED: [&str; 3] = ["Unknown", "NonQualified", "Created"];
@@ -50,6 +53,32 @@ pub(super) fn contact(technology: Technology, user: &str) -> Option<String> {
             (address != "(null)").then(|| visible(&format!("sip:{user}@{address}:{port}")))
         }
     }
+}
+
+/// The caller ids of those of these phones that there are, each by its device.
+pub(super) fn caller_ids(devices: &[String]) -> Vec<(String, String)> {
+    let phones: Vec<_> =
+        devices.iter().filter_map(|device| phone(device).map(|phone| (device, phone))).collect();
+    let endpoints = phones.iter().filter(|(_, (technology, _))| *technology == Technology::Pjsip);
+    let endpoints: Vec<_> = endpoints.map(|(_, (_, name))| (Kind::Endpoint, (*name).to_owned())).collect();
+    // Of an endpoint that is gone, Asterisk would log each question; its state stays in the cache. Without res_pjsip, none
+    // is there.
+    let gone = objects::missing(&endpoints).unwrap_or(endpoints);
+    let gone: HashSet<String> = gone.into_iter().map(|(_, name)| name).collect();
+    let has_peers = dialplan::has_function("SIPPEER");
+    let callerid = |(device, (technology, name)): (&String, (Technology, &str))| {
+        let callerid = match technology {
+            Technology::Pjsip if gone.contains(name) => return None,
+            Technology::Pjsip => ask(&format!("PJSIP_ENDPOINT({name},callerid)")),
+            Technology::Sip if !has_peers => return None,
+            Technology::Sip => {
+                let value = |what: &str| ask(&format!("SIPPEER({name},{what})"));
+                format!("{} <{}>", value("callerid_name"), value("callerid_num"))
+            }
+        };
+        Some((device.clone(), callerid))
+    };
+    phones.into_iter().filter_map(callerid).collect()
 }
 
 /// All contacts of an endpoint of res_pjsip as a dial string, empty where it is not registered; none without chan_pjsip.

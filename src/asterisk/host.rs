@@ -226,6 +226,10 @@ impl Host for Asterisk {
         states::tell_all(kind, heard);
     }
 
+    fn caller_ids(&self, devices: &[String]) -> Vec<(String, String)> {
+        devices::caller_ids(devices)
+    }
+
     fn show_state(&self, show: &Show) -> Result<(), HostError> {
         states::show(show)
     }

@@ -6,7 +6,7 @@
 //! - `host`: [`crate::engine::host::Host`] on this Asterisk
 //! - `cli`, `manager`: registration of the commands and actions of [`crate::operator::cli`] and [`crate::operator::actions`]
 //! - `dialplan`, `functions`, `switch`: our contexts and hints, the functions of [`crate::operator::functions`], where a number leads
-//! - `conf`, `reload`, `objects`, `peers`, `devices`, `log`, `thread`, `version`: one part of the API each
+//! - `conf`, `reload`, `objects`, `peers`, `devices`, `queues`, `log`, `thread`, `version`: one part of the API each
 //! - `roomy`: room behind structures that Asterisk writes into
 //! - `lamps`: the hints that there are while Asterisk starts
 //! - `documentation`: whether Asterisk has read ours
@@ -36,6 +36,7 @@ mod log;
 mod manager;
 mod objects;
 mod peers;
+mod queues;
 mod reload;
 mod roomy;
 mod states;

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{guard::guard, sys, text};
+use super::{guard::guard, queues, sys, text};
 use crate::{
     engine::host::{Hears, HostError, StatesWatch},
     peers::{Count, DeviceState, Eid, Fact, Presence, Show},
@@ -68,8 +68,11 @@ fn what(kind: Shared) -> Option<sys::synch_what> {
     }
 }
 
-/// Tells all that Asterisk's cache has of a kind, and of its own.
+/// Tells all that Asterisk has of a kind, and of its own: out of its cache, but for the members of queues.
 pub(super) fn tell_all(kind: Shared, heard: &mut dyn FnMut(Fact)) {
+    if kind == Shared::Agent {
+        return queues::tell_members(names_of_queues().iter().map(String::as_str), heard);
+    }
     let Some(what) = what(kind) else { return };
     let facts: Arc<Mutex<Vec<Fact>>> = Arc::default();
     let into = Arc::clone(&facts);
@@ -80,6 +83,18 @@ pub(super) fn tell_all(kind: Shared, heard: &mut dyn FnMut(Fact)) {
     drop(source);
     let mut facts = facts.lock().unwrap_or_else(PoisonError::into_inner);
     facts.drain(..).for_each(heard);
+}
+
+/// app_queue gives each queue a device of its own, which is in use while none of its members is free.
+fn names_of_queues() -> Vec<String> {
+    let mut queues = Vec::new();
+    tell_all(Shared::Device, &mut |fact| {
+        if let Fact::Device(device, _) = fact {
+            let queue = device.strip_prefix("Queue:").and_then(|name| name.strip_suffix("_avail"));
+            queues.extend(queue.map(str::to_owned));
+        }
+    });
+    queues
 }
 
 /// Called by the shim on a thread of Asterisk's, for each thing that was said.

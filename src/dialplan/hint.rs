@@ -25,9 +25,18 @@ pub struct Hint {
     pub devices: String,
 }
 
-/// The lamps of these users, and of the numbers that contexts taken from the main have one for; each number once.
+/// The lamps of people at other sites. Each takes some 1 KiB in Asterisk.
+pub const MOST_PEOPLE: usize = 10_000;
+
+/// The lamps of these users, of the numbers that contexts taken from the main have one for, and of people at other sites,
+/// as number and device; each number once.
 #[must_use]
-pub fn hints(technology: Technology, users: &[User], taken: &[Context]) -> Vec<Hint> {
+pub fn hints<'a>(
+    technology: Technology,
+    users: &[User],
+    taken: &[Context],
+    others: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Vec<Hint> {
     let people = by_number(users);
     let of_user = |user: &User| {
         let number = user.number.clone()?;
@@ -44,8 +53,12 @@ pub fn hints(technology: Technology, users: &[User], taken: &[Context]) -> Vec<H
         extensions.filter(|extension| !extension.pattern.starts_with('_')).filter_map(|extension| {
             Some(Hint { number: extension.pattern.clone(), devices: extension.hint.clone()? })
         });
+    let of_others = others.into_iter().filter(|(number, _)| is_number(number)).take(MOST_PEOPLE);
+    let of_others =
+        of_others.map(|(number, device)| Hint { number: number.to_owned(), devices: device.to_owned() });
     let mut known = HashSet::new();
     let all = users.iter().filter_map(of_user).chain(users.iter().filter_map(of_account)).chain(of_main);
+    let all = all.chain(of_others);
     all.filter(|hint| known.insert(hint.number.clone())).collect()
 }
 
@@ -75,7 +88,8 @@ mod tests {
             lamp("9", None),
         ];
         let taken = [Context { extensions, ..Context::default() }];
-        let hints = hints(Technology::Pjsip, &users, &taken);
+        let others = [("1001", "PJSIP/elsewhere"), ("2001", "PJSIP/2001"), ("h", "PJSIP/h")];
+        let hints = hints(Technology::Pjsip, &users, &taken, others);
         let shown: Vec<_> = hints.iter().map(|hint| (hint.number.as_str(), hint.devices.as_str())).collect();
         assert_eq!(
             shown,
@@ -84,7 +98,15 @@ mod tests {
                 ("1002", "PJSIP/desk&PJSIP/cell"),
                 ("991001", "PJSIP/991001"),
                 ("*28", "Custom:NIGHT"),
+                ("2001", "PJSIP/2001"),
             ]
         );
+    }
+
+    #[test]
+    fn people_at_other_sites_have_so_many_lamps_and_no_more() {
+        let numbers: Vec<String> = (0..=MOST_PEOPLE).map(|number| number.to_string()).collect();
+        let others = numbers.iter().map(|number| (&**number, "PJSIP/x"));
+        assert_eq!(hints(Technology::Pjsip, &[], &[], others).len(), MOST_PEOPLE);
     }
 }

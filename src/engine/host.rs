@@ -218,6 +218,9 @@ pub trait Host: Crypto + 'static {
     /// Tells all that this Asterisk has of a kind of its own now.
     fn tell_states(&self, kind: Shared, heard: &mut dyn FnMut(Fact));
 
+    /// The caller ids of those of these phones that there are now, each by its device: `PJSIP/1001` has `"Alice" <1001>`.
+    fn caller_ids(&self, devices: &[String]) -> Vec<(String, String)>;
+
     /// Shows this Asterisk what another site says.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ use crate::{
         host::{Host, Level},
         turn::{Running, first_snapshot},
     },
-    operator::control::{COMMANDS_WAITING, Control, Numbered, Published},
+    operator::control::{COMMANDS_WAITING, Control, DeviceLook, Numbered, Published},
     settings::Settings,
 };
 
@@ -62,7 +62,9 @@ pub fn prepare(host: Arc<dyn Host>, settings: Arc<Settings>, gate: Arc<Gate>) ->
     #[cfg(feature = "faults")]
     crate::words::faults::listen(&host.data_dir());
     let published = Published::new(first_snapshot(&settings));
-    let control = Control::new(published.clone(), to_engine, to_stop);
+    let asked = Arc::clone(&host);
+    let devices = DeviceLook::new(move |device| asked.device_state(device));
+    let control = Control::new(published.clone(), to_engine, to_stop, devices);
     let kit = Kit::new(host, gate, published);
     let (roll, life) = (Roll::default(), Life::default());
     (control, Engine { kit, settings, commands, stop, roll, life })

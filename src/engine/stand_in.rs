@@ -57,6 +57,8 @@ pub(super) struct StandIn {
     pub(super) own: Mutex<Vec<IpAddr>>,
     /// Modules of its own that are loaded.
     pub(super) modules: Mutex<Vec<&'static str>>,
+    /// What it says of itself.
+    pub(super) facts: Mutex<Vec<Fact>>,
     /// What it was shown of other sites.
     pub(super) shown: Mutex<Vec<Show>>,
     database: Mutex<HashMap<String, String>>,
@@ -210,7 +212,21 @@ impl Host for StandIn {
         impl StatesWatch for Watch {}
         Ok(Box::new(Watch))
     }
-    fn tell_states(&self, _: Shared, _: &mut dyn FnMut(Fact)) {}
+    fn tell_states(&self, kind: Shared, heard: &mut dyn FnMut(Fact)) {
+        let facts = self.facts.lock();
+        let of_kind = facts.iter().filter(|fact| match fact {
+            Fact::Device(..) => kind == Shared::Device,
+            Fact::Mailbox(..) => kind == Shared::Mailbox,
+            Fact::Presence(..) => kind == Shared::Presence,
+            Fact::Member { .. } => kind == Shared::Agent,
+            Fact::People(_) => kind == Shared::People,
+        });
+        of_kind.cloned().for_each(heard);
+    }
+    fn caller_ids(&self, devices: &[String]) -> Vec<(String, String)> {
+        let callerid = |device: &String| (device.clone(), format!("\"Phone {device}\" <{}>", &device[6..]));
+        devices.iter().map(callerid).collect()
+    }
     fn show_state(&self, show: &Show) -> Result<(), HostError> {
         self.shown.lock().push(show.clone());
         Ok(())

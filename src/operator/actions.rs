@@ -84,14 +84,14 @@ pub const ACTIONS: [Action; 12] = [
         class: Class::Reading,
         synopsis: c"List everybody on the main system.",
         argument: Some(c"Like"),
-        run: |control, like, _| match like {
-            "" => Reply::list(&status::directory_table(&control.snapshot().sync.directory, None)),
-            like => match operate::pattern(like) {
-                Ok(like) => {
-                    Reply::list(&status::directory_table(&control.snapshot().sync.directory, Some(&like)))
-                }
-                Err(problem) => Reply::Error(problem),
-            },
+        run: |control, like, _| {
+            let list = |like: Option<&regex::Regex>| {
+                Reply::list(&status::directory_table(&control.snapshot(), like, &control.devices))
+            };
+            match like {
+                "" => list(None),
+                like => operate::pattern(like).map_or_else(Reply::Error, |like| list(Some(&like))),
+            }
         },
     },
     Action {

@@ -6,6 +6,7 @@
 //! or a drill.
 
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -18,6 +19,7 @@ use crossbeam_channel::{Sender, TrySendError};
 
 use crate::{
     operator::{drill::Report, status::Snapshot},
+    peers::DeviceState,
     settings::Settings,
     site::shrink::Removals,
     words::state::Mode,
@@ -148,9 +150,34 @@ impl Published {
     }
 }
 
+/// How Asterisk is asked for what it makes of a device: out of its cache, or of the channel driver, without a wait.
+#[derive(Clone)]
+pub struct DeviceLook(Arc<dyn Fn(&str) -> DeviceState + Send + Sync>);
+
+impl DeviceLook {
+    /// Makes one that asks so.
+    pub fn new(look: impl Fn(&str) -> DeviceState + Send + Sync + 'static) -> Self {
+        Self(Arc::new(look))
+    }
+
+    /// Returns the state of a device.
+    #[must_use]
+    pub fn state(&self, device: &str) -> DeviceState {
+        (self.0)(device)
+    }
+}
+
+impl fmt::Debug for DeviceLook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeviceLook")
+    }
+}
+
 /// What a CLI command or an AMI action works with.
 #[derive(Clone, Debug)]
 pub struct Control {
+    /// The states of devices.
+    pub devices: DeviceLook,
     published: Published,
     commands: Sender<Numbered>,
     stop: Sender<()>,
@@ -160,8 +187,13 @@ pub struct Control {
 impl Control {
     /// For the engine that publishes there and receives what is sent here.
     #[must_use]
-    pub fn new(published: Published, commands: Sender<Numbered>, stop: Sender<()>) -> Self {
-        Self { published, commands, stop, last: Arc::default() }
+    pub fn new(
+        published: Published,
+        commands: Sender<Numbered>,
+        stop: Sender<()>,
+        devices: DeviceLook,
+    ) -> Self {
+        Self { devices, published, commands, stop, last: Arc::default() }
     }
 
     /// Ends all work: a way of its own, so that waiting commands can't be before it.

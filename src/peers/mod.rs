@@ -5,6 +5,7 @@
 //! - [`attempts`]: which broker is tried next, and when
 //! - `eid`: as whom Asterisk knows a site
 //! - `budget`: how much may come and go in a second
+//! - [`people`]: who can be called here
 //! - `taken`: what is taken of whom
 //! - `site`: one other site, from its joining to its leaving
 //! - [`exchange`]: all of it: what this Asterisk and the broker say in, what is to be said and shown out
@@ -15,6 +16,7 @@ mod eid;
 pub mod exchange;
 pub mod mqtt;
 mod payload;
+pub mod people;
 mod site;
 mod taken;
 mod topic;

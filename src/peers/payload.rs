@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::topic::is_name;
+use super::{people::is_plain, topic::is_name};
 use crate::words::wording::visible;
 
 /// The longest payload but that of people.
@@ -137,7 +137,7 @@ impl SiteWord {
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
         let text = text(payload, LONGEST)?;
         let mut words = text.split(' ');
-        let mut next = || words.next().unwrap_or_default().chars().take(MAX_PERSON).collect::<String>();
+        let mut next = || cut(&visible(words.next().unwrap_or_default()));
         match next().as_str() {
             "joined" => Some(Self::Joined { boot: next(), asterisk: next(), synch: next() }),
             "lost" => Some(Self::Lost),
@@ -233,13 +233,21 @@ pub(super) fn people(payload: &[u8]) -> Option<Vec<Person>> {
         let (number, device) = (field("number"), field("device"));
         let dialled = (1..=32).contains(&number.len())
             && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'#' | b'+'));
-        (dialled && is_name(device)).then(|| Person {
+        (dialled && is_name(device) && is_plain(device)).then(|| Person {
             number: number.to_owned(),
-            name: visible(field("name")).chars().take(MAX_PERSON).collect(),
+            name: cut(&visible(field("name"))),
             device: device.to_owned(),
         })
     };
     Some(value.as_array()?.iter().filter_map(person).collect())
+}
+
+/// Returns as much of a person's name as Asterisk has room for.
+pub(super) fn cut(name: &str) -> String {
+    name.char_indices()
+        .take_while(|(at, letter)| at + letter.len_utf8() <= MAX_PERSON)
+        .map(|(_, letter)| letter)
+        .collect()
 }
 
 fn text(payload: &[u8], limit: usize) -> Option<&str> {

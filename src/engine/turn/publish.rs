@@ -28,9 +28,10 @@ impl Running {
         let sync = &self.snapshot.sync;
         let mut contexts = dialplan::build(dialplan, &sync.users, self.settings.voicemail.is_some());
         contexts.extend(sync.contexts.iter().cloned());
-        let technology = self.settings.sync.as_ref().map(|sync| sync.technology);
-        let hints = technology.map(|technology| dialplan::hints(technology, &sync.users, &sync.contexts));
-        Some(Plan { contexts, hints: hints.unwrap_or_default() })
+        let people = self.snapshot.state.folk.people.iter();
+        let people = people.map(|(number, person)| (&**number, &*person.device));
+        let hints = dialplan::hints(self.snapshot.technology(), &sync.users, &sync.contexts, people);
+        Some(Plan { contexts, hints })
     }
 
     /// Publishes the snapshot.
@@ -51,7 +52,8 @@ impl Running {
         self.snapshot.history = self.history.entries();
         let before = self.kit.published.read();
         let same = Arc::ptr_eq(&before.sync, &self.snapshot.sync)
-            && Arc::ptr_eq(&before.settings, &self.snapshot.settings);
+            && Arc::ptr_eq(&before.settings, &self.snapshot.settings)
+            && Arc::ptr_eq(&before.state.folk.people, &self.snapshot.state.folk.people);
         let plan = if same { None } else { self.plan() };
         self.snapshot.dialplan_waits |= plan.as_ref().is_some_and(|plan| !self.roster.dials(plan));
         self.kit.published.publish(self.snapshot.clone());

@@ -106,17 +106,20 @@ pub const PHONES: CliCommand = CliCommand {
 /// `synch show directory`
 pub const DIRECTORY: CliCommand = CliCommand {
     words: c"synch show directory [like]",
-    summary: c"Show everybody on the main system",
+    summary: c"Show everybody on all sites, and who is busy",
     usage: c"Usage: synch show directory [like PATTERN]
        Shows number, name, site and public number of everybody on the main
-       system, on all sites. With PATTERN, a regular expression, shows only
-       those whose number, name or site it matches.
+       system, on all sites; without a main, of everybody whom the sites
+       share with each other ([state]). Then shows the state of the phone,
+       the presence, and the queues that the person is a member of. With
+       PATTERN, a regular expression, shows only those whose number, name or
+       site it matches.
 ",
     at_shutdown: false,
     run: |asked| {
         like(asked, |snapshot, like| {
             let held = status::held(&snapshot.sync, &[Guarded::Directory]);
-            status::directory(&snapshot.sync.directory, like) + &held
+            status::directory(snapshot, like, &asked.control.devices) + &held
         })
     },
     complete: |_, position| if position == 3 { vec!["like".to_owned()] } else { Vec::new() },
@@ -211,7 +214,7 @@ fn plain(asked: &Asked<'_>, text: fn(&Snapshot) -> String) -> Answer {
 }
 
 /// A command of three words, or with `like PATTERN`.
-fn like(asked: &Asked<'_>, text: fn(&Snapshot, Option<&Regex>) -> String) -> Answer {
+fn like(asked: &Asked<'_>, text: impl Fn(&Snapshot, Option<&Regex>) -> String) -> Answer {
     let snapshot = asked.control.snapshot();
     match asked.words {
         [_, _, _] => Answer::Text(text(&snapshot, None)),

@@ -1,9 +1,16 @@
 use super::*;
-use crate::operator::{control::Published, status::tests::snapshot};
+use crate::{
+    operator::{
+        control::{DeviceLook, Published},
+        status::tests::snapshot,
+    },
+    peers::DeviceState,
+};
 
 fn run(line: &str, is_there: fn(&str) -> bool) -> Answer {
     let ((commands, _), (stop, _)) = (crossbeam_channel::bounded(1), crossbeam_channel::bounded(1));
-    let control = Control::new(Published::new(snapshot()), commands, stop);
+    let devices = DeviceLook::new(|_| DeviceState::Unavailable);
+    let control = Control::new(Published::new(snapshot()), commands, stop, devices);
     let words: Vec<&str> = line.split(' ').collect();
     let begins = |command: &&CliCommand| {
         let own = command.words.to_str().unwrap().split(['[', '{']).next().unwrap().trim();

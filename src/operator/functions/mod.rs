@@ -275,7 +275,7 @@ fn may_dial(snapshot: &Snapshot, public: &str) -> bool {
 }
 
 /// What the lamp of a number shows (`dialplan::hints`): the device of the user, else the hint of a context that was taken
-/// from the main. A dialplan of the administrator's that asks before the user is known gets the device that he most likely
+/// from the main, else the device of a person at another site. A dialplan of the administrator's that asks before the user is known gets the device that he most likely
 /// will have.
 fn hint(snapshot: &Snapshot, number: &str) -> String {
     let technology = snapshot.technology();
@@ -286,7 +286,10 @@ fn hint(snapshot: &Snapshot, number: &str) -> String {
     let extensions = snapshot.sync.contexts.iter().flat_map(|context| &context.extensions);
     let hints =
         extensions.filter(|extension| extension.pattern == number).find_map(|found| found.hint.clone());
-    hints.unwrap_or_else(|| if is_number(number) { device(technology, number) } else { String::new() })
+    let told = || snapshot.state.folk.people.get(number).map(|person| person.device.clone());
+    hints
+        .or_else(told)
+        .unwrap_or_else(|| if is_number(number) { device(technology, number) } else { String::new() })
 }
 
 /// How `Dial` reaches users where the main last knew the phone; none while the main serves, which knows better.

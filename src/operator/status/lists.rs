@@ -4,7 +4,6 @@ use super::{HistoryEntry, LeftOut, SyncStatus, Version};
 use crate::{
     operator::table::{Cell, Column, Table},
     site::{
-        directory::{Directory, Entry},
         phones::{Phone, Phones, Place},
         shrink::Guarded,
         users::User,
@@ -106,34 +105,6 @@ pub fn history(entries: &[HistoryEntry]) -> String {
     history_table(entries).text() + &format!("{}\n", counted(entries.len(), "change"))
 }
 
-const ENTRY: [Column; 4] = [
-    Column::new("Number", "Number", 16),
-    Column::new("Name", "Name", 32),
-    Column::new("Site", "Site", 20),
-    Column::new("Public number", "Public", 0),
-];
-
-/// Returns everybody on the main, or those whose number, name or site matches `like`.
-#[must_use]
-pub fn directory_table(directory: &Directory, like: Option<&regex::Regex>) -> Table {
-    let row = |Entry { number, name, site, public }: Entry<'_>| {
-        [number, name, site, public.unwrap_or_default()].map(Cell::from).to_vec()
-    };
-    let rows = match like {
-        Some(like) => directory.like(like).map(row).collect(),
-        None => directory.iter().map(row).collect(),
-    };
-    Table { event: "SynchDirectoryEntry", complete: "SynchDirectoryComplete", columns: &ENTRY, rows }
-}
-
-/// Returns the same for the console.
-#[must_use]
-pub fn directory(directory: &Directory, like: Option<&regex::Regex>) -> String {
-    let table = directory_table(directory, like);
-    let count = table.rows.len();
-    table.text() + &format!("{count} of {}\n", counted(directory.len(), "number"))
-}
-
 const PHONE: [Column; 6] = [
     Column::new("User", "Name", 24),
     Column::new("Number", "Number", 16),
@@ -197,36 +168,6 @@ pub fn contexts(sync: &SyncStatus) -> String {
 mod tests {
     use super::*;
     use crate::dialplan;
-
-    #[test]
-    fn everybody_is_found_by_number_name_and_site() {
-        let entry = |number, name, site, public| Entry { number, name, site, public };
-        let all = Directory::new([
-            entry("1001", "Alice", "HeadOffice", None),
-            entry("2001", "Zoë", "Berlin", Some("+4930123")),
-        ])
-        .unwrap();
-        let shown = |like: &str| directory(&all, Some(&regex::Regex::new(like).unwrap()));
-        for like in ["^20", "Zo.", "berlin|Berlin"] {
-            let text = shown(like);
-            assert!(text.contains("\n2001 ") && text.ends_with("+4930123\n1 of 2 numbers\n"), "{text}");
-        }
-        assert!(shown("nobody").ends_with("\n0 of 2 numbers\n"));
-        let text = directory(&all, None);
-        assert!(text.contains("\n1001 ") && text.ends_with("\n2 of 2 numbers\n"), "{text}");
-        assert!(text.lines().all(|line| line.trim_end() == line));
-    }
-
-    #[test]
-    fn over_ami_the_directory_lists_everybody_or_those_who_match() {
-        let entry = |number, public| Entry { number, name: "Zoë", site: "Berlin", public };
-        let all = Directory::new([entry("1001", None), entry("1002", Some("+4930"))]).unwrap();
-        let pattern = regex::Regex::new("2$").unwrap();
-        let headers = [("Number", "1002"), ("Name", "Zoë"), ("Site", "Berlin"), ("Public", "+4930")];
-        let items = directory_table(&all, Some(&pattern)).items();
-        assert_eq!(items, [headers.map(|(key, value)| (key, value.to_owned()))]);
-        assert_eq!(directory_table(&all, None).items().len(), 2);
-    }
 
     #[test]
     fn the_phones_end_with_counts_and_what_is_wrong() {

@@ -3,13 +3,15 @@
 //! The engine publishes a new snapshot at every change; Asterisk's threads only ever read the newest.
 //!
 //! - `summary`: the state in a few lines; `fields`: as flat keys
-//! - `lists`: users, versions, history, directory, contexts
+//! - `lists`: users, versions, history, contexts
+//! - `directory`: everybody, and how they are
 //! - `dialplan`: who can dial what
 //! - `diff`: what differs between two versions
 //! - `user`: all that is known of one user
 
 mod dialplan;
 mod diff;
+mod directory;
 mod fields;
 mod lists;
 mod state;
@@ -18,10 +20,10 @@ mod user;
 
 pub use dialplan::dialplan;
 pub use diff::diff;
+pub use directory::{directory, directory_table};
 pub use fields::{Value, fields, json, text};
 pub use lists::{
-    contexts, directory, directory_table, held, history, history_table, phone_table, phones, user_table,
-    users, version_table, versions,
+    contexts, held, history, history_table, phone_table, phones, user_table, users, version_table, versions,
 };
 pub use state::{StateLine, StateStatus, sharing, site_table, sites, twin};
 pub use summary::summary;

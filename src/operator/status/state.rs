@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     operator::table::{Cell, Column, Table},
-    peers::exchange::{SiteView, View},
+    peers::exchange::{Folk, SiteView, View},
     words::wording::counted,
 };
 
@@ -53,6 +53,8 @@ pub struct StateStatus {
     pub version: Arc<str>,
     /// What is known of the other sites.
     pub view: View,
+    /// Who can be called there and here, and how they are.
+    pub folk: Arc<Folk>,
 }
 
 impl Default for StateStatus {
@@ -65,6 +67,7 @@ impl Default for StateStatus {
             broker: Arc::clone(&empty),
             version: empty,
             view: View::default(),
+            folk: Arc::default(),
         }
     }
 }
@@ -111,7 +114,7 @@ pub fn sites(state: &StateStatus) -> String {
 /// Returns what is shared and taken, and over which broker.
 #[must_use]
 pub fn sharing(state: &StateStatus) -> String {
-    let StateStatus { line, reason, site, broker, version, view } = state;
+    let StateStatus { line, reason, site, broker, version, view, folk: _ } = state;
     if *line == StateLine::Off {
         return sites(state);
     }

@@ -5,20 +5,24 @@
 //! - `lamps`: the lamps of mailboxes
 //! - `showing`: in what portions Asterisk is shown what others say
 //! - `view`: what people are shown of all that
+//! - `folk`: who can be called, and how they are
 
+mod folk;
 mod lamps;
 mod said;
 mod showing;
 mod view;
 
+pub use folk::{Folk, Somebody};
 pub use view::{DeviceView, SiteView, Twice, View};
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 
 use self::{
+    folk::Known,
     lamps::{Lamp, Lamps},
     said::Said,
     showing::Showing,
@@ -36,6 +40,11 @@ use crate::settings::{Taken, Technology};
 const MAX_SITES: usize = 2_000;
 /// Devices of all sites: 67 MiB in Asterisk.
 const MAX_ALL_DEVICES: usize = 50_000;
+/// Mailboxes, presences and members of queues of all sites, and people of all sites: as many again.
+const MAX_ALL_OTHERS: usize = 50_000;
+const MAX_ALL_PEOPLE: usize = 50_000;
+/// Presences that Asterisk has. Each stays in its database when the site has gone, so what others may add is bounded.
+const MAX_PRESENCES: usize = 10_000;
 /// Sites that are subscribed in a second, so that a broker's answers do not come all at once.
 const SUBSCRIPTIONS: u32 = 20;
 /// How often we say that we are there.
@@ -166,6 +175,10 @@ pub struct Exchange {
     agents: BTreeMap<String, Agent>,
     /// Presences as Asterisk has them.
     presences: BTreeMap<String, Presence>,
+    /// Who can be called here.
+    own_people: Vec<Person>,
+    /// What people are shown of that.
+    known: Known,
     to_show: VecDeque<Show>,
     showing: Showing,
     moves: VecDeque<Move>,
@@ -205,6 +218,8 @@ impl Exchange {
             lamps: Lamps::default(),
             agents: BTreeMap::new(),
             presences: BTreeMap::new(),
+            own_people: Vec::new(),
+            known: Known::default(),
             to_show: VecDeque::new(),
             showing: Showing::new(now),
             moves: VecDeque::new(),
@@ -235,6 +250,7 @@ impl Exchange {
                 // What we were told by another site comes back so.
                 if is_name(&provider) && self.presences.get(&provider) != Some(&presence) {
                     self.presences.insert(provider.clone(), presence.clone());
+                    self.known.others_changed = true;
                     self.share(Subject::Presence(provider), Some(presence.text()));
                 }
             }
@@ -245,12 +261,40 @@ impl Exchange {
                     None => drop(agent.remove(&queue)),
                 }
                 let text = (!agent.is_empty()).then(|| payload::agent_text(agent));
+                if text.is_none() {
+                    self.agents.remove(&device);
+                }
+                self.known.others_changed = true;
                 self.share(Subject::Agent(device), text);
             }
-            Fact::People(people) => {
+            Fact::People(mut people) => {
+                // Whose device nobody may know of, of that person nobody is told.
+                people.retain(|person| self.taken.devices.fits(&person.device));
                 let text = (!people.is_empty()).then(|| payload::people_text(&people));
                 self.share(Subject::People, text);
+                self.known.people_changed |= self.own_people != people;
+                self.own_people = people;
             }
+        }
+    }
+
+    /// Takes all members of queues of this Asterisk: those that are missing are none any more.
+    pub fn all_members(&mut self, members: Vec<Fact>) {
+        let said: BTreeSet<(&String, &String)> = members
+            .iter()
+            .filter_map(|fact| match fact {
+                Fact::Member { device, queue, .. } => Some((device, queue)),
+                _ => None,
+            })
+            .collect();
+        let known =
+            self.agents.iter().flat_map(|(device, agent)| agent.keys().map(move |queue| (device, queue)));
+        let gone: Vec<Fact> = known
+            .filter(|pair| !said.contains(pair))
+            .map(|(device, queue)| Fact::Member { device: device.clone(), queue: queue.clone(), word: None })
+            .collect();
+        for fact in gone.into_iter().chain(members) {
+            self.fact(fact);
         }
     }
 
@@ -397,6 +441,7 @@ impl Exchange {
     }
 
     fn hear(&mut self, name: &str, subject: Subject, payload: &[u8], now: Instant) {
+        let has_room = matches!(subject, Subject::Device(_)) || self.others() < MAX_ALL_OTHERS;
         let Some(site) = self.sites.get_mut(name) else { return };
         if !site.subscribed || !self.taken.takes(name, &subject) {
             return;
@@ -414,26 +459,46 @@ impl Exchange {
                 self.hear_device(name, device, payload::device_state(payload));
             }
             Subject::Mailbox(mailbox) => {
-                match Count::read(payload).filter(|_| site.has_room()) {
+                match Count::read(payload).filter(|_| has_room && site.has_room()) {
                     Some(count) => drop(site.mailboxes.insert(mailbox.clone(), count)),
                     None => drop(site.mailboxes.remove(&mailbox)),
                 }
                 self.reckon(&mailbox);
             }
-            Subject::Presence(provider) => match Presence::read(payload).filter(|_| site.has_room()) {
-                Some(presence) => {
-                    site.presences.insert(provider.clone(), presence.clone());
-                    self.take_presence(provider, presence);
+            Subject::Presence(provider) => {
+                match Presence::read(payload).filter(|_| has_room && site.has_room()) {
+                    Some(presence) => {
+                        site.presences.insert(provider.clone(), presence.clone());
+                        self.take_presence(provider, presence);
+                    }
+                    None => drop(site.presences.remove(&provider)),
                 }
-                None => drop(site.presences.remove(&provider)),
-            },
-            Subject::Agent(device) => match payload::agent(payload).filter(|_| site.has_room()) {
-                Some(agent) => drop(site.agents.insert(device, agent)),
-                None => drop(site.agents.remove(&device)),
-            },
-            Subject::People => site.people = payload::people(payload).unwrap_or_default(),
+            }
+            Subject::Agent(device) => {
+                match payload::agent(payload).filter(|_| has_room && site.has_room()) {
+                    Some(agent) => drop(site.agents.insert(device, agent)),
+                    None => drop(site.agents.remove(&device)),
+                }
+                self.known.others_changed = true;
+            }
+            Subject::People => {
+                site.people.clear();
+                let mut people = payload::people(payload).unwrap_or_default();
+                let known: usize = self.sites.values().map(|site| site.people.len()).sum();
+                people.truncate(MAX_ALL_PEOPLE.saturating_sub(known));
+                if let Some(site) = self.sites.get_mut(name) {
+                    site.people = people;
+                }
+                self.known.people_changed = true;
+            }
             Subject::Site | Subject::Ask => {}
         }
+    }
+
+    /// Returns how many mailboxes, presences and members of queues are known of all sites.
+    fn others(&self) -> usize {
+        let of = |site: &Site| site.mailboxes.len() + site.presences.len() + site.agents.len();
+        self.sites.values().map(of).sum()
     }
 
     fn hear_device(&mut self, name: &str, device: String, state: Option<DeviceState>) {
@@ -461,9 +526,11 @@ impl Exchange {
 
     /// The last change wins, wherever it was made. Our own word about it is out of date then.
     fn take_presence(&mut self, provider: String, presence: Presence) {
-        if self.presences.get(&provider) == Some(&presence) {
+        let before = self.presences.get(&provider);
+        if before == Some(&presence) || (before.is_none() && self.presences.len() >= MAX_PRESENCES) {
             return;
         }
+        self.known.others_changed = true;
         self.presences.insert(provider.clone(), presence.clone());
         self.said.want(Subject::Presence(provider.clone()), None);
         self.to_show.push_back(Show::Presence(provider, presence));
@@ -519,6 +586,8 @@ impl Exchange {
         site.unshown.extend(devices.into_keys());
         site.unconfirmed.clear();
         site.presences.clear();
+        self.known.people_changed |= !site.people.is_empty();
+        self.known.others_changed |= !site.agents.is_empty();
         site.agents.clear();
         site.people.clear();
         let mailboxes = std::mem::take(&mut site.mailboxes);

@@ -1,7 +1,7 @@
 //! The worker's loop: a dumb one, around the exchange and the connection.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write,
     sync::Arc,
     time::{Duration, Instant},
@@ -13,6 +13,7 @@ use super::{
     shown,
 };
 use crate::{
+    dialplan::device,
     engine::{
         crew::{
             backoff::{Backoff, random},
@@ -27,6 +28,7 @@ use crate::{
         attempts::{Attempts, End, Then},
         exchange::Move,
         mqtt::{Heard, Login, Publish, Session},
+        people,
     },
     settings::{Shared, State},
     uplink::ami::{OtherSide, password},
@@ -46,6 +48,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const CLEAR_AFTER: Duration = Duration::from_millis(100);
 /// Bound of a site's answer to who asks for everything.
 const ANSWER: u64 = 3_000;
+/// How often it is looked who can be called here, and how soon after a phone that was not known.
+const PEOPLE: Duration = Duration::from_secs(60);
+const NEW_PHONE: Duration = Duration::from_secs(2);
 /// What the log says of our own trouble.
 const TROUBLE: &str = "State sharing";
 
@@ -58,6 +63,10 @@ pub(super) struct Body<'a> {
     attempts: Attempts,
     backoff: Backoff,
     next_try: Instant,
+    /// When to look again who can be called here.
+    next_people: Instant,
+    /// The phones that this Asterisk had then.
+    phones: BTreeSet<String>,
     /// The message whose being taken is waited for.
     awaited: Option<u16>,
     /// Why there is no connection.
@@ -88,6 +97,8 @@ impl<'a> Body<'a> {
             attempts: Attempts::new(sharing.brokers.len()),
             backoff: Backoff::new(FIRST_TRY, SLOWEST_TRY),
             next_try: now,
+            next_people: now,
+            phones: BTreeSet::new(),
             awaited: None,
             reason: "not tried yet".into(),
             told: (StateStatus::default(), None),
@@ -106,6 +117,7 @@ impl<'a> Body<'a> {
             faults::point("state");
             let now = Instant::now();
             self.take_facts();
+            self.look_at_people(now);
             self.turn_broker(now, &mut heard);
             self.exchange.tick(now);
             self.say(now);
@@ -150,10 +162,51 @@ impl<'a> Body<'a> {
                 self.exchange.fact(fact);
             }
         }
+        if self.shares(Shared::Agent) {
+            let mut members = Vec::new();
+            host.tell_states(Shared::Agent, &mut |fact| members.push(fact));
+            self.exchange.all_members(members);
+        }
+    }
+
+    fn shares(&self, kind: Shared) -> bool {
+        self.sharing.settings.taken.share.contains(&kind)
+    }
+
+    /// Looks who can be called here: the synced users, without a sync the phones that Asterisk has.
+    fn look_at_people(&mut self, now: Instant) {
+        if now < self.next_people || !self.shares(Shared::People) {
+            return;
+        }
+        self.next_people = now + PEOPLE;
+        let kit = &self.sharing.kit;
+        let snapshot = kit.published.read();
+        let people = if snapshot.settings.sync.is_some() {
+            let technology = snapshot.technology();
+            people::of_users(snapshot.sync.users.iter().filter_map(|user| {
+                Some((user.number.as_deref()?, &*user.callerid, device(technology, &user.name)))
+            }))
+        } else {
+            let mut phones = Vec::new();
+            kit.host.tell_states(Shared::Device, &mut |fact| match fact {
+                Fact::Device(device, _) if people::phone(&device).is_some() => phones.push(device),
+                _ => {}
+            });
+            let callerids = kit.host.caller_ids(&phones);
+            self.phones = phones.into_iter().collect();
+            people::of_devices(callerids.iter().map(|(device, callerid)| (&**device, &**callerid)))
+        };
+        self.exchange.fact(Fact::People(people));
     }
 
     fn take_facts(&mut self) {
+        let now = Instant::now();
         for fact in self.sharing.hearing.facts() {
+            if matches!(&fact, Fact::Device(device, _) if people::phone(device).is_some() && !self.phones.contains(device))
+            {
+                // A reload makes many at once.
+                self.next_people = self.next_people.min(now + NEW_PHONE);
+            }
             self.exchange.fact(fact);
         }
         if self.sharing.hearing.take_missed() {
@@ -364,6 +417,7 @@ impl<'a> Body<'a> {
             broker: broker.map(|broker| broker.address.to_string()).unwrap_or_default().into(),
             version: broker.map(|broker| broker.version.to_string()).unwrap_or_default().into(),
             view,
+            folk: self.exchange.folk(),
         };
         if *before != status {
             self.sharing.teller.tell(Event::States(Arc::new(status.clone())));
@@ -374,6 +428,7 @@ impl<'a> Body<'a> {
     fn due(&self) -> Instant {
         let broker = self.broker.as_ref().map_or(self.next_try, Broker::due);
         let look = self.told.1.map_or_else(Instant::now, |at| at + LOOK);
+        // What people are shown is looked at once a second, and with it who can be called.
         self.exchange.due().map_or(broker, |due| due.min(broker)).min(look)
     }
 
