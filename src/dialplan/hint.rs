@@ -25,8 +25,9 @@ pub struct Hint {
     pub devices: String,
 }
 
-/// The lamps of people at other sites. Each takes some 1 KiB in Asterisk.
-pub const MOST_PEOPLE: usize = 10_000;
+/// The most lamps of people at other sites. What Asterisk does for hints at a reload of its dialplan grows with the square of
+/// their number: a second with so many, half a minute with 10,000.
+pub const MOST_PEOPLE: usize = 2_000;
 
 /// The lamps of these users, of the numbers that contexts taken from the main have one for, and of people at other sites,
 /// as number and device; each number once.

@@ -36,6 +36,7 @@ mod tests {
         filters,
         getconfig,
         mailboxes,
+        mqtt,
         render,
         settings,
         sip,

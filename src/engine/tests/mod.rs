@@ -5,6 +5,7 @@ mod evidence;
 mod lines;
 mod main;
 mod oneself;
+mod sharing;
 mod sip;
 mod unload;
 

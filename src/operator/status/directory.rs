@@ -21,7 +21,7 @@ const ENTRY: [Column; 7] = [
     Column::new("Number", "Number", 16),
     Column::new("Name", "Name", 32),
     Column::new("Site", "Site", 20),
-    Column::new("Public number", "Public", 16),
+    Column::new("Public number", "Public", 15),
     Column::new("State", "State", 11),
     Column::new("Presence", "Presence", 11),
     Column::new("Agent", "Agent", 0),

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::settings::{Accept, Pattern, Shared};
 
@@ -407,4 +409,102 @@ fn a_phone_that_several_sites_have_is_named() {
     lab.hear("ulm/device/PJSIP/1003", "");
     lab.hear("ulm/device/SIP/1001", "");
     assert_eq!(lab.exchange.view(lab.now).twice, [twice("PJSIP/1001", &["berlin", "bonn"])]);
+}
+
+fn member(device: &str, queue: &str, word: &str) -> Fact {
+    Fact::Member { device: device.to_owned(), queue: queue.to_owned(), word: Some(word.to_owned()) }
+}
+
+#[test]
+fn members_who_were_there_before_are_said_and_those_who_are_gone_are_deleted() {
+    let mut lab = Lab::joined();
+    lab.exchange.all_members(vec![member("PJSIP/1001", "q1", "ready"), member("PJSIP/1002", "q1", "paused")]);
+    assert_eq!(
+        lab.out(),
+        [r#"berlin/agent/PJSIP/1001 = {"q1":"ready"}"#, r#"berlin/agent/PJSIP/1002 = {"q1":"paused"}"#]
+    );
+    lab.exchange.all_members(vec![member("PJSIP/1002", "q1", "paused"), member("PJSIP/1002", "q2", "ready")]);
+    assert_eq!(
+        lab.out(),
+        ["berlin/agent/PJSIP/1001 = ", r#"berlin/agent/PJSIP/1002 = {"q1":"paused","q2":"ready"}"#]
+    );
+}
+
+#[test]
+fn people_are_said_whose_devices_others_may_know_of() {
+    let mut lab = Lab::joined();
+    lab.exchange.taken.devices = Pattern::new("^PJSIP/1").unwrap();
+    let person = |number: &str| Person {
+        number: number.to_owned(),
+        name: "Alice".to_owned(),
+        device: format!("PJSIP/{number}"),
+    };
+    for _ in 0..2 {
+        lab.exchange.fact(Fact::People(vec![person("1001"), person("2001")]));
+    }
+    assert_eq!(
+        lab.out(),
+        [r#"berlin/people = [{"device":"PJSIP/1001","name":"Alice","number":"1001"}]"#]
+    );
+    assert_eq!(lab.exchange.folk().people.keys().collect::<Vec<_>>(), ["1001"]);
+}
+
+#[test]
+fn people_presences_and_queues_of_all_sites_are_known_as_long_as_the_site_is() {
+    let mut lab = Lab::joined();
+    lab.exchange.fact(member("PJSIP/1001", "q1", "ready"));
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    let before = lab.exchange.folk();
+    assert!(Arc::ptr_eq(&before, &lab.exchange.folk()));
+    lab.hear("bonn/people", r#"[{"number":"2001","name":"Bob","device":"SIP/2001"}]"#);
+    lab.hear("bonn/presence/CustomPresence/2001", r#"{"state":"away"}"#);
+    lab.hear("bonn/agent/SIP/2001", r#"{"q1":"paused: lunch"}"#);
+    lab.hear("bonn/agent/PJSIP/1001", r#"{"q2":"ready"}"#);
+    let folk = lab.exchange.folk();
+    let bob = &folk.people["2001"];
+    assert_eq!([&*bob.name, &*bob.site, &*bob.device], ["Bob", "bonn", "PJSIP/2001"]);
+    assert_eq!([folk.presence("2001"), folk.presence("1001")], ["away", ""]);
+    assert_eq!(folk.agent("2001", &["PJSIP/2001".to_owned()]), "q1 paused: lunch");
+    assert_eq!(folk.agent("1001", &["PJSIP/1001".to_owned()]), "q1 ready, q2 ready");
+    lab.hear("bonn/agent/SIP/2001", "");
+    let later = lab.exchange.folk();
+    assert!(Arc::ptr_eq(&later.people, &folk.people) && !later.agents.contains_key("PJSIP/2001"));
+    lab.hear("bonn/site", "left");
+    let folk = lab.exchange.folk();
+    assert_eq!((folk.people.len(), folk.agents.len(), folk.presence("2001")), (0, 1, "away"));
+}
+
+#[test]
+fn what_sites_may_fill_is_bounded_over_all_of_them() {
+    let mut lab = Lab::joined();
+    for site in 0..7 {
+        lab.hear(&format!("s{site}/site"), "joined x 22 0.5.0");
+        for number in 0..9_000 {
+            lab.hear(&format!("s{site}/mwi/default/{site}{number}"), "1 0");
+        }
+    }
+    assert_eq!(lab.exchange.others(), MAX_ALL_OTHERS);
+    let mut lab = Lab::joined();
+    for site in 0..2 {
+        lab.hear(&format!("s{site}/site"), "joined x 22 0.5.0");
+        for number in 0..9_000 {
+            lab.hear(&format!("s{site}/presence/CustomPresence/{site}{number}"), r#"{"state":"dnd"}"#);
+        }
+    }
+    assert_eq!(lab.exchange.presences.len(), MAX_PRESENCES);
+    // One that is known is still heard.
+    lab.hear("s1/presence/CustomPresence/00", r#"{"state":"away"}"#);
+    assert_eq!(lab.exchange.folk().presence("00"), "away");
+    let mut lab = Lab::joined();
+    for site in 0..30 {
+        let person = |number: usize| Person {
+            number: format!("{site}00{number}"),
+            name: "A".to_owned(),
+            device: "SIP/1".to_owned(),
+        };
+        let people: Vec<Person> = (0..3_000).map(person).collect();
+        lab.hear(&format!("s{site}/site"), "joined x 22 0.5.0");
+        lab.hear(&format!("s{site}/people"), &payload::people_text(&people));
+    }
+    assert_eq!(lab.exchange.folk().people.len(), MAX_ALL_PEOPLE);
 }

@@ -12,6 +12,7 @@ pub mod dns_short_cut;
 pub mod filters;
 pub mod getconfig;
 pub mod mailboxes;
+pub mod mqtt;
 mod name_server;
 pub mod render;
 pub mod settings;
