@@ -20,7 +20,7 @@ pub(super) fn add(settings: &Settings) {
     }
     // What can't be read is told by the sync.
     let sections = conf::load(&file).unwrap_or_default();
-    let lamps = dialplan::hints(sync.technology, &users_in(&sections, sync.technology), &[]);
+    let lamps = dialplan::hints(sync.technology, &users_in(&sections, sync.technology), &[], []);
     if let Err(error) = hints::add(&lamps) {
         log::write(Level::Warning, &error.to_string());
     }

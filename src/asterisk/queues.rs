@@ -17,7 +17,7 @@ pub(super) fn tell_members<'a>(queues: impl Iterator<Item = &'a str>, heard: &mu
         return;
     }
     // A comma or a bracket in a name would be another question.
-    for queue in queues.filter(|queue| is_plain(queue)) {
+    for queue in queues.filter(|queue| queue.split(' ').all(is_plain)) {
         let members = ask(&format!("QUEUE_MEMBER_LIST({queue})"), MEMBERS);
         for device in members.split(',').filter(|device| is_plain(device)) {
             let is_paused = ask(&format!("QUEUE_MEMBER({queue},paused,{device})"), NUMBER) == "1";

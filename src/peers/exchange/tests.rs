@@ -442,10 +442,7 @@ fn people_are_said_whose_devices_others_may_know_of() {
     for _ in 0..2 {
         lab.exchange.fact(Fact::People(vec![person("1001"), person("2001")]));
     }
-    assert_eq!(
-        lab.out(),
-        [r#"berlin/people = [{"device":"PJSIP/1001","name":"Alice","number":"1001"}]"#]
-    );
+    assert_eq!(lab.out(), [r#"berlin/people = [{"device":"PJSIP/1001","name":"Alice","number":"1001"}]"#]);
     assert_eq!(lab.exchange.folk().people.keys().collect::<Vec<_>>(), ["1001"]);
 }
 

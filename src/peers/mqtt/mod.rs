@@ -17,6 +17,9 @@ use frame::{Frame, split};
 /// system take.
 pub const LONGEST_PACKET: usize = 512 * 1024;
 
+/// The most letters of what the codec says is wrong.
+const LONGEST_PROBLEM: usize = 200;
+
 /// The version of MQTT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
@@ -188,7 +191,9 @@ impl Session {
     }
 
     fn malformed(&self, problem: &str) -> MqttError {
-        MqttError::Malformed { version: self.version, problem: problem.to_owned() }
+        // A topic that is none stands in it, of up to 64 KiB.
+        let problem = problem.chars().take(LONGEST_PROBLEM).collect();
+        MqttError::Malformed { version: self.version, problem }
     }
 }
 

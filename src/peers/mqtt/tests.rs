@@ -88,6 +88,10 @@ fn what_is_no_packet_of_a_broker_ends_the_session() {
     }
     assert_eq!(all(Version::V5, b"\xC0\x00"), Err(MqttError::Unexpected));
     assert_eq!(all(Version::V5, b"\x30\xFF\xFF\xFF\x7F"), Err(MqttError::TooLong(268_435_460)));
+    // A topic with a wildcard, as long as one may be.
+    let topic = [&[0x30, 0x82, 0x80, 0x02, 0x80, 0x00][..], &[b'#'; 0x8000]].concat();
+    let told = all(Version::V3, &topic).unwrap_err().to_string();
+    assert!(told.contains("topic") && told.len() < 300, "{told}");
     // QoS 1 with the number 0.
     assert!(all(Version::V3, b"\x32\x05\x00\x01a\x00\x00").is_err());
 }

@@ -207,7 +207,10 @@ fn look_at(view: &View) {
     for site in &view.sites {
         assert!(site.devices <= OF_ONE, "{}", site.devices);
         assert_name(&site.name);
-        [&site.asterisk, &site.synch].into_iter().filter(|text| !text.is_empty()).for_each(|text| assert_name(text));
+        [&site.asterisk, &site.synch]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .for_each(|text| assert_name(text));
     }
 }
 
@@ -219,7 +222,9 @@ fn look_at_folk(folk: &Folk) {
         // What stands in a hint is nothing that Asterisk carries out.
         assert!(!person.device.contains(['$', '{', '&', ',', ' ', '"']), "{}", person.device);
     }
-    folk.presences.iter().for_each(|(name, state)| [name, state].into_iter().for_each(|text| assert_name(text)));
+    folk.presences
+        .iter()
+        .for_each(|(name, state)| [name, state].into_iter().for_each(|text| assert_name(text)));
     for (device, agent) in &folk.agents {
         assert_name(device);
         for (queue, word) in agent {
