@@ -278,7 +278,8 @@ impl Exchange {
         }
     }
 
-    /// Takes all members of queues of this Asterisk: those that are missing are none any more.
+    /// Takes all members of queues of this Asterisk: those that are missing are none any more. Why one is paused is only
+    /// known of changes.
     pub fn all_members(&mut self, members: Vec<Fact>) {
         let said: BTreeSet<(&String, &String)> = members
             .iter()
@@ -294,7 +295,16 @@ impl Exchange {
             .map(|(device, queue)| Fact::Member { device: device.clone(), queue: queue.clone(), word: None })
             .collect();
         for fact in gone.into_iter().chain(members) {
-            self.fact(fact);
+            let is_known = match &fact {
+                Fact::Member { device, queue, word: Some(word) } => {
+                    let known = self.agents.get(device).and_then(|agent| agent.get(queue));
+                    known.is_some_and(|known| known == word || known.starts_with(&format!("{word}: ")))
+                }
+                _ => false,
+            };
+            if !is_known {
+                self.fact(fact);
+            }
         }
     }
 

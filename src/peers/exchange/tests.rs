@@ -431,6 +431,18 @@ fn members_who_were_there_before_are_said_and_those_who_are_gone_are_deleted() {
 }
 
 #[test]
+fn why_a_member_is_paused_is_not_forgotten() {
+    let mut lab = Lab::joined();
+    lab.exchange.fact(member("PJSIP/1001", "q1", "paused: lunch"));
+    let _ = lab.out();
+    let known = lab.exchange.folk();
+    lab.exchange.all_members(vec![member("PJSIP/1001", "q1", "paused")]);
+    assert!(lab.out().is_empty() && Arc::ptr_eq(&known, &lab.exchange.folk()));
+    lab.exchange.all_members(vec![member("PJSIP/1001", "q1", "ready")]);
+    assert_eq!(lab.out(), [r#"berlin/agent/PJSIP/1001 = {"q1":"ready"}"#]);
+}
+
+#[test]
 fn people_are_said_whose_devices_others_may_know_of() {
     let mut lab = Lab::joined();
     lab.exchange.taken.devices = Pattern::new("^PJSIP/1").unwrap();

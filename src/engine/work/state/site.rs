@@ -22,7 +22,7 @@ use crate::{
         event::Event,
         host::{Host, Level, StatesWatch},
     },
-    operator::status::{StateLine, StateStatus, twin},
+    operator::status::{Snapshot, StateLine, StateStatus, SyncStatus, twin},
     peers::{
         DeviceState, Exchange, Fact, Out, Own, Show,
         attempts::{Attempts, End, Then},
@@ -48,8 +48,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const CLEAR_AFTER: Duration = Duration::from_millis(100);
 /// Bound of a site's answer to who asks for everything.
 const ANSWER: u64 = 3_000;
-/// How often it is looked who can be called here, and how soon after a phone that was not known.
-const PEOPLE: Duration = Duration::from_secs(60);
+/// How often it is looked who is in queues and who can be called here, and how soon after a phone that was not known.
+const LOOK_AROUND: Duration = Duration::from_secs(60);
 const NEW_PHONE: Duration = Duration::from_secs(2);
 /// What the log says of our own trouble.
 const TROUBLE: &str = "State sharing";
@@ -63,9 +63,13 @@ pub(super) struct Body<'a> {
     attempts: Attempts,
     backoff: Backoff,
     next_try: Instant,
-    /// When to look again who can be called here.
-    next_people: Instant,
-    /// The phones that this Asterisk had then.
+    /// When to look again who is in queues and who can be called here.
+    next_look: Instant,
+    /// Whether this Asterisk had loaded all its modules then.
+    booted: bool,
+    /// The users that there were then.
+    users: Arc<SyncStatus>,
+    /// The phones that this Asterisk has told of.
     phones: BTreeSet<String>,
     /// The message whose being taken is waited for.
     awaited: Option<u16>,
@@ -97,7 +101,9 @@ impl<'a> Body<'a> {
             attempts: Attempts::new(sharing.brokers.len()),
             backoff: Backoff::new(FIRST_TRY, SLOWEST_TRY),
             next_try: now,
-            next_people: now,
+            next_look: now,
+            booted: false,
+            users: Arc::clone(&sharing.kit.published.read().sync),
             phones: BTreeSet::new(),
             awaited: None,
             reason: "not tried yet".into(),
@@ -117,7 +123,7 @@ impl<'a> Body<'a> {
             faults::point("state");
             let now = Instant::now();
             self.take_facts();
-            self.look_at_people(now);
+            self.look_around(now);
             self.turn_broker(now, &mut heard);
             self.exchange.tick(now);
             self.say(now);
@@ -162,25 +168,38 @@ impl<'a> Body<'a> {
                 self.exchange.fact(fact);
             }
         }
-        if self.shares(Shared::Agent) {
-            let mut members = Vec::new();
-            host.tell_states(Shared::Agent, &mut |fact| members.push(fact));
-            self.exchange.all_members(members);
-        }
+        self.next_look = Instant::now();
     }
 
     fn shares(&self, kind: Shared) -> bool {
         self.sharing.settings.taken.share.contains(&kind)
     }
 
-    /// Looks who can be called here: the synced users, without a sync the phones that Asterisk has.
-    fn look_at_people(&mut self, now: Instant) {
-        if now < self.next_people || !self.shares(Shared::People) {
-            return;
-        }
-        self.next_people = now + PEOPLE;
+    /// Looks who is a member of queues, and who can be called here. Asterisk tells of neither by itself: not of members who
+    /// are named in queues.conf, nor of the caller id of a phone.
+    fn look_around(&mut self, now: Instant) {
         let kit = &self.sharing.kit;
         let snapshot = kit.published.read();
+        let booted = self.booted || kit.host.fully_booted();
+        let is_news = !Arc::ptr_eq(&self.users, &snapshot.sync) || booted != self.booted;
+        if now < self.next_look && !is_news {
+            return;
+        }
+        self.next_look = now + LOOK_AROUND;
+        (self.booted, self.users) = (booted, Arc::clone(&snapshot.sync));
+        if self.shares(Shared::Agent) {
+            let mut members = Vec::new();
+            self.sharing.kit.host.tell_states(Shared::Agent, &mut |fact| members.push(fact));
+            self.exchange.all_members(members);
+        }
+        if self.shares(Shared::People) {
+            self.look_at_people(&snapshot);
+        }
+    }
+
+    /// The synced users; without a sync, the phones that Asterisk has.
+    fn look_at_people(&mut self, snapshot: &Snapshot) {
+        let kit = &self.sharing.kit;
         let people = if snapshot.settings.sync.is_some() {
             let technology = snapshot.technology();
             people::of_users(snapshot.sync.users.iter().filter_map(|user| {
@@ -193,7 +212,6 @@ impl<'a> Body<'a> {
                 _ => {}
             });
             let callerids = kit.host.caller_ids(&phones);
-            self.phones = phones.into_iter().collect();
             people::of_devices(callerids.iter().map(|(device, callerid)| (&**device, &**callerid)))
         };
         self.exchange.fact(Fact::People(people));
@@ -202,10 +220,12 @@ impl<'a> Body<'a> {
     fn take_facts(&mut self) {
         let now = Instant::now();
         for fact in self.sharing.hearing.facts() {
-            if matches!(&fact, Fact::Device(device, _) if people::phone(device).is_some() && !self.phones.contains(device))
+            if let Fact::Device(device, _) = &fact
+                && people::phone(device).is_some()
+                && self.phones.insert(device.clone())
             {
                 // A reload makes many at once.
-                self.next_people = self.next_people.min(now + NEW_PHONE);
+                self.next_look = self.next_look.min(now + NEW_PHONE);
             }
             self.exchange.fact(fact);
         }
