@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::asterisk::Asterisk;
 use crate::broker::{Broker, Kind, secret};
 use crate::conf::Role;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::net::Net;
 use crate::version::Version;
 use crate::wait::{GENEROUS, until_ok};
@@ -78,6 +78,21 @@ impl Sharing {
         let mut sharing = Self::new(versions, lines)?;
         sharing.start()?;
         Ok(sharing)
+    }
+
+    /// The system at that place of [`SITES`].
+    pub fn at(&self, place: usize) -> Result<&Asterisk> {
+        self.systems.get(place).context("there are not so many systems")
+    }
+
+    /// The same, to start and to kill it.
+    pub fn at_mut(&mut self, place: usize) -> Result<&mut Asterisk> {
+        self.systems.get_mut(place).context("there are not so many systems")
+    }
+
+    /// Berlin and bonn.
+    pub fn both(&self) -> Result<[&Asterisk; 2]> {
+        Ok([self.at(0)?, self.at(1)?])
     }
 
     /// Starts all, and waits until they know each other.

@@ -35,7 +35,7 @@ const BOTH: [Version; 2] = [Version::V22, Version::V16];
 /// The test of the seed (distributed-device-state): set on one server, check on the other, by hint and by function.
 fn a_device_in_use_at_one_is_in_use_at_the_other(_: Version) -> Result {
     let sharing = Sharing::joined(&BOTH, "")?;
-    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    let [berlin, bonn] = sharing.both()?;
     berlin.rx("channel originate Local/set_inuse@devstate_test application Wait 1")?;
     bonn.wait_device("Custom:mystate", "INUSE")?;
     bonn.wait_hint("1234", "InUse")?;
@@ -60,28 +60,28 @@ fn a_device_in_use_at_one_is_in_use_at_the_other(_: Version) -> Result {
 fn who_has_gone_leaves_no_lamp_lit(_: Version) -> Result {
     let mut sharing = Sharing::joined(&BOTH, "hold = 2")?;
     let lit = |sharing: &Sharing| -> Result {
-        sharing.systems[1].set_device("Custom:mystate", "INUSE")?;
-        sharing.systems[0].wait_device("Custom:mystate", "INUSE")?;
-        sharing.systems[0].wait_hint("1234", "InUse")
+        sharing.at(1)?.set_device("Custom:mystate", "INUSE")?;
+        sharing.at(0)?.wait_device("Custom:mystate", "INUSE")?;
+        sharing.at(0)?.wait_hint("1234", "InUse")
     };
-    let dark = |sharing: &Sharing| sharing.systems[0].wait_dark("1234");
+    let dark = |sharing: &Sharing| sharing.at(0)?.wait_dark("1234");
     lit(&sharing)?;
-    sharing.systems[1].rx("module unload res_synch.so")?;
+    sharing.at(1)?.rx("module unload res_synch.so")?;
     dark(&sharing)?;
     assert!(sharing.broker.retained("berlin", "synch/1/bonn/device/#")?.is_empty());
-    sharing.systems[1].rx("module load res_synch.so")?;
+    sharing.at(1)?.rx("module load res_synch.so")?;
     sharing.wait_joined()?;
     lit(&sharing)?;
-    sharing.systems[1].kill_9()?;
+    sharing.at_mut(1)?.kill_9()?;
     dark(&sharing)?;
-    sharing.systems[1].start()?;
+    sharing.at_mut(1)?.start()?;
     sharing.wait_joined()?;
     lit(&sharing)?;
     sharing.broker.kill();
     dark(&sharing)?;
     sharing.broker.run()?;
     sharing.wait_joined()?;
-    sharing.systems[0].wait_device("Custom:mystate", "INUSE")
+    sharing.at(0)?.wait_device("Custom:mystate", "INUSE")
 }
 
 /// A phone in berlin watches 2001, who is in bonn: his phone rings, he talks, he hangs up. Then his system dies in a call.
@@ -90,11 +90,11 @@ fn a_phone_sees_the_calls_of_a_colleague_at_another_site(_: Version) -> Result {
     let user = "[2001]\ntype = endpoint\ntransport = transport-udp\ncontext = from-internal\ndisallow = all\nallow = ulaw\n\
                 aors = 2001\nauth = 2001\n\n[2001]\ntype = aor\nmax_contacts = 1\n\n[2001]\ntype = auth\n\
                 username = 2001\n";
-    let bonn = &sharing.systems[1];
+    let bonn = sharing.at(1)?;
     let pjsip = bonn.read_conf("pjsip.conf")?;
     bonn.write_conf("pjsip.conf", &format!("{pjsip}\n{user}password = {}\n", password("2001")))?;
     sharing.start()?;
-    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    let [berlin, bonn] = sharing.both()?;
     let settings = Settings {
         registrar: bonn.address().to_string(),
         answers: false,
@@ -117,16 +117,16 @@ fn a_phone_sees_the_calls_of_a_colleague_at_another_site(_: Version) -> Result {
     phone.wait_rings(GENEROUS)?;
     phone.answer()?;
     lamp.wait("confirmed")?;
-    sharing.systems[1].kill_9()?;
+    sharing.at_mut(1)?.kill_9()?;
     lamp.wait("terminated")
 }
 
 /// A cloned machine: each puts the other out of the broker.
 fn who_has_the_name_of_another_is_told_so(_: Version) -> Result {
     let sharing = Sharing::joined(&[Version::V22, Version::V16], "")?;
-    let twin = sharing.systems[0].read_conf("res_synch.conf")?;
-    sharing.systems[1].write_conf("res_synch.conf", &twin)?;
-    sharing.systems[1].rx("module reload res_synch.so")?;
+    let twin = sharing.at(0)?.read_conf("res_synch.conf")?;
+    sharing.at(1)?.write_conf("res_synch.conf", &twin)?;
+    sharing.at(1)?.rx("module reload res_synch.so")?;
     until("one of them to be told", GENEROUS, || {
         sharing.systems.iter().any(|system| system.log().contains("another system calls itself berlin"))
     })?;
@@ -137,7 +137,7 @@ fn who_has_the_name_of_another_is_told_so(_: Version) -> Result {
 /// The broker holds it: what bern says on a topic of bonn reaches nobody, and what it says of itself does.
 fn a_site_writes_what_is_its_own_and_nothing_else(_: Version) -> Result {
     let sharing = Sharing::joined(&BOTH, "accept = ^bern$ ^PJSIP/3\naccept = ^bonn$ ^PJSIP/2")?;
-    let berlin = &sharing.systems[0];
+    let berlin = sharing.at(0)?;
     let broker = &sharing.broker;
     broker.publish("bern", "synch/1/bonn/device/PJSIP/2001", "INUSE")?;
     broker.publish("bern", "synch/1/bern/site", "joined x 22 0.5.0")?;
@@ -160,7 +160,7 @@ fn a_site_writes_what_is_its_own_and_nothing_else(_: Version) -> Result {
 /// With states in force, each unload takes them back.
 fn loading_again_and_again_leaves_nothing_behind(_: Version) -> Result {
     let sharing = Sharing::joined(&BOTH, "")?;
-    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    let [berlin, bonn] = sharing.both()?;
     bonn.set_device("Custom:mystate", "INUSE")?;
     let mut before = None;
     for round in 0..20 {
@@ -184,28 +184,29 @@ fn loading_again_and_again_leaves_nothing_behind(_: Version) -> Result {
 /// 1001 has a box of the same number in bonn, too, which is empty.
 fn a_message_lights_the_lamp_everywhere_and_an_empty_box_puts_none_out(_: Version) -> Result {
     let mut sharing = Sharing::new(&BOTH, "")?;
-    sharing.systems[1]
+    sharing
+        .at(1)?
         .write_conf("voicemail.conf", "[general]\nformat = wav\n[default]\n1001 => 4711,Alice\n")?;
     sharing.start()?;
     let lamp = "MWI:1001@default";
-    sharing.systems[0].rx("channel originate Local/leave@devstate_test application Playback tone")?;
-    sharing.systems[0].wait_message("1001", GENEROUS)?;
+    sharing.at(0)?.rx("channel originate Local/leave@devstate_test application Playback tone")?;
+    sharing.at(0)?.wait_message("1001", GENEROUS)?;
     for system in &sharing.systems {
         system.wait_device(lamp, "INUSE")?;
     }
     // Its voicemail says at its start that the box is empty.
-    sharing.systems[1].kill_9()?;
-    sharing.systems[1].start()?;
+    sharing.at_mut(1)?.kill_9()?;
+    sharing.at_mut(1)?.start()?;
     sharing.wait_joined()?;
-    sharing.systems[1].wait_device(lamp, "INUSE")?;
-    assert_eq!(sharing.systems[0].device_state(lamp)?, "INUSE");
+    sharing.at(1)?.wait_device(lamp, "INUSE")?;
+    assert_eq!(sharing.at(0)?.device_state(lamp)?, "INUSE");
     let mut said = sharing.broker.retained("berlin", "synch/1/+/mwi/default/1001")?;
     said.sort();
     assert_eq!(said, ["synch/1/berlin/mwi/default/1001 1 0", "synch/1/bonn/mwi/default/1001 0 0"]);
     // Heard: the box is emptied, and voicemail finds that when it is told to look.
-    let inbox = sharing.systems[0].path("spool/voicemail/default/1001/INBOX");
+    let inbox = sharing.at(0)?.path("spool/voicemail/default/1001/INBOX");
     std::fs::remove_dir_all(inbox).context("emptying the box")?;
-    sharing.systems[0].ami()?.action("VoicemailRefresh", &[("Context", "default"), ("Mailbox", "1001")])?;
+    sharing.at(0)?.ami()?.action("VoicemailRefresh", &[("Context", "default"), ("Mailbox", "1001")])?;
     for system in &sharing.systems {
         system.wait_device(lamp, "NOT_INUSE")?;
     }
@@ -218,11 +219,11 @@ fn the_last_change_of_a_presence_counts_everywhere_and_stays(_: Version) -> Resu
     let provider = "CustomPresence:1006";
     let set = |place: usize, value: &str| -> Result {
         let variable = format!("PRESENCE_STATE({provider})");
-        let mut ami = sharing.systems[place].ami()?;
+        let mut ami = sharing.at(place)?.ami()?;
         ami.action("Setvar", &[("Variable", &variable), ("Value", value)]).map(drop)
     };
     let wait = |place: usize, wanted: [&str; 2]| -> Result {
-        let mut ami = sharing.systems[place].ami()?;
+        let mut ami = sharing.at(place)?.ami()?;
         until("the presence to follow", GENEROUS, || {
             ["value", "message"].iter().zip(wanted).all(|(field, wanted)| {
                 let variable = format!("PRESENCE_STATE({provider},{field})");
@@ -237,12 +238,12 @@ fn the_last_change_of_a_presence_counts_everywhere_and_stays(_: Version) -> Resu
     wait(0, ["available", ""])?;
     set(0, "away,,train")?;
     wait(1, ["away", "train"])?;
-    sharing.systems[0].kill_9()?;
+    sharing.at_mut(0)?.kill_9()?;
     until("berlin to be lost", GENEROUS, || {
-        sharing.systems[1].rx("synch show sites").is_ok_and(|sites| sites.contains("Lost"))
+        sharing.at(1).and_then(|bonn| bonn.rx("synch show sites")).is_ok_and(|sites| sites.contains("Lost"))
     })?;
     std::thread::sleep(Duration::from_secs(2));
-    let mut ami = sharing.systems[1].ami()?;
+    let mut ami = sharing.at(1)?.ami()?;
     let answer = ami.action("Getvar", &[("Variable", &format!("PRESENCE_STATE({provider},value)"))])?;
     assert_eq!(answer.get("Value"), Some("away"));
     Ok(())
@@ -251,13 +252,13 @@ fn the_last_change_of_a_presence_counts_everywhere_and_stays(_: Version) -> Resu
 /// `SIP/2001` in bonn, on Asterisk 16, is `PJSIP/2001` in berlin.
 fn phones_of_both_channel_drivers_are_the_same_person(_: Version) -> Result {
     let mut sharing = Sharing::new(&BOTH, "")?;
-    let bonn = &sharing.systems[1];
+    let bonn = sharing.at(1)?;
     let sip = bonn.read_conf("sip.conf")?;
     let secret = password("2001");
     let user = format!("[2001]\ntype = friend\nhost = dynamic\ncontext = from-internal\nsecret = {secret}\n");
     bonn.write_conf("sip.conf", &format!("{sip}\n{user}"))?;
     sharing.start()?;
-    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    let [berlin, bonn] = sharing.both()?;
     let settings =
         Settings { registrar: bonn.address().to_string(), ..Settings::with_dns((bonn.address(), 53).into()) };
     let mut phone = Phone::new(&sharing.net, "2001", &settings)?;
@@ -274,9 +275,9 @@ fn a_member_who_is_busy_elsewhere_is_not_rung(_: Version) -> Result {
     let mut sharing = Sharing::new(&BOTH, "")?;
     let queue = "[general]\n[sales]\nringinuse = no\ntimeout = 2\nretry = 1\n\
                  member => Local/member@devstate_test,0,Alice,Custom:mystate\n";
-    sharing.systems[0].write_conf("queues.conf", queue)?;
+    sharing.at(0)?.write_conf("queues.conf", queue)?;
     sharing.start()?;
-    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    let [berlin, bonn] = sharing.both()?;
     let rung = || berlin.log().matches("the member is rung").count();
     bonn.set_device("Custom:mystate", "INUSE")?;
     berlin.wait_device("Custom:mystate", "INUSE")?;
@@ -325,14 +326,14 @@ fn a_branch_says_nothing_of_phones_that_are_at_the_main_and_lives_without_the_br
 fn states_go_over_tls_and_only_to_a_broker_that_proves_who_it_is(_: Version) -> Result {
     let mut sharing = Sharing::new(&BOTH, "tls = yes")?;
     let authority = sharing.broker.take_tls()?;
-    let berlin = &sharing.systems[0];
+    let berlin = sharing.at(0)?;
     let known = berlin.path("etc/ca.crt");
     std::fs::copy(authority.certificate(), known).context("the authority for berlin")?;
     let lines = format!("tls_ca_file = {}\ntls = yes", berlin.inside("etc/ca.crt"));
     berlin.edit_conf("res_synch.conf", "tls = yes", &lines)?;
-    sharing.systems[0].start()?;
-    sharing.systems[1].start()?;
-    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    sharing.at_mut(0)?.start()?;
+    sharing.at_mut(1)?.start()?;
+    let [berlin, bonn] = sharing.both()?;
     berlin.wait_status("State", "Joined")?;
     assert!(berlin.rx("synch show state")?.contains(":8883"));
     bonn.wait_log("certificate is not accepted", GENEROUS)?;
@@ -345,7 +346,7 @@ fn states_go_over_tls_and_only_to_a_broker_that_proves_who_it_is(_: Version) -> 
 fn the_doctor_proves_that_the_access_list_holds(_: Version) -> Result {
     let mut sharing = Sharing::joined(&BOTH, "")?;
     let access = |sharing: &Sharing| -> Result<String> {
-        let report = sharing.systems[0].rx("synch doctor")?;
+        let report = sharing.at(0)?.rx("synch doctor")?;
         let lines = report.lines().filter(|line| line.contains("access")).collect::<Vec<_>>();
         Ok(lines.join("\n"))
     };
@@ -361,23 +362,23 @@ fn the_doctor_proves_that_the_access_list_holds(_: Version) -> Result {
 /// What the worker has shown before it panics is known to who comes after it.
 fn a_panic_leaves_no_lamp_lit(_: Version) -> Result {
     let mut sharing = Sharing::new(&BOTH, "hold = 2")?;
-    sharing.systems[0].install_module_that_panics()?;
+    sharing.at(0)?.install_module_that_panics()?;
     sharing.start()?;
-    sharing.systems[1].set_device("Custom:mystate", "INUSE")?;
-    sharing.systems[0].wait_hint("1234", "InUse")?;
-    sharing.systems[0].order_panics(&["state"])?;
-    sharing.systems[0].wait_log("The state worker of synch failed", GENEROUS)?;
+    sharing.at(1)?.set_device("Custom:mystate", "INUSE")?;
+    sharing.at(0)?.wait_hint("1234", "InUse")?;
+    sharing.at(0)?.order_panics(&["state"])?;
+    sharing.at(0)?.wait_log("The state worker of synch failed", GENEROUS)?;
     sharing.wait_joined()?;
-    sharing.systems[0].wait_hint("1234", "InUse")?;
-    sharing.systems[1].kill_9()?;
-    sharing.systems[0].wait_dark("1234")
+    sharing.at(0)?.wait_hint("1234", "InUse")?;
+    sharing.at_mut(1)?.kill_9()?;
+    sharing.at(0)?.wait_dark("1234")
 }
 
 /// NATS refuses MQTT 5 in the form of 3.1.1.
 fn a_broker_that_speaks_the_older_version_does_as_well(_: Version) -> Result {
     let mut sharing = Sharing::over(Kind::Nats, &BOTH, "hold = 2")?;
     sharing.start()?;
-    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    let [berlin, bonn] = sharing.both()?;
     assert!(berlin.rx("synch show state")?.contains("MQTT 3.1.1"));
     bonn.set_device("Custom:mystate", "INUSE")?;
     berlin.wait_hint("1234", "InUse")?;
@@ -386,19 +387,20 @@ fn a_broker_that_speaks_the_older_version_does_as_well(_: Version) -> Result {
     berlin.wait_dark("1234")?;
     berlin.rx("module load res_synch.so")?;
     berlin.wait_hint("1234", "InUse")?;
-    sharing.systems[1].kill_9()?;
-    sharing.systems[0].wait_dark("1234")
+    sharing.at_mut(1)?.kill_9()?;
+    sharing.at(0)?.wait_dark("1234")
 }
 
 /// `synch show sites` names every member with its state, and all of them are told when one goes.
 fn sites_are_listed_with_their_states(_: Version) -> Result {
     let mut sharing = Sharing::joined(&[Version::V22, Version::V16, Version::V22], "hold = 2")?;
-    let mut ami = sharing.systems[0].ami()?;
-    sharing.systems[2].kill_9()?;
+    let mut ami = sharing.at(0)?.ami()?;
+    sharing.at_mut(2)?.kill_9()?;
     let bound = Duration::from_secs(60);
-    let event = ami.event_where("SynchSiteState", bound, |event| event.get("Site") == Some(SITES[2]))?;
+    let event =
+        ami.event_where("SynchSiteState", bound, |event| event.get("Site") == SITES.last().copied())?;
     assert_eq!((event.get("OldState"), event.get("NewState")), (Some("Joined"), Some("Lost")));
-    let sites = sharing.systems[0].rx("synch show sites")?;
+    let sites = sharing.at(0)?.rx("synch show sites")?;
     for (site, state) in [("bonn", "Joined"), ("bern", "Lost")] {
         assert!(sites.lines().any(|line| line.starts_with(site) && line.contains(state)), "{sites}");
     }
