@@ -54,6 +54,8 @@ fn a_word_too_many_is_answered_with_the_usage() {
         "synch show versions x",
         "synch show diff 1 2 3",
         "synch show history x",
+        "synch show sites x",
+        "synch show state PJSIP/1001 x",
         "synch sync now",
         "synch failback now",
         "synch drill now",

@@ -11,20 +11,22 @@ lab::on_22_and_16!(
     without_the_documentation_the_module_works_and_warns_of_nothing,
 );
 
-const ACTIONS: [&str; 11] = [
+const ACTIONS: [&str; 12] = [
     "SynchStatus",
     "SynchUsers",
     "SynchPhones",
     "SynchDirectory",
     "SynchVersions",
     "SynchHistory",
+    "SynchSites",
     "SynchSync",
     "SynchRollback",
     "SynchSetMode",
     "SynchFailback",
     "SynchDrill",
 ];
-const EVENTS: [&str; 4] = ["SynchMonitorState", "SynchSyncState", "SynchServiceState", "SynchBranchState"];
+const EVENTS: [&str; 5] =
+    ["SynchMonitorState", "SynchSyncState", "SynchServiceState", "SynchBranchState", "SynchSiteState"];
 
 fn started(version: Version, documented: bool) -> Result<Site> {
     let mut site = Site::with_module(version)?;
@@ -149,7 +151,8 @@ fn functions_are_documented(version: Version) -> Result {
 fn every_option_is_documented(version: Version) -> Result {
     let site = started(version, true)?;
     // Sections that are shown only where they have something.
-    let some = "[endpoint]\nlanguage = de\n[aor]\nqualify_frequency = 0\n[peer]\nlanguage = de\n\n[sync]\n";
+    let some = "[endpoint]\nlanguage = de\n[aor]\nqualify_frequency = 0\n[peer]\nlanguage = de\n\n\
+        [state]\nhost = 192.0.2.1\naccept = . .\n\n[sync]\n";
     site.branch.edit_conf("res_synch.conf", "[sync]\n", some)?;
     site.branch.reload_module()?;
     let in_force = || site.branch.rx("synch show config");

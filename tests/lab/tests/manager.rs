@@ -15,7 +15,8 @@ lab::on_22_and_16!(
     a_value_can_not_carry_another_header,
 );
 
-const READING: [&str; 5] = ["SynchStatus", "SynchUsers", "SynchDirectory", "SynchVersions", "SynchHistory"];
+const READING: [&str; 6] =
+    ["SynchStatus", "SynchUsers", "SynchDirectory", "SynchVersions", "SynchHistory", "SynchSites"];
 const CHANGING: [(&str, &[(&str, &str)]); 3] =
     [("SynchSetMode", &[("Mode", "normal")]), ("SynchRollback", &[("Version", "1")]), ("SynchSync", &[])];
 /// Changes something, too, but not while all is well.
@@ -143,6 +144,8 @@ fn lists_end_with_their_length(version: Version) -> Result {
         whole("SynchHistory", "SynchChange", &["Time", "Subject", "OldState", "NewState", "Reason"])?;
     let last = history.iter().rfind(|change| change.get("Subject") == Some("Service"));
     assert_eq!(last.and_then(|change| change.get("NewState")), Some("Normal"));
+    // Here nothing is shared; state.rs has sites.
+    assert!(whole("SynchSites", "SynchSite", &[])?.is_empty());
     Ok(())
 }
 

@@ -17,7 +17,7 @@ lab::on_22_and_16!(
     commands_for_a_sync_that_is_off_say_so,
 );
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "synch show status",
     "synch show config",
     "synch show users",
@@ -29,6 +29,8 @@ const COMMANDS: [&str; 17] = [
     "synch show versions",
     "synch show diff",
     "synch show history",
+    "synch show sites",
+    "synch show state",
     "synch doctor",
     "synch sync",
     "synch rollback",
@@ -38,7 +40,7 @@ const COMMANDS: [&str; 17] = [
 ];
 
 /// What `synch show` shows.
-const SHOWN: [&str; 11] = [
+const SHOWN: [&str; 13] = [
     "config",
     "contexts",
     "dialplan",
@@ -46,6 +48,8 @@ const SHOWN: [&str; 11] = [
     "directory",
     "history",
     "phones",
+    "sites",
+    "state",
     "status",
     "user",
     "users",

@@ -5,13 +5,14 @@ use std::{env, fs, path::PathBuf};
 
 use lab::ami::Message;
 use lab::wait::{GENEROUS, until_ok};
-use lab::{Context, Error, Result, Site, Version};
+use lab::{Context, Error, Result, Sharing, Site, Version};
 
 lab::tests_on!(
     on_22,
     V22,
     commands_print_what_the_page_shows,
-    actions_and_events_have_the_headers_of_the_page
+    actions_and_events_have_the_headers_of_the_page,
+    what_sites_share_is_shown_as_on_the_page,
 );
 
 /// A branch with users at work.
@@ -220,4 +221,39 @@ fn actions_and_events_have_the_headers_of_the_page(version: Version) -> Result {
         let answer = ami.action("SynchFailback", &[])?;
         if answer.is_success() { Err(Error::new("it was taken")) } else { compare("SynchFailback", &answer) }
     })
+}
+
+/// The same of systems that share their states.
+fn what_sites_share_is_shown_as_on_the_page(version: Version) -> Result {
+    let mut sharing = Sharing::joined(&[version, version], "")?;
+    let [berlin, bonn] = &sharing.systems[..] else { unreachable!() };
+    bonn.set_device("Custom:mystate", "INUSE")?;
+    berlin.wait_device("Custom:mystate", "INUSE")?;
+    let mut texts = Vec::new();
+    for command in ["synch show sites", "synch show state", "synch show state Custom:mystate"] {
+        let text = berlin.rx(command)?;
+        keep(command, &text)?;
+        texts.push(text);
+    }
+    let mut ami = berlin.ami()?;
+    let sites = ami.list("SynchSites", &[])?;
+    compare("SynchSites", sites.first().context("SynchSites is empty")?)?;
+    sharing.systems[1].kill()?;
+    compare("SynchSiteState", &ami.event("SynchSiteState", GENEROUS)?)?;
+    if keeping() {
+        return Ok(());
+    }
+    let [sites, state, device] = &texts[..] else { unreachable!() };
+    let on_page = |heading: &str, place: usize| -> Result<String> {
+        examples(heading)?.get(place).cloned().context(format!("{heading} has no example {place}"))
+    };
+    assert_eq!(first_line(sites), first_line(&on_page("synch show sites", 0)?), "{sites}");
+    assert_eq!(labels(state), labels(&on_page("synch show state", 0)?), "{state}");
+    let page = on_page("synch show state", 1)?;
+    assert_eq!(device.lines().count(), page.lines().count(), "{device}");
+    for text in [device, &page] {
+        assert!(text.lines().any(|line| line.starts_with("bonn   ")), "{text}");
+        assert!(text.lines().last().is_some_and(|line| line.starts_with("All together   ")), "{text}");
+    }
+    Ok(())
 }
