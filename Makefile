@@ -70,10 +70,11 @@ install: all ## module, res_synch.conf where there is none, documentation
 	mv -f $(DESTDIR)$(ASTMODDIR)/.res_synch.so.new $(DESTDIR)$(ASTMODDIR)/res_synch.so
 	install -m 0644 docs/res_synch-en_US.xml $(DESTDIR)$(ASTDATADIR)/documentation/thirdparty/
 	@# The log and the doctor name these pages.
-	install -d $(DESTDIR)$(DOCDIR)/docs/pictures
+	install -d $(DESTDIR)$(DOCDIR)/docs/pictures $(DESTDIR)$(DOCDIR)/docs/mosquitto
 	install -m 0644 README.md SECURITY.md CHANGELOG.md $(DESTDIR)$(DOCDIR)/
 	install -m 0644 docs/*.md $(DESTDIR)$(DOCDIR)/docs/
 	install -m 0644 docs/pictures/*.svg $(DESTDIR)$(DOCDIR)/docs/pictures/
+	install -m 0644 docs/mosquitto/* $(DESTDIR)$(DOCDIR)/docs/mosquitto/
 	@if [ -e $(DESTDIR)$(ASTETCDIR)/res_synch.conf ]; then \
 		echo "$(DESTDIR)$(ASTETCDIR)/res_synch.conf is kept as it is"; \
 	else \
