@@ -10,7 +10,7 @@ use lab::wait::{GENEROUS, until, until_ok};
 use lab::{Broker, Context, Error, Phone, Result, Sharing, Site, Version};
 
 lab::tests_on!(
-    mixed,
+    on_22,
     V22,
     a_device_in_use_at_one_is_in_use_at_the_other,
     who_has_gone_leaves_no_lamp_lit,
