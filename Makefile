@@ -125,7 +125,7 @@ ONE = $(or $(ASTERISK_VERSION),22)
 ONE_FILE = $(firstword $(subst ::, ,$(TEST)))
 ONE_NAME = $(subst $(ONE_FILE)::,,$(filter-out $(ONE_FILE),$(TEST)))
 ONE_NEEDS = $(ONE) $(shell grep -lqs 'order_panics\|order_hangs' tests/lab/tests/$(ONE_FILE).rs && echo faults-$(ONE)) \
-	$(shell grep -qs 'Sharing' tests/lab/tests/$(ONE_FILE).rs && echo $(filter-out $(ONE),22 16)) \
+	$(shell grep -qs 'V22, Version::V16' tests/lab/tests/$(ONE_FILE).rs && echo $(filter-out $(ONE),22 16)) \
 	$(filter older-%,$(ONE_FILE)-$(ONE))
 one: tools ## one file of the lab's tests, or one test (TEST=outage::a_killed_main ASTERISK_VERSION=22)
 	@[ -e 'tests/lab/tests/$(ONE_FILE).rs' ] || { \

@@ -27,7 +27,7 @@ pub struct View {
     pub retains: Option<bool>,
     /// Why the broker takes nothing of us.
     pub refused: Option<String>,
-    /// Phones that several sites say are there, ours among them: the first [`MAX_TWICE`].
+    /// Phones that several sites say are there, ours among them: the first `MAX_TWICE`.
     pub twice: Vec<Twice>,
 }
 

@@ -8,7 +8,7 @@
 //! - [`crypto`], [`tls`]: what the Asterisk around us gives of cryptography. Pure.
 //! - [`stream`]: one long answer, header by header, without keeping it. Pure.
 //! - [`session`]: what to expect next, and how to judge what came. Pure.
-//! - [`password`]: given, or read from its file; `file`: how such files are opened.
+//! - `password`: given, or read from its file; `file`: how such files are opened.
 //! - [`gauge`]: how much at a time, so that the line stays free. Pure.
 //! - [`hangup`]: cuts a connection from another thread.
 //! - [`link`]: what is asked of the main; the socket and its deadlines in `link::line`.
