@@ -43,7 +43,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all before headers tools install uninstall demo demo-ground one test test-pure test-lab check release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
+.PHONY: all before headers tools install uninstall demo demo-ground one test test-pure test-lab check lint release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -138,7 +138,10 @@ one: tools ## one file of the lab's tests, or one test (TEST=outage::a_killed_ma
 		cargo test --locked --package lab --test $(ONE_FILE) -- on_$(ONE)::$(ONE_NAME) --test-threads=2
 
 # A dependency that nothing uses is a lint: `unused_crate_dependencies`, in the roots of the crates.
-check: tools ## what needs neither root nor Asterisk: format, lints, pure tests, a short fuzz, licences, known faults
+check: lint ## what needs neither root nor Asterisk: format, lints, pure tests, a short fuzz, licences, known faults
+	cargo test --locked $(PURE)
+
+lint: tools ## the same without the tests
 	cargo fmt --check --all
 	rustfmt --check --edition 2024 tests/fuzz/fuzz_targets/*.rs
 	cargo clippy --locked --all-targets $(PURE) -- -D warnings
@@ -146,7 +149,6 @@ check: tools ## what needs neither root nor Asterisk: format, lints, pure tests,
 	asterisk-headers/unpack 22
 	ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/22 cargo clippy --locked --package res_synch -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps $(PURE) --quiet
-	cargo test --locked $(PURE)
 	./.ci/licences
 	./.ci/advisories
 

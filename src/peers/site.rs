@@ -127,6 +127,12 @@ impl Site {
         may
     }
 
+    /// Returns when something becomes of it, if it says nothing before.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let silent = (self.state == SiteState::Joined).then(|| self.heard + SILENCE);
+        [self.gone_at, self.throttled, silent].into_iter().flatten().min()
+    }
+
     /// Hears it again after it was throttled.
     pub(super) fn again(&mut self, now: Instant) {
         self.throttled = None;

@@ -1,6 +1,7 @@
 //! All that the sites tell each other, as one machine: what this Asterisk and the broker say goes in; what is to be said and
 //! shown comes out. Pure: no socket, no clock, no Asterisk.
 //!
+//! - `terms`: what goes in and comes out
 //! - `said`: what others shall know of us
 //! - `lamps`: the lamps of mailboxes
 //! - `showing`: in what portions Asterisk is shown what others say
@@ -11,9 +12,11 @@ mod folk;
 mod lamps;
 mod said;
 mod showing;
+mod terms;
 mod view;
 
 pub use folk::{Folk, Somebody};
+pub use terms::{Fact, Move, Out, Own, Show};
 pub use view::{DeviceView, SiteView, Twice, View};
 
 use std::{
@@ -57,93 +60,6 @@ const LEFTOVERS: Duration = Duration::from_secs(5);
 const SAY_ALL_AGAIN: Duration = Duration::from_secs(30);
 /// How often we answer a word about us that is wrong.
 const CORRECT_AGAIN: Duration = Duration::from_secs(1);
-
-/// Who we are.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Own {
-    /// Our name.
-    pub site: String,
-    /// Another one after each start.
-    pub boot: String,
-    /// The version of this Asterisk.
-    pub asterisk: String,
-    /// The version of this module.
-    pub synch: String,
-    /// Our channel driver: the phones of the other one are shown under it.
-    pub technology: Technology,
-    /// How long we wait before we answer who asks for everything: another time at each site.
-    pub answer_after: Duration,
-}
-
-/// Something that this Asterisk says of itself.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Fact {
-    /// A device's state, of our own entity.
-    Device(String, DeviceState),
-    /// The messages in a mailbox of its own voicemail.
-    Mailbox(String, Count),
-    /// A person's presence.
-    Presence(String, Presence),
-    /// What a device is in a queue.
-    Member {
-        /// Which device.
-        device: String,
-        /// Which queue.
-        queue: String,
-        /// `ready`, `paused` or `paused: reason`; `None` where it is no member any more.
-        word: Option<String>,
-    },
-    /// Who can be called here.
-    People(Vec<Person>),
-}
-
-/// Something for the broker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Out {
-    /// A message that the broker keeps; an empty one deletes.
-    Say {
-        /// Topic.
-        topic: String,
-        /// Payload.
-        payload: String,
-        /// Whether its being taken is told by [`Exchange::said`].
-        acknowledged: bool,
-        /// Whether the broker keeps it.
-        retained: bool,
-    },
-    /// The wish to hear topics.
-    Subscribe(String),
-    /// The wish to hear no more of them.
-    Unsubscribe(String),
-}
-
-/// Something for Asterisk.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Show {
-    /// The state that a site gives a device.
-    Device(Eid, String, DeviceState),
-    /// That a site gives it none any more.
-    Clear(Eid, String),
-    /// The messages in a mailbox.
-    Lamp(String, Count),
-    /// That nobody knows of a mailbox any more.
-    NoLamp(String),
-    /// A person's presence.
-    Presence(String, Presence),
-}
-
-/// A site that stands somewhere else than before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Move {
-    /// Which.
-    pub site: String,
-    /// Where it stood; `None` where it was not known.
-    pub from: Option<SiteState>,
-    /// Where it stands.
-    pub to: SiteState,
-    /// Why.
-    pub reason: &'static str,
-}
 
 /// Where our own connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -664,8 +580,9 @@ impl Exchange {
         if due(&mut self.timers.unconfirmed) {
             self.drop_unconfirmed();
         }
-        let names: Vec<String> = self.sites.keys().cloned().collect();
-        for name in names {
+        let due = self.sites.iter().filter(|(_, site)| site.due().is_some_and(|due| due <= now));
+        let due: Vec<String> = due.map(|(name, _)| name.clone()).collect();
+        for name in due {
             self.tick_site(&name, now);
         }
     }
@@ -803,13 +720,10 @@ impl Exchange {
         let out = if joined { self.said.due() } else { None };
         let show = !self.to_show.is_empty() || self.sites.values().any(|site| !site.unshown.is_empty());
         let show = show.then(|| self.showing.due());
-        let sites = self.sites.values().flat_map(|site| {
-            let silent = (site.state == SiteState::Joined).then(|| site.heard + SILENCE);
-            [site.gone_at, site.throttled, silent]
-        });
+        let sites = self.sites.values().filter_map(Site::due);
         let own =
             [sign, echo, leftovers, say_all, unconfirmed, subscription, out, show, self.showing.clear_due()];
-        own.into_iter().chain(sites).flatten().min()
+        own.into_iter().flatten().chain(sites).min()
     }
 }
 
