@@ -55,7 +55,7 @@ pub enum Out {
         topic: String,
         /// Payload.
         payload: String,
-        /// Whether its being taken is told by [`Exchange::said`].
+        /// Whether its being taken is told by [`super::Exchange::said`].
         acknowledged: bool,
         /// Whether the broker keeps it.
         retained: bool,
