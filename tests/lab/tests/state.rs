@@ -267,7 +267,12 @@ fn phones_of_both_channel_drivers_are_the_same_person(_: Version) -> Result {
     bonn.rx("channel originate SIP/2001 application Wait 60")?;
     berlin.wait_device("PJSIP/2001", "INUSE")?;
     phone.hang_up()?;
-    berlin.wait_device("PJSIP/2001", "NOT_INUSE")
+    berlin.wait_device("PJSIP/2001", "NOT_INUSE")?;
+    // And the other way round: whoever has chan_sip alone sees PJSIP phones as its own.
+    sharing.broker.publish("bern", "synch/1/bern/site", "joined x 22 0.5.0")?;
+    sharing.broker.publish("bern", "synch/1/bern/device/PJSIP/3001", "INUSE")?;
+    bonn.wait_device("SIP/3001", "INUSE")?;
+    berlin.wait_device("PJSIP/3001", "INUSE")
 }
 
 /// As the queue of berlin sees it, who has `ringinuse = no`.

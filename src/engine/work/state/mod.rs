@@ -26,6 +26,7 @@ use crate::{
             worker::{Role, Worker},
         },
         event::Teller,
+        host::Host,
         reach::lookup::{Lookup, cut},
     },
     operator::control::Reply,
@@ -82,14 +83,12 @@ impl Line {
 
 impl Work for Sharing {
     const THREAD: &'static str = "state";
-    type Spec = (State, Technology);
+    type Spec = (State, Option<Technology>);
     type Line = Line;
 
     fn spec(settings: &Settings) -> Option<Self::Spec> {
         let state = settings.state.clone()?;
-        // Without users of ours, it is what this Asterisk has.
-        let technology = settings.sync.as_ref().map_or(Technology::Pjsip, |sync| sync.technology);
-        Some((state, technology))
+        Some((state, settings.sync.as_ref().map(|sync| sync.technology)))
     }
 
     fn start(
@@ -116,7 +115,7 @@ impl Work for Sharing {
         let sharing = Self {
             kit: start.kit.clone(),
             settings: settings.clone(),
-            technology: *technology,
+            technology: technology.unwrap_or_else(|| channel_driver(&**host)),
             brokers,
             hangup,
             teller,
@@ -126,6 +125,15 @@ impl Work for Sharing {
         };
         let worker = Worker::start(role, interrupt, move |stop| Body::new(&sharing).run(stop))?;
         Ok((line, worker))
+    }
+}
+
+/// Returns the channel driver of a system that has no users of ours: chan_sip where that is the only one. The drivers are
+/// loaded before this module.
+fn channel_driver(host: &dyn Host) -> Technology {
+    match host.has_function("SIPPEER") && !host.has_function("PJSIP_DIAL_CONTACTS") {
+        true => Technology::Sip,
+        false => Technology::Pjsip,
     }
 }
 
