@@ -18,7 +18,7 @@ const MODULES: &str =
     "load = app_queue.so\nload = app_verbose.so\nload = res_mwi_devstate.so\nload = res_clioriginate.so\n";
 
 /// The same of those with PJSIP: phones may watch the calls of numbers.
-const MODULES_22: &str = "load = res_pjsip_outbound_publish.so\nload = res_pjsip_exten_state.so\nload = res_pjsip_dialog_info_body_generator.so\n\
+const MODULES_22: &str = "load = func_pjsip_endpoint.so\nload = res_pjsip_outbound_publish.so\nload = res_pjsip_exten_state.so\nload = res_pjsip_dialog_info_body_generator.so\n\
                           load = res_pjsip_pidf_body_generator.so\n";
 
 /// What each has in its dialplan besides: the hints of the seed's own test, and numbers that set and check the device.

@@ -27,6 +27,7 @@ lab::tests_on!(
     the_doctor_proves_that_the_access_list_holds,
     a_panic_leaves_no_lamp_lit,
     a_broker_that_speaks_the_older_version_does_as_well,
+    the_directory_shows_everybody_with_state_presence_and_queues,
     a_branch_says_nothing_of_phones_that_are_at_the_main_and_lives_without_the_broker,
 );
 
@@ -394,6 +395,45 @@ fn a_broker_that_speaks_the_older_version_does_as_well(_: Version) -> Result {
     berlin.wait_hint("1234", "InUse")?;
     sharing.at_mut(1)?.kill_9()?;
     sharing.at(0)?.wait_dark("1234")
+}
+
+/// Equal systems without a main: alice is in berlin, and is looked up in bern, which joins last.
+fn the_directory_shows_everybody_with_state_presence_and_queues(_: Version) -> Result {
+    let mut sharing = Sharing::new(&[Version::V22, Version::V16, Version::V22], "")?;
+    sharing.at(0)?.write_conf("queues.conf", "[general]\n[sales]\n")?;
+    sharing.at_mut(0)?.start()?;
+    sharing.at_mut(1)?.start()?;
+    let mut ami = sharing.at(0)?.ami()?;
+    let member = [("Queue", "sales"), ("Interface", "PJSIP/1001")];
+    ami.action("QueueAdd", &member)?;
+    let presence = [("Variable", "PRESENCE_STATE(CustomPresence:1001)"), ("Value", "away,,train")];
+    ami.action("Setvar", &presence)?;
+    sharing.at_mut(2)?.start()?;
+    sharing.wait_joined()?;
+    let alice = |wanted: &[&str]| -> Result {
+        until_ok("what bern knows of alice", GENEROUS, || {
+            let directory = sharing.at(2)?.rx("synch show directory like ^1001$")?;
+            let found = wanted.iter().all(|word| directory.contains(word));
+            if found { Ok(()) } else { Err(Error::new(directory)) }
+        })
+    };
+    alice(&["1001", "Alice", "away", "sales", "ready"])?;
+    ami.action("QueuePause", &[member, [("Paused", "true"), ("Reason", "lunch")]].concat())?;
+    alice(&["paused: lunch"])?;
+    let phone = Settings {
+        registrar: sharing.at(0)?.address().to_string(),
+        ..Settings::with_dns((sharing.at(0)?.address(), 53).into())
+    };
+    let phone = Phone::new(&sharing.net, "1001", &phone)?;
+    alice(&["NOT_INUSE"])?;
+    sharing.at(0)?.rx("channel originate PJSIP/1001 application Wait 60")?;
+    alice(&[" INUSE"])?;
+    drop(phone);
+    ami.action("QueueRemove", &member)?;
+    until("the queue to be gone", GENEROUS, || {
+        let directory = sharing.at(2).and_then(|bern| bern.rx("synch show directory like ^1001$"));
+        directory.is_ok_and(|directory| !directory.contains("sales"))
+    })
 }
 
 /// `synch show sites` names every member with its state, and all of them are told when one goes.
