@@ -58,6 +58,8 @@ const ECHO: Duration = Duration::from_secs(3);
 const LEFTOVERS: Duration = Duration::from_secs(5);
 /// Everything is said again no more often, however many ask.
 const SAY_ALL_AGAIN: Duration = Duration::from_secs(30);
+/// Between saying that we are there and saying everything, to who asks: time to subscribe to us.
+const HEAR_US_FIRST: Duration = Duration::from_secs(1);
 /// How often we answer a word about us that is wrong.
 const CORRECT_AGAIN: Duration = Duration::from_secs(1);
 
@@ -110,6 +112,7 @@ struct Timers {
     sign: Option<Instant>,
     echo: Option<Instant>,
     leftovers: Option<Instant>,
+    say_we: Option<Instant>,
     say_all: Option<Instant>,
     said_all: Option<Instant>,
     corrected: Option<Instant>,
@@ -295,9 +298,12 @@ impl Exchange {
         if topic.site == self.own.site {
             self.hear_of_us(topic.subject, payload, now);
         } else if topic.subject == Subject::Ask {
-            let since = self.timers.said_all.is_none_or(|said| now >= said + SAY_ALL_AGAIN);
-            if since && self.timers.say_all.is_none() {
-                self.timers.say_all = Some(now + self.own.answer_after);
+            let again = self.timers.said_all.map_or(now, |said| said + SAY_ALL_AGAIN);
+            let answer = now.max(again) + self.own.answer_after;
+            if self.timers.say_all.is_none() {
+                // Who asks hears a site only once it knows of it.
+                self.timers.say_we = Some(answer);
+                self.timers.say_all = Some(answer + HEAR_US_FIRST);
             }
         } else if self.taken.takes_site(&topic.site) {
             match topic.subject {
@@ -316,8 +322,9 @@ impl Exchange {
                     SiteWord::read(payload), Some(SiteWord::Joined { boot, .. }) if boot == self.own.boot
                 );
                 if ours {
-                    self.timers.echo = None;
-                    self.retains = Some(true);
+                    if self.timers.echo.take().is_some() {
+                        self.retains = Some(true);
+                    }
                 } else if self.timers.corrected.is_none_or(|at| now >= at + CORRECT_AGAIN) {
                     // The will of a connection of ours that the broker has missed only now.
                     self.timers.corrected = Some(now);
@@ -572,9 +579,11 @@ impl Exchange {
         if due(&mut self.timers.leftovers) {
             self.first.push_back(Out::Unsubscribe(Topic::all_of(&self.own.site)));
         }
+        if due(&mut self.timers.say_we) {
+            self.first.push_back(self.sign_of_life(false));
+        }
         if due(&mut self.timers.say_all) {
             self.timers.said_all = Some(now);
-            self.first.push_back(self.sign_of_life(false));
             self.said.say_all();
         }
         if due(&mut self.timers.unconfirmed) {
@@ -649,7 +658,9 @@ impl Exchange {
         if self.line != Line::Joined {
             return None;
         }
-        if !self.to_subscribe.is_empty() && self.subscriptions.take(now) {
+        // Where nothing is kept for us, nothing floods us either.
+        let at_once = self.retains == Some(false);
+        if !self.to_subscribe.is_empty() && (at_once || self.subscriptions.take(now)) {
             return self.to_subscribe.pop_front().map(|site| Out::Subscribe(Topic::all_of(&site)));
         }
         let (subject, payload) = self.said.next(now)?;
@@ -714,15 +725,26 @@ impl Exchange {
     /// Returns when there is something to do again, if nothing comes before.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        let Timers { sign, echo, leftovers, say_all, unconfirmed, said_all: _, corrected: _ } = self.timers;
+        let Timers { sign, echo, leftovers, say_we, say_all, unconfirmed, said_all: _, corrected: _ } =
+            self.timers;
         let joined = self.line == Line::Joined;
         let subscription = (joined && !self.to_subscribe.is_empty()).then(|| self.subscriptions.due());
         let out = if joined { self.said.due() } else { None };
         let show = !self.to_show.is_empty() || self.sites.values().any(|site| !site.unshown.is_empty());
         let show = show.then(|| self.showing.due());
         let sites = self.sites.values().filter_map(Site::due);
-        let own =
-            [sign, echo, leftovers, say_all, unconfirmed, subscription, out, show, self.showing.clear_due()];
+        let own = [
+            sign,
+            echo,
+            leftovers,
+            say_we,
+            say_all,
+            unconfirmed,
+            subscription,
+            out,
+            show,
+            self.showing.clear_due(),
+        ];
         own.into_iter().flatten().chain(sites).min()
     }
 }

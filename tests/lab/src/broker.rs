@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use crate::certificates::Authority;
 use crate::command::run;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
-use crate::rootfs::servers_rootfs;
+use crate::rootfs::{rabbit_rootfs, servers_rootfs};
 use crate::wait::{GENEROUS, until_ok};
 
 const CONF: &str = include_str!("../../../docs/mosquitto/synch.conf");
@@ -28,6 +28,8 @@ pub enum Kind {
     Mosquitto,
     /// nats-server 2.9, which speaks MQTT 3.1.1.
     Nats,
+    /// RabbitMQ 3.10, which speaks MQTT 3.1.1 and gives no retained message to who asks with a wildcard.
+    Rabbit,
 }
 
 /// A broker. Dropped, it is killed.
@@ -48,7 +50,10 @@ impl Broker {
 
     /// Starts one of that kind.
     pub fn of_kind(net: &Arc<Net>, kind: Kind, sites: &[&str]) -> Result<Self> {
-        let root = servers_rootfs()?;
+        let root = match kind {
+            Kind::Mosquitto | Kind::Nats => servers_rootfs()?,
+            Kind::Rabbit => rabbit_rootfs()?,
+        };
         let host = net.phone_host("broker")?;
         let home = format!("/lab/{}/broker", net.name());
         let mut broker = Self { kind, child: None, root, home, host };
@@ -57,8 +62,12 @@ impl Broker {
         match kind {
             Kind::Mosquitto => broker.configure_mosquitto(sites)?,
             Kind::Nats => broker.configure_nats(sites)?,
+            Kind::Rabbit => broker.configure_rabbit()?,
         }
         broker.run()?;
+        if kind == Kind::Rabbit {
+            broker.allow_at_rabbit(sites)?;
+        }
         Ok(broker)
     }
 
@@ -86,20 +95,66 @@ impl Broker {
         self.write("synch.conf", &conf)
     }
 
+    fn configure_rabbit(&self) -> Result {
+        // Erlang looks its own node up.
+        let hosts = self.root.join("etc/hosts");
+        fs::write(&hosts, "127.0.0.1 localhost\n").context(format!("writing {}", hosts.display()))?;
+        self.write("plugins", "[rabbitmq_mqtt].\n")?;
+        let lines = format!(
+            "listeners.tcp = none\nmqtt.listeners.tcp.default = {}:1883\nmqtt.allow_anonymous = false\n",
+            self.address()
+        );
+        self.write("rabbitmq.conf", &lines)
+    }
+
+    /// Accounts, each with the rights of docs/state.md.
+    fn allow_at_rabbit(&self, sites: &[&str]) -> Result {
+        let control = |words: &[&str]| run(self.rabbit("rabbitmqctl").args(words)).map(drop);
+        for site in sites {
+            control(&["add_user", site, &secret(site)])?;
+            control(&["set_permissions", site, ".*", ".*", ".*"])?;
+            let (write, read) = ("^synch\\.1\\.{username}\\..+", "^synch\\.1\\..+");
+            control(&["set_topic_permissions", "-p", "/", site, "amq.topic", write, read])?;
+        }
+        Ok(())
+    }
+
+    /// A program of RabbitMQ's, for the node of this broker.
+    fn rabbit(&self, program: &str) -> Command {
+        let mut command = self.chroot();
+        command.args(["env", "RABBITMQ_NODENAME=rabbit@localhost", "LC_ALL=C.UTF-8"]);
+        command.arg(format!("HOME={}", self.home));
+        command.arg(format!("RABBITMQ_MNESIA_BASE={}/mnesia", self.home));
+        command.arg(format!("RABBITMQ_LOG_BASE={}", self.home));
+        command.arg(format!("RABBITMQ_ENABLED_PLUGINS_FILE={}/plugins", self.home));
+        command.arg(format!("RABBITMQ_CONFIG_FILE={}/rabbitmq.conf", self.home));
+        command.arg(format!("/usr/lib/rabbitmq/bin/{program}"));
+        command
+    }
+
     /// Runs it, in the place of one that was killed.
     pub fn run(&mut self) -> Result {
-        let mut command = self.host.command(&["chroot"]);
-        let program = match self.kind {
-            Kind::Mosquitto => "mosquitto",
-            Kind::Nats => "nats-server",
+        let conf = format!("{}/synch.conf", self.home);
+        let with_conf = |program| {
+            let mut command = self.chroot();
+            command.args([program, "-c", &conf]);
+            command
         };
-        command.arg(&self.root).args([program, "-c", &format!("{}/synch.conf", self.home)]);
+        let mut command = match self.kind {
+            Kind::Mosquitto => with_conf("mosquitto"),
+            Kind::Nats => with_conf("nats-server"),
+            Kind::Rabbit => self.rabbit("rabbitmq-server"),
+        };
         let log = fs::File::create(self.path("log")).context("making the broker's log")?;
         let copy = log.try_clone().context("sharing the broker's log")?;
         command.stdin(Stdio::null()).stdout(copy).stderr(log);
-        self.child = Some(command.spawn().context(format!("starting {program}"))?);
+        self.child = Some(command.spawn().context("starting the broker")?);
         until_ok("the broker to listen", GENEROUS, || {
             std::net::TcpStream::connect((self.address(), 1883)).context("connecting to the broker").map(drop)
+        })
+        .map_err(|error| {
+            let log = fs::read_to_string(self.path("log")).unwrap_or_default();
+            Error::new(format!("{error}\n{log}"))
         })
     }
 
@@ -164,7 +219,9 @@ impl Broker {
     }
 
     fn chroot(&self) -> Command {
-        let mut command = self.host.command(&["chroot"]);
+        // RabbitMQ looks at /proc. The namespace of mounts is private: it goes with the process.
+        let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
+        let mut command = self.host.command(&["sh", "-c", script]);
         command.arg(&self.root);
         command
     }

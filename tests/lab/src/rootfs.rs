@@ -47,6 +47,11 @@ pub fn servers_rootfs() -> Result<PathBuf> {
     kept("dns", packages, |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
 }
 
+/// The root file system of RabbitMQ, which is as large as all others together.
+pub fn rabbit_rootfs() -> Result<PathBuf> {
+    kept("rabbit", "rabbitmq-server,iproute2", |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
+}
+
 /// The root file system of version 22 with valgrind, which must be of the same Debian: it replaces functions of the C
 /// library, and finds them by its debugging symbols (libc6-dbg).
 pub fn valgrind_rootfs() -> Result<PathBuf> {
@@ -80,7 +85,14 @@ fn kept(name: &str, packages: &str, suites: impl FnOnce(&str) -> Vec<String>) ->
 /// Removes what a killed run left of the lab of that name.
 pub fn forget(lab: &str) {
     let dir = lab_dir();
-    for left in ["phones", "rootfs-22/lab", "rootfs-16/lab", "rootfs-valgrind/lab", "rootfs-dns/lab"] {
+    for left in [
+        "phones",
+        "rootfs-22/lab",
+        "rootfs-16/lab",
+        "rootfs-valgrind/lab",
+        "rootfs-dns/lab",
+        "rootfs-rabbit/lab",
+    ] {
         let _ = fs::remove_dir_all(dir.join(left).join(lab));
     }
 }
