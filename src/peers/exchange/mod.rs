@@ -541,6 +541,26 @@ impl Exchange {
         }
     }
 
+    /// Drops everything that others said, and returns what Asterisk is to be shown of that, all at once: first that
+    /// everything is gone, and a moment later that there is nothing more to say of it.
+    pub fn take_back(&mut self) -> [Vec<Show>; 2] {
+        self.forget_all();
+        let mut gone: Vec<Show> = self.to_show.drain(..).collect();
+        let mut clears = Vec::new();
+        for (site, device) in self.showing.take_clears() {
+            clears.push(Show::Clear(Eid::of_site(&site), self.as_ours(&device)));
+        }
+        for (name, site) in std::mem::take(&mut self.sites) {
+            let eid = Eid::of_site(&name);
+            for device in site.unshown {
+                let device = self.as_ours(&device);
+                gone.push(Show::Device(eid, device.clone(), DeviceState::Unavailable));
+                clears.push(Show::Clear(eid, device));
+            }
+        }
+        [gone, clears]
+    }
+
     /// Returns `false` where so many sites are known that another one is too many.
     fn make_room(&mut self) -> bool {
         if self.sites.len() >= MAX_SITES {

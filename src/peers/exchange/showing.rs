@@ -49,6 +49,11 @@ impl Showing {
         due.then(|| self.clears.pop_front()).flatten().map(|(_, site, device)| (site, device))
     }
 
+    /// Returns all entries that are to be taken away, due or not.
+    pub(super) fn take_clears(&mut self) -> impl Iterator<Item = (String, String)> + use<> {
+        std::mem::take(&mut self.clears).into_iter().map(|(_, site, device)| (site, device))
+    }
+
     /// Returns when the next entry is due.
     pub(super) fn clear_due(&self) -> Option<Instant> {
         self.clears.front().map(|(due, ..)| *due)

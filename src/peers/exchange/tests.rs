@@ -353,6 +353,25 @@ fn the_last_change_of_a_presence_wins_and_stays() {
 }
 
 #[test]
+fn taking_back_ends_whatever_is_left_to_be_said() {
+    let mut lab = Lab::joined();
+    lab.hear("bonn/site", "joined x 16.28 0.5.0");
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    lab.hear("bonn/device/PJSIP/2002", "INUSE");
+    lab.hear("bonn/mwi/default/2001", "1 0");
+    let _ = lab.shown();
+    lab.hear("bonn/device/PJSIP/2002", "");
+    let _ = lab.shown();
+    lab.exchange.fact(device("PJSIP/1001", DeviceState::InUse));
+    let [gone, clears] = lab.exchange.take_back();
+    let bonn = Eid::of_site("bonn");
+    let unavailable = Show::Device(bonn, "PJSIP/2001".to_owned(), DeviceState::Unavailable);
+    assert_eq!(gone, [Show::NoLamp("2001@default".to_owned()), unavailable]);
+    assert_eq!(clears, ["PJSIP/2002", "PJSIP/2001"].map(|device| Show::Clear(bonn, device.to_owned())));
+    assert!(lab.exchange.is_shown());
+}
+
+#[test]
 fn leaving_takes_back_all_that_was_said() {
     let mut lab = Lab::joined();
     lab.exchange.fact(device("PJSIP/1001", DeviceState::InUse));

@@ -487,20 +487,12 @@ impl<'a> Body<'a> {
 
     /// Takes back all that this Asterisk was shown, as fast as it takes it.
     fn clear(&self, exchange: &mut Exchange) {
-        exchange.forget_all();
-        let mut then = Instant::now();
-        while !exchange.is_shown() {
-            let mut waited = false;
-            while let Some(show) = exchange.next_show(then) {
-                if matches!(show, Show::Clear(..)) && !waited {
-                    std::thread::sleep(CLEAR_AFTER);
-                    waited = true;
-                }
-                self.show_one(&show);
-            }
-            let Some(due) = exchange.due() else { return };
-            then = then.max(due);
+        let [gone, clears] = exchange.take_back();
+        gone.iter().for_each(|show| self.show_one(show));
+        if !clears.is_empty() {
+            std::thread::sleep(CLEAR_AFTER);
         }
+        clears.iter().for_each(|show| self.show_one(show));
     }
 }
 
