@@ -96,7 +96,7 @@ demo: tools ## one outage, from nothing, with a real main, branch and phones (ro
 	@tests/lab/install demo
 	@echo "1 of 2: the module, the demo and an Asterisk 22 (the first time two minutes or more)"
 	@$(MAKE) --no-print-directory --jobs 2 $(LAB_MODULES)/res_synch-22.so demo-ground
-	@echo "2 of 2: the story (two minutes)"
+	@echo "2 of 2: the story (half a minute)"
 	@cargo run --quiet --locked --package lab --bin demo
 
 demo-ground:
