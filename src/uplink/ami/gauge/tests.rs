@@ -116,6 +116,10 @@ proptest! {
         let mut gauge = Gauge::default();
         let worst = line.reads(&mut gauge, 32 << 20);
         prop_assert!(worst <= 1.4, "{worst} {gauge:?}");
-        prop_assert!(line.delay(gauge.window()) <= 0.7, "{gauge:?}");
+        // Once in a while a wider window is tried for one piece.
+        let (now, piece) = (line.delay(gauge.window()), gauge.piece());
+        line.reads(&mut gauge, piece);
+        let then = line.delay(gauge.window());
+        prop_assert!(now.min(then) <= 0.7, "{now} {then} {gauge:?}");
     }
 }
