@@ -114,7 +114,7 @@ fn contacts_of(endpoint: &str) -> Vec<String> {
 }
 
 /// What a function that needs no channel gives; empty where it fails.
-fn ask(call: &str) -> String {
+pub(super) fn ask(call: &str) -> String {
     read(ptr::null_mut(), call).unwrap_or_default()
 }
 
@@ -140,8 +140,12 @@ pub(super) fn has_mailbox(name: &str) -> bool {
 /// What a dialplan function gives; none where it fails, of which Asterisk tells its log. The channel is that of this
 /// call, or NULL for a function that needs none.
 fn read(channel: *mut sys::ast_channel, call: &str) -> Option<String> {
+    read_into(&mut [0; DIAL_STRING], channel, call)
+}
+
+/// The same into this buffer, which begins as an empty text.
+pub(super) fn read_into(answer: &mut [c_char], channel: *mut sys::ast_channel, call: &str) -> Option<String> {
     let call = text::to_c(call);
-    let mut answer = [0 as c_char; DIAL_STRING];
     // SAFETY: the caller's channel lives during the call or is NULL; the buffer has the given size.
     let result = unsafe { sys::ast_func_read(channel, call.as_ptr(), answer.as_mut_ptr(), answer.len()) };
     // SAFETY: Asterisk ends what it writes with a NUL, and the buffer began as one; the text is copied.

@@ -1,6 +1,6 @@
 //! What a topic is about: `synch/1/berlin/device/PJSIP/1001`. Pure.
 
-use crate::settings::Shared;
+use crate::{settings::Shared, words::site::is_site};
 
 /// What all topics begin with. What breaks a reader begins with another number.
 const ROOT: &str = "synch/1";
@@ -144,14 +144,6 @@ impl std::fmt::Display for Topic {
             }
         }
     }
-}
-
-/// Returns whether a site may be called that: `A-Z a-z 0-9 _ -`, 1 to 40.
-#[must_use]
-pub fn is_site(name: &str) -> bool {
-    const MAX_SITE: usize = 40;
-    (1..=MAX_SITE).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 /// Returns whether something of that name can be shared: printable, without an empty part, short enough for Asterisk.

@@ -9,6 +9,8 @@ use std::{
 
 use hickory_server::proto::rr::{LowerName, Name};
 
+use crate::words::site::is_site;
+
 /// The longest duration or TTL: a week. A longer one is a typing error.
 pub(super) const WEEK: u32 = 7 * 24 * 3600;
 /// RFC 2181 section 8 allows more; a phone that kept an address for over a day could not be moved.
@@ -148,9 +150,7 @@ pub(super) fn sound(text: &str) -> Option<String> {
 
 /// The name of a site.
 pub(super) fn site(text: &str) -> Option<String> {
-    const MAX_SITE: usize = 40;
-    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    (plain && (1..=MAX_SITE).contains(&text.len())).then(|| text.to_owned())
+    is_site(text).then(|| text.to_owned())
 }
 
 /// The name of an option or a variable.

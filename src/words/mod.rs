@@ -4,6 +4,7 @@
 //! - [`wording`]: numbers and lists as a person reads them
 //! - [`caller_id`]: name and number out of Asterisk's `"Name" <number>`
 //! - [`number`]: what can be dialled
+//! - [`site`]: what a site may be called
 //! - [`codes`]: what users dial to hear their messages
 //! - [`uri`]: what may stand in a SIP URI
 //! - [`conf`]: a section of one of Asterisk's configuration files, and its words for yes and no
@@ -20,6 +21,7 @@ pub mod disk;
 pub mod faults;
 pub mod number;
 pub mod repeats;
+pub mod site;
 pub mod state;
 pub mod uri;
 pub mod variables;

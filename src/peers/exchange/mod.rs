@@ -16,6 +16,7 @@ mod terms;
 mod view;
 
 pub use folk::{Folk, Somebody};
+pub use showing::CLEAR_AFTER;
 pub use terms::{Fact, Move, Out, Own, Show};
 pub use view::{DeviceView, SiteView, Twice, View};
 

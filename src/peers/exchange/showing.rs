@@ -13,7 +13,7 @@ const RATE: u32 = 2_000;
 const PORTION: u32 = 200;
 /// Between showing that a device is gone and taking its entry away. Hints read the state when they work the first off: at
 /// once they might find the entry gone, about which they are told nothing.
-const CLEAR_AFTER: Duration = Duration::from_millis(100);
+pub const CLEAR_AFTER: Duration = Duration::from_millis(100);
 
 /// What is to be shown.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What is said to a broker and heard of it, in one form for both versions. Pure.
 
-use mqtt_proto::{Pid, TopicFilter, TopicName, VarBytes};
+use mqtt_proto::{Pid, QosPid, TopicFilter, TopicName, VarBytes};
 
 use super::MqttError;
 
@@ -110,6 +110,15 @@ pub(super) fn topic_filter(filter: &str) -> Result<TopicFilter, MqttError> {
 /// Returns the number of a packet as the codec has it; ours are never zero.
 pub(super) fn pid(id: u16) -> Pid {
     Pid::try_from(id).unwrap_or_default()
+}
+
+/// Returns a message of the codec's in our form. One of QoS 2, for which we never ask, wants no answer of ours.
+pub(super) fn message(topic: &TopicName, payload: &[u8], retained: bool, qos: QosPid) -> Heard {
+    let id = match qos {
+        QosPid::Level1(id) => Some(id.value()),
+        QosPid::Level0 | QosPid::Level2(_) => None,
+    };
+    Heard::Message(Message { topic: topic.to_string(), payload: payload.to_vec(), retained, id })
 }
 
 /// Octets that the codec makes of a packet. It fails for what is longer than a packet may be, which nothing of ours is.

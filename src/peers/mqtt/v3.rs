@@ -10,7 +10,7 @@ use mqtt_proto::{
 
 use super::{
     MqttError,
-    packet::{Fault, Heard, Login, Message, Publish, Refusal, octets, pid, topic_filter, topic_name, words},
+    packet::{Fault, Heard, Login, Publish, Refusal, message, octets, pid, topic_filter, topic_name, words},
 };
 
 pub(super) fn connect(login: &Login<'_>) -> Result<Vec<u8>, MqttError> {
@@ -49,15 +49,7 @@ pub(super) fn heard(packet: &[u8]) -> Result<Option<Heard>, Fault> {
     let packet = packet.ok_or_else(|| Fault::Codec("a packet says more than it holds".to_owned()))?;
     Ok(Some(match packet {
         Packet::Connack(connack) => Heard::Connected(admission(connack.code)),
-        Packet::Publish(message) => Heard::Message(Message {
-            topic: message.topic_name.to_string(),
-            payload: message.payload.to_vec(),
-            retained: message.retain,
-            id: match message.qos_pid {
-                QosPid::Level1(id) => Some(id.value()),
-                QosPid::Level0 | QosPid::Level2(_) => None,
-            },
-        }),
+        Packet::Publish(said) => message(&said.topic_name, &said.payload, said.retain, said.qos_pid),
         Packet::Puback(id) => Heard::Taken { id: id.value(), refused: None },
         Packet::Suback(suback) => {
             let refused = suback.topics.contains(&SubscribeReturnCode::Failure);

@@ -12,7 +12,7 @@ use crate::{
         },
         reach::lookup::Lookup,
         work::state::{
-            broker::{Broker, Fault},
+            broker::{Broker, Fault, credentials},
             own_name, shown,
         },
     },
@@ -20,10 +20,10 @@ use crate::{
     peers::{
         Topic,
         attempts::{Attempts, End, Then},
-        mqtt::{Heard, Login, Publish, Session, Version},
+        mqtt::{Heard, Login, Publish, Version},
     },
     settings::State,
-    uplink::ami::{Hangup, OtherSide, password},
+    uplink::ami::Hangup,
 };
 
 /// Bound of everything that is asked of brokers: somebody waits at the CLI.
@@ -110,10 +110,7 @@ impl Examining {
         let Asked { state, host, version, until, hangup, stop } = *asked;
         let start = Instant::now();
         let address = lookup.address().get(until).map_err(Failure::here)?;
-        let secret = state.password.as_ref().map(password).transpose();
-        let secret = secret.map_err(|error| Failure::here(error.to_string()))?;
-        let tls = state.tls.as_ref().map(|tls| self.kit.host.tls(tls)).transpose();
-        let tls = tls.map_err(|error| Failure::here(error.told_of(OtherSide::Broker)))?;
+        let (secret, tls) = credentials(state, &*self.kit.crypto()).map_err(Failure::here)?;
         let login = Login {
             client: &format!("synch-{}-doctor", own.site),
             username: &own.account,
@@ -292,13 +289,8 @@ impl Talk<'_> {
         }
     }
 
-    fn leave(&mut self) {
-        let until = Instant::now() + GOOD_BYE;
-        let mut said = self.broker.say(&Session::disconnect());
-        while said.is_ok() && !self.broker.is_said() && Instant::now() < until && !self.stop.requested() {
-            self.ear.wait_for(Some(self.broker.as_fd()), self.broker.flags(), until);
-            said = self.broker.say(&[]);
-        }
+    fn leave(self) {
+        self.broker.leave(&self.ear, Instant::now() + GOOD_BYE, || !self.stop.requested());
     }
 }
 

@@ -13,11 +13,13 @@ use nix::poll::PollFlags;
 use socket2::Socket;
 
 use crate::{
+    engine::crew::bell::Ear,
     peers::{
         attempts::End,
         mqtt::{Heard, Login, MqttError, Refusal, Session, Version},
     },
-    uplink::ami::{Hangup, OtherSide, TlsError, TlsSession, is_record},
+    settings::{Secret, State},
+    uplink::ami::{Crypto, Hangup, OtherSide, TlsError, TlsSession, is_record, password},
 };
 
 /// How long connecting may take, the broker's consent included.
@@ -84,6 +86,19 @@ fn refusal(refusal: &Refusal) -> String {
         }
         Refusal::Other(reason) => format!("the broker refuses the connection: {reason}"),
     }
+}
+
+/// The password of an account at a broker, and TLS; `None` where it has none, or wants none.
+pub(in crate::engine::work) type Credentials = (Option<Secret>, Option<Box<dyn TlsSession>>);
+
+/// Returns what a connection to these brokers needs of this machine: the password, and TLS where it is wanted.
+pub(in crate::engine::work) fn credentials(
+    state: &State,
+    crypto: &dyn Crypto,
+) -> Result<Credentials, String> {
+    let secret = state.password.as_ref().map(password).transpose().map_err(|error| error.to_string())?;
+    let tls = state.tls.as_ref().map(|tls| crypto.tls(tls)).transpose();
+    Ok((secret, tls.map_err(|error| error.told_of(OtherSide::Broker))?))
 }
 
 /// A connection to a broker.
@@ -173,11 +188,6 @@ impl Broker {
         self.is_in
     }
 
-    /// Returns whether all that was said is on its way.
-    pub(in crate::engine::work) fn is_said(&self) -> bool {
-        self.outgoing.is_empty()
-    }
-
     /// Returns when it has to be looked after, if nothing comes before.
     pub(in crate::engine::work) fn due(&self) -> Instant {
         if self.has_more {
@@ -205,6 +215,15 @@ impl Broker {
     /// Returns the session, in which what is said becomes octets.
     pub(in crate::engine::work) const fn session(&mut self) -> &mut Session {
         &mut self.session
+    }
+
+    /// Says good-bye, and waits until it is on its way, as long as there is time and `goes_on`.
+    pub(in crate::engine::work) fn leave(mut self, ear: &Ear, until: Instant, goes_on: impl Fn() -> bool) {
+        let mut said = self.say(&Session::disconnect());
+        while said.is_ok() && !self.outgoing.is_empty() && Instant::now() < until && goes_on() {
+            ear.wait_for(Some(self.as_fd()), self.flags(), until);
+            said = self.write();
+        }
     }
 
     fn log_in(&mut self) -> Result<(), Fault> {

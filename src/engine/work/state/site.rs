@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Question, Sharing,
-    broker::{Broker, Fault},
+    broker::{Broker, Fault, credentials},
     shown,
 };
 use crate::{
@@ -26,13 +26,12 @@ use crate::{
     peers::{
         DeviceState, Exchange, Fact, Out, Own, Show,
         attempts::{Attempts, End, Then},
-        exchange::Move,
-        mqtt::{Heard, Login, Publish, Session},
+        exchange::{CLEAR_AFTER, Move},
+        mqtt::{Heard, Login, Publish},
         people,
     },
     settings::{Shared, State},
-    uplink::ami::{OtherSide, password},
-    words::faults,
+    words::{faults, site::as_site},
 };
 
 /// Waits between tries to reach a broker.
@@ -44,8 +43,6 @@ const LOOK_UP: Duration = Duration::from_secs(10);
 const GOOD_BYE: Duration = Duration::from_millis(500);
 /// What people see is this old at most.
 const LOOK: Duration = Duration::from_secs(1);
-/// Between showing that a device is gone and taking its entry away, when all go at once.
-const CLEAR_AFTER: Duration = Duration::from_millis(100);
 /// Bound of a site's answer to who asks for everything.
 const ANSWER: u64 = 3_000;
 /// How often it is looked who is in queues and who can be called here, and how soon after a phone that was not known.
@@ -115,7 +112,7 @@ impl<'a> Body<'a> {
     /// Runs until it is time to end, and takes back then all that it has shown and said.
     pub(super) fn run(mut self, stop: &Stop) {
         if let Some(mut left) = self.sharing.left.lock().take() {
-            self.clear(&mut left);
+            self.clear(&left.take_back());
         }
         self.watch();
         let mut heard = Vec::new();
@@ -286,10 +283,7 @@ impl<'a> Body<'a> {
         let settings = &self.sharing.settings;
         let opened = (|| {
             let address = lookup.address().get(now + LOOK_UP)?;
-            let secret =
-                settings.password.as_ref().map(password).transpose().map_err(|error| error.to_string())?;
-            let tls = settings.tls.as_ref().map(|tls| self.sharing.kit.host.tls(tls)).transpose();
-            let tls = tls.map_err(|error| error.told_of(OtherSide::Broker))?;
+            let (secret, tls) = credentials(settings, &*self.sharing.kit.crypto())?;
             let (topic, payload) = self.exchange.will();
             let will =
                 Publish { topic: &topic, payload: payload.as_bytes(), retained: true, acknowledged: true };
@@ -331,11 +325,11 @@ impl<'a> Body<'a> {
             }
             Then::Twin(wait) => {
                 self.next_try = now + wait;
-                let site = &self.own.site;
-                self.reason = twin(site).into();
+                self.reason = twin(&self.own.site).into();
                 let text = format!(
-                    "{TROUBLE}: another system calls itself {site}: each puts the other out of the broker. Give each \
-                     system its own name: site in [state]."
+                    "{TROUBLE}: {}: each puts the other out of the broker. Give each system its own name: site in \
+                     [state].",
+                    self.reason
                 );
                 (Level::Error, text)
             }
@@ -467,27 +461,16 @@ impl<'a> Body<'a> {
                     };
                 }
             }
-            said = said.and_then(|()| broker.say(&Session::disconnect()));
-            while said.is_ok() && !broker.is_said() && Instant::now() < until {
-                self.sharing.hearing.ear.wait_for(Some(broker.as_fd()), broker.flags(), until);
-                said = broker.say(&[]);
+            if said.is_ok() {
+                broker.leave(&self.sharing.hearing.ear, until, || true);
             }
         }
-        let mut exchange = std::mem::replace(
-            &mut self.exchange,
-            Exchange::new(
-                self.own.clone(),
-                self.sharing.settings.taken.clone(),
-                Duration::ZERO,
-                Instant::now(),
-            ),
-        );
-        self.clear(&mut exchange);
+        let back = self.exchange.take_back();
+        self.clear(&back);
     }
 
     /// Takes back all that this Asterisk was shown, as fast as it takes it.
-    fn clear(&self, exchange: &mut Exchange) {
-        let [gone, clears] = exchange.take_back();
+    fn clear(&self, [gone, clears]: &[Vec<Show>; 2]) {
         gone.iter().for_each(|show| self.show_one(show));
         if !clears.is_empty() {
             std::thread::sleep(CLEAR_AFTER);
@@ -513,15 +496,7 @@ impl Drop for Body<'_> {
 
 /// Returns the name under which this system shares its states.
 pub(in crate::engine::work) fn own_name(settings: &State, host: &dyn Host) -> String {
-    settings.site.clone().unwrap_or_else(|| site_name(&host.system_name()))
-}
-
-/// A name of a system as the name of a site: other letters than those of one as `-`.
-fn site_name(name: &str) -> String {
-    const MAX_SITE: usize = 40;
-    let letter = |letter: char| if letter.is_ascii_alphanumeric() || letter == '_' { letter } else { '-' };
-    let name: String = name.chars().map(letter).take(MAX_SITE).collect();
-    if name.is_empty() { "asterisk".to_owned() } else { name }
+    settings.site.clone().unwrap_or_else(|| as_site(&host.system_name()))
 }
 
 /// The version without what its packager adds, and without a space, which would end it on the wire: `22.10.1`.
