@@ -64,8 +64,6 @@ pub(super) struct Site {
     /// Whether we hear what it says.
     pub(super) subscribed: bool,
     pub(super) devices: BTreeMap<String, DeviceState>,
-    /// Devices of which Asterisk does not know the newest yet.
-    pub(super) unshown: BTreeSet<String>,
     /// Devices that it has not said again since it, or we, joined anew.
     pub(super) unconfirmed: BTreeSet<String>,
     pub(super) mailboxes: BTreeMap<String, Count>,
@@ -92,7 +90,6 @@ impl Site {
             gone_at: None,
             subscribed: false,
             devices: BTreeMap::new(),
-            unshown: BTreeSet::new(),
             unconfirmed: BTreeSet::new(),
             mailboxes: BTreeMap::new(),
             presences: BTreeMap::new(),

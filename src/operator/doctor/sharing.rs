@@ -124,7 +124,7 @@ impl Report {
     }
 
     pub(super) fn sharing(&mut self, status: &StateStatus, state: &State) {
-        let StateStatus { line, reason, site, view, .. } = status;
+        let StateStatus { line, reason, site, view, twice, .. } = status;
         let joined = view.joined();
         if **reason == *twin(site) {
             let text = format!(
@@ -166,7 +166,7 @@ impl Report {
             );
             self.say(Level::Warning, "sites", text);
         }
-        self.twice(&view.twice);
+        self.twice(twice);
     }
 
     fn twice(&mut self, twice: &[Twice]) {
@@ -365,7 +365,7 @@ mod tests {
         };
         let of = |count: usize| {
             let twice = (1001..1001 + count).map(phone).collect();
-            text(&of_state(joined(View { twice, ..View::default() }), &[]), "twice").to_owned()
+            text(&of_state(StateStatus { twice, ..joined(View::default()) }, &[]), "twice").to_owned()
         };
         assert_eq!(of(0), "");
         assert!(of(1).starts_with("PJSIP/1001 is at berlin and bonn: "), "{}", of(1));

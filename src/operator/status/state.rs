@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     operator::table::{Cell, Column, Table},
-    peers::exchange::{Folk, SiteView, View},
+    peers::exchange::{Folk, SiteView, Twice, View},
     words::wording::counted,
 };
 
@@ -53,6 +53,8 @@ pub struct StateStatus {
     pub version: Arc<str>,
     /// What is known of the other sites.
     pub view: View,
+    /// The first phones that several sites, ours among them, say are there; up to ten seconds old.
+    pub twice: Arc<[Twice]>,
     /// Who can be called there and here, and how they are.
     pub folk: Arc<Folk>,
 }
@@ -67,6 +69,7 @@ impl Default for StateStatus {
             broker: Arc::clone(&empty),
             version: empty,
             view: View::default(),
+            twice: Arc::default(),
             folk: Arc::default(),
         }
     }
@@ -114,7 +117,7 @@ pub fn sites(state: &StateStatus) -> String {
 /// Returns what is shared and taken, and over which broker.
 #[must_use]
 pub fn sharing(state: &StateStatus) -> String {
-    let StateStatus { line, reason, site, broker, version, view, folk: _ } = state;
+    let StateStatus { line, reason, site, broker, version, view, twice: _, folk: _ } = state;
     if *line == StateLine::Off {
         return sites(state);
     }

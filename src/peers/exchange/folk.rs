@@ -2,10 +2,11 @@
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
+    mem,
     sync::Arc,
 };
 
-use super::Exchange;
+use super::{Exchange, showing::as_ours};
 use crate::peers::{Agent, Person};
 
 /// People, presences and members of queues, of all sites and of this one.
@@ -52,40 +53,33 @@ impl Folk {
     }
 }
 
-/// The newest of all that, and what of it is out of date.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    folk: Arc<Folk>,
-    pub(super) people_changed: bool,
-    pub(super) others_changed: bool,
-}
-
 impl Exchange {
     /// Returns whom people are shown now. The same as before where nothing has changed.
     pub fn folk(&mut self) -> Arc<Folk> {
-        let Known { folk, people_changed, others_changed } = &self.known;
-        if *people_changed || *others_changed {
-            let people = if *people_changed { Arc::new(self.people()) } else { Arc::clone(&folk.people) };
+        let people_changed = mem::take(&mut self.people_changed) | mem::take(&mut self.others.people_changed);
+        let here_changed = mem::take(&mut self.here_changed) | mem::take(&mut self.others.agents_changed);
+        if people_changed || here_changed {
+            let people = if people_changed { Arc::new(self.people()) } else { Arc::clone(&self.folk.people) };
+            let presences = self.here.presences.iter();
             let presences =
-                self.presences.iter().map(|(name, presence)| (name.clone(), presence.state.clone()));
-            let folk = Folk { people, presences: presences.collect(), agents: self.members() };
-            self.known = Known { folk: Arc::new(folk), ..Known::default() };
+                presences.map(|(name, presence)| (name.clone(), presence.state.clone())).collect();
+            self.folk = Arc::new(Folk { people, presences, agents: self.members() });
         }
-        Arc::clone(&self.known.folk)
+        Arc::clone(&self.folk)
     }
 
     /// Each number once: ours, else that of the first site.
     fn people(&self) -> BTreeMap<String, Somebody> {
         let mut people = BTreeMap::new();
-        let own = self.own_people.iter().map(|person| (&self.own.site, person));
+        let own = self.here.people.iter().map(|person| (&self.own.site, person));
         let others =
-            self.sites.iter().flat_map(|(name, site)| site.people.iter().map(move |person| (name, person)));
+            self.others.sites().flat_map(|(name, site)| site.people.iter().map(move |person| (name, person)));
         for (site, Person { number, name, device }) in own.chain(others) {
             if let Entry::Vacant(free) = people.entry(number.clone()) {
                 free.insert(Somebody {
                     name: name.clone(),
                     site: site.clone(),
-                    device: self.as_ours(device),
+                    device: as_ours(self.own.technology, device),
                 });
             }
         }
@@ -95,9 +89,9 @@ impl Exchange {
     /// The same device may be a member of queues at several sites.
     fn members(&self) -> BTreeMap<String, Agent> {
         let mut members: BTreeMap<String, Agent> = BTreeMap::new();
-        let others = self.sites.values().flat_map(|site| &site.agents);
-        for (device, agent) in self.agents.iter().chain(others) {
-            let queues = members.entry(self.as_ours(device)).or_default();
+        let others = self.others.sites().flat_map(|(_, site)| &site.agents);
+        for (device, agent) in self.here.agents.iter().chain(others) {
+            let queues = members.entry(as_ours(self.own.technology, device)).or_default();
             queues.extend(agent.iter().map(|(queue, word)| (queue.clone(), word.clone())));
         }
         members

@@ -1,11 +1,16 @@
-//! What Asterisk has to be shown of other sites, in portions that leave it room for calls. Pure.
+//! What Asterisk has to be shown of other sites, in portions that leave it room for calls: the newest of each, and no
+//! history. Pure.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 
-use crate::peers::budget::Budget;
+use super::Show;
+use crate::{
+    peers::{Count, DeviceState, Eid, Presence, budget::Budget},
+    settings::Technology,
+};
 
 /// Changes that Asterisk is shown in a second: with hints it manages some five thousand on one core.
 const RATE: u32 = 2_000;
@@ -14,48 +19,160 @@ const PORTION: u32 = 200;
 /// Between showing that a device is gone and taking its entry away. Hints read the state when they work the first off: at
 /// once they might find the entry gone, about which they are told nothing.
 pub const CLEAR_AFTER: Duration = Duration::from_millis(100);
+/// Devices that wait to be shown: all that can be known, and as many that are gone again.
+pub(super) const MAX_WAITING: usize = 100_000;
 
 /// What is to be shown.
 #[derive(Debug)]
 pub(super) struct Showing {
+    technology: Technology,
     budget: Budget,
+    /// The lamps of mailboxes; `None` where nobody knows of one any more.
+    lamps: BTreeMap<String, Option<Count>>,
+    presences: BTreeMap<String, Presence>,
+    /// Devices of which Asterisk does not know the newest yet, of each site that has some.
+    devices: BTreeMap<String, BTreeSet<String>>,
+    waiting: usize,
     /// Entries to be taken away: when, the site, the device.
     clears: VecDeque<(Instant, String, String)>,
 }
 
 impl Showing {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { budget: Budget::new(RATE, PORTION, now), clears: VecDeque::new() }
+    pub(super) fn new(technology: Technology, now: Instant) -> Self {
+        Self {
+            technology,
+            budget: Budget::new(RATE, PORTION, now),
+            lamps: BTreeMap::new(),
+            presences: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            waiting: 0,
+            clears: VecDeque::new(),
+        }
     }
 
-    /// Returns whether one more may be shown now.
-    pub(super) fn may(&mut self, now: Instant) -> bool {
-        self.budget.take(now)
+    /// Wants the messages in a mailbox shown, or that nobody knows of it.
+    pub(super) fn lamp(&mut self, mailbox: &str, count: Option<Count>) {
+        self.lamps.insert(mailbox.to_owned(), count);
     }
 
-    /// Returns when one more may be shown.
-    pub(super) fn due(&self) -> Instant {
-        self.budget.due()
+    /// Wants a person's presence shown.
+    pub(super) fn presence(&mut self, provider: String, presence: Presence) {
+        self.presences.insert(provider, presence);
     }
 
-    /// Wants an entry taken away that shows that the device is gone.
-    pub(super) fn clear_later(&mut self, site: &str, device: &str, now: Instant) {
-        self.clears.push_back((now + CLEAR_AFTER, site.to_owned(), device.to_owned()));
+    /// Wants the state shown that a site gives a device.
+    pub(super) fn device(&mut self, site: &str, device: String) {
+        let devices = match self.devices.get_mut(site) {
+            Some(devices) => devices,
+            None => self.devices.entry(site.to_owned()).or_default(),
+        };
+        self.waiting += usize::from(devices.insert(device));
     }
 
-    /// Returns an entry that is due to be taken away.
-    pub(super) fn next_clear(&mut self, now: Instant) -> Option<(String, String)> {
-        let due = self.clears.front().is_some_and(|(due, ..)| *due <= now);
-        due.then(|| self.clears.pop_front()).flatten().map(|(_, site, device)| (site, device))
+    /// Returns whether one more device may wait.
+    pub(super) const fn has_room(&self) -> bool {
+        self.waiting < MAX_WAITING
     }
 
-    /// Returns all entries that are to be taken away, due or not.
-    pub(super) fn take_clears(&mut self) -> impl Iterator<Item = (String, String)> + use<> {
-        std::mem::take(&mut self.clears).into_iter().map(|(_, site, device)| (site, device))
+    /// Returns whether a device of this site waits.
+    pub(super) fn waits_for(&self, site: &str) -> bool {
+        self.devices.contains_key(site)
     }
 
-    /// Returns when the next entry is due.
-    pub(super) fn clear_due(&self) -> Option<Instant> {
-        self.clears.front().map(|(due, ..)| *due)
+    /// Returns what is to be shown next, by what each site says of a device now; `None` where there is nothing, or it is not
+    /// time yet.
+    pub(super) fn next(
+        &mut self,
+        says: impl Fn(&str, &str) -> Option<DeviceState>,
+        now: Instant,
+    ) -> Option<Show> {
+        while self.clears.front().is_some_and(|(due, ..)| *due <= now) {
+            let (_, site, device) = self.clears.pop_front()?;
+            if says(&site, &device).is_none() {
+                return Some(self.clear(&site, &device));
+            }
+        }
+        if !self.waits() || !self.budget.take(now) {
+            return None;
+        }
+        if let Some(show) = self.next_other() {
+            return Some(show);
+        }
+        let (site, device) = self.next_device()?;
+        let state = says(&site, &device);
+        let show = self.state(&site, &device, state);
+        if state.is_none() {
+            // UNAVAILABLE first: of an entry that is only taken away, hints and queues are told nothing.
+            self.clears.push_back((now + CLEAR_AFTER, site, device));
+        }
+        Some(show)
+    }
+
+    /// Returns what is to be shown of a system that is told nothing more by any site: what is left, that every device is
+    /// gone, and a moment later that there is nothing more to say of it.
+    pub(super) fn take_back(&mut self) -> [Vec<Show>; 2] {
+        let mut gone: Vec<Show> = std::iter::from_fn(|| self.next_other()).collect();
+        let mut clears = Vec::new();
+        for (_, site, device) in std::mem::take(&mut self.clears) {
+            clears.push(self.clear(&site, &device));
+        }
+        while let Some((site, device)) = self.next_device() {
+            gone.push(self.state(&site, &device, None));
+            clears.push(self.clear(&site, &device));
+        }
+        [gone, clears]
+    }
+
+    /// Returns when there is something to be shown.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let next = self.waits().then(|| self.budget.due());
+        let clear = self.clears.front().map(|(due, ..)| *due);
+        [next, clear].into_iter().flatten().min()
+    }
+
+    fn waits(&self) -> bool {
+        self.waiting > 0 || !self.lamps.is_empty() || !self.presences.is_empty()
+    }
+
+    fn next_other(&mut self) -> Option<Show> {
+        if let Some((mailbox, count)) = self.lamps.pop_first() {
+            return Some(match count {
+                Some(count) => Show::Lamp(mailbox, count),
+                None => Show::NoLamp(mailbox),
+            });
+        }
+        self.presences.pop_first().map(|(provider, presence)| Show::Presence(provider, presence))
+    }
+
+    fn next_device(&mut self) -> Option<(String, String)> {
+        let mut first = self.devices.first_entry()?;
+        let site = first.key().clone();
+        let device = first.get_mut().pop_first();
+        if first.get().is_empty() {
+            first.remove();
+        }
+        self.waiting = self.waiting.saturating_sub(1);
+        device.map(|device| (site, device))
+    }
+
+    fn state(&self, site: &str, device: &str, state: Option<DeviceState>) -> Show {
+        let state = state.unwrap_or(DeviceState::Unavailable);
+        Show::Device(Eid::of_site(site), as_ours(self.technology, device), state)
+    }
+
+    fn clear(&self, site: &str, device: &str) -> Show {
+        Show::Clear(Eid::of_site(site), as_ours(self.technology, device))
+    }
+}
+
+/// `SIP/1001` and `PJSIP/1001` are the same person.
+pub(super) fn as_ours(technology: Technology, device: &str) -> String {
+    let other = match technology {
+        Technology::Pjsip => Technology::Sip,
+        Technology::Sip => Technology::Pjsip,
+    };
+    match device.strip_prefix(other.driver()) {
+        Some(rest) if rest.starts_with('/') => format!("{}{rest}", technology.driver()),
+        _ => device.to_owned(),
     }
 }

@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::settings::{Accept, Pattern, Shared};
+use crate::{
+    peers::{Count, Eid, Person, Presence, SiteState},
+    settings::{Accept, Pattern, Shared, Technology},
+};
 
 struct Lab {
     exchange: Exchange,
@@ -148,7 +151,7 @@ fn a_deleted_device_is_unavailable_before_it_is_cleared() {
     assert_eq!(lab.shown(), ["PJSIP/2001 UNAVAILABLE"]);
     lab.wait(100);
     assert_eq!(lab.shown(), ["PJSIP/2001 cleared"]);
-    assert!(lab.exchange.is_shown());
+    assert_eq!(lab.shown(), Vec::<String>::new());
     lab.hear("bonn/device/PJSIP/2001", "INUSE");
     lab.hear("bonn/device/PJSIP/2001", "");
     let _ = lab.shown();
@@ -368,7 +371,7 @@ fn taking_back_ends_whatever_is_left_to_be_said() {
     let unavailable = Show::Device(bonn, "PJSIP/2001".to_owned(), DeviceState::Unavailable);
     assert_eq!(gone, [Show::NoLamp("2001@default".to_owned()), unavailable]);
     assert_eq!(clears, ["PJSIP/2002", "PJSIP/2001"].map(|device| Show::Clear(bonn, device.to_owned())));
-    assert!(lab.exchange.is_shown());
+    assert_eq!(lab.exchange.take_back(), [vec![], vec![]]);
 }
 
 #[test]
@@ -431,7 +434,7 @@ fn a_phone_that_several_sites_have_is_named() {
     lab.hear("bonn/device/PJSIP/1002", "NOT_INUSE");
     lab.hear("bonn/device/PJSIP/1003", "NOT_INUSE");
     lab.hear("bonn/device/SIP/1003", "NOT_INUSE");
-    assert_eq!(lab.exchange.view(lab.now).twice, []);
+    assert_eq!(lab.exchange.twice(), []);
     lab.hear("bonn/device/PJSIP/1001", "NOT_INUSE");
     lab.hear("ulm/device/SIP/1001", "INUSE");
     lab.hear("ulm/device/PJSIP/1003", "INUSE");
@@ -440,10 +443,10 @@ fn a_phone_that_several_sites_have_is_named() {
         sites: sites.iter().map(|site| (*site).to_owned()).collect(),
     };
     let wanted = [twice("PJSIP/1001", &["berlin", "bonn", "ulm"]), twice("PJSIP/1003", &["bonn", "ulm"])];
-    assert_eq!(lab.exchange.view(lab.now).twice, wanted);
+    assert_eq!(lab.exchange.twice(), wanted);
     lab.hear("ulm/device/PJSIP/1003", "");
     lab.hear("ulm/device/SIP/1001", "");
-    assert_eq!(lab.exchange.view(lab.now).twice, [twice("PJSIP/1001", &["berlin", "bonn"])]);
+    assert_eq!(lab.exchange.twice(), [twice("PJSIP/1001", &["berlin", "bonn"])]);
 }
 
 fn member(device: &str, queue: &str, word: &str) -> Fact {
@@ -527,7 +530,7 @@ fn what_sites_may_fill_is_bounded_over_all_of_them() {
             lab.hear(&format!("s{site}/mwi/default/{site}{number}"), "1 0");
         }
     }
-    assert_eq!(lab.exchange.others(), MAX_ALL_OTHERS);
+    assert_eq!(lab.exchange.others.words(), others::MAX_ALL_OTHERS);
     let mut lab = Lab::joined();
     for site in 0..2 {
         lab.hear(&format!("s{site}/site"), "joined x 22 0.5.0");
@@ -535,7 +538,7 @@ fn what_sites_may_fill_is_bounded_over_all_of_them() {
             lab.hear(&format!("s{site}/presence/CustomPresence/{site}{number}"), r#"{"state":"dnd"}"#);
         }
     }
-    assert_eq!(lab.exchange.presences.len(), MAX_PRESENCES);
+    assert_eq!(lab.exchange.here.presences.len(), here::MAX_PRESENCES);
     // One that is known is still heard.
     lab.hear("s1/presence/CustomPresence/00", r#"{"state":"away"}"#);
     assert_eq!(lab.exchange.folk().presence("00"), "away");
@@ -550,5 +553,26 @@ fn what_sites_may_fill_is_bounded_over_all_of_them() {
         lab.hear(&format!("s{site}/site"), "joined x 22 0.5.0");
         lab.hear(&format!("s{site}/people"), &payload::people_text(&people));
     }
-    assert_eq!(lab.exchange.folk().people.len(), MAX_ALL_PEOPLE);
+    assert_eq!(lab.exchange.folk().people.len(), others::MAX_ALL_PEOPLE);
+}
+
+#[test]
+fn what_waits_to_be_shown_is_the_newest_of_each_and_not_without_end() {
+    let mut lab = Lab::joined();
+    lab.hear("bonn/site", "joined x 22 0.5.0");
+    for messages in 0..400 {
+        lab.hear("bonn/mwi/default/2001", &format!("{messages} 0"));
+        lab.hear("bonn/presence/CustomPresence/2001", r#"{"state":"dnd"}"#);
+    }
+    assert_eq!(lab.shown(), ["2001@default 399 0", "CustomPresence:2001 dnd"]);
+    // Sites that take back at once what they have said, faster than it can be shown.
+    for site in 0..25 {
+        lab.hear(&format!("s{site}/site"), "joined x 22 0.5.0");
+        for number in 0..5_000 {
+            lab.hear(&format!("s{site}/device/PJSIP/{number}"), "INUSE");
+            lab.hear(&format!("s{site}/device/PJSIP/{number}"), "");
+        }
+    }
+    let [gone, clears] = lab.exchange.take_back();
+    assert_eq!((gone.len(), clears.len()), (showing::MAX_WAITING + 1, showing::MAX_WAITING));
 }

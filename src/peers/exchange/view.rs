@@ -5,9 +5,9 @@ use std::{
     time::Instant,
 };
 
-use super::Exchange;
+use super::{Exchange, showing::as_ours};
 use crate::{
-    peers::{DeviceState, SiteState, Subject},
+    peers::{DeviceState, SiteState, Subject, site::Site},
     settings::Technology,
 };
 
@@ -27,8 +27,6 @@ pub struct View {
     pub retains: Option<bool>,
     /// Why the broker takes nothing of us.
     pub refused: Option<String>,
-    /// Phones that several sites say are there, ours among them: the first `MAX_TWICE`.
-    pub twice: Vec<Twice>,
 }
 
 /// A phone that several sites say is there.
@@ -83,7 +81,7 @@ impl Exchange {
     #[must_use]
     pub fn view(&self, now: Instant) -> View {
         let seconds = |then: Instant| now.saturating_duration_since(then).as_secs();
-        let site = |(name, site): (&String, &super::Site)| SiteView {
+        let site = |(name, site): (&String, &Site)| SiteView {
             name: name.clone(),
             state: site.state,
             since: seconds(site.since),
@@ -94,7 +92,7 @@ impl Exchange {
             synch: site.synch.clone(),
         };
         let mut shared = [0; 4];
-        for subject in self.said.wanted() {
+        for subject in self.line.said.wanted() {
             let [devices, mailboxes, presences, agents] = &mut shared;
             match subject {
                 Subject::Device(_) => *devices += 1,
@@ -105,24 +103,26 @@ impl Exchange {
             }
         }
         View {
-            sites: self.sites.iter().map(site).collect(),
+            sites: self.others.sites().map(site).collect(),
             shared,
-            taken: self.devices,
-            retains: self.retains,
-            refused: self.refused.clone(),
-            twice: self.twice(),
+            taken: self.others.devices(),
+            retains: self.line.retains,
+            refused: self.line.refused.clone(),
         }
     }
 
-    /// Returns the phones that several sites say are there. Only phones: devices of other kinds may be anywhere.
-    fn twice(&self) -> Vec<Twice> {
-        let ours = self.said.wanted().filter_map(|subject| match subject {
+    /// Returns the phones that several sites, ours among them, say are there: the first [`MAX_TWICE`]. Only phones: devices of
+    /// other kinds may be anywhere. It looks at every device.
+    #[must_use]
+    pub fn twice(&self) -> Vec<Twice> {
+        let ours = self.line.said.wanted().filter_map(|subject| match subject {
             Subject::Device(device) => Some((device, &self.own.site)),
             _ => None,
         });
-        let theirs =
-            self.sites.iter().flat_map(|(name, site)| site.devices.keys().map(move |device| (device, name)));
-        // Of all devices once a second: so without a copy of their names.
+        let theirs = self
+            .others
+            .sites()
+            .flat_map(|(name, site)| site.devices.keys().map(move |device| (device, name)));
         let mut first: HashMap<&str, &String> = HashMap::new();
         let mut twice: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (device, site) in ours.chain(theirs) {
@@ -147,14 +147,14 @@ impl Exchange {
     /// Returns what all say of a device.
     #[must_use]
     pub fn view_of(&self, device: &str) -> DeviceView {
-        let ours = self.as_ours(device);
-        let said = |(name, site): (&String, &super::Site)| {
-            let state = site.devices.iter().find(|(known, _)| self.as_ours(known) == ours)?.1;
+        let ours = as_ours(self.own.technology, device);
+        let said = |(name, site): (&String, &Site)| {
+            let state = site.devices.iter().find(|(known, _)| as_ours(self.own.technology, known) == ours)?.1;
             Some((name.clone(), *state))
         };
         DeviceView {
-            sites: self.sites.iter().filter_map(said).collect(),
-            shared: self.said.wants(&Subject::Device(device.to_owned())),
+            sites: self.others.sites().filter_map(said).collect(),
+            shared: self.line.said.wants(&Subject::Device(device.to_owned())),
         }
     }
 }

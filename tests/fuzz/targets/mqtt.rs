@@ -191,10 +191,8 @@ impl Site {
 
     /// Everything that Asterisk was shown is taken back.
     fn end(mut self) {
-        self.exchange.forget_all();
-        while !self.exchange.is_shown() {
-            self.now += Duration::from_secs(1);
-            self.settle();
+        for show in self.exchange.take_back().into_iter().flatten() {
+            self.show(show);
         }
         assert!(self.shown.is_empty(), "{:?}", self.shown);
         assert!(self.exchange.leave().iter().all(|out| matches!(out, Out::Say { retained: true, .. })));

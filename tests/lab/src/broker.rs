@@ -10,7 +10,8 @@ use crate::certificates::Authority;
 use crate::command::run;
 use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
-use crate::rootfs::{rabbit_rootfs, servers_rootfs};
+use crate::rootfs::{rabbit_rootfs, rootfs, servers_rootfs};
+use crate::version::Version;
 use crate::wait::{GENEROUS, until_ok};
 
 const CONF: &str = include_str!("../../../docs/mosquitto/synch.conf");
@@ -48,12 +49,21 @@ impl Broker {
         Self::of_kind(net, Kind::Mosquitto, sites)
     }
 
+    /// Starts mosquitto 2.1, which is installed beside Asterisk 22.
+    pub fn beside_asterisk(net: &Arc<Net>, sites: &[&str]) -> Result<Self> {
+        Self::in_root(net, rootfs(Version::V22)?, Kind::Mosquitto, sites)
+    }
+
     /// Starts one of that kind.
     pub fn of_kind(net: &Arc<Net>, kind: Kind, sites: &[&str]) -> Result<Self> {
         let root = match kind {
             Kind::Mosquitto | Kind::Nats => servers_rootfs()?,
             Kind::Rabbit => rabbit_rootfs()?,
         };
+        Self::in_root(net, root, kind, sites)
+    }
+
+    fn in_root(net: &Arc<Net>, root: PathBuf, kind: Kind, sites: &[&str]) -> Result<Self> {
         let host = net.phone_host("broker")?;
         let home = format!("/lab/{}/broker", net.name());
         let mut broker = Self { kind, child: None, root, home, host };

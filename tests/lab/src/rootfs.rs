@@ -18,7 +18,8 @@ pub fn lab_dir() -> PathBuf {
 /// What is in a root file system besides the least that Debian needs. One that was made with other packages is made anew.
 fn packages(version: Version) -> &'static str {
     match version {
-        Version::V22 => "asterisk,asterisk-dev,procps",
+        // The broker is for the demo.
+        Version::V22 => "asterisk,asterisk-dev,procps,mosquitto",
         // Voicemail is a package of its own there.
         Version::V16 => "asterisk,asterisk-voicemail,asterisk-dev,procps",
     }
@@ -40,8 +41,7 @@ pub fn rootfs(version: Version) -> Result<PathBuf> {
 }
 
 /// The root file system of other name servers, which `make bench` compares with and which stand in for a site's own, and of
-/// the broker. It is
-/// made as the others are: installed on the machine itself, each of them would start.
+/// Debian 12's brokers. It is made as the others are: installed on the machine itself, each of them would start.
 pub fn servers_rootfs() -> Result<PathBuf> {
     let packages = "nsd,knot,unbound,dnsmasq-base,dnsperf,mosquitto,mosquitto-clients,nats-server";
     kept("dns", packages, |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::asterisk::Asterisk;
 use crate::broker::{Broker, Kind, secret};
-use crate::conf::Role;
+use crate::conf::{Role, password};
 use crate::error::{Context, Error, Result};
 use crate::net::Net;
 use crate::version::Version;
@@ -59,15 +59,7 @@ impl Sharing {
         let mut systems = Vec::new();
         for ((role, site), version) in roles.into_iter().zip(SITES).zip(versions) {
             let system = Asterisk::new(&net, role, *version)?;
-            system.install_module()?;
-            let modules = system.read_conf("modules.conf")?;
-            let watching = if *version == Version::V22 { MODULES_22 } else { "" };
-            let modules = format!("{modules}{MODULES}{watching}load = res_synch.so\n");
-            system.write_conf("modules.conf", &modules)?;
-            let dialplan = system.read_conf("extensions.conf")?;
-            system.write_conf("extensions.conf", &format!("{dialplan}{DIALPLAN}"))?;
-            system.write_conf("queues.conf", "[general]\n")?;
-            system.write_conf("res_synch.conf", &state(site, &broker, lines))?;
+            system.share(site, &broker, lines)?;
             systems.push(system);
         }
         Ok(Self { systems, broker, net })
@@ -138,6 +130,30 @@ pub fn state(site: &str, broker: &Broker, lines: &str) -> String {
 }
 
 impl Asterisk {
+    /// Gives it the module with nothing but `[state]`, and what the lab does with states.
+    pub fn share(&self, site: &str, broker: &Broker, lines: &str) -> Result {
+        self.install_module()?;
+        let modules = self.read_conf("modules.conf")?;
+        let watching = if self.version == Version::V22 { MODULES_22 } else { "" };
+        self.write_conf("modules.conf", &format!("{modules}{MODULES}{watching}load = res_synch.so\n"))?;
+        let dialplan = self.read_conf("extensions.conf")?;
+        self.write_conf("extensions.conf", &format!("{dialplan}{DIALPLAN}"))?;
+        self.write_conf("queues.conf", "[general]\n")?;
+        self.write_conf("res_synch.conf", &state(site, broker, lines))
+    }
+
+    /// Gives it a user of its own with one phone. PJSIP only.
+    pub fn add_phone(&self, user: &str) -> Result {
+        let section = format!(
+            "[{user}]\ntype = endpoint\ntransport = transport-udp\ncontext = from-internal\ndisallow = all\n\
+             allow = ulaw\naors = {user}\nauth = {user}\n\n[{user}]\ntype = aor\nmax_contacts = 1\n\n\
+             [{user}]\ntype = auth\nusername = {user}\npassword = {}\n",
+            password(user)
+        );
+        let pjsip = self.read_conf("pjsip.conf")?;
+        self.write_conf("pjsip.conf", &format!("{pjsip}\n{section}"))
+    }
+
     /// What `DEVICE_STATE()` gives.
     pub fn device_state(&self, device: &str) -> Result<String> {
         let mut ami = self.ami()?;

@@ -3,11 +3,15 @@
 //!
 //! - `broker`: the connection
 //! - `hearing`: what this Asterisk says, from its threads to this one
+//! - `surroundings`: that, and what this Asterisk has to be asked for
+//! - `telling`: what people are told
 //! - `site`: the worker's loop
 
 pub(in crate::engine::work) mod broker;
 mod hearing;
 mod site;
+mod surroundings;
+mod telling;
 
 pub(in crate::engine::work) use site::own_name;
 
@@ -38,6 +42,9 @@ use crate::{
 
 /// Where the addresses of brokers that have names are kept across restarts.
 pub(in crate::engine::work) const KEPT: &str = "broker_addresses";
+
+/// What the log says of our own trouble.
+const TROUBLE: &str = "State sharing";
 
 /// Questions of operators that may wait.
 const QUESTIONS: usize = 8;

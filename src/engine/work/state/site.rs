@@ -1,36 +1,33 @@
 //! The worker's loop: a dumb one, around the exchange and the connection.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
-    Question, Sharing,
+    Sharing, TROUBLE,
     broker::{Broker, Fault, credentials},
     shown,
+    surroundings::Surroundings,
+    telling::Telling,
 };
 use crate::{
-    dialplan::device,
     engine::{
         crew::{
             backoff::{Backoff, random},
             worker::Stop,
         },
-        event::Event,
-        host::{Host, Level, StatesWatch},
+        host::{Host, Level},
     },
-    operator::status::{Snapshot, StateLine, StateStatus, SyncStatus, twin},
+    operator::status::twin,
     peers::{
-        DeviceState, Exchange, Fact, Out, Own, Show,
+        Exchange, Out, Own, Show,
         attempts::{Attempts, End, Then},
-        exchange::{CLEAR_AFTER, Move},
+        exchange::CLEAR_AFTER,
         mqtt::{Heard, Login, Publish},
-        people,
     },
-    settings::{Shared, State},
+    settings::State,
     words::{faults, site::as_site},
 };
 
@@ -41,15 +38,8 @@ const SLOWEST_TRY: Duration = Duration::from_secs(60);
 const LOOK_UP: Duration = Duration::from_secs(10);
 /// Bound of the good-bye.
 const GOOD_BYE: Duration = Duration::from_millis(500);
-/// What people see is this old at most.
-const LOOK: Duration = Duration::from_secs(1);
 /// Bound of a site's answer to who asks for everything.
 const ANSWER: u64 = 3_000;
-/// How often it is looked who is in queues and who can be called here, and how soon after a phone that was not known.
-const LOOK_AROUND: Duration = Duration::from_secs(60);
-const NEW_PHONE: Duration = Duration::from_secs(2);
-/// What the log says of our own trouble.
-const TROUBLE: &str = "State sharing";
 
 /// One run of the worker.
 pub(super) struct Body<'a> {
@@ -60,21 +50,12 @@ pub(super) struct Body<'a> {
     attempts: Attempts,
     backoff: Backoff,
     next_try: Instant,
-    /// When to look again who is in queues and who can be called here.
-    next_look: Instant,
-    /// Whether this Asterisk had loaded all its modules then.
-    booted: bool,
-    /// The users that there were then.
-    users: Arc<SyncStatus>,
-    /// The phones that this Asterisk has told of.
-    phones: BTreeSet<String>,
     /// The message whose being taken is waited for.
     awaited: Option<u16>,
     /// Why there is no connection.
     reason: Arc<str>,
-    /// What people were told last, and when.
-    told: (StateStatus, Option<Instant>),
-    _watch: Option<Box<dyn StatesWatch>>,
+    surroundings: Surroundings<'a>,
+    telling: Telling<'a>,
 }
 
 impl<'a> Body<'a> {
@@ -93,19 +74,15 @@ impl<'a> Body<'a> {
         Self {
             sharing,
             exchange: Exchange::new(own.clone(), settings.taken.clone(), settings.hold, now),
-            own,
             broker: None,
             attempts: Attempts::new(sharing.brokers.len()),
             backoff: Backoff::new(FIRST_TRY, SLOWEST_TRY),
             next_try: now,
-            next_look: now,
-            booted: false,
-            users: Arc::clone(&sharing.kit.published.read().sync),
-            phones: BTreeSet::new(),
             awaited: None,
             reason: "not tried yet".into(),
-            told: (StateStatus::default(), None),
-            _watch: None,
+            surroundings: Surroundings::new(sharing, now),
+            telling: Telling::new(sharing, &own.site),
+            own,
         }
     }
 
@@ -114,21 +91,21 @@ impl<'a> Body<'a> {
         if let Some(mut left) = self.sharing.left.lock().take() {
             self.clear(&left.take_back());
         }
-        self.watch();
+        self.surroundings.watch(&mut self.exchange, Instant::now());
         let mut heard = Vec::new();
         while !stop.requested() {
             faults::point("state");
             let now = Instant::now();
-            self.take_facts();
-            self.look_around(now);
+            self.surroundings.take_facts(&mut self.exchange, now);
+            self.surroundings.look(&mut self.exchange, now);
             self.turn_broker(now, &mut heard);
             self.exchange.tick(now);
             self.say(now);
             self.show(now);
-            self.announce();
-            self.answer();
-            self.tell(now);
-            let until = self.due();
+            self.telling.announce(&mut self.exchange);
+            self.telling.answer(&self.exchange);
+            self.telling.tell(&mut self.exchange, self.broker.as_ref(), &self.reason, now);
+            let until = self.due(now);
             let (fd, flags) = match &self.broker {
                 Some(broker) => (Some(broker.as_fd()), broker.flags()),
                 None => (None, nix::poll::PollFlags::POLLIN),
@@ -136,99 +113,6 @@ impl<'a> Body<'a> {
             self.sharing.hearing.ear.wait_for(fd, flags, until);
         }
         self.leave();
-    }
-
-    /// Begins to hear this Asterisk, and asks it for all it has.
-    fn watch(&mut self) {
-        let host = &self.sharing.kit.host;
-        let kinds: Vec<Shared> = self.sharing.settings.taken.share.iter().copied().collect();
-        match host.watch_states(&kinds, self.sharing.hearing.hears()) {
-            Ok(watch) => self._watch = Some(watch),
-            Err(error) => self.sharing.kit.log_failure(Level::Error, &format!("{TROUBLE}: {error}.")),
-        }
-        self.ask_all();
-    }
-
-    fn ask_all(&mut self) {
-        let host = &self.sharing.kit.host;
-        let mut devices = BTreeMap::new();
-        host.tell_states(Shared::Device, &mut |fact| {
-            if let Fact::Device(device, state) = fact {
-                devices.insert(device, state);
-            }
-        });
-        self.exchange.all_devices(&devices);
-        for kind in [Shared::Mailbox, Shared::Presence] {
-            let mut facts = Vec::new();
-            host.tell_states(kind, &mut |fact| facts.push(fact));
-            for fact in facts {
-                self.exchange.fact(fact);
-            }
-        }
-        self.next_look = Instant::now();
-    }
-
-    fn shares(&self, kind: Shared) -> bool {
-        self.sharing.settings.taken.share.contains(&kind)
-    }
-
-    /// Looks who is a member of queues, and who can be called here. Asterisk tells of neither by itself: not of members who
-    /// are named in queues.conf, nor of the caller id of a phone.
-    fn look_around(&mut self, now: Instant) {
-        let kit = &self.sharing.kit;
-        let snapshot = kit.published.read();
-        let booted = self.booted || kit.host.fully_booted();
-        let is_news = !Arc::ptr_eq(&self.users, &snapshot.sync) || booted != self.booted;
-        if now < self.next_look && !is_news {
-            return;
-        }
-        self.next_look = now + LOOK_AROUND;
-        (self.booted, self.users) = (booted, Arc::clone(&snapshot.sync));
-        if self.shares(Shared::Agent) {
-            let mut members = Vec::new();
-            self.sharing.kit.host.tell_states(Shared::Agent, &mut |fact| members.push(fact));
-            self.exchange.all_members(members);
-        }
-        if self.shares(Shared::People) {
-            self.look_at_people(&snapshot);
-        }
-    }
-
-    /// The synced users; without a sync, the phones that Asterisk has.
-    fn look_at_people(&mut self, snapshot: &Snapshot) {
-        let kit = &self.sharing.kit;
-        let people = if snapshot.settings.sync.is_some() {
-            let technology = snapshot.technology();
-            people::of_users(snapshot.sync.users.iter().filter_map(|user| {
-                Some((user.number.as_deref()?, &*user.callerid, device(technology, &user.name)))
-            }))
-        } else {
-            let mut phones = Vec::new();
-            kit.host.tell_states(Shared::Device, &mut |fact| match fact {
-                Fact::Device(device, _) if people::phone(&device).is_some() => phones.push(device),
-                _ => {}
-            });
-            let callerids = kit.host.caller_ids(&phones);
-            people::of_devices(callerids.iter().map(|(device, callerid)| (&**device, &**callerid)))
-        };
-        self.exchange.fact(Fact::People(people));
-    }
-
-    fn take_facts(&mut self) {
-        let now = Instant::now();
-        for fact in self.sharing.hearing.facts() {
-            if let Fact::Device(device, _) = &fact
-                && people::phone(device).is_some()
-                && self.phones.insert(device.clone())
-            {
-                // A reload makes many at once.
-                self.next_look = self.next_look.min(now + NEW_PHONE);
-            }
-            self.exchange.fact(fact);
-        }
-        if self.sharing.hearing.take_missed() {
-            self.ask_all();
-        }
     }
 
     fn turn_broker(&mut self, now: Instant, heard: &mut Vec<Heard>) {
@@ -372,78 +256,11 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn announce(&mut self) {
-        while let Some(Move { site, from, to, reason }) = self.exchange.next_move() {
-            let old = from.map_or_else(String::new, |state| state.to_string());
-            let kit = &self.sharing.kit;
-            kit.host.log(Level::Notice, &format!("Site {site} is {to}: {reason}."));
-            let new = to.to_string();
-            let fields = [("Site", &*site), ("OldState", &old), ("NewState", &new), ("Reason", reason)];
-            kit.host.event("SynchSiteState", &fields);
-            // People who are told of it look at the list now.
-            self.told.1 = None;
-        }
-    }
-
-    /// Answers what operators ask about devices.
-    fn answer(&self) {
-        for Question { device, reply } in self.sharing.questions.try_iter() {
-            let view = self.exchange.view_of(&device);
-            let sum = self.sharing.kit.host.device_state(&device);
-            let mut text = String::new();
-            let own = self.own_state(&device);
-            let shared = if view.shared { "shared" } else { "not shared" };
-            let _ = writeln!(text, "{:<20} {:<12} {shared}", self.own.site, own);
-            for (site, state) in &view.sites {
-                let _ = writeln!(text, "{site:<20} {}", state.word());
-            }
-            let _ = writeln!(text, "{:<20} {}", "All together", sum.word());
-            reply.give(text);
-        }
-    }
-
-    fn own_state(&self, device: &str) -> &'static str {
-        let mut own = None;
-        self.sharing.kit.host.tell_states(Shared::Device, &mut |fact| match fact {
-            Fact::Device(known, state) if known == device => own = Some(state),
-            _ => {}
-        });
-        own.map_or("-", DeviceState::word)
-    }
-
-    /// Tells the engine what people are shown: at each change of the connection, else once a second.
-    fn tell(&mut self, now: Instant) {
-        let (line, reason) = match &self.broker {
-            Some(broker) if broker.is_in() => (StateLine::Joined, Arc::from("")),
-            _ => (StateLine::Away, Arc::clone(&self.reason)),
-        };
-        let (before, at) = &self.told;
-        if before.line == line && before.reason == reason && at.is_some_and(|at| now < at + LOOK) {
-            return;
-        }
-        let view = self.exchange.view(now);
-        let reason = view.refused.as_ref().map_or(reason, shown);
-        let broker = self.broker.as_ref().filter(|broker| broker.is_in());
-        let status = StateStatus {
-            line,
-            reason,
-            site: self.own.site.as_str().into(),
-            broker: broker.map(|broker| broker.address.to_string()).unwrap_or_default().into(),
-            version: broker.map(|broker| broker.version.to_string()).unwrap_or_default().into(),
-            view,
-            folk: self.exchange.folk(),
-        };
-        if *before != status {
-            self.sharing.teller.tell(Event::States(Arc::new(status.clone())));
-        }
-        self.told = (status, Some(now));
-    }
-
-    fn due(&self) -> Instant {
+    fn due(&self, now: Instant) -> Instant {
         let broker = self.broker.as_ref().map_or(self.next_try, Broker::due);
-        let look = self.told.1.map_or_else(Instant::now, |at| at + LOOK);
+        let exchange = self.exchange.due().map_or(broker, |due| due.min(broker));
         // What people are shown is looked at once a second, and with it who can be called.
-        self.exchange.due().map_or(broker, |due| due.min(broker)).min(look)
+        exchange.min(self.telling.due(now))
     }
 
     /// Says good-bye, and takes back what this Asterisk was shown.

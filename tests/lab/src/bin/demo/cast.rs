@@ -1,14 +1,19 @@
-//! Who takes part: a main, a branch, the public network, and phones that come as they are called for.
+//! Who takes part: a main, a branch, another site, the public network, and phones that come as they are called for.
 
 use std::time::Duration;
 
+use lab::conf::Role;
 use lab::dialplan::SITE_NUMBER;
 use lab::error::Error;
 use lab::phone::Settings;
+use lab::sharing::state;
 use lab::wait::{GENEROUS, PHONES_RETRY, until_ok};
-use lab::{Asterisk, Carrier, Phone, Result, Site, Version};
+use lab::{Asterisk, Broker, Carrier, Phone, Result, Site, Version};
 
 use crate::story::Story;
+
+/// Who is at bonn.
+pub const BEA: &str = "3001";
 
 /// All that the story needs.
 pub struct Cast {
@@ -22,6 +27,10 @@ pub struct Cast {
     pub _bob: Phone,
     /// Where calls to the public network end.
     pub carrier: Carrier,
+    /// Bea, 3001, and bonn, another site, which has an Asterisk of its own.
+    pub bea: Phone,
+    pub bonn: Asterisk,
+    _broker: Broker,
     /// Main and branch.
     pub site: Site,
 }
@@ -34,6 +43,11 @@ impl Cast {
         ));
         let mut site = Site::with_dialplan(version)?;
         let carrier = site.carrier()?;
+        story.begin(
+            "Another site, bonn, has an Asterisk of its own. Branch and bonn share their states over a mosquitto.",
+        );
+        let (broker, mut bonn) = bonn(&site)?;
+        bonn.spawn()?;
         story.begin(&format!(
             "The main is {}, the branch {}: it loads res_synch.so. Both are started.",
             site.main.address(),
@@ -42,6 +56,10 @@ impl Cast {
         site.start()?;
         story.step("main and branch started");
         learned(&site, story)?;
+        bonn.wait_booted()?;
+        let bea = site.phone_told(&bonn, BEA, Settings { answers: false, ..site.phone_settings() })?;
+        site.branch.wait_hint(BEA, "Idle")?;
+        story.step("the lamp of 3001, a colleague at bonn");
 
         story.begin("Phones are switched on. All they were told is to ask the branch's DNS for the name.");
         let alice = site.phone("1001")?;
@@ -53,7 +71,7 @@ impl Cast {
         let alex = site.phone_at(&site.branch, "1002")?;
         let bob = site.phone_at(&site.main, "2001")?;
         story.step("1002 registered at the branch, 2001 of another site at the main");
-        Ok(Self { alice, alex, zoe, _bob: bob, carrier, site })
+        Ok(Self { alice, alex, zoe, _bob: bob, carrier, bea, bonn, _broker: broker, site })
     }
 
     /// What a command of the branch's CLI says.
@@ -99,6 +117,17 @@ impl Cast {
             }
         })
     }
+}
+
+/// Another site with one phone, and the broker where it and the branch tell each other of their phones.
+fn bonn(site: &Site) -> Result<(Broker, Asterisk)> {
+    let broker = Broker::beside_asterisk(&site.net, &["berlin", "bonn"])?;
+    let bonn = Asterisk::new(&site.net, Role::Second, Version::V22)?;
+    bonn.share("bonn", &broker, "")?;
+    bonn.add_phone(BEA)?;
+    let conf = site.branch.read_conf("res_synch.conf")?;
+    site.branch.write_conf("res_synch.conf", &format!("{conf}\n{}", state("berlin", &broker, "")))?;
+    Ok((broker, bonn))
 }
 
 /// What the branch takes of the main before anything happens.

@@ -3,11 +3,13 @@
 //! - `story`: the narration, its times, the table
 //! - `cast`: who takes part
 //! - `normal`: while the main serves
+//! - `lamp`: the lamp of a colleague at another site
 //! - `outage`: while it is gone, and its return
 
 #![expect(clippy::print_stdout, reason = "it tells a story")]
 
 mod cast;
+mod lamp;
 mod normal;
 mod outage;
 mod story;
@@ -57,5 +59,6 @@ fn prepare() -> ExitCode {
 fn tell(version: Version, story: &mut Story) -> Result {
     let mut cast = Cast::start(version, story)?;
     normal::tell(&mut cast, story)?;
+    lamp::tell(&mut cast, story, lamp::BEFORE)?;
     outage::tell(&mut cast, story)
 }

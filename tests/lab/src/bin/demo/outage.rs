@@ -6,6 +6,7 @@ use lab::wait::GENEROUS;
 use lab::{Phone, Result};
 
 use crate::cast::{Cast, call, hang_up};
+use crate::lamp;
 use crate::story::Story;
 
 /// Tells it.
@@ -14,6 +15,7 @@ pub fn tell(cast: &mut Cast, story: &mut Story) -> Result {
     a_call(cast, story)?;
     voicemail(cast, story)?;
     public_network(cast, story)?;
+    lamp::tell(cast, story, lamp::IN_IT)?;
     cast.show(story, "voicemail show users")?;
     home_again(cast, story)
 }
@@ -98,6 +100,8 @@ fn home_again(cast: &mut Cast, story: &mut Story) -> Result {
     cast.phones_at_the_main()?;
     story.step("main back: phones 1001 and 1003 registered at the main");
     talk_again(&mut cast.alice, story)?;
+    lamp::tell(cast, story, lamp::AFTER)?;
+    cast.show(story, "synch show sites")?;
     cast.show(story, "synch show history")
 }
 
