@@ -143,9 +143,9 @@ impl Asterisk {
     }
 
     /// Gives it a user of its own with one phone. PJSIP only.
-    pub fn add_phone(&self, user: &str) -> Result {
+    pub fn add_phone(&self, user: &str, name: &str) -> Result {
         let section = format!(
-            "[{user}]\ntype = endpoint\ntransport = transport-udp\ncontext = from-internal\ndisallow = all\n\
+            "[{user}]\ntype = endpoint\ntransport = transport-udp\ncontext = from-internal\ncallerid = {name} <{user}>\ndisallow = all\n\
              allow = ulaw\naors = {user}\nauth = {user}\n\n[{user}]\ntype = aor\nmax_contacts = 1\n\n\
              [{user}]\ntype = auth\nusername = {user}\npassword = {}\n",
             password(user)

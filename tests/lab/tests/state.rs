@@ -90,7 +90,7 @@ fn who_has_gone_leaves_no_lamp_lit(_: Version) -> Result {
 /// A phone in berlin watches 2001, who is in bonn: his phone rings, he talks, he hangs up. Then his system dies in a call.
 fn a_phone_sees_the_calls_of_a_colleague_at_another_site(_: Version) -> Result {
     let mut sharing = Sharing::new(&[Version::V22, Version::V22], "hold = 2")?;
-    sharing.at(1)?.add_phone("2001")?;
+    sharing.at(1)?.add_phone("2001", "Bob")?;
     sharing.start()?;
     let [berlin, bonn] = sharing.both()?;
     let settings = Settings {

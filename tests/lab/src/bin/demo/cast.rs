@@ -124,7 +124,7 @@ fn bonn(site: &Site) -> Result<(Broker, Asterisk)> {
     let broker = Broker::beside_asterisk(&site.net, &["berlin", "bonn"])?;
     let bonn = Asterisk::new(&site.net, Role::Second, Version::V22)?;
     bonn.share("bonn", &broker, "")?;
-    bonn.add_phone(BEA)?;
+    bonn.add_phone(BEA, "Bea")?;
     let conf = site.branch.read_conf("res_synch.conf")?;
     site.branch.write_conf("res_synch.conf", &format!("{conf}\n{}", state("berlin", &broker, "")))?;
     Ok((broker, bonn))
