@@ -111,7 +111,7 @@ impl Exchange {
         }
     }
 
-    /// Returns the phones that several sites, ours among them, say are there: the first [`MAX_TWICE`]. Only phones: devices of
+    /// Returns the phones that several sites, ours among them, say are there: the first `MAX_TWICE`. Only phones: devices of
     /// other kinds may be anywhere. It looks at every device.
     #[must_use]
     pub fn twice(&self) -> Vec<Twice> {
