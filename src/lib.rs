@@ -21,6 +21,7 @@
 //! - [`words`]: what all others say: states and modes, numbers and lists as a person reads them
 //! - [`uplink`]: what the main is asked, over AMI and over SIP, and what is an answer
 //! - [`verdict`]: who serves: from the outcomes of probes to the service state
+//! - [`maintenance`]: work on the main: how long, whether its calls have ended, and whether it may have its phones back
 //! - [`site`]: whose phones these are: users, mailboxes, directory, where the phones are
 //! - [`dialplan`]: what the users of this site can dial, and what of the main's contexts may run here
 //! - [`dns`]: the name server of the phones: zone, relay, and the sockets around them
@@ -61,6 +62,7 @@ mod attacks;
 pub mod dialplan;
 pub mod dns;
 pub mod engine;
+pub mod maintenance;
 pub mod operator;
 pub mod peers;
 pub mod settings;

@@ -60,6 +60,9 @@ pub fn rollback(control: &Control, version: &str) -> Result<String, String> {
 /// # Errors
 /// Why the mode was not set.
 pub fn set_mode(control: &Control, mode: &str) -> Result<String, String> {
+    if Mode::from_word(mode) == Some(Mode::Maintenance) {
+        return Err("A maintenance begins by 'synch maintenance start'.".to_owned());
+    }
     let Some(mode) = Mode::from_word(mode) else {
         return Err(format!("There is no mode '{mode}'; the modes are auto, normal and failover."));
     };

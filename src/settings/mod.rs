@@ -3,8 +3,8 @@
 //! A section is a file: its struct, the rows of its keys, and the checks that look at several of them. A walk goes over
 //! the rows: [`read`] to take the values out of the file, [`text`] to print those in force, [`keys`] to list them.
 //!
-//! - `main`, `probe`, `failover`, `sync`, `policy`, `dialplan`, `classes`, `voicemail`, `dns`, `drill`, `state`: the sections;
-//!   `policy` has those of options, too
+//! - `main`, `probe`, `failover`, `sync`, `policy`, `dialplan`, `classes`, `voicemail`, `dns`, `drill`, `maintenance`,
+//!   `state`: the sections; `policy` has those of options, too
 //! - `transport`, `relay`: keys of `[dns]`
 //! - `walk`: what a row may say, and who walks over the rows
 //! - `value`, `expression`, `pattern`: one value, from its text
@@ -16,6 +16,7 @@ mod drill;
 mod expression;
 mod failover;
 mod main;
+mod maintenance;
 mod pattern;
 mod policy;
 mod probe;
@@ -34,6 +35,7 @@ pub use drill::{Account, Drill};
 pub use expression::Expression;
 pub use failover::{Failover, ReturnWhen, Window, clock};
 pub use main::{Certificate, Main, Password, Secret, Sip, Tls, Transport, is_here};
+pub use maintenance::{LONGEST_HOLD, Maintenance};
 pub use pattern::Pattern;
 pub use policy::{Options, Policy, is_secret};
 pub use probe::{Probe, Require};
@@ -69,6 +71,8 @@ pub struct Settings {
     pub dns: Option<Dns>,
     /// `[drill]`
     pub drill: Drill,
+    /// `[maintenance]`
+    pub maintenance: Maintenance,
     /// `[state]`; `None` where it names no broker.
     pub state: Option<State>,
 }
@@ -91,6 +95,7 @@ impl Settings {
                 voicemail: switched(has_main, "voicemail", Voicemail::rows),
                 dns: switched(has_main, "dns", Dns::rows),
                 drill: section("drill", Drill::rows),
+                maintenance: section("maintenance", Maintenance::rows),
                 state: section("state", State::rows),
             },
             if matches!((&main, &state), (Some(None), Some(None))) {

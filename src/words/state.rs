@@ -139,8 +139,40 @@ pub enum Mode {
     Normal,
     /// Held at Failover by an operator.
     Failover,
+    /// Held at Failover for work on the main, from which nothing is read meanwhile.
+    Maintenance,
 }
-words!(Mode { Auto => "auto", Normal => "normal", Failover => "failover" });
+words!(Mode { Auto => "auto", Normal => "normal", Failover => "failover", Maintenance => "maintenance" });
+
+impl Mode {
+    /// The command that lets the monitor decide again.
+    #[must_use]
+    pub const fn ended_by(self) -> &'static str {
+        match self {
+            Self::Maintenance => "synch maintenance stop",
+            Self::Auto | Self::Normal | Self::Failover => "synch set mode auto",
+        }
+    }
+}
+
+/// How far the calls of this site's users on the main have ended, while a maintenance waits for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DrainState {
+    /// Some go on.
+    Waiting,
+    /// None is left.
+    Drained,
+    /// Some went on for longer than is waited. Nothing is cut.
+    TimedOut,
+    /// The main does not say.
+    Unknown,
+}
+words!(DrainState {
+    Waiting => "waiting",
+    Drained => "drained",
+    TimedOut => "timed out",
+    Unknown => "unknown",
+});
 
 /// What came of a drill, or of one stage of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -117,8 +117,8 @@ impl Running {
         let mode = kit.host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
         if mode != Mode::Auto {
             let text = format!(
-                "Mode is still held at {mode}, as before this start; 'synch set mode auto' lets the monitor \
-                 decide again."
+                "Mode is still held at {mode}, as before this start; '{}' lets the monitor decide again.",
+                mode.ended_by()
             );
             kit.host.log(Level::Warning, &text);
         }

@@ -7,7 +7,8 @@ use crate::{
     dialplan::{self, Plan},
     engine::turn::verdict::monitor,
     operator::status::{
-        BranchStatus, DnsStatus, InDialplan, LoginStatus, MonitorStatus, ServiceStatus, Snapshot, SyncStatus,
+        BranchStatus, DnsStatus, InDialplan, LoginStatus, MaintenanceStatus, MonitorStatus, ServiceStatus,
+        Snapshot, SyncStatus,
     },
     settings::Settings,
     verdict::{failover::Failover, probe::Kind},
@@ -83,6 +84,8 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         },
         sync: Arc::new(SyncStatus::before_the_first(settings.sync.is_some())),
         service: service_status(&failover, settings),
+        maintenance: MaintenanceStatus::default(),
+        main_version: String::new(),
         branch: BranchStatus { state: BranchState::Init, reason: "not checked yet".to_owned() },
         dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
         login: LoginStatus { state: LoginState::Init, reason: String::new() },

@@ -60,10 +60,11 @@ impl Report {
         let level = match (mode, failed) {
             (Mode::Auto, _) => return,
             (Mode::Normal, true) => Level::Broken,
-            (Mode::Normal | Mode::Failover, _) => Level::Warning,
+            (Mode::Normal | Mode::Failover | Mode::Maintenance, _) => Level::Warning,
         };
+        let by = mode.ended_by();
         let text = format!(
-            "mode is held at {mode}: the phones do not move, whatever the main does. 'synch set mode auto' ends that"
+            "mode is held at {mode}: the phones do not move, whatever the main does. '{by}' ends that"
         );
         self.say(level, "mode", text);
     }

@@ -4,7 +4,7 @@ use super::{Snapshot, SyncStatus};
 use crate::{
     site::phones::Place,
     words::{
-        state::LoginState,
+        state::{DrainState, LoginState},
         wording::{listed, visible},
     },
 };
@@ -42,6 +42,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
     let number = |number: Option<u64>| number.map_or(Value::Text(String::new()), Value::Number);
     let counters = dns.counters.counts();
     let drill = snapshot.drill.as_ref();
+    let hold = &snapshot.maintenance;
     vec![
         ("Timestamp", Value::Text(now)),
         ("Monitor", text(monitor.state.word())),
@@ -54,6 +55,11 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("ServiceReason", text(&service.reason)),
         ("BranchReason", text(&branch.reason)),
         ("ReturnWaitsFor", text(&service.waits_for)),
+        ("ModeUntil", text(hold.until_shown())),
+        ("MaintenanceReason", text(&hold.reason)),
+        ("Drain", text(hold.drain.map_or("", DrainState::word))),
+        ("MainCalls", number(hold.main_calls.map(|calls| calls as u64))),
+        ("MainVersion", text(&snapshot.main_version)),
         ("LastProbe", text(&monitor.last_probe)),
         ("LastProbeMs", number(monitor.last_answer_ms)),
         ("ProbeAmi", text(&monitor.ami)),

@@ -8,12 +8,14 @@
 //! - `dialplan`: who can dial what
 //! - `diff`: what differs between two versions
 //! - `user`: all that is known of one user
+//! - `maintenance`: a held mode that has an end, and work on the main
 
 mod dialplan;
 mod diff;
 mod directory;
 mod fields;
 mod lists;
+mod maintenance;
 mod state;
 mod summary;
 mod user;
@@ -22,6 +24,7 @@ pub use dialplan::dialplan;
 pub use diff::diff;
 pub use directory::{directory, directory_table};
 pub use fields::{Value, fields, json, text};
+pub use maintenance::{MaintenanceStatus, maintenance};
 pub use lists::{
     contexts, held, history, history_table, phone_table, phones, user_table, users, version_table, versions,
 };
@@ -82,6 +85,10 @@ pub struct Snapshot {
     pub sync: Arc<SyncStatus>,
     /// Which system serves the phones, and why.
     pub service: ServiceStatus,
+    /// When a held mode ends, and how a maintenance goes on.
+    pub maintenance: MaintenanceStatus,
+    /// The version of Asterisk that the main last said that it runs; empty where it has not said.
+    pub main_version: String,
     /// Whether the branch's own Asterisk takes calls.
     pub branch: BranchStatus,
     /// The DNS server's side.

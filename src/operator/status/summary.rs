@@ -22,8 +22,12 @@ pub fn summary(snapshot: &Snapshot) -> String {
         ("Service", with(service.state.word(), &service.reason)),
     ];
     if service.mode != Mode::Auto {
-        let mode = service.mode.word();
-        lines.push(("Mode", format!("{mode}, held by an operator: 'synch set mode auto' ends that")));
+        let (mode, by) = (service.mode, service.mode.ended_by());
+        let until = snapshot.maintenance.until_clock();
+        lines.push(("Mode", format!("{mode}, held by an operator{until}: '{by}' ends that")));
+    }
+    if service.mode == Mode::Maintenance {
+        lines.push(("Drain", super::maintenance::calls(&snapshot.maintenance)));
     }
     if !service.waits_for.is_empty() {
         lines.push(("Return", format!("waits for {}", visible(&service.waits_for))));

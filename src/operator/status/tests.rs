@@ -34,6 +34,8 @@ pub(crate) fn snapshot() -> Snapshot {
             target: Target::Main,
             waits_for: String::new(),
         },
+        maintenance: MaintenanceStatus::default(),
+        main_version: String::new(),
         branch: BranchStatus { state: BranchState::Healthy, reason: "it answers".to_owned() },
         dns: DnsStatus { state: "off".to_owned(), counters: Arc::default() },
         login: LoginStatus { state: LoginState::Accepted, reason: String::new() },

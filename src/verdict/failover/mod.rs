@@ -52,6 +52,9 @@ pub enum NoReturn {
     /// An operator holds the mode.
     #[error("the mode is held at {0}; 'synch set mode auto' lets the monitor decide again")]
     Held(Mode),
+    /// There is a maintenance.
+    #[error("a maintenance goes on; 'synch maintenance stop' ends it")]
+    Maintenance,
     /// The main is not Stable.
     #[error(
         "the main is {0}; 'synch set mode normal' sends the phones there anyway, until 'synch set mode auto'"
@@ -219,6 +222,7 @@ impl Failover {
         match (self.service, self.mode, self.monitor) {
             (ServiceState::Init | ServiceState::Normal, _, _) => None,
             (_, Mode::Normal | Mode::Failover, _) => Some(Wait::ModeAuto),
+            (_, Mode::Maintenance, _) => Some(Wait::Maintenance),
             (_, Mode::Auto, MonitorState::Stable) => waits::first(&self.settings, &self.since, circumstances),
             (_, Mode::Auto, _) => Some(Wait::Main),
         }
@@ -235,7 +239,9 @@ impl Failover {
         let new = match (self.mode, self.monitor) {
             (Mode::Normal, _) | (Mode::Auto, MonitorState::Stable) => ServiceState::Normal,
             (Mode::Auto, MonitorState::Failed) if self.way.is_barred() => self.service,
-            (Mode::Failover, _) | (Mode::Auto, MonitorState::Failed) => ServiceState::Failover,
+            (Mode::Failover | Mode::Maintenance, _) | (Mode::Auto, MonitorState::Failed) => {
+                ServiceState::Failover
+            }
             (Mode::Auto, MonitorState::Init | MonitorState::Unstable) => self.service,
         };
         if new == self.service {
@@ -253,6 +259,7 @@ pub fn may_fail_back(mode: Mode, monitor: MonitorState, service: ServiceState) -
     match (service, mode, monitor) {
         (ServiceState::Init | ServiceState::Normal, _, _) => Some(NoReturn::NotInFailover(service)),
         (_, Mode::Normal | Mode::Failover, _) => Some(NoReturn::Held(mode)),
+        (_, Mode::Maintenance, _) => Some(NoReturn::Maintenance),
         (_, _, MonitorState::Stable) => None,
         _ => Some(NoReturn::NotStable(monitor)),
     }

@@ -42,6 +42,8 @@ pub enum Wait {
     Main,
     /// An operator holds the mode.
     ModeAuto,
+    /// A maintenance goes on.
+    Maintenance,
     /// No probe may fail for so much longer; then the random part follows.
     Health(Duration, Duration),
     /// So much of the random part is left.
@@ -65,6 +67,7 @@ impl fmt::Display for Wait {
         match *self {
             Wait::Main => f.write_str("the main to be Stable"),
             Wait::ModeAuto => f.write_str("'synch set mode auto'"),
+            Wait::Maintenance => f.write_str("'synch maintenance stop'"),
             Wait::Health(left, Duration::ZERO) => {
                 write!(f, "{} s more without a failed probe", whole_seconds(left))
             }

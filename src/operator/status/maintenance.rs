@@ -1,0 +1,150 @@
+//! A held mode that has an end, and how a maintenance goes on.
+
+use super::{Snapshot, fields::line};
+use crate::{
+    maintenance::{Until, is_well},
+    site::phones::Place,
+    words::{
+        state::{DrainState, Mode},
+        wording::{counted, visible},
+    },
+};
+
+/// When a held mode ends, and how a maintenance goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MaintenanceStatus {
+    /// When the held mode ends by itself, and the same in local time; `None` where an operator has to end it.
+    pub until: Option<(Until, String)>,
+    /// Why there is a maintenance; empty where nobody has said it.
+    pub reason: String,
+    /// How far the calls on the main have ended; `None` without a maintenance.
+    pub drain: Option<DrainState>,
+    /// Calls of this site's users on the main; `None` where they are not counted.
+    pub main_calls: Option<usize>,
+    /// Why the last stop was refused; empty where none was.
+    pub refused: String,
+    /// Whether the main does not say yet that it has started up.
+    pub main_starts: bool,
+}
+
+impl MaintenanceStatus {
+    /// Returns when the held mode ends, `yyyyMMddHHmmss`; empty where it does not by itself.
+    #[must_use]
+    pub fn until_shown(&self) -> &str {
+        self.until.as_ref().map_or("", |(_, shown)| shown)
+    }
+
+    /// Returns ` until 14:30:00` or nothing.
+    pub(super) fn until_clock(&self) -> String {
+        match (self.until_shown().get(8..10), self.until_shown().get(10..12)) {
+            (Some(hour), Some(minute)) => format!(" until {hour}:{minute}"),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Returns what `synch show maintenance` shows.
+#[must_use]
+pub fn maintenance(snapshot: &Snapshot) -> String {
+    let Snapshot { monitor, service, maintenance, phones, .. } = snapshot;
+    let until = maintenance.until_clock();
+    if service.mode != Mode::Maintenance {
+        return format!("There is no maintenance; the mode is {}{until}.\n", service.mode);
+    }
+    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { visible(text) };
+    let [here, awaited] = [phones.count(Place::Here), phones.awaited()].map(|count| count.to_string());
+    let version = match snapshot.main_version.as_str() {
+        "" => String::new(),
+        version => format!(", Asterisk {}", visible(version)),
+    };
+    let lines = [
+        ("Mode", format!("maintenance{until}")),
+        ("Reason", or_dash(&maintenance.reason)),
+        ("Phones", format!("{here} here, {awaited} still awaited")),
+        ("Main", format!("{} ({}){version}", monitor.state, visible(&monitor.reason))),
+        ("Calls", calls(maintenance)),
+        ("Stop", visible(&stop(snapshot))),
+    ];
+    lines.iter().map(|(label, value)| line(label, value)).collect()
+}
+
+/// `waiting, 1 call on the main`
+pub(super) fn calls(maintenance: &MaintenanceStatus) -> String {
+    let state = maintenance.drain.unwrap_or(DrainState::Unknown);
+    match maintenance.main_calls {
+        Some(calls) => format!("{state}, {} on the main", counted(calls, "call")),
+        None => format!("{state}, the main does not say"),
+    }
+}
+
+/// What `synch maintenance stop` would say, as far as that is known without asking the main.
+fn stop(snapshot: &Snapshot) -> String {
+    let Snapshot { monitor, maintenance, .. } = snapshot;
+    match is_well(monitor.state, &monitor.reason, maintenance.main_starts) {
+        Err(refusal) => format!("would be refused: {refusal}"),
+        Ok(()) if maintenance.refused.is_empty() => {
+            "would ask the main for its version, its files and the users of this site".to_owned()
+        }
+        Ok(()) => format!("would ask the main again; the last one was refused: {}", maintenance.refused),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::{operator::status::tests::snapshot, words::state::MonitorState};
+
+    fn during() -> Snapshot {
+        let mut snapshot = snapshot();
+        snapshot.service.mode = Mode::Maintenance;
+        snapshot.main_version = "22.10.1".to_owned();
+        snapshot.maintenance = MaintenanceStatus {
+            until: Some((Until::after(60, UNIX_EPOCH), "20261129143000".to_owned())),
+            reason: "to 22.11".to_owned(),
+            drain: Some(DrainState::Waiting),
+            main_calls: Some(1),
+            ..MaintenanceStatus::default()
+        };
+        snapshot
+    }
+
+    #[test]
+    fn a_maintenance_is_shown_with_its_end_and_what_a_stop_would_say() {
+        let mut snapshot = during();
+        assert_eq!(
+            maintenance(&snapshot),
+            "Mode           : maintenance until 14:30\n\
+             Reason         : to 22.11\n\
+             Phones         : 0 here, 0 still awaited\n\
+             Main           : Stable (the main answers), Asterisk 22.10.1\n\
+             Calls          : waiting, 1 call on the main\n\
+             Stop           : would ask the main for its version, its files and the users of this site\n"
+        );
+        snapshot.maintenance.refused = "the main has lost 10 of 20 users".to_owned();
+        assert!(maintenance(&snapshot).contains("refused: the main has lost 10 of 20 users\n"));
+        snapshot.monitor.state = MonitorState::Failed;
+        assert!(maintenance(&snapshot).ends_with("would be refused: the main is Failed (the main answers)\n"));
+    }
+
+    #[test]
+    fn without_one_the_mode_is_told() {
+        let mut snapshot = during();
+        snapshot.service.mode = Mode::Normal;
+        assert_eq!(maintenance(&snapshot), "There is no maintenance; the mode is normal until 14:30.\n");
+        snapshot.maintenance.until = None;
+        assert_eq!(maintenance(&snapshot), "There is no maintenance; the mode is normal.\n");
+    }
+
+    #[test]
+    fn what_is_not_known_is_told_as_such() {
+        let mut snapshot = during();
+        snapshot.maintenance =
+            MaintenanceStatus { drain: Some(DrainState::Unknown), ..MaintenanceStatus::default() };
+        snapshot.main_version = String::new();
+        let text = maintenance(&snapshot);
+        assert!(text.contains("Reason         : -\n") && text.contains("unknown, the main does not say"), "{text}");
+        assert!(text.starts_with("Mode           : maintenance\n"), "{text}");
+    }
+}
