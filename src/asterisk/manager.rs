@@ -64,9 +64,10 @@ extern "C" fn handle(session: *mut sys::mansession, message: *const sys::message
         let action = ACTIONS.iter().find(|action| action.name.to_string_lossy().eq_ignore_ascii_case(&name));
         match (action, current::control()) {
             (Some(action), Some(control)) => {
-                let argument = action.argument.map_or_else(String::new, |header| request.header(header));
+                let arguments: Vec<String> =
+                    action.arguments.iter().map(|header| request.header(header)).collect();
                 request
-                    .answer(action, (action.run)(&control, &argument, host::local_time(SystemTime::now())));
+                    .answer(action, (action.run)(&control, &arguments, host::local_time(SystemTime::now())));
             }
             _ => request.error("synch is not running"),
         }

@@ -6,6 +6,7 @@ use crossbeam_channel::Sender;
 
 use crate::{
     engine::host::Level,
+    maintenance::Refusal,
     operator::{
         control::Reply,
         drill::Report,
@@ -70,6 +71,26 @@ pub(super) enum Event {
     Here(Arc<Here>),
     /// Whether the main's own events are heard.
     Watch(String),
+    /// The version of Asterisk that the main says that it runs; empty where it does not say.
+    MainVersion(String),
+    /// Calls of this site's users on the main; `None` where it does not say.
+    MainCalls(Option<usize>),
+    /// The last sync before a maintenance has ended.
+    Prepared {
+        /// The number of the order.
+        number: u64,
+        /// Why it has not taken over what the main has; empty where it has.
+        problem: String,
+        /// Whether the branch's channel driver has users of this site, or why not.
+        live: Result<(), String>,
+    },
+    /// The main was asked whether it may have its phones back.
+    Gated {
+        /// The number of the order.
+        number: u64,
+        /// Whether it may, and what it has is in force here; or why not.
+        answer: Result<(), Refusal>,
+    },
     /// Contexts came into force.
     Dialplan {
         /// What is wrong with them, where something is.

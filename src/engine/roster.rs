@@ -21,6 +21,7 @@ use crate::{
             dialplan::Dialplan,
             dns::Dns,
             doctor::{self, Examining},
+            drain::Draining,
             drill::{self, Drilling},
             presence::Presence,
             probe::{self, SipProbing},
@@ -75,6 +76,7 @@ posts! {
     sync: Syncing,
     presence: Presence,
     contacts: Asking,
+    drain: Draining,
     state: Sharing,
 }
 

@@ -2,7 +2,7 @@
 //! cuts nothing. Pure.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     time::{Duration, Instant},
 };
 
@@ -54,13 +54,33 @@ impl Drain {
     }
 }
 
-/// Counts the calls of some users: each by its Linkedid, whose channels are given by user and Linkedid.
-pub fn calls<'a>(
-    channels: impl Iterator<Item = (&'a str, &'a str)>,
-    is_ours: impl Fn(&str) -> bool,
-) -> usize {
-    let ours = channels.filter(|(user, _)| is_ours(user));
-    ours.map(|(_, linked)| linked).collect::<BTreeSet<_>>().len()
+/// The calls of some users, out of the channels of a whole system.
+#[derive(Debug)]
+pub struct Calls<'a> {
+    users: HashSet<&'a str>,
+    /// By Linkedid: all channels of one call have the same.
+    linked: BTreeSet<String>,
+}
+
+impl<'a> Calls<'a> {
+    /// Makes the calls of these users. There are none yet.
+    #[must_use]
+    pub fn of(users: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { users: users.into_iter().collect(), linked: BTreeSet::new() }
+    }
+
+    /// Takes note of a channel of this user.
+    pub fn take(&mut self, user: &str, linked: &str) {
+        if self.users.contains(user) && !self.linked.contains(linked) {
+            self.linked.insert(linked.to_owned());
+        }
+    }
+
+    /// Returns how many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.linked.len()
+    }
 }
 
 #[cfg(test)]
@@ -112,9 +132,12 @@ mod tests {
 
     #[test]
     fn a_call_between_two_of_us_is_one_and_one_of_others_is_none() {
-        let channels = [("1001", "a.1"), ("1002", "a.1"), ("2001", "b.2"), ("1003", "b.2"), ("2002", "c.3")];
-        let ours = |user: &str| user.starts_with('1');
-        assert_eq!(calls(channels.into_iter(), ours), 2);
-        assert_eq!(calls(channels.into_iter(), |_| false), 0);
+        let mut calls = Calls::of(["1001", "1002", "1003"]);
+        for (user, linked) in
+            [("1001", "a.1"), ("1002", "a.1"), ("2001", "b.2"), ("1003", "b.2"), ("2002", "c.3")]
+        {
+            calls.take(user, linked);
+        }
+        assert_eq!(calls.count(), 2);
     }
 }

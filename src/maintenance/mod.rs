@@ -9,6 +9,6 @@ mod drain;
 mod gate;
 mod until;
 
-pub use drain::{Drain, calls};
+pub use drain::{Calls, Drain};
 pub use gate::{End, Losing, Refusal, at_end, is_version, is_well};
 pub use until::{Until, minutes, reason};

@@ -50,45 +50,48 @@ pub struct Action {
     pub class: Class,
     /// One line for `manager show commands`, where the XML documentation is not installed.
     pub synopsis: &'static std::ffi::CStr,
-    /// The header it reads, if any.
-    pub argument: Option<&'static std::ffi::CStr>,
-    /// Carries it out.
-    pub run: fn(&Control, argument: &str, now: String) -> Reply,
+    /// The headers it reads.
+    pub arguments: &'static [&'static std::ffi::CStr],
+    /// Carries it out; a header that is missing is empty.
+    pub run: fn(&Control, arguments: &[String], now: String) -> Reply,
 }
 
+/// What is answered where not all headers were read: a bug of ours.
+const NO_HEADERS: &str = "The headers of this action were not read.";
+
 /// Every action.
-pub const ACTIONS: [Action; 12] = [
+pub const ACTIONS: [Action; 13] = [
     Action {
         name: c"SynchStatus",
         class: Class::Reading,
         synopsis: c"Show monitor, sync and service state of synch.",
-        argument: None,
+        arguments: &[],
         run: |control, _, now| Reply::Fields(status::fields(&control.snapshot(), now)),
     },
     Action {
         name: c"SynchUsers",
         class: Class::Reading,
         synopsis: c"List the users that synch has taken from the main system.",
-        argument: None,
+        arguments: &[],
         run: |control, _, _| Reply::list(&status::user_table(&control.snapshot().sync, None)),
     },
     Action {
         name: c"SynchPhones",
         class: Class::Reading,
         synopsis: c"List where the phones of this site are.",
-        argument: None,
+        arguments: &[],
         run: |control, _, _| Reply::list(&status::phone_table(&control.snapshot().phones)),
     },
     Action {
         name: c"SynchDirectory",
         class: Class::Reading,
         synopsis: c"List everybody on the main system.",
-        argument: Some(c"Like"),
-        run: |control, like, _| {
+        arguments: &[c"Like"],
+        run: |control, arguments, _| {
             let list = |like: Option<&regex::Regex>| {
                 Reply::list(&status::directory_table(&control.snapshot(), like, &control.devices))
             };
-            match like {
+            match arguments.first().map_or("", String::as_str) {
                 "" => list(None),
                 like => operate::pattern(like).map_or_else(Reply::Error, |like| list(Some(&like))),
             }
@@ -98,62 +101,87 @@ pub const ACTIONS: [Action; 12] = [
         name: c"SynchVersions",
         class: Class::Reading,
         synopsis: c"List the kept versions of the synced file.",
-        argument: None,
+        arguments: &[],
         run: |control, _, _| Reply::list(&status::version_table(&control.snapshot().sync)),
     },
     Action {
         name: c"SynchHistory",
         class: Class::Reading,
         synopsis: c"List the changes of the states of synch.",
-        argument: None,
+        arguments: &[],
         run: |control, _, _| Reply::list(&status::history_table(&control.snapshot().history)),
     },
     Action {
         name: c"SynchSites",
         class: Class::Reading,
         synopsis: c"List the sites that share their states with this one.",
-        argument: None,
+        arguments: &[],
         run: |control, _, _| Reply::list(&status::site_table(&control.snapshot().state)),
     },
     Action {
         name: c"SynchSync",
         class: Class::Changing,
         synopsis: c"Sync the users with the main system now.",
-        argument: None,
+        arguments: &[],
         run: |control, _, _| reply(operate::sync(control, false)),
     },
     Action {
         name: c"SynchRollback",
         class: Class::Changing,
         synopsis: c"Put a kept version of the synced file back and hold it.",
-        argument: Some(c"Version"),
-        run: |control, version, _| reply(operate::rollback(control, version)),
+        arguments: &[c"Version"],
+        run: |control, arguments, _| match arguments {
+            [version] => reply(operate::rollback(control, version)),
+            _ => Reply::Error(NO_HEADERS.to_owned()),
+        },
     },
     Action {
         name: c"SynchSetMode",
         class: Class::Changing,
         synopsis: c"Choose where the phones are sent, or let the monitor decide.",
-        argument: Some(c"Mode"),
-        run: |control, mode, _| reply(operate::set_mode(control, mode)),
+        arguments: &[c"Mode", c"Minutes"],
+        run: |control, arguments, _| match arguments {
+            [mode, minutes] => reply(operate::set_mode(control, mode, minutes)),
+            _ => Reply::Error(NO_HEADERS.to_owned()),
+        },
+    },
+    Action {
+        name: c"SynchMaintenance",
+        class: Class::Changing,
+        synopsis: c"Hold the phones at the branch for work on the main system.",
+        arguments: &[c"Do", c"Minutes", c"Reason", c"Version", c"Force"],
+        run: |control, arguments, _| match arguments {
+            [what, minutes, reason, version, force] => match what.to_ascii_lowercase().as_str() {
+                "start" => reply(operate::start_maintenance(control, minutes, reason)),
+                "stop" => reply(operate::stop_maintenance(control, version, is_yes(force))),
+                _ => Reply::Error(format!("Do is '{what}', not start or stop.")),
+            },
+            _ => Reply::Error(NO_HEADERS.to_owned()),
+        },
     },
     Action {
         name: c"SynchFailback",
         class: Class::Changing,
         synopsis: c"Send the phones back to the main system now.",
-        argument: None,
+        arguments: &[],
         run: |control, _, _| reply(operate::fail_back(control)),
     },
     Action {
         name: c"SynchDrill",
         class: Class::Changing,
         synopsis: c"Test the steps of a failover without moving a phone.",
-        argument: None,
+        arguments: &[],
         run: |control, _, _| match operate::drill(control) {
             Ok(report) => Reply::list(&report.table()),
             Err(problem) => Reply::Error(problem),
         },
     },
 ];
+
+/// As Asterisk's own actions take it.
+fn is_yes(text: &str) -> bool {
+    ["yes", "true", "on", "1", "y", "t"].iter().any(|yes| text.eq_ignore_ascii_case(yes))
+}
 
 fn reply(result: Result<String, String>) -> Reply {
     match result {

@@ -37,6 +37,19 @@ pub enum Command {
     Rollback(u64),
     /// Hold a service state, or let the monitor decide again.
     SetMode(Mode),
+    /// The same for so many minutes; then the monitor decides again.
+    HoldMode(Mode, u32),
+    /// Hold the phones here for work on the main.
+    StartMaintenance(Start, Reply<Result<String, String>>),
+    /// Let the phones go home, where the main may have them.
+    StopMaintenance {
+        /// How the version of the main has to begin.
+        version: Option<String>,
+        /// Whether the main is not asked.
+        force: bool,
+        /// What came of it.
+        reply: Reply<Result<String, String>>,
+    },
     /// Send the phones back to a main that is Stable, without waiting for anything else.
     FailBack,
     /// Check everything that this branch needs, and say how to fix what is wrong.
@@ -47,6 +60,15 @@ pub enum Command {
     AskState(String, Reply<String>),
     /// Apply new settings.
     Configure(Arc<Settings>),
+}
+
+/// A maintenance that an operator starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// How long it lasts; `None`: as `[maintenance]` says.
+    pub minutes: Option<u32>,
+    /// Why, in the operator's words.
+    pub reason: String,
 }
 
 /// Holds an answer that takes some time. A std lock, because a thread of Asterisk reads it.

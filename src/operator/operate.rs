@@ -5,8 +5,9 @@ use std::sync::Arc;
 use regex::Regex;
 
 use crate::{
+    maintenance,
     operator::{
-        control::{Command, Control},
+        control::{Command, Control, ControlError, Start},
         drill::Report,
         status,
     },
@@ -14,6 +15,7 @@ use crate::{
     words::state::{Mode, ServiceState},
 };
 
+const SYNC_IS_HELD: &str = "Sync is held: maintenance. Nothing is read from the main until 'synch maintenance stop'.";
 const SYNC_IS_OFF: &str = "Sync is off: [sync] enabled = no in res_synch.conf.";
 
 /// Starts a sync. With `carry_out_held`, which only a person at the console sets, it may remove what is held.
@@ -24,6 +26,9 @@ pub fn sync(control: &Control, carry_out_held: bool) -> Result<String, String> {
     let snapshot = control.snapshot();
     if snapshot.settings.sync.is_none() {
         return Err(SYNC_IS_OFF.to_owned());
+    }
+    if snapshot.service.mode == Mode::Maintenance {
+        return Err(SYNC_IS_HELD.to_owned());
     }
     let accepted = if carry_out_held { Arc::clone(&snapshot.sync.held_removals) } else { Arc::default() };
     let held: Vec<String> = accepted.iter().map(|(guarded, names)| guarded.counted(names.len())).collect();
@@ -55,22 +60,60 @@ pub fn rollback(control: &Control, version: &str) -> Result<String, String> {
     Ok(format!("Rollback to version {number} started; it is held until 'synch sync'."))
 }
 
-/// Holds a service state, or lets the monitor decide again.
+/// Holds a service state, for so many minutes where they are given, or lets the monitor decide again.
 ///
 /// # Errors
 /// Why the mode was not set.
-pub fn set_mode(control: &Control, mode: &str) -> Result<String, String> {
+pub fn set_mode(control: &Control, mode: &str, minutes: &str) -> Result<String, String> {
     if Mode::from_word(mode) == Some(Mode::Maintenance) {
         return Err("A maintenance begins by 'synch maintenance start'.".to_owned());
     }
     let Some(mode) = Mode::from_word(mode) else {
         return Err(format!("There is no mode '{mode}'; the modes are auto, normal and failover."));
     };
-    let snapshot = control
-        .send_and_see(Command::SetMode(mode))
-        .map_err(|error| format!("The mode was not set: {error}."))?;
+    let command = match (minutes, mode) {
+        ("", mode) => Command::SetMode(mode),
+        (_, Mode::Auto) => return Err("The mode auto has no end: leave the minutes out.".to_owned()),
+        (minutes, mode) => Command::HoldMode(mode, maintenance::minutes(minutes)?),
+    };
+    let snapshot =
+        control.send_and_see(command).map_err(|error| format!("The mode was not set: {error}."))?;
     let status::ServiceStatus { mode, state, .. } = snapshot.service;
-    Ok(format!("Mode is {mode}, service state is {state}."))
+    let until = snapshot.maintenance.until_clock();
+    Ok(format!("Mode is {mode}{until}, service state is {state}."))
+}
+
+/// Starts a maintenance: one last sync, then the phones come here and nothing is read from the main.
+///
+/// # Errors
+/// Why none was started, or not yet.
+pub fn start_maintenance(control: &Control, minutes: &str, reason: &str) -> Result<String, String> {
+    let minutes = if minutes.is_empty() { None } else { Some(maintenance::minutes(minutes)?) };
+    let start = Start { minutes, reason: maintenance::reason(reason) };
+    match control.ask(|reply| Command::StartMaintenance(start, reply)) {
+        Ok(answer) => answer,
+        Err(ControlError::Slow) => Err(
+            "The last sync has not ended yet, and the maintenance begins when it has: 'synch show maintenance'."
+                .to_owned(),
+        ),
+        Err(error) => Err(format!("No maintenance was started: {error}.")),
+    }
+}
+
+/// Ends a maintenance, where the main is well, runs this version where one is given, and has what the phones need. With
+/// `force` it is not asked.
+///
+/// # Errors
+/// Why the phones stay.
+pub fn stop_maintenance(control: &Control, version: &str, force: bool) -> Result<String, String> {
+    let version = Some(version).filter(|version| !version.is_empty()).map(str::to_owned);
+    match control.ask(|reply| Command::StopMaintenance { version, force, reply }) {
+        Ok(answer) => answer,
+        Err(ControlError::Slow) => {
+            Err("The main is still being asked: 'synch show maintenance' shows how it answers.".to_owned())
+        }
+        Err(error) => Err(format!("The maintenance goes on: {error}.")),
+    }
 }
 
 /// Sends the phones back to a main that is Stable, without waiting for anything else.

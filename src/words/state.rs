@@ -174,6 +174,28 @@ words!(DrainState {
     Unknown => "unknown",
 });
 
+/// What happens in a maintenance, as the event `SynchMaintenanceState` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MaintenanceState {
+    /// The phones are held at the branch, and nothing is read from the main.
+    Started,
+    /// No call of this site is left on the main.
+    Drained,
+    /// Some went on for longer than is waited.
+    DrainTimedOut,
+    /// The phones were to go home, and stay.
+    Refused,
+    /// The monitor decides again.
+    Ended,
+}
+words!(MaintenanceState {
+    Started => "Started",
+    Drained => "Drained",
+    DrainTimedOut => "DrainTimedOut",
+    Refused => "Refused",
+    Ended => "Ended",
+});
+
 /// What came of a drill, or of one stage of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DrillResult {

@@ -105,8 +105,13 @@ pub fn tcp(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
 
 fn bound(address: SocketAddr, only_v6: bool, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    // A pair of branches has a floating address: who gets it answers at once. Where the kernel does not know the option,
+    // the address is tried again.
     if address.is_ipv6() {
         socket.set_only_v6(only_v6)?;
+        let _ = socket.set_freebind_v6(true);
+    } else {
+        let _ = socket.set_freebind_v4(true);
     }
     if kind == Type::STREAM {
         // After a reload the old connections linger in TIME_WAIT. Not for UDP: there it would let two servers share.
@@ -138,6 +143,20 @@ mod tests {
         ] {
             assert!(text.contains(way), "{way} not in: {text}");
         }
+    }
+
+    /// 192.0.2.0/24 is nobody's (RFC 5737).
+    #[test]
+    fn an_address_that_is_elsewhere_now_is_bound_for_the_time_when_it_is_here() {
+        for address in ["192.0.2.1:0", "[2001:db8::1]:0"] {
+            let address: SocketAddr = address.parse().unwrap();
+            match udp(address, true) {
+                Ok(socket) => assert_eq!(socket.local_addr().unwrap().ip(), address.ip()),
+                // A machine without IPv6.
+                Err(error) => assert!(address.is_ipv6() && error.kind() != io::ErrorKind::AddrNotAvailable),
+            }
+        }
+        let _tcp = bound("192.0.2.1:0".parse().unwrap(), true, Type::STREAM, Protocol::TCP).unwrap();
     }
 
     #[test]

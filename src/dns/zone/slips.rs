@@ -27,6 +27,7 @@ pub fn slips(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Vec<Slip> {
     let mut found = Vec::new();
     found.extend(whole_name(dns).map(|text| Slip { fails: true, text }));
     found.extend(targets(dns, is_own).map(|text| Slip { fails: true, text }));
+    found.extend(bind(dns, is_own).map(|text| Slip { fails: true, text }));
     for (key, ttl) in [("record_ttl", dns.record_ttl), ("unstable_ttl", dns.unstable_ttl)] {
         if ttl > SLOW_TTL {
             let text = format!(
@@ -104,6 +105,16 @@ fn targets(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Option<String> {
     }
 }
 
+/// An address that nobody can ask at now.
+fn bind(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Option<String> {
+    let mut addresses = dns.bind.iter().map(|address| address.ip());
+    let away = addresses.find(|address| !address.is_unspecified() && !is_own(*address))?;
+    Some(format!(
+        "bind = {away} is not an address of this machine now, so no phone gets an answer there until it is (an address \
+         that moves between two machines must be on this one)"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,5 +168,13 @@ mod tests {
             assert!(matches!(&found[..], [Slip { fails: true, text }] if text.contains(part)), "{found:?}");
         }
         assert!(!found(&[("record_ttl", "600")])[0].fails);
+    }
+
+    #[test]
+    fn an_address_to_listen_on_that_is_elsewhere_is_one() {
+        let slips = found(&[("bind", "192.168.0.254,192.168.0.250")]);
+        let [Slip { fails: true, text }] = slips.as_slice() else { panic!("{slips:?}") };
+        assert!(text.starts_with("bind = 192.168.0.250 is not an address of this machine now"), "{text}");
+        assert_eq!(found(&[("bind", "0.0.0.0,[::]")]), []);
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     fmt::{self, Display},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -25,12 +28,24 @@ pub(in crate::engine) struct Kit {
     pub(in crate::engine) gate: Arc<Gate>,
     pub(in crate::engine) published: Published,
     repeats: Arc<Mutex<Repeats>>,
+    /// Whether nothing is read from the main, because of a maintenance.
+    leaves_main_alone: Arc<AtomicBool>,
 }
 
 impl Kit {
     /// Makes the kit that all workers of an engine share.
     pub(in crate::engine) fn new(host: Arc<dyn Host>, gate: Arc<Gate>, published: Published) -> Self {
-        Self { host, gate, published, repeats: Arc::default() }
+        Self { host, gate, published, repeats: Arc::default(), leaves_main_alone: Arc::default() }
+    }
+
+    /// Returns whether nothing may be read from the main now.
+    pub(in crate::engine) fn leaves_main_alone(&self) -> bool {
+        self.leaves_main_alone.load(Ordering::SeqCst)
+    }
+
+    /// Has nothing read from the main from now on, or allows it again.
+    pub(in crate::engine) fn leave_main_alone(&self, alone: bool) {
+        self.leaves_main_alone.store(alone, Ordering::SeqCst);
     }
 
     /// Returns what a login to the main needs of Asterisk.

@@ -4,6 +4,7 @@
 //! - `question`: in whose name the main is asked over SIP
 //! - `login`: whether the main accepts our login
 //! - `returning`: the return of the phones to the main
+//! - `maintenance`: a held mode that ends by itself, and work on the main
 //! - `checking`: the self-check of the branch, for which a move may wait
 //! - `served`: the service state before a restart
 //! - `moving`: how many phones have moved
@@ -19,6 +20,7 @@ mod checking;
 mod drilled;
 pub(super) mod history;
 mod login;
+mod maintenance;
 mod moving;
 pub(super) mod phones;
 mod publish;
@@ -38,7 +40,7 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
-use self::question::Question;
+use self::{maintenance::Hold, question::Question};
 use super::{
     START_AGAIN, Step,
     event::{Event, Told},
@@ -81,8 +83,6 @@ use crate::{
 const NO_THREAD: &str = "A thread of synch could not be started";
 /// Beginning of the log line for a dialplan that is not in force.
 const DIALPLAN: &str = "Dialplan";
-/// Where the mode is remembered across restarts.
-const MODE: &str = "mode";
 
 /// The engine in its loop.
 pub(super) struct Running {
@@ -99,6 +99,7 @@ pub(super) struct Running {
     pace: Pace,
     burden: Burden,
     failover: Failover,
+    hold: Hold,
     /// The service state kept for a restart, and when it was kept.
     served: Option<(ServiceState, Instant)>,
     /// Whether the sync has reported the users on disk.
@@ -114,7 +115,8 @@ pub(super) struct Running {
 impl Running {
     /// Makes the engine's state. Nothing is started yet.
     pub(super) fn new(kit: Kit, settings: Arc<Settings>, roll: Roll) -> Self {
-        let mode = kit.host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
+        let (mode, hold) = Hold::recall(&*kit.host);
+        kit.leave_main_alone(mode == Mode::Maintenance);
         if mode != Mode::Auto {
             let text = format!(
                 "Mode is still held at {mode}, as before this start; '{}' lets the monitor decide again.",
@@ -137,6 +139,7 @@ impl Running {
             pace: pace(&settings),
             burden: Burden::new(&settings.probe),
             failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
+            hold,
             history: History::default(),
             phones: Known::default(),
             self_check: SelfCheck::new(Instant::now()),
@@ -172,6 +175,7 @@ impl Running {
         }
         self.leave_home();
         self.tell_of_wait();
+        self.look_at_hold();
         self.come_home();
         self.keep_served();
     }
@@ -246,6 +250,15 @@ impl Running {
                     self.snapshot.watch = state;
                 }
             }
+            Event::MainVersion(version) => {
+                if self.snapshot.main_version != version && !version.is_empty() {
+                    self.log(Level::Debug, &format!("The main runs Asterisk {version}"));
+                }
+                self.snapshot.main_version = version;
+            }
+            Event::MainCalls(calls) => self.counted(calls),
+            Event::Prepared { number, problem, live } => self.prepared(number, &problem, &live),
+            Event::Gated { number, answer } => self.gated(number, answer),
             Event::PhoneChanged(user) => self.roster.ask_contacts(contacts::Ask::User(user)),
             Event::Contacts(contacts) => {
                 if let Some(warning) = self.phones.take_contacts(contacts) {
@@ -292,7 +305,12 @@ impl Running {
                 self.order(Order::Sync { accepted });
             }
             Command::Rollback(version) => self.order(Order::Rollback(version)),
-            Command::SetMode(mode) => self.set_mode(mode),
+            Command::SetMode(mode) => self.choose_mode(mode, None),
+            Command::HoldMode(mode, minutes) => self.choose_mode(mode, Some(minutes)),
+            Command::StartMaintenance(start, reply) => self.start_maintenance(start, reply),
+            Command::StopMaintenance { version, force, reply } => {
+                self.stop_maintenance(version, force, reply);
+            }
             Command::FailBack => self.fail_back(),
             Command::Examine(reply) => {
                 if self.settings.main.is_some() {
@@ -317,24 +335,6 @@ impl Running {
         }
     }
 
-    fn set_mode(&mut self, mode: Mode) {
-        let before = self.failover.mode();
-        let change = self.failover.set_mode(mode);
-        if change.is_some() {
-            self.serve();
-        }
-        if let Err(error) = self.kit.host.remember(MODE, Some(mode.word())) {
-            self.log(Level::Warning, &format!("Mode {mode} is in force, but {error}."));
-        }
-        if before != mode {
-            self.history.push(self.now(), "Mode", before.word(), mode.word(), "set by an operator");
-            self.log(Level::Notice, &format!("Mode changed from {before} to {mode}: set by an operator"));
-        }
-        if let Some(change) = change {
-            self.announce_service(&change);
-        }
-    }
-
     /// Restarts the workers whose settings have changed; the others go on undisturbed.
     fn configure(&mut self, settings: Arc<Settings>) {
         let old = std::mem::replace(&mut self.settings, settings);
@@ -346,6 +346,8 @@ impl Running {
             return;
         }
         warn(&new, &*self.kit.host);
+        // Who was asked may be replaced, and would not answer.
+        self.cancel("the settings were changed meanwhile; try again");
         self.roster.fit(&new);
         // Whoever read is ended, or tells of the next piece.
         self.burden = Burden::new(&new.probe);
@@ -366,6 +368,7 @@ impl Running {
             self.announce(before, after, "[main] or [probe] was changed");
         }
         if old.main != new.main {
+            self.snapshot.main_version.clear();
             self.snapshot.login = LoginStatus { state: LoginState::Init, reason: String::new() };
         }
         if new.state.is_none() {
@@ -373,6 +376,7 @@ impl Running {
         }
         if new.sync.is_none() {
             self.snapshot.sync = Arc::new(SyncStatus::before_the_first(false));
+            self.failover.set_sync_is_held(false);
         }
         self.serve();
         self.start_workers();
@@ -405,7 +409,10 @@ impl Running {
 
     /// Reports a change to the log, to AMI and to the history.
     fn announce<S: state::Announced>(&mut self, old: S, new: S, reason: &str) {
-        let level = if new.is_trouble() { Level::Warning } else { Level::Notice };
+        self.announce_at(level_of(new), old, new, reason);
+    }
+
+    fn announce_at<S: state::Announced>(&mut self, level: Level, old: S, new: S, reason: &str) {
         let (subject, old, new) = (S::SUBJECT, old.word(), new.word());
         self.log(level, &format!("{subject} state changed from {old} to {new}: {reason}"));
         let fields = [("OldState", old), ("NewState", new), ("Reason", reason)];
@@ -420,6 +427,11 @@ impl Running {
     fn now(&self) -> String {
         self.kit.host.local_time(SystemTime::now())
     }
+}
+
+/// Returns how much a new state matters in the log.
+fn level_of<S: state::Announced>(new: S) -> Level {
+    if new.is_trouble() { Level::Warning } else { Level::Notice }
 }
 
 /// Logs warnings about settings that work, but that an attacker could use.

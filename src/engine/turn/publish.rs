@@ -49,6 +49,7 @@ impl Running {
             let (evidence, why) = (self.failover.evidence(), self.why_move_waits());
             self.snapshot.service.reason = format!("main is Failed: {evidence}; but {why}");
         }
+        self.snapshot.maintenance = self.hold.status(&*self.kit.host, self.monitor.is_starting());
         self.snapshot.monitor.has_room = self.burden.has_room(Instant::now());
         self.snapshot.history = self.history.entries();
         let before = self.kit.published.read();

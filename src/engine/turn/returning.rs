@@ -9,9 +9,10 @@ use crate::{engine::host::Level, verdict::failover::Circumstances};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Running {
-    /// How soon time alone may end what a return waits for; none while there is no return to wait for.
+    /// How soon time alone may end what a return waits for, or a held mode; none where neither waits for time.
     pub(in crate::engine) fn look_again(&self) -> Option<Duration> {
-        self.failover.wants_home().then_some(LOOK_AGAIN)
+        let home = self.failover.wants_home().then_some(LOOK_AGAIN);
+        home.into_iter().chain(self.hold.due(Instant::now())).min()
     }
 
     /// Sends the phones back to the main, where nothing stands against it any more.

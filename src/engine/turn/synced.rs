@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Running;
-use crate::{engine::host::Level, operator::status::SyncStatus, words::state::SyncState};
+use super::{Running, level_of};
+use crate::{
+    engine::host::Level,
+    operator::status::SyncStatus,
+    words::state::{Mode, SyncState},
+};
 
 /// What the log hears of a sync that fails again.
 const STILL_UNSYNCED: &str = "Still Unsynced";
@@ -14,8 +18,12 @@ impl Running {
         let old = std::mem::replace(&mut self.snapshot.sync, status);
         let new = Arc::clone(&self.snapshot.sync);
         self.users_known = true;
+        self.failover.set_sync_is_held(new.knows_who_is_gone());
         if old.state != new.state {
-            self.announce(old.state, new.state, &new.reason);
+            // That nothing is read from a main that is worked on is meant so.
+            let is_meant = self.failover.mode() == Mode::Maintenance;
+            let level = if is_meant { Level::Notice } else { level_of(new.state) };
+            self.announce_at(level, old.state, new.state, &new.reason);
         }
         match new.state {
             SyncState::Unsynced if old.ended != new.ended => {

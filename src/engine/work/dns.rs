@@ -19,7 +19,7 @@ use crate::{
             worker::{Role, Stop, Worker},
         },
         event::{Event, Teller},
-        host::Level,
+        host::{Host, Level},
     },
     settings::{self, Settings},
 };
@@ -52,7 +52,7 @@ impl Work for Dns {
         teller: Teller,
         role: Role,
     ) -> io::Result<(Serving, Worker)> {
-        Serving::start(settings, start.situation, teller, role)
+        Serving::start(settings, &start.kit.host, start.situation, teller, role)
     }
 
     fn adapt(serving: &mut Serving, settings: &Settings) {
@@ -74,6 +74,7 @@ pub(in crate::engine) struct Serving {
 impl Serving {
     fn start(
         settings: &settings::Dns,
+        host: &Arc<dyn Host>,
         situation: Situation,
         teller: Teller,
         role: Role,
@@ -82,6 +83,7 @@ impl Serving {
         let zone = Arc::new(ZoneCell::new(Zone::new(settings, situation, serial)));
         let counters = Arc::<Counters>::default();
         let body = Arc::new(Body {
+            host: Arc::clone(host),
             settings: settings.clone(),
             zone: Arc::clone(&zone),
             counters: Arc::clone(&counters),
@@ -140,6 +142,7 @@ fn serial_now() -> u32 {
 
 /// What runs on the worker's thread.
 struct Body {
+    host: Arc<dyn Host>,
     settings: settings::Dns,
     zone: Arc<ZoneCell>,
     counters: Arc<Counters>,
@@ -171,7 +174,7 @@ impl Body {
         };
         server.insert(running).run(stopped, |report| {
             let (level, news) = match &report {
-                Report::Listening(endpoints) => (Level::Notice, format!("listening on {}", list(endpoints))),
+                Report::Listening(endpoints) => (Level::Notice, self.listening(endpoints)),
                 Report::CannotBind(error) => (Level::Error, error.to_string()),
                 Report::ForwardersSilent => (Level::Warning, self.silence()),
                 Report::ForwardersBack => (Level::Notice, "a forwarder answers again".to_owned()),
@@ -198,6 +201,17 @@ impl Body {
         let (sender, receiver) = oneshot::channel();
         *self.stop.lock() = Some(sender);
         (!stop.requested()).then_some(receiver)
+    }
+
+    /// Returns the log line for sockets that are bound, some of them perhaps for a time when their address is here.
+    fn listening(&self, endpoints: &[Endpoint]) -> String {
+        let is_away = |endpoint: &&Endpoint| !self.host.is_own_address(endpoint.address.ip());
+        let away: Vec<&Endpoint> = endpoints.iter().filter(is_away).collect();
+        let text = format!("listening on {}", list(endpoints));
+        if away.is_empty() {
+            return text;
+        }
+        format!("{text}; no interface of this machine has the address of {} now", list(&away))
     }
 
     /// Returns the log line for forwarders that do not answer.

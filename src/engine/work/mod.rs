@@ -4,6 +4,7 @@
 //! - `probe`: asks the main over SIP
 //! - `sync`: users, mailboxes, contexts, directory and call settings, from the main to the branch
 //! - `contacts`: asks the main where the phones are; `presence`: looks who is registered here
+//! - `drain`: counts the calls on the main while there is a maintenance
 //! - `dialplan`: puts contexts and hints into force
 //! - `dns`: serves the zone of the present situation
 //! - `selfcheck`: asks the branch's own SIP and dialplan
@@ -14,6 +15,7 @@ pub(super) mod contacts;
 pub(super) mod dialplan;
 pub(super) mod dns;
 pub(super) mod doctor;
+pub(super) mod drain;
 pub(super) mod drill;
 pub(super) mod presence;
 pub(super) mod probe;

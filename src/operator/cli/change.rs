@@ -41,17 +41,75 @@ pub const ROLLBACK: CliCommand = CliCommand {
 pub const SET_MODE: CliCommand = CliCommand {
     words: c"synch set mode {auto|normal|failover}",
     summary: c"Choose where the phones are sent, or let the monitor decide",
-    usage: c"Usage: synch set mode {auto|normal|failover}
+    usage: c"Usage: synch set mode {auto|normal|failover} [MINUTES]
        normal sends the phones to the main system, failover sends them to
        this branch. Both hold until the mode is auto again, even over a
-       restart. With auto the monitor decides.
+       restart; with MINUTES, the mode becomes auto by itself after them.
+       With auto the monitor decides. Any of them ends a maintenance.
+       'synch set mode normal 10' is for a planned restart of the main.
 ",
     at_shutdown: false,
     run: |asked| match asked.words {
-        [_, _, _, mode] => done(operate::set_mode(asked.control, mode)),
+        [_, _, _, mode] => done(operate::set_mode(asked.control, mode, "")),
+        [_, _, _, mode, minutes] => done(operate::set_mode(asked.control, mode, minutes)),
         _ => Answer::Usage,
     },
-    complete: nothing,
+    complete: |_, position| if position == 4 { vec!["10".to_owned()] } else { Vec::new() },
+};
+
+/// `synch maintenance start`
+pub const MAINTENANCE_START: CliCommand = CliCommand {
+    words: c"synch maintenance start",
+    summary: c"Hold the phones here for work on the main system",
+    usage: c"Usage: synch maintenance start [MINUTES] [REASON]
+       Makes one last sync, then sends the phones to this branch and holds
+       them here for MINUTES ([maintenance] minutes where none are given),
+       whatever the main system does. Nothing is synced meanwhile. Calls on
+       the main system are counted, and none is cut: 'synch show maintenance'.
+       Refuses where this branch could not serve. In a maintenance, sets
+       another end and REASON.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _, _, minutes, reason @ ..] if is_number(minutes) => {
+            done(operate::start_maintenance(asked.control, minutes, &reason.join(" ")))
+        }
+        [_, _, _, reason @ ..] => done(operate::start_maintenance(asked.control, "", &reason.join(" "))),
+        _ => Answer::Usage,
+    },
+    complete: |snapshot, position| match position {
+        3 => vec![snapshot.settings.maintenance.minutes.to_string()],
+        _ => Vec::new(),
+    },
+};
+
+/// `synch maintenance stop`
+pub const MAINTENANCE_STOP: CliCommand = CliCommand {
+    words: c"synch maintenance stop",
+    summary: c"Let the phones go back after work on the main system",
+    usage: c"Usage: synch maintenance stop [VERSION] [force]
+       Ends a maintenance: the phones go to the main system where it is
+       Stable, runs a version of Asterisk that begins with VERSION, and has
+       its files and the users of this site. Otherwise says what is missing,
+       and the phones stay here. With 'force', the main system is not asked.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _, _] => done(operate::stop_maintenance(asked.control, "", false)),
+        [_, _, _, "force"] => done(operate::stop_maintenance(asked.control, "", true)),
+        [_, _, _, version] => done(operate::stop_maintenance(asked.control, version, false)),
+        [_, _, _, version, "force"] => done(operate::stop_maintenance(asked.control, version, true)),
+        _ => Answer::Usage,
+    },
+    complete: |snapshot, position| match position {
+        3 => [snapshot.main_version.as_str(), "force"]
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        4 => vec!["force".to_owned()],
+        _ => Vec::new(),
+    },
 };
 
 /// `synch failback`
@@ -95,6 +153,10 @@ pub const DRILL: CliCommand = CliCommand {
     },
     complete: nothing,
 };
+
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
+}
 
 fn done(result: Result<String, String>) -> Answer {
     answer(result.map(|text| text + "\n"))

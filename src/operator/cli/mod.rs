@@ -50,7 +50,7 @@ pub struct CliCommand {
 }
 
 /// Every command.
-pub const COMMANDS: [CliCommand; 19] = [
+pub const COMMANDS: [CliCommand; 22] = [
     show::STATUS,
     show::CONFIG,
     show::USERS,
@@ -64,10 +64,13 @@ pub const COMMANDS: [CliCommand; 19] = [
     show::HISTORY,
     show::SITES,
     show::STATE,
+    show::MAINTENANCE,
     show::DOCTOR,
     change::SYNC,
     change::ROLLBACK,
     change::SET_MODE,
+    change::MAINTENANCE_START,
+    change::MAINTENANCE_STOP,
     change::FAILBACK,
     change::DRILL,
 ];

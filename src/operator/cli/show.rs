@@ -258,6 +258,20 @@ pub const STATE: CliCommand = CliCommand {
     complete: nothing,
 };
 
+/// `synch show maintenance`
+pub const MAINTENANCE: CliCommand = CliCommand {
+    words: c"synch show maintenance",
+    summary: c"Show how a maintenance goes on",
+    usage: c"Usage: synch show maintenance
+       Shows until when the phones are held here for work on the main system,
+       and why; how many phones have come, the calls of this site that go on
+       on the main system, and what 'synch maintenance stop' would say.
+",
+    at_shutdown: false,
+    run: |asked| plain(asked, status::maintenance),
+    complete: nothing,
+};
+
 /// `synch doctor`
 pub const DOCTOR: CliCommand = CliCommand {
     words: c"synch doctor",

@@ -56,6 +56,9 @@ fn a_word_too_many_is_answered_with_the_usage() {
         "synch show history x",
         "synch show sites x",
         "synch show state PJSIP/1001 x",
+        "synch show maintenance x",
+        "synch maintenance stop 22.11 now",
+        "synch set mode normal 10 x",
         "synch sync now",
         "synch failback now",
         "synch drill now",
@@ -89,6 +92,22 @@ fn patterns_narrow_a_list_and_nonsense_is_refused() {
 }
 
 #[test]
+fn minutes_that_are_none_are_refused_before_anything_happens() {
+    for line in ["synch set mode normal ten", "synch set mode failover 0", "synch maintenance start 99999 x"] {
+        let Answer::Failure(text) = run(line, |_| false) else { panic!("{line}") };
+        assert!(text.contains("no number of minutes from 1 to 10080"), "{text}");
+    }
+    for (line, why) in [
+        ("synch set mode auto 10", "The mode auto has no end"),
+        ("synch set mode maintenance", "A maintenance begins by 'synch maintenance start'."),
+        ("synch set mode never", "There is no mode 'never'"),
+    ] {
+        let Answer::Failure(text) = run(line, |_| false) else { panic!("{line}") };
+        assert!(text.starts_with(why), "{text}");
+    }
+}
+
+#[test]
 fn what_can_be_typed_next_is_completed() {
     let complete = |words: &str, position| {
         let command = COMMANDS.iter().find(|command| command.words.to_str() == Ok(words)).unwrap();
@@ -103,4 +122,8 @@ fn what_can_be_typed_next_is_completed() {
     }
     assert_eq!(complete("synch show diff", 5), "");
     assert_eq!(complete("synch rollback", 2), "7");
+    assert_eq!(complete("synch maintenance start", 3), "60");
+    assert_eq!(complete("synch maintenance stop", 3), "force");
+    assert_eq!(complete("synch maintenance stop", 4), "force");
+    assert_eq!(complete("synch maintenance stop", 5), "");
 }

@@ -1,14 +1,17 @@
 //! A held mode that has an end, and how a maintenance goes on.
 
-use super::{Snapshot, fields::line};
+use super::{InDialplan, Snapshot, fields::line};
 use crate::{
     maintenance::{Until, is_well},
     site::phones::Place,
     words::{
-        state::{DrainState, Mode},
+        state::{BranchState, DrainState, Mode},
         wording::{counted, visible},
     },
 };
+
+/// What the state of a name server says of each socket that is bound.
+const LISTENING: &str = "listening on ";
 
 /// When a held mode ends, and how a maintenance goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +28,10 @@ pub struct MaintenanceStatus {
     pub refused: String,
     /// Whether the main does not say yet that it has started up.
     pub main_starts: bool,
+    /// Whether one begins when its last sync has ended.
+    pub begins: bool,
+    /// Whether the main is being asked whether it may have its phones back.
+    pub asks: bool,
 }
 
 impl MaintenanceStatus {
@@ -34,8 +41,9 @@ impl MaintenanceStatus {
         self.until.as_ref().map_or("", |(_, shown)| shown)
     }
 
-    /// Returns ` until 14:30:00` or nothing.
-    pub(super) fn until_clock(&self) -> String {
+    /// Returns ` until 14:30`, or nothing.
+    #[must_use]
+    pub fn until_clock(&self) -> String {
         match (self.until_shown().get(8..10), self.until_shown().get(10..12)) {
             (Some(hour), Some(minute)) => format!(" until {hour}:{minute}"),
             _ => String::new(),
@@ -48,6 +56,9 @@ impl MaintenanceStatus {
 pub fn maintenance(snapshot: &Snapshot) -> String {
     let Snapshot { monitor, service, maintenance, phones, .. } = snapshot;
     let until = maintenance.until_clock();
+    if maintenance.begins {
+        return "A maintenance begins when its last sync has ended.\n".to_owned();
+    }
     if service.mode != Mode::Maintenance {
         return format!("There is no maintenance; the mode is {}{until}.\n", service.mode);
     }
@@ -68,6 +79,26 @@ pub fn maintenance(snapshot: &Snapshot) -> String {
     lines.iter().map(|(label, value)| line(label, value)).collect()
 }
 
+/// Returns why the branch could not serve the phones; `None` where it could. What is off in the settings is not asked of it.
+#[must_use]
+pub fn cannot_serve(snapshot: &Snapshot) -> Option<String> {
+    let Snapshot { settings, sync, dns, branch, dialplan, .. } = snapshot;
+    if settings.main.is_none() {
+        return Some("there is no main".to_owned());
+    }
+    if settings.sync.is_some() && sync.users.is_empty() {
+        return Some("no user of this site is here: 'synch show users'".to_owned());
+    }
+    if settings.dns.is_some() && !dns.state.contains(LISTENING) {
+        return Some(format!("the name server does not listen: {}", dns.state));
+    }
+    if settings.dialplan.is_some() && *dialplan != InDialplan::InForce {
+        return Some(format!("the dialplan is not in force: {dialplan}"));
+    }
+    let is_bad = branch.state == BranchState::Unhealthy;
+    is_bad.then(|| format!("this Asterisk takes no calls: {}", branch.reason))
+}
+
 /// `waiting, 1 call on the main`
 pub(super) fn calls(maintenance: &MaintenanceStatus) -> String {
     let state = maintenance.drain.unwrap_or(DrainState::Unknown);
@@ -80,6 +111,9 @@ pub(super) fn calls(maintenance: &MaintenanceStatus) -> String {
 /// What `synch maintenance stop` would say, as far as that is known without asking the main.
 fn stop(snapshot: &Snapshot) -> String {
     let Snapshot { monitor, maintenance, .. } = snapshot;
+    if maintenance.asks {
+        return "the main is being asked".to_owned();
+    }
     match is_well(monitor.state, &monitor.reason, maintenance.main_starts) {
         Err(refusal) => format!("would be refused: {refusal}"),
         Ok(()) if maintenance.refused.is_empty() => {

@@ -24,7 +24,7 @@ pub use dialplan::dialplan;
 pub use diff::diff;
 pub use directory::{directory, directory_table};
 pub use fields::{Value, fields, json, text};
-pub use maintenance::{MaintenanceStatus, maintenance};
+pub use maintenance::{MaintenanceStatus, cannot_serve, maintenance};
 pub use lists::{
     contexts, held, history, history_table, phone_table, phones, user_table, users, version_table, versions,
 };

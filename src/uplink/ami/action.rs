@@ -34,6 +34,10 @@ pub enum Action<'a> {
     },
     /// Asks when the main last started and reloaded.
     CoreStatus,
+    /// Asks which version of Asterisk the main runs.
+    CoreSettings,
+    /// Asks for all channels of the main, as a list.
+    CoreShowChannels,
     /// Asks all that res_pjsip has of an endpoint, as a list.
     ShowEndpoint(&'a str),
     /// Asks all that chan_sip has of a peer.
@@ -59,6 +63,8 @@ impl Action<'_> {
             Self::Ping => "Ping",
             Self::GetConfig { .. } => "GetConfig",
             Self::CoreStatus => "CoreStatus",
+            Self::CoreSettings => "CoreSettings",
+            Self::CoreShowChannels => "CoreShowChannels",
             Self::ShowEndpoint(_) => "PJSIPShowEndpoint",
             Self::ShowPeer(_) => "SIPshowpeer",
             Self::DbGet { .. } => "DBGet",
@@ -94,7 +100,7 @@ impl Action<'_> {
                 header(&mut bytes, "Family", family);
                 header(&mut bytes, "Key", key);
             }
-            Self::Ping | Self::CoreStatus | Self::Logoff => {}
+            Self::Ping | Self::CoreStatus | Self::CoreSettings | Self::CoreShowChannels | Self::Logoff => {}
         }
         bytes.extend_from_slice(b"\r\n");
         bytes

@@ -74,6 +74,8 @@ pub struct Failover {
     service: ServiceState,
     reason: String,
     way: Way,
+    /// Whether a sync is held, because the main has lost users who are in force here.
+    sync_is_held: bool,
 }
 
 impl Failover {
@@ -90,6 +92,7 @@ impl Failover {
             service: ServiceState::Init,
             reason: "the monitor has not decided yet".to_owned(),
             way: Way::default(),
+            sync_is_held: false,
         };
         failover.decide(&format!("mode is held at {mode}"));
         failover
@@ -102,6 +105,12 @@ impl Failover {
             self.service = service;
             why.clone_into(&mut self.reason);
         }
+    }
+
+    /// Takes note of whether a sync is held because the main has lost users. As long as it is, no phone goes back there by
+    /// itself: it would be a phone of one of them.
+    pub fn set_sync_is_held(&mut self, is_held: bool) {
+        self.sync_is_held = is_held;
     }
 
     /// Draws the random part of the next return, out of all of `u64`.
@@ -155,8 +164,8 @@ impl Failover {
         if home { None } else { self.decide(&format!("main is {monitor}: {reason}")) }
     }
 
-    /// An operator chose a mode: at once, whatever a return would wait for. Choosing the one that is in force changes
-    /// nothing.
+    /// An operator chose a mode: at once, whatever a return would wait for, but for a sync that is held. Choosing the one
+    /// that is in force changes nothing.
     pub fn set_mode(&mut self, mode: Mode) -> Option<ServiceChange> {
         if mode == self.mode {
             return None;
@@ -166,9 +175,15 @@ impl Failover {
             Mode::Auto => format!("mode is auto again and the main is {}", self.monitor),
             held => format!("mode was set to {held}"),
         };
-        let change = self.decide(&reason);
+        // A return like any other: it waits.
+        let change = if self.is_barred() { None } else { self.decide(&reason) };
         self.reason = reason;
         change
+    }
+
+    /// Whether a return to a main that is well waits for a sync that is held.
+    fn is_barred(&self) -> bool {
+        self.wants_home() && self.sync_is_held
     }
 
     /// Takes the new conditions of a move to the branch, and makes a move that has waited for them.
@@ -201,6 +216,9 @@ impl Failover {
         }
         let ready = waits::is_ready(&self.settings, &self.since, circumstances);
         self.since.ready = ready.then(|| self.since.ready.unwrap_or(circumstances.now));
+        if self.is_barred() {
+            return None;
+        }
         let why = waits::why_now(&self.settings, &self.since, circumstances)?;
         self.decide(&format!("main is Stable: {}{why}", self.evidence))
     }
@@ -223,6 +241,7 @@ impl Failover {
             (ServiceState::Init | ServiceState::Normal, _, _) => None,
             (_, Mode::Normal | Mode::Failover, _) => Some(Wait::ModeAuto),
             (_, Mode::Maintenance, _) => Some(Wait::Maintenance),
+            (_, Mode::Auto, MonitorState::Stable) if self.sync_is_held => Some(Wait::Sync),
             (_, Mode::Auto, MonitorState::Stable) => waits::first(&self.settings, &self.since, circumstances),
             (_, Mode::Auto, _) => Some(Wait::Main),
         }

@@ -514,3 +514,53 @@ fn a_move_that_waits_is_forgotten_with_its_cause_and_no_operator_waits() {
     assert_eq!(failover.set_mode(Mode::Auto), None);
     assert_eq!(failover.service(), ServiceState::Failover);
 }
+
+#[test]
+fn no_phone_goes_back_by_itself_to_a_main_that_has_lost_users() {
+    let (mut failover, start) = on_the_branch(at_once());
+    failover.set_sync_is_held(true);
+    assert_eq!(waits_for(&failover, at(start, 0, 0)), "a sync that is held");
+    assert_eq!(failover.come_home(&at(start + seconds(9999), 0, 0)), None);
+    // Not by way of another mode either: it ends by itself, too.
+    failover.set_mode(Mode::Failover);
+    assert_eq!(failover.set_mode(Mode::Auto), None);
+    assert_eq!(failover.service(), ServiceState::Failover);
+    assert_eq!(waits_for(&failover, at(start, 0, 0)), "a sync that is held");
+    // It is looked at again and again.
+    assert!(failover.wants_home());
+    failover.set_sync_is_held(false);
+    assert_eq!(failover.come_home(&at(start + seconds(9999), 0, 0)).unwrap().new, ServiceState::Normal);
+}
+
+#[test]
+fn an_operator_sends_phones_back_to_a_main_that_has_lost_users() {
+    for by in [|failover: &mut Failover| failover.fail_back().unwrap(), |failover| failover.set_mode(Mode::Normal)] {
+        let (mut failover, _) = on_the_branch(at_once());
+        failover.set_sync_is_held(true);
+        assert_eq!(by(&mut failover).unwrap().new, ServiceState::Normal);
+    }
+}
+
+#[test]
+fn a_held_sync_keeps_no_phone_from_leaving_and_none_at_a_main_that_serves() {
+    let mut failover = Failover::new(at_once(), Mode::Auto, Instant::now());
+    failover.set_sync_is_held(true);
+    assert_eq!(failover.monitor_changed(MonitorState::Stable, "").unwrap().new, ServiceState::Normal);
+    assert_eq!(failover.monitor_changed(MonitorState::Failed, "").unwrap().new, ServiceState::Failover);
+}
+
+#[test]
+fn in_a_maintenance_the_monitor_moves_nobody() {
+    let mut failover = Failover::new(at_once(), Mode::Auto, Instant::now());
+    failover.monitor_changed(MonitorState::Stable, "");
+    assert_eq!(failover.set_mode(Mode::Maintenance).unwrap().new, ServiceState::Failover);
+    for state in [MonitorState::Failed, MonitorState::Unstable, MonitorState::Stable] {
+        assert_eq!(failover.monitor_changed(state, ""), None);
+        let now = at(Instant::now() + seconds(9999), 0, 0);
+        assert_eq!(failover.come_home(&now), None);
+        assert_eq!(waits_for(&failover, now), "'synch maintenance stop'");
+        assert_eq!(failover.fail_back(), Err(NoReturn::Maintenance));
+    }
+    assert_eq!(failover.set_mode(Mode::Auto).unwrap().new, ServiceState::Normal);
+    assert_eq!(Failover::new(at_once(), Mode::Maintenance, Instant::now()).service(), ServiceState::Failover);
+}

@@ -44,6 +44,8 @@ pub enum Wait {
     ModeAuto,
     /// A maintenance goes on.
     Maintenance,
+    /// The main has lost users: a person has to say whether they may go.
+    Sync,
     /// No probe may fail for so much longer; then the random part follows.
     Health(Duration, Duration),
     /// So much of the random part is left.
@@ -68,6 +70,7 @@ impl fmt::Display for Wait {
             Wait::Main => f.write_str("the main to be Stable"),
             Wait::ModeAuto => f.write_str("'synch set mode auto'"),
             Wait::Maintenance => f.write_str("'synch maintenance stop'"),
+            Wait::Sync => f.write_str("a sync that is held"),
             Wait::Health(left, Duration::ZERO) => {
                 write!(f, "{} s more without a failed probe", whole_seconds(left))
             }

@@ -67,6 +67,7 @@ impl Body<'_> {
         let (keeping, now) = (self.keeping, Instant::now());
         self.hearing.begins(link.may_read_events(), now, &mut |event| keeping.teller.tell(event));
         self.renewal.begins(now);
+        self.version.begins();
         self.gave_up = false;
         self.link = Some(link);
         Ok(())

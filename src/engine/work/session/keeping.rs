@@ -13,6 +13,7 @@ use super::{
     hearing::Hearing,
     lending::{Counter, Wish},
     renewal::Renewal,
+    version::Asking,
 };
 use crate::{
     engine::{
@@ -150,6 +151,8 @@ pub(super) struct Body<'a> {
     wishes: VecDeque<Wish>,
     pub(super) hearing: Hearing,
     pub(super) renewal: Renewal,
+    /// Whether the main is still to be asked which version it runs.
+    pub(super) version: Asking,
     /// Whether the main has ended the session and was not asked since.
     pub(super) just_ended: bool,
     /// Whether we have ended a good session and no login has succeeded since.
@@ -172,6 +175,7 @@ impl<'a> Body<'a> {
             wishes: VecDeque::new(),
             hearing: Hearing::new(keeping.technology, keeping.events, keeping.main.session_renewal),
             renewal: Renewal::new(keeping.main.session_renewal, now),
+            version: Asking::new(now),
             just_ended: false,
             gave_up: false,
             in_use: 0,
@@ -274,7 +278,7 @@ impl<'a> Body<'a> {
     }
 
     /// The session has ended, and we did not end it.
-    fn ended(&mut self, how: Last, problem: &str) {
+    pub(super) fn ended(&mut self, how: Last, problem: &str) {
         // First of all: every millisecond counts where the main has died.
         self.tell_last(how);
         self.just_ended = true;
@@ -343,6 +347,7 @@ impl<'a> Body<'a> {
         if self.hearing.look(now, &mut |event| keeping.teller.tell(event)) {
             self.renewal.hurry(now);
         }
+        self.ask_version()?;
         if keeping.probe.ami {
             return Ok(());
         }

@@ -7,6 +7,7 @@
 //! - `keeping`: the worker: what it does next
 //! - `asking`: one probe, from the login to the Pong
 //! - `renewing`: a new session instead of an old one; `renewal`: when
+//! - `version`: which version the main runs
 //! - `hearing`: what the main tells by itself
 //! - `lending`: the session for somebody else's question
 //! - `way`: the same, or a short session, for whoever reads much
@@ -19,6 +20,7 @@ mod lending;
 mod login;
 mod renewal;
 mod renewing;
+mod version;
 mod way;
 
 pub(in crate::engine) use keeping::Keeping;

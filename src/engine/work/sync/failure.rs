@@ -18,6 +18,9 @@ use crate::{
     words::disk::DiskError,
 };
 
+/// What the status says of a sync that is not made, because the main is left alone.
+pub(super) const HELD_FOR_MAINTENANCE: &str = "held: maintenance";
+
 /// Why a sync did not end in Synced.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -85,6 +88,8 @@ pub(super) enum Failure {
     Held(u64),
     #[error(transparent)]
     Database(HostError),
+    #[error("no user of this site is live here: is '#tryinclude {output}' in {conf}?")]
+    NobodyLive { output: String, conf: &'static str },
     #[error("the module stops")]
     Stopped,
 }

@@ -16,6 +16,7 @@
 //! - `reading`: what is asked of the main
 //! - `fresh`: whether something is to be read again
 //! - `kept`: what is saved for a restart
+//! - `maintenance`: the last sync before work on the main, and the questions behind it
 //! - `retry`: what failed is not begun again each time
 //! - `failure`: everything that can go wrong on the way
 
@@ -28,6 +29,7 @@ mod failure;
 mod fresh;
 mod kept;
 mod mailboxes;
+mod maintenance;
 mod part;
 mod people;
 mod reading;
@@ -111,6 +113,26 @@ pub(in crate::engine) enum Order {
     Soon,
     /// Put a version back and hold it.
     Rollback(u64),
+    /// Sync once more before the main is left alone, and tell how that ended.
+    Last(u64),
+    /// Ask whether the main may have its phones back; sync then, and tell.
+    Gate(Question),
+}
+
+/// Whether the main may have its phones back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Question {
+    /// The number of the order.
+    pub(in crate::engine) number: u64,
+    /// How its version has to begin.
+    pub(in crate::engine) version: Option<String>,
+}
+
+impl Order {
+    /// Whether it waits while nothing is read from the main.
+    const fn is_put_off(&self) -> bool {
+        matches!(self, Self::Sync { .. } | Self::Due | Self::Soon)
+    }
 }
 
 /// Why a sync is made.
@@ -231,30 +253,51 @@ impl<'a> Site<'a> {
             if !matches!(order, Order::Rollback(_)) {
                 schedule.begins(Instant::now(), random());
             }
+            if order.is_put_off() && self.common.syncing.kit.leaves_main_alone() {
+                self.leave_main_alone();
+                continue;
+            }
+            let order = match order {
+                Order::Last(number) => {
+                    self.prepare(number)?;
+                    continue;
+                }
+                Order::Gate(question) => {
+                    self.pass_gate(&question)?;
+                    continue;
+                }
+                order => order,
+            };
             let wish = if matches!(order, Order::Sync { .. }) { Wish::Asked } else { Wish::Due };
             let before = self.common.gauge.whole_window();
             let synced = self.carry_out(order);
             let widens = self.common.gauge.whole_window() > before;
             let in_sync = synced.is_ok();
-            match synced {
-                Ok(()) => self.succeed(),
-                Err(Failure::Stopped) => return Err(Stopped),
-                Err(failure) => {
-                    // Lines that were lost may come over a wider window, which is tried a few times.
-                    if failure.is_turned_away() || failure.has_lost_lines() && widens {
-                        schedule.no_later_than(Instant::now() + LOG_IN_AGAIN);
-                    }
-                    self.fail(&failure);
-                }
+            if let Err(failure) = &synced
+                // Lines that were lost may come over a wider window, which is tried a few times.
+                && (failure.is_turned_away() || failure.has_lost_lines() && widens)
+            {
+                schedule.no_later_than(Instant::now() + LOG_IN_AGAIN);
             }
-            self.common.status.ended += 1;
-            self.common.tell();
+            self.conclude(&synced)?;
             if in_sync {
                 for part in self.parts.all() {
                     part.begin(wish, &mut self.common);
                 }
             }
         }
+    }
+
+    /// Shows how a sync has ended.
+    fn conclude(&mut self, synced: &Result<(), Failure>) -> Result<(), Stopped> {
+        match synced {
+            Ok(()) => self.succeed(),
+            Err(Failure::Stopped) => return Err(Stopped),
+            Err(failure) => self.fail(failure),
+        }
+        self.common.status.ended += 1;
+        self.common.tell();
+        Ok(())
     }
 
     /// Shows what an earlier life has left. The first failure is that of the sync; the others look all the same.
@@ -269,6 +312,9 @@ impl<'a> Site<'a> {
 
     /// When there is something to do: a sync, or a piece of what is read between syncs.
     fn wake(&mut self, next: Instant) -> Instant {
+        if self.common.syncing.kit.leaves_main_alone() {
+            return next;
+        }
         let pieces = self.parts.all().filter_map(|part| part.piece_due());
         pieces.fold(next, Instant::min)
     }
@@ -311,18 +357,21 @@ impl<'a> Site<'a> {
                 self.parts.users.forget_bad();
                 self.sync(Wish::Asked)
             }
-            Order::Due | Order::Soon => match self.common.status.held {
-                Some(version) => Err(Failure::Held(version)),
-                None => self.sync(Wish::Due),
-            },
+            Order::Due | Order::Soon => self.unless_held(Wish::Due),
+            Order::Last(_) | Order::Gate(_) => self.unless_held(Wish::Asked),
+        }
+    }
+
+    /// Syncs, unless an operator holds a version.
+    fn unless_held(&mut self, wish: Wish) -> Result<(), Failure> {
+        match self.common.status.held {
+            Some(version) => Err(Failure::Held(version)),
+            None => self.sync(wish),
         }
     }
 
     fn sync(&mut self, wish: Wish) -> Result<(), Failure> {
-        // One session at a time, where the main allows no more; and one answer at a time on the line.
-        for part in self.parts.all() {
-            part.hang_up();
-        }
+        self.hang_up();
         let mut reading = Reading::open(&self.common)?;
         self.common.stamp.clone_from(&reading.stamp);
         let synced = self.sync_over(&mut reading, wish);
@@ -330,6 +379,13 @@ impl<'a> Site<'a> {
         synced?;
         reading.close();
         Ok(())
+    }
+
+    fn hang_up(&mut self) {
+        // One session at a time, where the main allows no more; and one answer at a time on the line.
+        for part in self.parts.all() {
+            part.hang_up();
+        }
     }
 
     fn sync_over(&mut self, reading: &mut Reading, wish: Wish) -> Result<(), Failure> {

@@ -25,6 +25,9 @@ const AT_ONCE: usize = 64;
 /// Bound of one breath of questions to the main's database: the answers take a fifth of a second at 256 kbit/s.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A section that no file has: whether the file can be read is all that is asked.
+const NO_SECTION: &str = "synch";
+
 /// All answers of one sync together: twice what 20,000 users take, and what a small branch can spare.
 const MAX_ANSWERS: usize = 64 << 20;
 
@@ -83,6 +86,17 @@ impl Reading {
         }
         find_room(self.bytes)?;
         Ok(Answer { query: query.clone(), frame })
+    }
+
+    /// Which version of Asterisk the main runs; `None` where it does not tell this account.
+    pub(super) fn version(&mut self) -> Result<Option<String>, Failure> {
+        let deadline = self.deadline.min(Instant::now() + DATABASE_TIMEOUT);
+        Ok(self.way.ask(deadline, |link| link.version(deadline))?)
+    }
+
+    /// Looks whether the main has a file that can be read, without its content.
+    pub(super) fn look_for(&mut self, file: &str) -> Result<(), Failure> {
+        self.ask(&Query::named(file, NO_SECTION)).map(drop)
     }
 
     /// Values of the main's database by family and key, some at a time: a probe that shares the connection comes in

@@ -174,16 +174,43 @@ impl Line {
     fn items(&mut self, action: Action<'_>, deadline: Instant) -> Result<Vec<Frame>, Fault> {
         let mut items = Vec::new();
         let mut size = 0;
+        self.each_item(action, deadline, &mut |item| {
+            size += item.size();
+            if size > LIST {
+                return Err(Refusal::from(FrameTooLong { limit: LIST }).into());
+            }
+            items.push(item);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+
+    /// Sends an action that a list answers, whose items are not kept: each goes to the sink.
+    pub(super) fn pour_list(
+        &mut self,
+        action: Action<'_>,
+        deadline: Instant,
+        sink: &mut dyn FnMut(&Frame),
+    ) -> Result<(), Fault> {
+        self.exchange(action, deadline)?;
+        self.each_item(action, deadline, &mut |item| {
+            sink(&item);
+            Ok(())
+        })
+    }
+
+    fn each_item(
+        &mut self,
+        action: Action<'_>,
+        deadline: Instant,
+        sink: &mut dyn FnMut(Frame) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         loop {
             while let Some(item) = self.session.item()? {
                 if item.get("EventList") == Some(b"Complete") {
-                    return Ok(items);
+                    return Ok(());
                 }
-                size += item.size();
-                if size > LIST {
-                    return Err(Refusal::from(FrameTooLong { limit: LIST }).into());
-                }
-                items.push(item);
+                sink(item)?;
             }
             self.receive(awaited(action), deadline)?;
         }
@@ -360,6 +387,8 @@ const fn awaited(action: Action<'_>) -> &'static str {
         Action::Ping => "the answer to Ping",
         Action::GetConfig { .. } => "the answer to GetConfig",
         Action::CoreStatus => "the answer to CoreStatus",
+        Action::CoreSettings => "the answer to CoreSettings",
+        Action::CoreShowChannels => "the answer to CoreShowChannels",
         Action::ShowEndpoint(_) => "the answer to PJSIPShowEndpoint",
         Action::ShowPeer(_) => "the answer to SIPshowpeer",
         Action::DbGet { .. } => "the answer to DBGet",

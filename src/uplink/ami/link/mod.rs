@@ -29,7 +29,7 @@ use super::{
     password::password,
     session::FULLY_BOOTED,
 };
-use crate::{settings::Main, uplink::marks::Mark};
+use crate::{settings::Main, uplink::marks::Mark, words::wording::visible_octets};
 
 /// Time limit for connecting and logging in, which take a few round trips: a caller that allows minutes for a long
 /// answer should not wait minutes for a main that is away.
@@ -37,6 +37,9 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Least time for the answer to a login. Asterisk sleeps for a second before it refuses one, and a caller with less
 /// time left should still learn the reason.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Bytes of a version that are kept: the longest of Debian's has some 50.
+const VERSION: usize = 80;
 
 /// A connection to the main that is made when it is needed and kept while it works.
 pub struct Link {
@@ -198,6 +201,40 @@ impl Link {
                 message: "the answer has no time of the last reload".to_owned(),
             };
             Stamp::read(&answer).ok_or_else(|| refusal().into())
+        })
+    }
+
+    /// Asks which version of Asterisk the main runs; `None` where it does not tell this account. Connects and logs in
+    /// first where there is no connection. Needs class `system` or `reporting`.
+    ///
+    /// # Errors
+    /// When no answer came before the deadline. The connection is closed then.
+    pub fn version(&mut self, deadline: Instant) -> Result<Option<String>, LinkError> {
+        self.operate(deadline, |line, deadline| match line.exchange(Action::CoreSettings, deadline) {
+            Err(Fault::Refused(Refusal::Answer { .. })) => Ok(None),
+            answer => {
+                let answer = answer?;
+                let version = answer.get("AsteriskVersion").filter(|version| !version.is_empty());
+                Ok(version.map(|version| visible_octets(version.get(..VERSION).unwrap_or(version))))
+            }
+        })
+    }
+
+    /// Asks for all channels of the main; each goes to the sink, by its name and its Linkedid. Connects and logs in
+    /// first where there is no connection. Needs class `system` or `reporting`.
+    ///
+    /// # Errors
+    /// When not all of them came before the deadline. The connection is closed then.
+    pub fn channels(
+        &mut self,
+        deadline: Instant,
+        sink: &mut dyn FnMut(&str, &str),
+    ) -> Result<(), LinkError> {
+        self.operate(deadline, |line, deadline| {
+            line.pour_list(Action::CoreShowChannels, deadline, &mut |item| {
+                let text = |name| String::from_utf8_lossy(item.get(name).unwrap_or_default());
+                sink(&text("Channel"), &text("Linkedid"));
+            })
         })
     }
 

@@ -170,7 +170,7 @@ impl Users {
     }
 
     /// What is in the file and not in the channel driver.
-    fn missing(&self, common: &Common<'_>) -> Result<Vec<String>, Failure> {
+    pub(super) fn missing(&self, common: &Common<'_>) -> Result<Vec<String>, Failure> {
         let missing = common.host.missing(common.syncing.settings.technology, &self.listed)?;
         Ok(missing.into_iter().map(|(kind, name)| format!("{kind} {name}")).collect())
     }

@@ -1,9 +1,11 @@
 //! The main's answers into the file of users.
 //!
+//! - `plan`: what a sync would do, for whoever has to know it before
 //! - `install`: a new file into force, or the last good one back
 //! - `versions`: the file in place and its versions, as the status shows them
 
 mod install;
+mod plan;
 mod versions;
 
 use std::{hash::RandomState, sync::Arc, time::Instant};

@@ -109,3 +109,51 @@ fn an_account_that_may_not_ask_the_database_is_told_so_and_the_connection_stays(
     drop(link);
     main.join().unwrap();
 }
+
+#[test]
+fn channels_come_one_by_one_and_the_version_is_what_the_main_says() {
+    let (address, main) = main_that(1, |mut request| {
+        if request.is("CoreSettings") {
+            request.answer("Success", "AMIversion: 11.0.0\r\nAsteriskVersion: 22.10.1~dfsg\r\n");
+            return true;
+        }
+        if !request.is("CoreShowChannels") {
+            request.serve("");
+            return true;
+        }
+        request.answer("Success", "EventList: start\r\nMessage: Channels will follow\r\n");
+        let channel = |name, linked| {
+            format!("Event: CoreShowChannel\r\nChannel: {name}\r\nUniqueid: x\r\nLinkedid: {linked}")
+        };
+        let (one, two) = (channel("PJSIP/1001-00000001", "a.1"), channel("PJSIP/2001-00000002", "b.2"));
+        let end = "Event: CoreShowChannelsComplete\r\nEventList: Complete\r\nListItems: 2";
+        let text = list(&request, &[&one, &two, end]);
+        request.stream.write_all(text.as_bytes()).unwrap();
+        true
+    });
+    let mut link = probe(address);
+    let mut channels = Vec::new();
+    link.channels(ample(), &mut |name, linked| channels.push(format!("{name} {linked}"))).unwrap();
+    assert_eq!(channels, ["PJSIP/1001-00000001 a.1", "PJSIP/2001-00000002 b.2"]);
+    assert_eq!(link.version(ample()).unwrap().as_deref(), Some("22.10.1~dfsg"));
+    link.ping(ample()).unwrap();
+    drop(link);
+    main.join().unwrap();
+}
+
+#[test]
+fn an_account_that_may_not_ask_for_the_version_or_the_channels_keeps_its_connection() {
+    let (address, main) = main_that(1, |mut request| {
+        match request.is("CoreSettings") || request.is("CoreShowChannels") {
+            true => request.answer("Error", "Message: Permission denied\r\n"),
+            false => request.serve(""),
+        }
+        true
+    });
+    let mut link = probe(address);
+    assert_eq!(link.version(ample()).unwrap(), None);
+    assert!(link.channels(ample(), &mut |_, _| panic!("a channel")).is_err());
+    link.ping(ample()).unwrap();
+    drop(link);
+    main.join().unwrap();
+}
