@@ -1,11 +1,15 @@
 //! The actions of [`crate::operator::actions`], registered with Asterisk's manager interface.
 
-use std::{ffi::c_int, ptr, time::SystemTime};
+use std::{
+    ffi::{CStr, c_int},
+    ptr,
+    time::SystemTime,
+};
 
 use super::{current, documentation, guard::guard, host, sys, text};
 use crate::{
     engine::host::Level,
-    operator::actions::{ACTIONS, Action, Class, Reply},
+    operator::actions::{ACTIONS, Action, Class, Headers, Reply},
     words::{faults, wording::visible},
 };
 
@@ -64,10 +68,9 @@ extern "C" fn handle(session: *mut sys::mansession, message: *const sys::message
         let action = ACTIONS.iter().find(|action| action.name.to_string_lossy().eq_ignore_ascii_case(&name));
         match (action, current::control()) {
             (Some(action), Some(control)) => {
-                let arguments: Vec<String> =
-                    action.arguments.iter().map(|header| request.header(header)).collect();
-                request
-                    .answer(action, (action.run)(&control, &arguments, host::local_time(SystemTime::now())));
+                let read = |name: &'static CStr| (name, request.header(name));
+                let headers = Headers(action.arguments.iter().copied().map(read).collect());
+                request.answer(action, (action.run)(&control, &headers, host::local_time(SystemTime::now())));
             }
             _ => request.error("synch is not running"),
         }
@@ -87,7 +90,7 @@ struct Request {
 }
 
 impl Request {
-    fn header(&self, name: &std::ffi::CStr) -> String {
+    fn header(&self, name: &CStr) -> String {
         // SAFETY: the message is Asterisk's and alive during the call; the result is never NULL and part of it.
         unsafe { text::from_c(sys::astman_get_header(self.message, name.as_ptr().cast_mut())) }
     }

@@ -11,4 +11,4 @@ mod until;
 
 pub use drain::{Calls, Drain};
 pub use gate::{End, Losing, Refusal, at_end, is_version, is_well};
-pub use until::{Until, minutes, reason};
+pub use until::{Until, minutes, readable, reason};

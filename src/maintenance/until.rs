@@ -55,6 +55,18 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// Returns a local time, `yyyyMMddHHmmss`, as a person reads it: `2026-11-29 14:30`. What is no such time stays as it is.
+#[must_use]
+pub fn readable(local: &str) -> String {
+    let part = |from, to| local.get(from..to);
+    match (part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 12)) {
+        (Some(year), Some(month), Some(day), Some(hour), Some(minute)) => {
+            format!("{year}-{month}-{day} {hour}:{minute}")
+        }
+        _ => local.to_owned(),
+    }
+}
+
 /// Reads a number of minutes.
 ///
 /// # Errors
@@ -93,6 +105,12 @@ mod tests {
         let until = Until::after(10, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
         assert_eq!(until.left(UNIX_EPOCH), Duration::from_secs(u64::from(LONGEST_HOLD) * 60));
         assert_eq!(Until(u64::MAX).time(), UNIX_EPOCH);
+    }
+
+    #[test]
+    fn a_time_is_shown_to_the_minute() {
+        assert_eq!(readable("20261129143059"), "2026-11-29 14:30");
+        assert_eq!(readable("soon"), "soon");
     }
 
     #[test]

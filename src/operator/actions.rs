@@ -1,5 +1,7 @@
 //! The AMI actions: headers in, a reply out. `asterisk::manager` registers them. Pure but for the [`Control`].
 
+use std::ffi::CStr;
+
 use crate::operator::{
     control::Control,
     operate,
@@ -42,22 +44,31 @@ pub enum Class {
     Changing,
 }
 
+/// The headers that an action reads, with their values.
+#[derive(Clone, Debug, Default)]
+pub struct Headers(pub Vec<(&'static CStr, String)>);
+
+impl Headers {
+    /// Returns the value of a header; empty where it was not given.
+    #[must_use]
+    pub fn get(&self, name: &CStr) -> &str {
+        self.0.iter().find(|(found, _)| *found == name).map_or("", |(_, value)| value)
+    }
+}
+
 /// One action.
 pub struct Action {
     /// Its name.
-    pub name: &'static std::ffi::CStr,
+    pub name: &'static CStr,
     /// Who may call it.
     pub class: Class,
     /// One line for `manager show commands`, where the XML documentation is not installed.
-    pub synopsis: &'static std::ffi::CStr,
+    pub synopsis: &'static CStr,
     /// The headers it reads.
-    pub arguments: &'static [&'static std::ffi::CStr],
-    /// Carries it out; a header that is missing is empty.
-    pub run: fn(&Control, arguments: &[String], now: String) -> Reply,
+    pub arguments: &'static [&'static CStr],
+    /// Carries it out.
+    pub run: fn(&Control, headers: &Headers, now: String) -> Reply,
 }
-
-/// What is answered where not all headers were read: a bug of ours.
-const NO_HEADERS: &str = "The headers of this action were not read.";
 
 /// Every action.
 pub const ACTIONS: [Action; 13] = [
@@ -87,11 +98,11 @@ pub const ACTIONS: [Action; 13] = [
         class: Class::Reading,
         synopsis: c"List everybody on the main system.",
         arguments: &[c"Like"],
-        run: |control, arguments, _| {
+        run: |control, headers, _| {
             let list = |like: Option<&regex::Regex>| {
                 Reply::list(&status::directory_table(&control.snapshot(), like, &control.devices))
             };
-            match arguments.first().map_or("", String::as_str) {
+            match headers.get(c"Like") {
                 "" => list(None),
                 like => operate::pattern(like).map_or_else(Reply::Error, |like| list(Some(&like))),
             }
@@ -130,19 +141,15 @@ pub const ACTIONS: [Action; 13] = [
         class: Class::Changing,
         synopsis: c"Put a kept version of the synced file back and hold it.",
         arguments: &[c"Version"],
-        run: |control, arguments, _| match arguments {
-            [version] => reply(operate::rollback(control, version)),
-            _ => Reply::Error(NO_HEADERS.to_owned()),
-        },
+        run: |control, headers, _| reply(operate::rollback(control, headers.get(c"Version"))),
     },
     Action {
         name: c"SynchSetMode",
         class: Class::Changing,
         synopsis: c"Choose where the phones are sent, or let the monitor decide.",
         arguments: &[c"Mode", c"Minutes"],
-        run: |control, arguments, _| match arguments {
-            [mode, minutes] => reply(operate::set_mode(control, mode, minutes)),
-            _ => Reply::Error(NO_HEADERS.to_owned()),
+        run: |control, headers, _| {
+            reply(operate::set_mode(control, headers.get(c"Mode"), headers.get(c"Minutes")))
         },
     },
     Action {
@@ -150,13 +157,16 @@ pub const ACTIONS: [Action; 13] = [
         class: Class::Changing,
         synopsis: c"Hold the phones at the branch for work on the main system.",
         arguments: &[c"Do", c"Minutes", c"Reason", c"Version", c"Force"],
-        run: |control, arguments, _| match arguments {
-            [what, minutes, reason, version, force] => match what.to_ascii_lowercase().as_str() {
-                "start" => reply(operate::start_maintenance(control, minutes, reason)),
-                "stop" => reply(operate::stop_maintenance(control, version, is_yes(force))),
-                _ => Reply::Error(format!("Do is '{what}', not start or stop.")),
-            },
-            _ => Reply::Error(NO_HEADERS.to_owned()),
+        run: |control, headers, _| match headers.get(c"Do").to_ascii_lowercase().as_str() {
+            "start" => {
+                let (minutes, reason) = (headers.get(c"Minutes"), headers.get(c"Reason"));
+                reply(operate::start_maintenance(control, minutes, reason))
+            }
+            "stop" => {
+                let (version, force) = (headers.get(c"Version"), is_yes(headers.get(c"Force")));
+                reply(operate::stop_maintenance(control, version, force))
+            }
+            other => Reply::Error(format!("Do is '{other}', not start or stop.")),
         },
     },
     Action {

@@ -79,7 +79,7 @@ pub fn set_mode(control: &Control, mode: &str, minutes: &str) -> Result<String, 
     let snapshot =
         control.send_and_see(command).map_err(|error| format!("The mode was not set: {error}."))?;
     let status::ServiceStatus { mode, state, .. } = snapshot.service;
-    let until = snapshot.maintenance.until_clock();
+    let until = snapshot.maintenance.until_readable();
     Ok(format!("Mode is {mode}{until}, service state is {state}."))
 }
 

@@ -8,7 +8,7 @@ use crate::{
         host::{Host, Level},
         work::sync::{Order, Question},
     },
-    maintenance::{Drain, End, Refusal, Until, at_end, is_version, is_well},
+    maintenance::{Drain, End, Refusal, Until, at_end, is_version, is_well, readable},
     operator::{
         control::{Reply, Start},
         status::{MaintenanceStatus, cannot_serve},
@@ -108,9 +108,10 @@ impl Hold {
         self.until.is_some_and(|(_, at)| at <= now)
     }
 
-    /// ` until 20261129143000`, or nothing.
+    /// ` until 2026-11-29 14:30`, or nothing.
     fn until_shown(&self, host: &dyn Host) -> String {
-        self.until.map_or_else(String::new, |(until, _)| format!(" until {}", host.local_time(until.time())))
+        let shown = |until: Until| format!(" until {}", readable(&host.local_time(until.time())));
+        self.until.map_or_else(String::new, |(until, _)| shown(until))
     }
 }
 

@@ -80,6 +80,8 @@ pub struct Main {
     pub overrides: usize,
     /// Files that are read there, and why one can't be.
     pub files: Vec<(String, Option<String>)>,
+    /// Whether none of its files was read, because of a maintenance.
+    pub left_alone: bool,
 }
 
 /// A file of Asterisk's that should include one of ours.

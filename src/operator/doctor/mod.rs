@@ -197,6 +197,10 @@ impl Report {
                  system' in manager.conf on the main",
             ),
         }
+        if main.left_alone {
+            let text = "none was read on the main: a maintenance goes on, until 'synch maintenance stop'";
+            return self.say(Level::Warning, "files", text);
+        }
         if !main.databases.is_empty() {
             let text = format!(
                 "{} on the main says that users are in a database, and synch can't read those. Write the users of \

@@ -2,7 +2,7 @@
 
 use super::{InDialplan, Snapshot, fields::line};
 use crate::{
-    maintenance::{Until, is_well},
+    maintenance::{Until, is_well, readable},
     site::phones::Place,
     words::{
         state::{BranchState, DrainState, Mode},
@@ -41,12 +41,12 @@ impl MaintenanceStatus {
         self.until.as_ref().map_or("", |(_, shown)| shown)
     }
 
-    /// Returns ` until 14:30`, or nothing.
+    /// Returns ` until 2026-11-29 14:30`, or nothing.
     #[must_use]
-    pub fn until_clock(&self) -> String {
-        match (self.until_shown().get(8..10), self.until_shown().get(10..12)) {
-            (Some(hour), Some(minute)) => format!(" until {hour}:{minute}"),
-            _ => String::new(),
+    pub fn until_readable(&self) -> String {
+        match self.until_shown() {
+            "" => String::new(),
+            shown => format!(" until {}", readable(shown)),
         }
     }
 }
@@ -55,7 +55,7 @@ impl MaintenanceStatus {
 #[must_use]
 pub fn maintenance(snapshot: &Snapshot) -> String {
     let Snapshot { monitor, service, maintenance, phones, .. } = snapshot;
-    let until = maintenance.until_clock();
+    let until = maintenance.until_readable();
     if maintenance.begins {
         return "A maintenance begins when its last sync has ended.\n".to_owned();
     }
@@ -149,7 +149,7 @@ mod tests {
         let mut snapshot = during();
         assert_eq!(
             maintenance(&snapshot),
-            "Mode           : maintenance until 14:30\n\
+            "Mode           : maintenance until 2026-11-29 14:30\n\
              Reason         : to 22.11\n\
              Phones         : 0 here, 0 still awaited\n\
              Main           : Stable (the main answers), Asterisk 22.10.1\n\
@@ -166,7 +166,7 @@ mod tests {
     fn without_one_the_mode_is_told() {
         let mut snapshot = during();
         snapshot.service.mode = Mode::Normal;
-        assert_eq!(maintenance(&snapshot), "There is no maintenance; the mode is normal until 14:30.\n");
+        assert_eq!(maintenance(&snapshot), "There is no maintenance; the mode is normal until 2026-11-29 14:30.\n");
         snapshot.maintenance.until = None;
         assert_eq!(maintenance(&snapshot), "There is no maintenance; the mode is normal.\n");
     }

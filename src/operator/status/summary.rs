@@ -23,7 +23,7 @@ pub fn summary(snapshot: &Snapshot) -> String {
     ];
     if service.mode != Mode::Auto {
         let (mode, by) = (service.mode, service.mode.ended_by());
-        let until = snapshot.maintenance.until_clock();
+        let until = snapshot.maintenance.until_readable();
         lines.push(("Mode", format!("{mode}, held by an operator{until}: '{by}' ends that")));
     }
     if service.mode == Mode::Maintenance {

@@ -57,7 +57,12 @@ impl Examining {
             overrides: 0,
             databases: Vec::new(),
             files: Vec::new(),
+            left_alone: self.kit.leaves_main_alone(),
         };
+        if main.left_alone {
+            way.close();
+            return Ok(main);
+        }
         if let Some(sync) = &self.settings.sync {
             main.realm = realm_of_main(&mut way, sync.technology, deadline);
             main.databases = databases_of_main(&mut way, sync.technology, deadline);
