@@ -11,7 +11,7 @@ lab::on_22_and_16!(
     without_the_documentation_the_module_works_and_warns_of_nothing,
 );
 
-const ACTIONS: [&str; 12] = [
+const ACTIONS: [&str; 13] = [
     "SynchStatus",
     "SynchUsers",
     "SynchPhones",
@@ -22,6 +22,7 @@ const ACTIONS: [&str; 12] = [
     "SynchSync",
     "SynchRollback",
     "SynchSetMode",
+    "SynchMaintenance",
     "SynchFailback",
     "SynchDrill",
 ];
@@ -51,7 +52,7 @@ fn actions_and_events_are_documented(version: Version) -> Result {
         }
     }
     for (action, argument) in
-        [("SynchRollback", "Version"), ("SynchSetMode", "Mode"), ("SynchDirectory", "Like")]
+        [("SynchRollback", "Version"), ("SynchSetMode", "Minutes"), ("SynchMaintenance", "Force"), ("SynchDirectory", "Like")]
     {
         let shown = site.branch.rx(&format!("manager show command {action}"))?;
         assert!(shown.contains(&format!("{argument}:")), "{shown}");
@@ -59,6 +60,10 @@ fn actions_and_events_are_documented(version: Version) -> Result {
     let drill = site.branch.rx("manager show event SynchDrillEnded")?;
     for part in ["Raised when", "Result", "Reason", "Stages"] {
         assert!(drill.contains(part), "{part}: {drill}");
+    }
+    let maintenance = site.branch.rx("manager show event SynchMaintenanceState")?;
+    for part in ["Raised when", "State", "Reason", "MainCalls"] {
+        assert!(maintenance.contains(part), "{part}: {maintenance}");
     }
     for event in EVENTS {
         let shown = site.branch.rx(&format!("manager show event {event}"))?;

@@ -20,7 +20,8 @@ const READING: [&str; 6] =
 const CHANGING: [(&str, &[(&str, &str)]); 3] =
     [("SynchSetMode", &[("Mode", "normal")]), ("SynchRollback", &[("Version", "1")]), ("SynchSync", &[])];
 /// Changes something, too, but not while all is well.
-const MOVING: [(&str, &[(&str, &str)]); 2] = [("SynchFailback", &[]), ("SynchDrill", &[])];
+const MOVING: [(&str, &[(&str, &str)]); 3] =
+    [("SynchMaintenance", &[("Do", "start")]), ("SynchFailback", &[]), ("SynchDrill", &[])];
 
 /// Normal service, and an account that has the class system alone.
 fn in_service(version: Version) -> Result<Site> {

@@ -17,7 +17,7 @@ lab::on_22_and_16!(
     commands_for_a_sync_that_is_off_say_so,
 );
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 22] = [
     "synch show status",
     "synch show config",
     "synch show users",
@@ -31,6 +31,9 @@ const COMMANDS: [&str; 19] = [
     "synch show history",
     "synch show sites",
     "synch show state",
+    "synch show maintenance",
+    "synch maintenance start",
+    "synch maintenance stop",
     "synch doctor",
     "synch sync",
     "synch rollback",
@@ -40,13 +43,14 @@ const COMMANDS: [&str; 19] = [
 ];
 
 /// What `synch show` shows.
-const SHOWN: [&str; 13] = [
+const SHOWN: [&str; 14] = [
     "config",
     "contexts",
     "dialplan",
     "diff",
     "directory",
     "history",
+    "maintenance",
     "phones",
     "sites",
     "state",
@@ -263,7 +267,7 @@ fn a_mode_is_set_and_another_word_is_none(version: Version) -> Result {
 fn words_are_completed(version: Version) -> Result {
     let site = synced(version)?;
     for (line, word, wanted) in [
-        ("synch ", "", ["doctor", "drill", "failback", "rollback", "set", "show", "sync"].as_slice()),
+        ("synch ", "", ["doctor", "drill", "failback", "maintenance", "rollback", "set", "show", "sync"].as_slice()),
         ("synch show ", "", &SHOWN),
         ("synch show status ", "", &["full", "json"]),
         ("synch show users ", "", &["like"]),
@@ -277,6 +281,10 @@ fn words_are_completed(version: Version) -> Result {
         ("synch rollback ", "", &["1"]),
         ("synch set mode ", "", &["auto", "failover", "normal"]),
         ("synch set mode f", "f", &["failover"]),
+        ("synch set mode normal ", "", &["10"]),
+        ("synch maintenance ", "", &["start", "stop"]),
+        ("synch maintenance start ", "", &["60"]),
+        ("synch maintenance stop 1 ", "", &["force"]),
         ("synch sync ", "", &[]),
         ("synch rollback 1 ", "", &[]),
     ] {

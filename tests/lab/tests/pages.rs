@@ -66,7 +66,7 @@ fn keeping() -> bool {
 }
 
 /// What is kept.
-const KEPT: [&str; 13] = [
+const KEPT: [&str; 14] = [
     "synch show status",
     "synch show status full",
     "synch show status json",
@@ -79,6 +79,7 @@ const KEPT: [&str; 13] = [
     "synch show contexts",
     "synch show versions",
     "synch show history",
+    "synch show maintenance",
     "synch doctor",
 ];
 
@@ -156,7 +157,16 @@ fn commands_print_what_the_page_shows(version: Version) -> Result {
         let text = say(command)?;
         assert_eq!(without_digits(text.trim()), without_digits(shown(heading, 0)?.trim()), "{command}");
     }
+    let hold = say("synch set mode normal 10")?;
+    assert_eq!(without_digits(hold.trim()), without_digits(shown("synch set mode", 1)?.trim()));
     say("synch set mode auto")?;
+    assert_eq!(say("synch show maintenance")?.trim(), shown("synch show maintenance", 1)?.trim());
+    let begun = say("synch maintenance start 60 to 22.11")?;
+    assert_eq!(without_digits(begun.trim()), without_digits(shown("synch maintenance start", 0)?.trim()));
+    let during = say("synch show maintenance")?;
+    assert_eq!(labels(&during), labels(&shown("synch show maintenance", 0)?), "{during}");
+    let ended = say("synch maintenance stop")?;
+    assert_eq!(ended.trim(), shown("synch maintenance stop", 0)?.trim());
     let checks = say("synch doctor")?;
     let line = |text: &str| text.lines().any(|line| line.starts_with("ok   version     res_synch "));
     assert!(line(&checks) && line(&shown("synch doctor", 0)?), "{checks}");
@@ -212,6 +222,9 @@ fn actions_and_events_have_the_headers_of_the_page(version: Version) -> Result {
     ami.action("SynchSetMode", &[("Mode", "auto")])?;
     ami.action("SynchSync", &[])?;
     compare("SynchSyncState", &ami.event("SynchSyncState", GENEROUS)?)?;
+    compare("SynchMaintenance", &ami.action("SynchMaintenance", &[("Do", "start")])?)?;
+    compare("SynchMaintenanceState", &ami.event("SynchMaintenanceState", GENEROUS)?)?;
+    ami.action("SynchMaintenance", &[("Do", "stop"), ("Force", "yes")])?;
     let stages = ami.list("SynchDrill", &[])?;
     compare("SynchDrill", stages.first().context("no stage")?)?;
     compare("SynchDrillEnded", &ami.event("SynchDrillEnded", GENEROUS)?)?;
