@@ -4,6 +4,7 @@ mod answers;
 mod evidence;
 mod lines;
 mod main;
+mod maintenance;
 mod oneself;
 mod sharing;
 mod sip;

@@ -125,10 +125,14 @@ fn stop(snapshot: &Snapshot) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
+    use std::{sync::Arc, time::UNIX_EPOCH};
 
     use super::*;
-    use crate::{operator::status::tests::snapshot, words::state::MonitorState};
+    use crate::{
+        operator::status::tests::snapshot,
+        settings,
+        words::{conf::ConfSection, state::MonitorState},
+    };
 
     fn during() -> Snapshot {
         let mut snapshot = snapshot();
@@ -180,5 +184,28 @@ mod tests {
         let text = maintenance(&snapshot);
         assert!(text.contains("Reason         : -\n") && text.contains("unknown, the main does not say"), "{text}");
         assert!(text.starts_with("Mode           : maintenance\n"), "{text}");
+    }
+
+    #[test]
+    fn a_branch_that_could_not_serve_says_why_and_what_is_off_is_not_asked_of_it() {
+        let mut snapshot = snapshot();
+        // Sync and DNS are off there; the dialplan is in force.
+        assert_eq!(cannot_serve(&snapshot), None);
+        snapshot.branch.state = BranchState::Unhealthy;
+        assert_eq!(cannot_serve(&snapshot).as_deref(), Some("this Asterisk takes no calls: it answers"));
+        snapshot.dialplan = InDialplan::Wrong("no memory".to_owned());
+        assert_eq!(cannot_serve(&snapshot).as_deref(), Some("the dialplan is not in force: no memory"));
+        let main = ConfSection::new("main", [("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);
+        let sync = ConfSection::new("sync", [("filter_value", "x")]);
+        let dns = [("bind", "10.0.0.1"), ("domain", "a.example"), ("target_normal", "10.0.0.254")];
+        let dns = ConfSection::new("dns", dns.into_iter().chain([("target_failover", "10.0.0.1")]));
+        snapshot.settings = Arc::new(settings::read(&[main, sync, dns]).unwrap());
+        "cannot listen on 10.0.0.1:53 (UDP): in use".clone_into(&mut snapshot.dns.state);
+        let why = cannot_serve(&snapshot).unwrap();
+        assert!(why.starts_with("the name server does not listen: cannot listen on"), "{why}");
+        let mut sync = (*snapshot.sync).clone();
+        sync.users.clear();
+        snapshot.sync = Arc::new(sync);
+        assert!(cannot_serve(&snapshot).is_some_and(|why| why.starts_with("no user of this site is here")));
     }
 }

@@ -161,6 +161,8 @@ fn commands_print_what_the_page_shows(version: Version) -> Result {
     assert_eq!(without_digits(hold.trim()), without_digits(shown("synch set mode", 1)?.trim()));
     say("synch set mode auto")?;
     assert_eq!(say("synch show maintenance")?.trim(), shown("synch show maintenance", 1)?.trim());
+    say("synch sync")?;
+    site.wait_status("Sync", "Synced")?;
     let begun = say("synch maintenance start 60 to 22.11")?;
     assert_eq!(without_digits(begun.trim()), without_digits(shown("synch maintenance start", 0)?.trim()));
     let during = say("synch show maintenance")?;
