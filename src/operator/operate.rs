@@ -15,7 +15,8 @@ use crate::{
     words::state::{Mode, ServiceState},
 };
 
-const SYNC_IS_HELD: &str = "Sync is held: maintenance. Nothing is read from the main until 'synch maintenance stop'.";
+const SYNC_IS_HELD: &str =
+    "Sync is held: maintenance. Nothing is read from the main until 'synch maintenance stop'.";
 const SYNC_IS_OFF: &str = "Sync is off: [sync] enabled = no in res_synch.conf.";
 
 /// Starts a sync. With `carry_out_held`, which only a person at the console sets, it may remove what is held.

@@ -108,7 +108,8 @@ fn targets(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Option<String> {
 /// An address that nobody can ask at now.
 fn bind(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Option<String> {
     let mut addresses = dns.bind.iter().map(|address| address.ip());
-    let away = addresses.find(|address| !address.is_unspecified() && !is_own(*address))?;
+    let is_anywhere = |address: &IpAddr| address.is_unspecified() || address.is_loopback();
+    let away = addresses.find(|address| !is_anywhere(address) && !is_own(*address))?;
     Some(format!(
         "bind = {away} is not an address of this machine now, so no phone gets an answer there until it is (an address \
          that moves between two machines must be on this one)"

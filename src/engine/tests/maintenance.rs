@@ -40,7 +40,10 @@ fn the_phones_stay_here_whatever_becomes_of_the_main_until_it_is_well() {
 
     // The main that is played here does not say its version.
     let refused = operate::stop_maintenance(&site.control, "22.11", false).unwrap_err();
-    assert!(refused.contains("the phones stay here: the main does not say whether it runs 22.11"), "{refused}");
+    assert!(
+        refused.contains("the phones stay here: the main does not say whether it runs 22.11"),
+        "{refused}"
+    );
     drop(ami);
     site.until("the verdict", |snapshot| snapshot.monitor.state == MonitorState::Failed);
     let refused = operate::stop_maintenance(&site.control, "", false).unwrap_err();
@@ -69,7 +72,11 @@ fn a_main_that_is_well_has_its_phones_back_and_nothing_is_left_of_it() {
     assert_eq!(mode(&snapshot), (Mode::Auto, ServiceState::Normal));
     assert!(snapshot.maintenance == Default::default(), "{:?}", snapshot.maintenance);
     assert_eq!((site.host.recall("until"), site.host.recall("reason")), (None, None));
-    assert!(operate::stop_maintenance(&site.control, "", false).unwrap_err().starts_with("There is no maintenance"));
+    assert!(
+        operate::stop_maintenance(&site.control, "", false)
+            .unwrap_err()
+            .starts_with("There is no maintenance")
+    );
 }
 
 #[test]
@@ -80,7 +87,10 @@ fn a_mode_that_is_chosen_ends_a_maintenance() {
     operate::set_mode(&site.control, "auto", "").unwrap();
     assert_eq!(mode(&site.control.snapshot()), (Mode::Auto, ServiceState::Normal));
     let events = site.host.events.lock().join("\n");
-    assert!(events.contains("(\"State\", \"Ended\"), (\"Reason\", \"an operator has set the mode\")"), "{events}");
+    assert!(
+        events.contains("(\"State\", \"Ended\"), (\"Reason\", \"an operator has set the mode\")"),
+        "{events}"
+    );
 }
 
 #[test]
@@ -90,7 +100,7 @@ fn a_hold_has_an_end_that_is_kept_and_goes_with_the_next_mode() {
     operate::set_mode(&site.control, "failover", "10").unwrap();
     let snapshot = site.control.snapshot();
     assert_eq!(mode(&snapshot), (Mode::Failover, ServiceState::Failover));
-    let (until, _) = snapshot.maintenance.until.unwrap();
+    let (until, _) = snapshot.maintenance.until.clone().unwrap();
     let left = until.left(SystemTime::now());
     assert!(left > Duration::from_secs(540) && left <= Duration::from_secs(600), "{left:?}");
     assert_eq!(site.host.recall("until"), Some(until.memo()));
@@ -103,8 +113,11 @@ fn a_hold_has_an_end_that_is_kept_and_goes_with_the_next_mode() {
 fn a_hold_that_ended_while_nobody_was_there_is_auto_at_once() {
     let ami = Ami::start();
     let site = Site::start(&remembering("failover", 5), asking(&ami, "", ""));
-    site.until("auto", |snapshot| mode(snapshot) == (Mode::Auto, ServiceState::Normal));
+    site.until("auto", |snapshot| snapshot.service.mode == Mode::Auto);
     assert_eq!(site.host.recall("mode").as_deref(), Some("auto"));
+    // Phones that are here go back as from any outage.
+    site.until("the return", |snapshot| snapshot.service.waits_for.contains("without a failed probe"));
+    assert_eq!(site.control.snapshot().service.state, ServiceState::Failover);
 }
 
 #[test]

@@ -181,7 +181,7 @@ impl Running {
             self.counted(None);
         }
         // It shows that it waits now.
-        self.order(Order::Due);
+        self.order_due();
         self.tell_maintenance(Level::Notice, State::Started, &format!("{begun}. {last}"));
         // Whoever waits for the answer may look at the status next.
         self.publish();
@@ -271,7 +271,9 @@ impl Running {
     fn ended(&self) -> String {
         let (mode, service) = (self.failover.mode(), self.failover.service());
         match service {
-            ServiceState::Normal => format!("The maintenance has ended: mode is {mode}, phones go to the main."),
+            ServiceState::Normal => {
+                format!("The maintenance has ended: mode is {mode}, phones go to the main.")
+            }
             _ => format!("The maintenance has ended: mode is {mode}, service state is {service}."),
         }
     }
@@ -283,7 +285,9 @@ impl Running {
         self.tell_maintenance(
             Level::Warning,
             State::Refused,
-            &format!("{by_itself}the phones stay here: {refusal}; 'synch maintenance stop' asks the main again"),
+            &format!(
+                "{by_itself}the phones stay here: {refusal}; 'synch maintenance stop' asks the main again"
+            ),
         );
         if let Some(reply) = reply {
             self.publish();
@@ -306,7 +310,13 @@ impl Running {
         self.hold.drain = None;
         self.hold.refused.clear();
         self.kit.leave_main_alone(false);
-        self.order(Order::Due);
+        self.order_due();
+    }
+
+    fn order_due(&self) {
+        if self.settings.sync.is_some() {
+            self.order(Order::Due);
+        }
     }
 
     /// Nothing is waited for any more.
@@ -331,10 +341,15 @@ impl Running {
         let goes_on = counted(calls.unwrap_or_default(), "call");
         match state {
             DrainState::Drained => {
-                self.tell_maintenance(Level::Notice, State::Drained, "no call of this site is left on the main");
+                self.tell_maintenance(
+                    Level::Notice,
+                    State::Drained,
+                    "no call of this site is left on the main",
+                );
             }
             DrainState::TimedOut => {
-                let text = format!("{goes_on} of this site on the main after {} s; none is cut", limit.as_secs());
+                let text =
+                    format!("{goes_on} of this site on the main after {} s; none is cut", limit.as_secs());
                 self.tell_maintenance(Level::Warning, State::DrainTimedOut, &text);
             }
             DrainState::Waiting => {
@@ -374,7 +389,9 @@ impl Running {
                     self.hold.refused = "the main was in doubt when the time was over".to_owned();
                 }
             }
-            End::Outage => self.end_maintenance("its time is over, and the main is Failed: an outage as any other"),
+            End::Outage => {
+                self.end_maintenance("its time is over, and the main is Failed: an outage as any other")
+            }
             End::Ask => {
                 self.hold.is_told = true;
                 self.ask_main(None, None);

@@ -51,7 +51,9 @@ pub const SET_MODE: CliCommand = CliCommand {
     at_shutdown: false,
     run: |asked| match asked.words {
         [_, _, _, mode] => done(operate::set_mode(asked.control, mode, "")),
-        [_, _, _, mode, minutes] if is_number(minutes) => done(operate::set_mode(asked.control, mode, minutes)),
+        [_, _, _, mode, minutes] if is_number(minutes) => {
+            done(operate::set_mode(asked.control, mode, minutes))
+        }
         _ => Answer::Usage,
     },
     complete: |_, position| if position == 4 { vec!["10".to_owned()] } else { Vec::new() },

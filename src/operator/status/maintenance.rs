@@ -163,14 +163,19 @@ mod tests {
         snapshot.maintenance.refused = "the main has lost 10 of 20 users".to_owned();
         assert!(maintenance(&snapshot).contains("refused: the main has lost 10 of 20 users\n"));
         snapshot.monitor.state = MonitorState::Failed;
-        assert!(maintenance(&snapshot).ends_with("would be refused: the main is Failed (the main answers)\n"));
+        assert!(
+            maintenance(&snapshot).ends_with("would be refused: the main is Failed (the main answers)\n")
+        );
     }
 
     #[test]
     fn without_one_the_mode_is_told() {
         let mut snapshot = during();
         snapshot.service.mode = Mode::Normal;
-        assert_eq!(maintenance(&snapshot), "There is no maintenance; the mode is normal until 2026-11-29 14:30.\n");
+        assert_eq!(
+            maintenance(&snapshot),
+            "There is no maintenance; the mode is normal until 2026-11-29 14:30.\n"
+        );
         snapshot.maintenance.until = None;
         assert_eq!(maintenance(&snapshot), "There is no maintenance; the mode is normal.\n");
     }
@@ -182,7 +187,10 @@ mod tests {
             MaintenanceStatus { drain: Some(DrainState::Unknown), ..MaintenanceStatus::default() };
         snapshot.main_version = String::new();
         let text = maintenance(&snapshot);
-        assert!(text.contains("Reason         : -\n") && text.contains("unknown, the main does not say"), "{text}");
+        assert!(
+            text.contains("Reason         : -\n") && text.contains("unknown, the main does not say"),
+            "{text}"
+        );
         assert!(text.starts_with("Mode           : maintenance\n"), "{text}");
     }
 

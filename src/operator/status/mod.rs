@@ -24,10 +24,10 @@ pub use dialplan::dialplan;
 pub use diff::diff;
 pub use directory::{directory, directory_table};
 pub use fields::{Value, fields, json, text};
-pub use maintenance::{MaintenanceStatus, cannot_serve, maintenance};
 pub use lists::{
     contexts, held, history, history_table, phone_table, phones, user_table, users, version_table, versions,
 };
+pub use maintenance::{MaintenanceStatus, cannot_serve, maintenance};
 pub use state::{StateLine, StateStatus, sharing, site_table, sites, twin};
 pub use summary::summary;
 pub use user::{device_of, user};

@@ -388,7 +388,7 @@ proptest! {
             let change = change.or_else(|| failover.come_home(&at(now, 0, 0)));
             let expected = match (mode, monitor) {
                 (Mode::Normal, _) => ServiceState::Normal,
-                (Mode::Failover, _) => ServiceState::Failover,
+                (Mode::Failover | Mode::Maintenance, _) => ServiceState::Failover,
                 (Mode::Auto, MonitorState::Stable) => ServiceState::Normal,
                 (Mode::Auto, MonitorState::Failed) => ServiceState::Failover,
                 (Mode::Auto, _) => before,
@@ -534,7 +534,10 @@ fn no_phone_goes_back_by_itself_to_a_main_that_has_lost_users() {
 
 #[test]
 fn an_operator_sends_phones_back_to_a_main_that_has_lost_users() {
-    for by in [|failover: &mut Failover| failover.fail_back().unwrap(), |failover| failover.set_mode(Mode::Normal)] {
+    for by in [
+        |failover: &mut Failover| failover.fail_back().unwrap(),
+        |failover: &mut Failover| failover.set_mode(Mode::Normal),
+    ] {
         let (mut failover, _) = on_the_branch(at_once());
         failover.set_sync_is_held(true);
         assert_eq!(by(&mut failover).unwrap().new, ServiceState::Normal);

@@ -51,9 +51,12 @@ fn actions_and_events_are_documented(version: Version) -> Result {
             assert!(shown.contains(part), "{part}: {shown}");
         }
     }
-    for (action, argument) in
-        [("SynchRollback", "Version"), ("SynchSetMode", "Minutes"), ("SynchMaintenance", "Force"), ("SynchDirectory", "Like")]
-    {
+    for (action, argument) in [
+        ("SynchRollback", "Version"),
+        ("SynchSetMode", "Minutes"),
+        ("SynchMaintenance", "Force"),
+        ("SynchDirectory", "Like"),
+    ] {
         let shown = site.branch.rx(&format!("manager show command {action}"))?;
         assert!(shown.contains(&format!("{argument}:")), "{shown}");
     }

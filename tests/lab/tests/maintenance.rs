@@ -59,7 +59,10 @@ fn start(site: &Site, words: &str) -> Result<String> {
 /// A stop that is refused, for that reason. The phones stay.
 fn refused(site: &Site, stop: &str, why: &str) -> Result {
     let said = site.branch.rx(&format!("synch maintenance stop {stop}"))?;
-    assert!(said.starts_with("The maintenance goes on, and the phones stay here: ") && said.contains(why), "{said}");
+    assert!(
+        said.starts_with("The maintenance goes on, and the phones stay here: ") && said.contains(why),
+        "{said}"
+    );
     assert_here(site)?;
     let shown = site.branch.rx("synch show maintenance")?;
     assert!(shown.starts_with("Mode           : maintenance until "), "{shown}");
@@ -68,7 +71,10 @@ fn refused(site: &Site, stop: &str, why: &str) -> Result {
 
 /// Maintenance, and the phones are sent here.
 fn assert_here(site: &Site) -> Result {
-    assert_eq!((site.status("Mode")?, site.status("Service")?), ("maintenance".to_owned(), "Failover".to_owned()));
+    assert_eq!(
+        (site.status("Mode")?, site.status("Service")?),
+        ("maintenance".to_owned(), "Failover".to_owned())
+    );
     assert_eq!(a_record(site.branch.address(), NAME)?, site.branch.address());
     Ok(())
 }
@@ -150,7 +156,10 @@ fn whatever_becomes_of_the_main_the_phones_stay_here_over_a_restart(version: Ver
     site.branch.start()?;
     site.wait_name(site.branch.address())?;
     assert_here(&site)?;
-    assert_eq!((site.status("ModeUntil")?, site.status("MaintenanceReason")?), (until, "to 22.11".to_owned()));
+    assert_eq!(
+        (site.status("ModeUntil")?, site.status("MaintenanceReason")?),
+        (until, "to 22.11".to_owned())
+    );
     site.branch.wait_log("Mode is still held at maintenance, as before this start", GENEROUS)?;
     site.net.restore()?;
     site.wait_status("Monitor", "Stable")?;
@@ -175,7 +184,8 @@ fn the_name_is_the_branchs_within_a_moment_and_phones_register_here(version: Ver
     let mut alice = site.phone("1001")?;
     alice.wait_registered_at(&site.main, GENEROUS)?;
     let mut ami = site.branch.ami()?;
-    let answer = ami.action("SynchMaintenance", &[("Do", "start"), ("Minutes", "5"), ("Reason", "new disk")])?;
+    let answer =
+        ami.action("SynchMaintenance", &[("Do", "start"), ("Minutes", "5"), ("Reason", "new disk")])?;
     assert!(answer.is_success(), "{answer:?}");
     let began = Instant::now();
     site.wait_name(site.branch.address())?;
@@ -455,11 +465,17 @@ fn after_an_outage_a_sync_that_is_held_keeps_the_phones_here(version: Version) -
     site.wait_status("Service", "Failover")?;
     lose(&site, &["1002", "1003"])?;
     site.main.start()?;
-    until_value("what it waits for", GENEROUS, || site.status("ReturnWaitsFor"), |text| {
-        text == "a sync that is held"
-    })?;
+    until_value(
+        "what it waits for",
+        GENEROUS,
+        || site.status("ReturnWaitsFor"),
+        |text| text == "a sync that is held",
+    )?;
     sleep(Duration::from_secs(7));
-    assert_eq!((site.status("Service")?, site.status("Monitor")?), ("Failover".to_owned(), "Stable".to_owned()));
+    assert_eq!(
+        (site.status("Service")?, site.status("Monitor")?),
+        ("Failover".to_owned(), "Stable".to_owned())
+    );
     // As with 0.4.0: by way of another mode.
     site.branch.rx("synch set mode failover")?;
     site.branch.rx("synch set mode auto")?;
@@ -478,9 +494,12 @@ fn an_address_that_comes_later_is_answered_at_once(version: Version) -> Result {
     let floating = std::net::Ipv4Addr::new(a, b, c, 200);
     site.branch.edit_conf("res_synch.conf", &format!("bind = {own}"), &format!("bind = {own},{floating}"))?;
     site.serve()?;
-    until_value("all sockets", GENEROUS, || site.status("Dns"), |dns| {
-        dns.starts_with("listening on") && dns.matches(&floating.to_string()).count() == 2
-    })?;
+    until_value(
+        "all sockets",
+        GENEROUS,
+        || site.status("Dns"),
+        |dns| dns.starts_with("listening on") && dns.matches(&floating.to_string()).count() == 2,
+    )?;
     site.branch.wait_log("no interface of this machine has the address of", GENEROUS)?;
     let doctor = site.branch.rx("synch doctor")?;
     assert!(doctor.contains(&format!("bind = {floating} is not an address of this machine now")), "{doctor}");

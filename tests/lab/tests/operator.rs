@@ -267,7 +267,11 @@ fn a_mode_is_set_and_another_word_is_none(version: Version) -> Result {
 fn words_are_completed(version: Version) -> Result {
     let site = synced(version)?;
     for (line, word, wanted) in [
-        ("synch ", "", ["doctor", "drill", "failback", "maintenance", "rollback", "set", "show", "sync"].as_slice()),
+        (
+            "synch ",
+            "",
+            ["doctor", "drill", "failback", "maintenance", "rollback", "set", "show", "sync"].as_slice(),
+        ),
         ("synch show ", "", &SHOWN),
         ("synch show status ", "", &["full", "json"]),
         ("synch show users ", "", &["like"]),

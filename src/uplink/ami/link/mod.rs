@@ -225,11 +225,7 @@ impl Link {
     ///
     /// # Errors
     /// When not all of them came before the deadline. The connection is closed then.
-    pub fn channels(
-        &mut self,
-        deadline: Instant,
-        sink: &mut dyn FnMut(&str, &str),
-    ) -> Result<(), LinkError> {
+    pub fn channels(&mut self, deadline: Instant, sink: &mut dyn FnMut(&str, &str)) -> Result<(), LinkError> {
         self.operate(deadline, |line, deadline| {
             line.pour_list(Action::CoreShowChannels, deadline, &mut |item| {
                 let text = |name| String::from_utf8_lossy(item.get(name).unwrap_or_default());
