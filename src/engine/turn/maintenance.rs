@@ -26,6 +26,8 @@ const REASON: &str = "reason";
 
 /// The longest that a last sync or the questions of a gate are waited for: a sync reads for 5 minutes at most, and writes.
 const LATE: Duration = Duration::from_secs(360);
+/// A main that is in doubt for longer at the end of a maintenance is told of: one that restarts is not for so long.
+const DOUBT: Duration = Duration::from_secs(60);
 /// How often it is looked whether a main that is in doubt at the end of a maintenance is well or dead.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -377,18 +379,7 @@ impl Running {
         }
         match at_end(self.monitor.verdict().state, self.monitor.is_starting()) {
             End::Wait => {}
-            End::Doubt => {
-                let verdict = self.monitor.verdict();
-                let text = format!(
-                    "Maintenance: its time is over, but the phones stay here until the main is Stable or Failed; it is {} \
-                     ({})",
-                    verdict.state, verdict.reason
-                );
-                if self.hold.refused.is_empty() {
-                    self.log(Level::Warning, &text);
-                    self.hold.refused = "the main was in doubt when the time was over".to_owned();
-                }
-            }
+            End::Doubt => self.tell_doubt(now),
             End::Outage => {
                 self.end_maintenance("its time is over, and the main is Failed: an outage as any other")
             }
@@ -396,6 +387,19 @@ impl Running {
                 self.hold.is_told = true;
                 self.ask_main(None, None);
             }
+        }
+    }
+
+    /// Tells once that the main is neither well nor dead at the end of a maintenance.
+    fn tell_doubt(&mut self, now: Instant) {
+        let is_long = self.hold.until.is_some_and(|(_, at)| now >= at + DOUBT);
+        if is_long && self.hold.refused.is_empty() {
+            let verdict = self.monitor.verdict();
+            let text =
+                format!("the main is {} ({}) at the end of the maintenance", verdict.state, verdict.reason);
+            let wait = "the phones stay here until it is Stable or Failed";
+            self.log(Level::Warning, &format!("Maintenance: {text}; {wait}"));
+            self.hold.refused = text;
         }
     }
 
