@@ -260,11 +260,13 @@ fn a_byte_now_and_then_does_not_move_the_deadline() {
     main.join().unwrap(); // ends only because the link has closed its side
 
     type Operation = fn(&mut Link) -> Result<(), LinkError>;
-    let operations: [(&str, Operation); 8] = [
+    let operations: [(&str, Operation); 10] = [
         ("Challenge", |link| link.ping(soon())),
         ("Login", |link| link.ping(soon())),
         ("Ping", |link| link.ping(soon())),
         ("CoreStatus", |link| link.core_status(soon()).map(drop)),
+        ("CoreSettings", |link| link.version(soon()).map(drop)),
+        ("CoreShowChannels", |link| link.channels(soon(), &mut |_, _| {})),
         ("GetConfig", |link| link.get_config(&Query::whole("pjsip.conf"), soon()).map(drop)),
         ("GetConfig", |link| link.stream_config(&Query::whole("pjsip.conf"), soon(), &mut |_| {})),
         ("PJSIPShowEndpoint", |link| link.show_endpoint("1001", soon()).map(drop)),
