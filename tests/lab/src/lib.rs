@@ -15,6 +15,7 @@
 //! | [`site`] | [`Site`]: one main, one branch, phones; where a test starts |
 //! | [`net`] | namespaces, links, and the ways to cut them |
 //! | [`rootfs`] | the root file systems that hold Asterisk 22 and 16 |
+//! | [`overlay`] | a root file system of a test's own, over a shared one |
 //! | [`asterisk`] | one running Asterisk: its files, life and vitals |
 //! | [`conf`] | the configuration files of main, branch and carrier, as a test finds them |
 //! | [`carrier`] | the public network, at the branch's own line |
@@ -32,6 +33,9 @@
 //! | [`name_server`] | the site's own name server, which forwards the phones' zone to the branch |
 //! | [`pair`] | a site with two branch machines |
 //! | [`broker`] | a broker over which sites share their states |
+//! | [`files`] | a folder for what else a test writes |
+//! | [`fleet`] | branches that are nothing but their metrics |
+//! | [`alerting`] | Prometheus and Alertmanager, which watch them |
 //! | [`sharing`] | systems that share their states, and nothing else |
 //! | [`users`] | users in the file, live, and as the main has them |
 //! | [`certificates`] | an authority of the test's own |
@@ -44,6 +48,7 @@
 
 #![warn(unused_crate_dependencies)]
 
+pub mod alerting;
 pub mod ami;
 pub mod asterisk;
 pub mod audio;
@@ -58,12 +63,15 @@ pub mod dialplan;
 pub mod dns;
 pub mod error;
 pub mod fake_main;
+pub mod files;
+pub mod fleet;
 pub mod freepbx;
 pub mod harness;
 pub mod hints;
 pub mod line;
 pub mod name_server;
 pub mod net;
+pub mod overlay;
 pub mod pair;
 pub mod phone;
 pub mod registered;
@@ -76,12 +84,14 @@ pub mod version;
 pub mod voicemail;
 pub mod wait;
 
+pub use alerting::Alerting;
 pub use asterisk::Asterisk;
 pub use broker::Broker;
 pub use carrier::Carrier;
 pub use error::{Context, Error, Result};
 pub use name_server::NameServer;
 pub use net::Net;
+pub use overlay::Overlay;
 pub use pair::Pair;
 pub use phone::Phone;
 pub use sharing::Sharing;

@@ -52,6 +52,14 @@ pub fn rabbit_rootfs() -> Result<PathBuf> {
     kept("rabbit", "rabbitmq-server,iproute2", |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
 }
 
+/// The root file system of what watches a fleet. Its programs and tools (promtool, amtool) run on this Debian as they are;
+/// installed on the machine itself, they would start.
+pub fn monitor_rootfs() -> Result<PathBuf> {
+    kept("monitor", "prometheus,prometheus-alertmanager", |mirror| {
+        vec!["bookworm".to_owned(), mirror.to_owned()]
+    })
+}
+
 /// The root file system of version 22 with valgrind, which must be of the same Debian: it replaces functions of the C
 /// library, and finds them by its debugging symbols (libc6-dbg).
 pub fn valgrind_rootfs() -> Result<PathBuf> {
@@ -92,6 +100,7 @@ pub fn forget(lab: &str) {
         "rootfs-valgrind/lab",
         "rootfs-dns/lab",
         "rootfs-rabbit/lab",
+        "rootfs-monitor/lab",
     ] {
         let _ = fs::remove_dir_all(dir.join(left).join(lab));
     }

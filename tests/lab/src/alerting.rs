@@ -1,0 +1,161 @@
+//! Alerts of a fleet: Debian's Prometheus and Alertmanager on a host of their own, and their tools.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::error::{Context, Error, Result};
+use crate::net::{Host, Net};
+use crate::rootfs::monitor_rootfs;
+use crate::wait::{GENEROUS, until_ok};
+
+/// Where Alertmanager listens.
+const ALERTMANAGER: u16 = 9093;
+/// Where Prometheus does.
+const PROMETHEUS: u16 = 9090;
+
+/// A file of `deploy/monitoring`, as its administrator finds it.
+pub fn file(name: &str) -> Result<String> {
+    let path = folder().join(name);
+    fs::read_to_string(&path).context(format!("reading {}", path.display()))
+}
+
+/// `deploy/monitoring`.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/monitoring")
+}
+
+/// One of the tools, `promtool` or `amtool`. It is of this machine's Debian, and runs here as it is.
+pub fn tool(name: &str) -> Result<Command> {
+    Ok(Command::new(monitor_rootfs()?.join("usr/bin").join(name)))
+}
+
+/// The machine that watches the fleet, with both programs. Dropped, they are killed.
+pub struct Alerting {
+    programs: Vec<Child>,
+    root: PathBuf,
+    /// Its folder, as it sees it.
+    home: String,
+    host: Host,
+}
+
+impl Alerting {
+    /// The machine, with an empty folder.
+    pub fn new(net: &Arc<Net>) -> Result<Self> {
+        let root = monitor_rootfs()?;
+        let home = format!("/lab/{}/alerting", net.name());
+        let alerting = Self { programs: Vec::new(), root, home, host: net.phone_host("alerting")? };
+        let folder = alerting.path("");
+        fs::create_dir_all(&folder).context(format!("making {}", folder.display()))?;
+        Ok(alerting)
+    }
+
+    /// Where a file of its folder is, seen from outside.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.root.join(self.home.trim_start_matches('/')).join(file)
+    }
+
+    /// The same file as the programs name it.
+    pub fn inside(&self, file: &str) -> String {
+        format!("{}/{file}", self.home)
+    }
+
+    /// Writes a file, and says how the programs name it.
+    pub fn write(&self, file: &str, text: &str) -> Result<String> {
+        let path = self.path(file);
+        fs::write(&path, text).context(format!("writing {}", path.display()))?;
+        Ok(self.inside(file))
+    }
+
+    /// Starts Alertmanager with this configuration.
+    pub fn run_alertmanager(&mut self, configuration: &str) -> Result {
+        let words = [
+            format!("--config.file={}", self.write("alertmanager.yml", configuration)?),
+            format!("--storage.path={}", self.inside("alerts")),
+            format!("--web.listen-address=:{ALERTMANAGER}"),
+            // One alone.
+            "--cluster.listen-address=".to_owned(),
+        ];
+        self.run("prometheus-alertmanager", &words, ALERTMANAGER)
+    }
+
+    /// Starts Prometheus with this configuration.
+    pub fn run_prometheus(&mut self, configuration: &str) -> Result {
+        let words = [
+            format!("--config.file={}", self.write("prometheus.yml", configuration)?),
+            format!("--storage.tsdb.path={}", self.inside("series")),
+            format!("--web.listen-address=:{PROMETHEUS}"),
+        ];
+        self.run("prometheus", &words, PROMETHEUS)
+    }
+
+    fn run(&mut self, program: &str, words: &[String], port: u16) -> Result {
+        let log_file = self.path(&format!("{program}.log"));
+        let log = fs::File::create(&log_file).context(format!("making {}", log_file.display()))?;
+        let copy = log.try_clone().context("sharing the log")?;
+        let mut command = self.host.command(&["chroot"]);
+        command.arg(&self.root).arg(program).args(words);
+        command.stdin(Stdio::null()).stdout(copy).stderr(log);
+        self.programs.push(command.spawn().context(format!("starting {program}"))?);
+        until_ok(&format!("{program} to be ready"), GENEROUS, || self.get(port, "/-/ready"))
+            .map(drop)
+            .map_err(|error| {
+                Error::new(format!("{error}\n{}", fs::read_to_string(&log_file).unwrap_or_default()))
+            })
+    }
+
+    /// The alerts that Alertmanager has, those that it keeps to itself as well.
+    pub fn alerts(&self) -> Result<Vec<Value>> {
+        let text = self.get(ALERTMANAGER, "/api/v2/alerts")?;
+        serde_json::from_str(&text).context(format!("reading Alertmanager's '{text}'"))
+    }
+
+    /// How many targets answer Prometheus.
+    pub fn targets_up(&self) -> Result<usize> {
+        let text = self.get(PROMETHEUS, "/api/v1/targets?state=active")?;
+        let value: Value = serde_json::from_str(&text).context(format!("reading Prometheus's '{text}'"))?;
+        let targets = value.pointer("/data/activeTargets").and_then(Value::as_array);
+        let targets = targets.context(format!("no targets in '{text}'"))?;
+        Ok(targets.iter().filter(|target| target.get("health").is_some_and(|health| health == "up")).count())
+    }
+
+    /// What one of them answers.
+    fn get(&self, port: u16, path: &str) -> Result<String> {
+        get(SocketAddr::from((self.host.address, port)), path)
+    }
+}
+
+impl Drop for Alerting {
+    fn drop(&mut self) {
+        for mut program in self.programs.drain(..) {
+            let _ = program.kill();
+            let _ = program.wait();
+        }
+        let _ = fs::remove_dir_all(self.path(""));
+        if let Some(lab) = self.path("").parent() {
+            let _ = fs::remove_dir(lab);
+        }
+    }
+}
+
+/// What a web server answers, where it answers 200.
+fn get(address: SocketAddr, path: &str) -> Result<String> {
+    let mut connection = TcpStream::connect(address).context(format!("connecting to {address}"))?;
+    connection.set_read_timeout(Some(GENEROUS)).context("setting a limit")?;
+    connection.set_write_timeout(Some(Duration::from_secs(10))).context("setting a limit")?;
+    // 1.0: the answer comes in one piece, and ends with the connection.
+    write!(connection, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").context("asking")?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).context(format!("reading {path}"))?;
+    let (head, body) = answer.split_once("\r\n\r\n").context(format!("{path}: '{answer}'"))?;
+    match head.split_whitespace().nth(1) {
+        Some("200") => Ok(body.to_owned()),
+        _ => Err(Error::new(format!("{path}: {head}\n{body}"))),
+    }
+}
