@@ -43,7 +43,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all before headers tools install uninstall demo demo-ground one test test-pure test-lab check lint release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
+.PHONY: all before headers tools install uninstall deb deb-check demo demo-ground one test test-pure test-lab check lint release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -90,6 +90,13 @@ uninstall: ## what install put there; configuration and synced users stay
 	rm -f $(DESTDIR)$(ASTMODDIR)/res_synch.so
 	rm -f $(DESTDIR)$(ASTDATADIR)/documentation/thirdparty/res_synch-en_US.xml
 	rm -rf $(DESTDIR)$(DOCDIR)
+
+# A build of its own, in which no path of this machine is (packaging/deb/build).
+deb: tools headers ## a Debian package for one Asterisk, in target/deb (ASTERISK_VERSION=22)
+	@packaging/deb/build $(call major_of,$(ASTERISK_INCLUDE))
+
+deb-check: tools headers ## builds the package of the last commit in two folders and compares (two builds)
+	@packaging/deb/check $(call major_of,$(ASTERISK_INCLUDE))
 
 # One module, the demo and its Asterisk, side by side: the module's last step has one processor to itself.
 demo: tools ## one outage, from nothing, with a real main, branch and phones (root)
