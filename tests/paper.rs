@@ -34,6 +34,20 @@ mod tests {
         assert!(readme.contains("\n    make test\n"));
     }
 
+    /// The files for port 53 that the package brings: a page that says something else would be wrong.
+    #[test]
+    fn the_examples_are_those_of_the_page() {
+        let page = fs::read_to_string(root().join("docs/install.md")).unwrap();
+        for name in ["synch-port-53.conf", "90-synch.conf"] {
+            let example = fs::read_to_string(root().join("packaging/examples").join(name)).unwrap();
+            let lines: Vec<&str> = example.lines().filter(|line| !line.starts_with('#')).collect();
+            assert!(!lines.is_empty());
+            for line in lines {
+                assert!(page.contains(line), "{name}: '{line}' is not in docs/install.md");
+            }
+        }
+    }
+
     #[test]
     fn a_dead_link_is_found() {
         let text = "# One `[main]`\n\n[a](#one-main), [b\nc](two.md#there), [`d`](https://example.com/x#y)\n\n    [code](x.md)\n\n\
