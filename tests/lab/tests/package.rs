@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use lab::asterisk::module_file;
 use lab::command::{run, words};
@@ -23,8 +24,7 @@ lab::on_22_and_16!(
 #[test]
 fn debian_has_nothing_to_say() -> Result {
     for version in [Version::V22, Version::V16] {
-        let folder = Folder::new(&format!("lintian-{version}"))?;
-        let package = make(version, &folder, "1.0.0")?;
+        let package = make(version, "1.0.0")?;
         let lintian = ["lintian", "--allow-root", "--tag-display-limit", "0", "--fail-on", "error,warning"];
         run(words(&lintian).arg(package))?;
     }
@@ -33,7 +33,7 @@ fn debian_has_nothing_to_say() -> Result {
 
 fn has_what_a_branch_needs(version: Version) -> Result {
     let folder = Folder::new(&format!("contents-{version}"))?;
-    let package = make(version, &folder, "1.0.0")?;
+    let package = make(version, "1.0.0")?;
     let control = run(words(&["dpkg-deb", "--field"]).arg(&package))?;
     let field = |name: &str| {
         let lines = control.lines();
@@ -117,10 +117,9 @@ fn lists_its_crates(package: &Path, folder: &Folder, name: &str) -> Result {
 
 fn changes_under_a_loaded_module_and_disturbs_nobody(version: Version) -> Result {
     let net = Net::new()?;
-    let folder = Folder::new(&format!("{}-packages", net.name()))?;
     let overlay = Overlay::new(&format!("{}-branch", net.name()), &rootfs(version)?)?;
     let before = etc(&overlay)?;
-    let [old, new] = ["1.0.0", "1.1.0"].map(|number| make(version, &folder, number));
+    let [old, new] = ["1.0.0", "1.1.0"].map(|number| make(version, number));
     let (old, new) = (copy_in(&overlay, &old?)?, copy_in(&overlay, &new?)?);
 
     let said = overlay.apt(&["install", &old])?;
@@ -170,9 +169,8 @@ fn is_refused_by_another_asterisk(version: Version) -> Result {
         Version::V22 => Version::V16,
         Version::V16 => Version::V22,
     };
-    let folder = Folder::new(&format!("refused-{version}"))?;
     let overlay = Overlay::new(&format!("refused-{version}"), &rootfs(other)?)?;
-    let package = copy_in(&overlay, &make(version, &folder, "1.0.0")?)?;
+    let package = copy_in(&overlay, &make(version, "1.0.0")?)?;
     match overlay.apt(&["install", &package]) {
         Ok(said) => return Err(Error::new(format!("Asterisk {other} took it:\n{said}"))),
         Err(said) => assert!(said.to_string().contains("unmet dependencies"), "{said}"),
@@ -180,7 +178,7 @@ fn is_refused_by_another_asterisk(version: Version) -> Result {
     let there = overlay.run(&["dpkg-query", "--show", &name(version)]);
     assert!(there.is_err(), "{there:?}");
     // Of the right one it is taken there, so that it was not something else.
-    let package = copy_in(&overlay, &make(other, &folder, "1.0.0")?)?;
+    let package = copy_in(&overlay, &make(other, "1.0.0")?)?;
     overlay.apt(&["install", &package]).map(drop)
 }
 
@@ -196,17 +194,28 @@ fn maps(pid: u32) -> Result<String> {
     fs::read_to_string(format!("/proc/{pid}/maps")).context("reading what Asterisk has mapped")
 }
 
+/// The packages that are made, for all tests: making one takes some seconds.
+static MADE: Mutex<Option<Folder>> = Mutex::new(None);
+
 /// The package of the lab's module for that Asterisk.
-fn make(version: Version, folder: &Folder, number: &str) -> Result<PathBuf> {
+fn make(version: Version, number: &str) -> Result<PathBuf> {
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = match made.as_ref() {
+        Some(folder) => folder,
+        None => made.insert(Folder::new("packages")?),
+    };
+    let path = folder.path(&format!("{}_{number}_amd64.deb", name(version)));
+    if path.exists() {
+        return Ok(path);
+    }
     let major = version.number();
     let mut package = Command::new(repository().join("packaging/deb/package"));
     package.env("ASTERISK_INCLUDE", repository().join("asterisk-headers").join(major));
     // A module of the tests is large: it is not packed for anybody.
     package.env("DPKG_DEB_COMPRESSOR_LEVEL", "0");
     package.arg(major).arg(module_file(&version.to_string())).arg(folder.path("")).arg(number);
-    let made = run(&mut package)?;
-    let path = made.lines().last().context("packaging/deb/package says nothing")?;
-    Ok(PathBuf::from(path))
+    run(&mut package)?;
+    if path.exists() { Ok(path) } else { Err(Error::new(format!("{} was not made", path.display()))) }
 }
 
 /// Where a root file system sees the package.
