@@ -250,12 +250,7 @@ impl Running {
                     self.snapshot.watch = state;
                 }
             }
-            Event::MainVersion(version) => {
-                if self.snapshot.main_version != version && !version.is_empty() {
-                    self.log(Level::Debug, &format!("The main runs Asterisk {version}"));
-                }
-                self.snapshot.main_version = version;
-            }
+            Event::MainVersion(version) => self.snapshot.main_version = version,
             Event::MainCalls(calls) => self.counted(calls),
             Event::Prepared { number, problem, live } => self.prepared(number, &problem, &live),
             Event::Gated { number, answer } => self.gated(number, answer),

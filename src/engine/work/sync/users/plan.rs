@@ -20,7 +20,7 @@ impl Users {
     ) -> Result<(), NotYet> {
         let answers = read_users(reading, &common.syncing.settings)?;
         let store = common.store().map_err(Failure::from)?;
-        let in_place = in_place(&store, common).map_err(Failure::from)?;
+        let in_place = in_place(&store, common)?;
         let synced = match self.compose(reading, &answers, in_place.as_deref(), common) {
             // It was read whole, and has none of them.
             Err(Failure::Answer(SyncError::Select(_))) => {
