@@ -175,6 +175,23 @@ impl Broker {
         self.run()
     }
 
+    /// Runs anew and keeps what it knows on its disk, as Debian's does.
+    pub fn remember(&mut self) -> Result {
+        self.kill();
+        let conf = fs::read_to_string(self.path("synch.conf")).context("reading the broker's file")?;
+        let home = &self.home;
+        self.write("synch.conf", &format!("{conf}persistence true\npersistence_location {home}/\n"))?;
+        self.run()
+    }
+
+    /// Has it write down now what it knows, and waits until it has.
+    pub fn save(&self) -> Result {
+        let pid = self.child.as_ref().context("the broker does not run")?.id();
+        run(Command::new("kill").args(["-USR1", &pid.to_string()]))?;
+        let file = self.path("mosquitto.db");
+        until_ok("the broker to write", GENEROUS, || fs::metadata(&file).context(file.display()).map(drop))
+    }
+
     /// Runs anew and takes TLS as well, with a certificate for its address that the authority signs which this returns.
     pub fn take_tls(&mut self) -> Result<Authority> {
         self.kill();

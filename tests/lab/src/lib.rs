@@ -36,6 +36,8 @@
 //! | [`files`] | a folder for what else a test writes |
 //! | [`fleet`] | branches that are nothing but their metrics |
 //! | [`alerting`] | Prometheus and Alertmanager, which watch them |
+//! | [`loud`] | a client of a broker that says whatever it likes |
+//! | [`false_broker`] | a broker of the test's own, which says whatever it likes |
 //! | [`sharing`] | systems that share their states, and nothing else |
 //! | [`users`] | users in the file, live, and as the main has them |
 //! | [`certificates`] | an authority of the test's own |
@@ -63,12 +65,14 @@ pub mod dialplan;
 pub mod dns;
 pub mod error;
 pub mod fake_main;
+pub mod false_broker;
 pub mod files;
 pub mod fleet;
 pub mod freepbx;
 pub mod harness;
 pub mod hints;
 pub mod line;
+pub mod loud;
 pub mod name_server;
 pub mod net;
 pub mod overlay;

@@ -25,6 +25,7 @@ const MODULES_22: &str = "load = func_pjsip_endpoint.so\nload = res_pjsip_outbou
 const DIALPLAN: &str = "
 [devstate_test]
 exten => 1234,hint,Custom:mystate
+exten => 1235,hint,Custom:other
 exten => set_inuse,1,Set(DEVICE_STATE(Custom:mystate)=INUSE)
 exten => set_not_inuse,1,Set(DEVICE_STATE(Custom:mystate)=NOT_INUSE)
 exten => check,1,NoOp(Custom:mystate is ${DEVICE_STATE(Custom:mystate)})
@@ -140,6 +141,13 @@ impl Asterisk {
         self.write_conf("extensions.conf", &format!("{dialplan}{DIALPLAN}"))?;
         self.write_conf("queues.conf", "[general]\n")?;
         self.write_conf("res_synch.conf", &state(site, broker, lines))
+    }
+
+    /// The same beside what its `res_synch.conf` has already.
+    pub fn share_besides(&self, site: &str, broker: &Broker, lines: &str) -> Result {
+        let before = self.read_conf("res_synch.conf")?;
+        self.share(site, broker, lines)?;
+        self.write_conf("res_synch.conf", &format!("{before}\n{}", state(site, broker, lines)))
     }
 
     /// Gives it a user of its own with one phone. PJSIP only.

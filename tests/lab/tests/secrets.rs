@@ -9,14 +9,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lab::ami::Ami;
-use lab::wait::{GENEROUS, until_value};
-use lab::{Context, Result, Site, Version};
+use lab::certificates::Authority;
+use lab::sharing::{SITES, state};
+use lab::wait::{GENEROUS, until_ok, until_value};
+use lab::{Asterisk, Context, Error, Result, Sharing, Site, Version};
 
 lab::on_22_and_16!(
     no_password_is_told_by_anything_that_can_be_asked,
     no_password_is_told_where_something_goes_wrong,
     passwords_are_in_files_of_the_owner_alone,
 );
+
+lab::tests_on!(on_both, V22, no_password_of_a_broker_is_told_by_anything);
 
 /// Of the account at the main, and of the one that the drill registers as.
 const ACCOUNT: &str = "Canary-Account-1";
@@ -63,18 +67,18 @@ impl Told {
     }
 
     /// The logs, and what any user of the machine can see of the process.
-    fn hear_process(&mut self, site: &Site) -> Result {
+    fn hear_process(&mut self, system: &Asterisk) -> Result {
         for log in ["log/messages", "log/everything", "log/output"] {
-            let path = site.branch.path(log);
+            let path = system.path(log);
             let text = fs::read(&path).context(path.display())?;
             self.hear(log, String::from_utf8_lossy(&text));
         }
         for file in ["cmdline", "environ", "comm"] {
-            let path = PathBuf::from(format!("/proc/{}/{file}", site.branch.pid()?));
+            let path = PathBuf::from(format!("/proc/{}/{file}", system.pid()?));
             let text = fs::read(&path).context(path.display())?;
             self.hear(file, String::from_utf8_lossy(&text));
         }
-        self.hear("threads", site.branch.thread_names()?.join("\n"));
+        self.hear("threads", system.thread_names()?.join("\n"));
         Ok(())
     }
 
@@ -86,8 +90,12 @@ impl Told {
 
     /// Nobody has sung.
     fn assert_silent(&self) {
+        self.assert_silent_of(&ALL);
+    }
+
+    fn assert_silent_of(&self, canaries: &[&str]) {
         for (whence, text) in &self.0 {
-            for canary in ALL {
+            for canary in canaries {
                 let line = text.lines().find(|line| line.contains(canary));
                 assert_eq!(line, None, "{canary} in {whence}");
             }
@@ -96,8 +104,8 @@ impl Told {
 }
 
 /// The commands of synch, as its help lists them, each with what it wants to know.
-fn commands(site: &Site) -> Result<Vec<String>> {
-    let help = site.branch.rx("core show help synch")?;
+fn commands(system: &Asterisk) -> Result<Vec<String>> {
+    let help = system.rx("core show help synch")?;
     let words = help.lines().filter_map(|line| line.split(" -- ").next()).map(str::trim);
     let complete = |words: &str| {
         let plain = words.split(['[', '{']).next().unwrap_or_default().trim_end();
@@ -122,7 +130,7 @@ fn no_password_is_told_by_anything_that_can_be_asked(version: Version) -> Result
     site.sync()?;
     site.wait_status("SyncVersion", "2")?;
 
-    let commands = commands(&site)?;
+    let commands = commands(&site.branch)?;
     assert!(commands.len() >= 16, "{commands:?}");
     for command in commands.iter().map(String::as_str).chain(["synch show status json"]) {
         told.hear(command, site.branch.rx(command)?);
@@ -142,7 +150,7 @@ fn no_password_is_told_by_anything_that_can_be_asked(version: Version) -> Result
     site.wait_status("Sync", "Synced")?;
     told.hear_events(&mut ami);
     assert!(told.0.iter().any(|(whence, text)| whence == "an event" && text.contains("Synch")));
-    told.hear_process(&site)?;
+    told.hear_process(&site.branch)?;
     assert!(told.0.iter().any(|(whence, text)| whence == "log/everything" && text.contains("DEBUG[")));
     told.assert_silent();
     Ok(())
@@ -194,7 +202,7 @@ fn no_password_is_told_where_something_goes_wrong(version: Version) -> Result {
     }
     assert!(!site.branch.module_log("ERROR").is_empty());
     told.hear_events(&mut ami);
-    told.hear_process(&site)?;
+    told.hear_process(&site.branch)?;
     told.assert_silent();
     Ok(())
 }
@@ -267,5 +275,109 @@ fn passwords_are_in_files_of_the_owner_alone(version: Version) -> Result {
     // The other two are in the administrator's own file, and in none of ours.
     let holding = holders(&home, &[ACCOUNT, DRILL])?;
     assert_eq!(holding.iter().map(|path| inside(path)).collect::<Vec<_>>(), ["etc/res_synch.conf"]);
+    Ok(())
+}
+
+/// Berlin has the password of its account in a file of its own, bonn in its settings; both have a key for TLS. Then the
+/// password is wrong, the key is, and lines are.
+fn no_password_of_a_broker_is_told_by_anything(_: Version) -> Result {
+    let mut sharing = Sharing::new(&[Version::V22, Version::V16], "")?;
+    let authority = sharing.broker.take_tls()?;
+    authority.sign("client", "DNS:client", 2)?;
+    let mut canaries: Vec<String> = SITES.map(lab::broker::secret).to_vec();
+    let [key, _] = authority.files("client");
+    let text = fs::read_to_string(key).context("the key")?;
+    canaries.extend(text.lines().filter(|line| !line.starts_with("--")).map(str::to_owned));
+    assert!(canaries.len() >= 5, "{canaries:?}");
+    for (system, site) in sharing.systems.iter().zip(SITES) {
+        give_keys(&sharing, system, site, &authority)?;
+    }
+    sharing.start()?;
+    let mut told = Told::default();
+    for (system, site) in sharing.systems.iter().zip(SITES) {
+        for command in ["core set debug 9", "core set verbose 9"] {
+            system.rx(command)?;
+        }
+        system.unload_module()?;
+        system.load_module()?;
+        system.wait_status("State", "Joined")?;
+        assert!(system.rx("synch show state")?.contains(":8883"));
+        let mut ami = system.ami()?;
+        let commands = commands(system)?;
+        let more = ["synch show status json", "synch show status full", "synch show state PJSIP/1001"];
+        for command in commands.iter().map(String::as_str).chain(more) {
+            told.hear(command, system.rx(command)?);
+        }
+        for action in ["SynchStatus", "SynchSites", "SynchDirectory", "SynchHistory"] {
+            told.hear(action, format!("{:?}", ami.action(action, &[("ActionID", action)])?));
+        }
+        go_wrong(system, site, &mut told)?;
+        told.hear_events(&mut ami);
+        told.hear_process(system)?;
+    }
+    assert!(told.0.iter().any(|(whence, text)| whence == "log/everything" && text.contains("DEBUG[")));
+    assert!(told.0.iter().any(|(whence, text)| whence == "an event" && text.contains("SynchSiteState")));
+    let canaries: Vec<&str> = canaries.iter().map(String::as_str).collect();
+    told.assert_silent_of(&canaries);
+    Ok(())
+}
+
+/// Everything that a system of that name needs for TLS, the password in a file for berlin, and a log of all it can.
+fn give_keys(sharing: &Sharing, system: &Asterisk, site: &str, authority: &Authority) -> Result {
+    let [key, certificate] = authority.files("client");
+    for (from, to) in [(authority.certificate(), "ca.crt"), (certificate, "client.crt"), (key, "client.key")]
+    {
+        let to = system.path("etc").join(to);
+        fs::copy(&from, &to).context(to.display())?;
+    }
+    let secret = lab::broker::secret(site);
+    let file = system.path("etc/broker-secret");
+    fs::write(&file, format!("{secret}\n")).context(file.display())?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).context(file.display())?;
+    let etc = system.inside("etc");
+    let tls = format!(
+        "tls = yes\ntls_ca_file = {etc}/ca.crt\ntls_cert_file = {etc}/client.crt\ntls_key_file = {etc}/client.key\n"
+    );
+    system.write_conf("res_synch.conf", &state(site, &sharing.broker, &tls))?;
+    if site == "berlin" {
+        let line = format!("secret = {secret}");
+        system.edit_conf("res_synch.conf", &line, &format!("secret_file = {etc}/broker-secret"))?;
+    }
+    let logger = system.read_conf("logger.conf")?;
+    let all = "everything => notice,warning,error,verbose,debug,dtmf,security\n";
+    system.write_conf("logger.conf", &format!("{logger}{all}"))
+}
+
+/// A login that is refused, a key that is none, lines that are wrong and a file of two lines.
+fn go_wrong(system: &Asterisk, site: &str, told: &mut Told) -> Result {
+    let why = |wanted: &str| -> Result<String> {
+        until_ok(&format!("the reason {wanted}"), GENEROUS, || {
+            let reason = system.status("StateReason")?;
+            if reason.contains(wanted) { Ok(reason) } else { Err(Error::new(reason)) }
+        })
+    };
+    let secret = lab::broker::secret(site);
+    let good = system.read_conf("res_synch.conf")?;
+    system.write_conf("res_synch.conf", &format!("{good}username = bern\n"))?;
+    system.reload_module_when_possible()?;
+    told.hear("a refused login", why("refuses the login")?);
+    told.hear("the doctor", system.rx("synch doctor")?);
+    let key = system.path("etc/client.key");
+    let kept = fs::read(&key).context("the key")?;
+    fs::write(&key, &secret).context("the key")?;
+    system.write_conf("res_synch.conf", &format!("{good}keepalive = 16\n"))?;
+    system.reload_module_when_possible()?;
+    told.hear("a key that is none", why("key")?);
+    told.hear("the doctor, without a key", system.rx("synch doctor")?);
+    fs::write(&key, kept).context("the key")?;
+    for bad in [format!("secrett = {secret}"), format!("secret = {secret}\u{7}"), format!("[{secret}")] {
+        system.write_conf("res_synch.conf", &format!("{good}{bad}\n"))?;
+        told.hear("a bad line", system.rx("module reload res_synch.so")?);
+    }
+    let file = system.path("etc/broker-secret");
+    fs::write(&file, format!("{secret}\n{secret}\n")).context(file.display())?;
+    system.write_conf("res_synch.conf", &format!("{good}keepalive = 17\n"))?;
+    told.hear("a reload", system.rx("module reload res_synch.so")?);
+    told.hear("a file of two lines", system.rx("synch doctor")?);
     Ok(())
 }

@@ -21,7 +21,7 @@ pub struct Dialogs {
 impl Dialogs {
     /// `user` watches `number` at `system`.
     pub fn start(net: &Arc<Net>, system: &Asterisk, user: &str, number: &str) -> Result<Self> {
-        let device = Device::new(net, "dialogs")?;
+        let device = Device::new(net, &format!("dialogs-{number}"))?;
         device.write("dialogs.xml", SCENARIO)?;
         write_users(&device, [user])?;
         let mut command = sipp(&device, "dialogs.xml");
