@@ -40,6 +40,8 @@ pub struct Findings {
     pub no_mailer: bool,
     /// The broker of `[state]`; none where nothing is shared.
     pub broker: Option<Broker>,
+    /// Phones that a lamp or a queue goes by and that no site speaks of, as `PJSIP/3001 (queue sales)`.
+    pub unspoken: Vec<String>,
     /// Other modules that share states as well.
     pub beside: Vec<&'static str>,
     /// Version of this Asterisk.

@@ -17,6 +17,7 @@ pub use beside::{BESIDE, Beside};
 pub use evidence::{DEFAULT_REALM, realm_key};
 pub use findings::{Broker, BrokerThere, Findings, ForeignTopic, Include, Main, OwnTopic, Reach};
 pub use listening::Listener;
+pub use sharing::unspoken;
 pub use transports::{told, unreachable, wrong_ports};
 
 use std::{fmt, net::IpAddr};
@@ -111,6 +112,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     if let (Some(state), Some(broker)) = (&settings.state, &findings.broker) {
         checks.broker(broker, state);
         checks.sharing(&snapshot.state, state);
+        checks.unspoken(&findings.unspoken, &snapshot.state);
         checks.beside(&findings.beside);
     }
     checks.0

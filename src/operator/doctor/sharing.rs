@@ -1,9 +1,15 @@
 //! Checks what is shared with other sites: the broker, its access list, and what the sites say together.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
 use super::{Broker, BrokerThere, ForeignTopic, Level, OwnTopic, Report};
 use crate::{
     operator::status::{StateLine, StateStatus, twin},
-    peers::exchange::Twice,
+    peers::{
+        DeviceState,
+        exchange::{Folk, Twice},
+        people,
+    },
     settings::{Pattern, State},
     words::wording::{counted, some_of},
 };
@@ -169,6 +175,20 @@ impl Report {
         self.twice(twice);
     }
 
+    pub(super) fn unspoken(&mut self, unspoken: &[String], status: &StateStatus) {
+        // While we hear nobody, nobody can speak of them.
+        if unspoken.is_empty() || status.line != StateLine::Joined || !status.reason.is_empty() {
+            return;
+        }
+        let text = format!(
+            "no site speaks of {}: lamps stay dark, and queues don't ring such a member. Check the name of the device. If it \
+             is right, the phone is registered nowhere, or its site does not share it (share, devices in [state] there), \
+             or it is not taken here (take, sites, accept)",
+            some_of(unspoken)
+        );
+        self.say(Level::Warning, "devices", text);
+    }
+
     fn twice(&mut self, twice: &[Twice]) {
         let Some(Twice { device: first, .. }) = twice.first() else { return };
         let place = |Twice { device, sites }: &Twice| format!("{device} is at {}", sites.join(" and "));
@@ -183,6 +203,28 @@ impl Report {
     }
 }
 
+/// Returns the phones that no site speaks of, of those that something here goes by: where, and which device. Asterisk calls a
+/// phone invalid that it has not itself, and that no site has told it of. One that is only switched off at its site is known
+/// by its person.
+pub fn unspoken<'a>(
+    watched: impl IntoIterator<Item = (String, &'a str)>,
+    folk: &Folk,
+    state: impl Fn(&str) -> DeviceState,
+) -> Vec<String> {
+    let known: HashSet<&str> = folk.people.values().map(|person| &*person.device).collect();
+    let mut places: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (place, device) in watched {
+        if people::phone(device).is_some() && !known.contains(device) {
+            places.entry(device).or_default().insert(place);
+        }
+    }
+    let unspoken = places.into_iter().filter(|(device, _)| state(device) == DeviceState::Invalid);
+    let name = |(device, places): (&str, BTreeSet<String>)| {
+        format!("{device} ({})", places.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    unspoken.map(name).collect()
+}
+
 fn access_list() -> String {
     format!(
         "In mosquitto, the file that acl_file names needs the lines '{WRITE_OWN}' and '{READ_ALL}', and no line that \
@@ -192,12 +234,14 @@ fn access_list() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         operator::doctor::Check,
         peers::{
             SiteState,
-            exchange::{SiteView, View},
+            exchange::{SiteView, Somebody, View},
         },
         settings,
         words::conf::ConfSection,
@@ -370,5 +414,42 @@ mod tests {
         assert_eq!(of(0), "");
         assert!(of(1).starts_with("PJSIP/1001 is at berlin and bonn: "), "{}", of(1));
         assert!(of(7).contains("and 2 more") && !of(7).contains("PJSIP/1006"), "{}", of(7));
+    }
+
+    #[test]
+    fn phones_that_no_site_speaks_of_are_named_with_what_goes_by_them() {
+        let bob =
+            Somebody { name: "Bob".to_owned(), site: "bonn".to_owned(), device: "PJSIP/2001".to_owned() };
+        let people = BTreeMap::from([("2001".to_owned(), bob)]);
+        let folk = Folk { people: Arc::new(people), ..Folk::default() };
+        let watched = [
+            ("queue sales", "PJSIP/3001"),
+            ("queue help", "PJSIP/3001"),
+            ("queue help", "PJSIP/3001"),
+            // Switched off, but a person of bonn's.
+            ("queue sales", "PJSIP/2001"),
+            // Ours, and switched off.
+            ("lamp 1001", "PJSIP/1001"),
+            ("lamp 3002", "SIP/3002"),
+            ("lamp *28", "Custom:NIGHT"),
+            ("queue sales", "Local/3001@from-queue/n"),
+        ];
+        let watched = watched.map(|(place, device)| (place.to_owned(), device));
+        let state = |device: &str| match device {
+            "PJSIP/1001" => DeviceState::Unavailable,
+            _ => DeviceState::Invalid,
+        };
+        let found = unspoken(watched, &folk, state);
+        assert_eq!(found, ["PJSIP/3001 (queue help, queue sales)", "SIP/3002 (lamp 3002)"]);
+        let checks = |line, found: &[String]| {
+            let mut report = Report(Vec::new());
+            report.unspoken(found, &StateStatus { line, reason: "".into(), ..StateStatus::default() });
+            report.0
+        };
+        let said = checks(StateLine::Joined, &found);
+        assert_eq!(level(&said, "devices"), Some(Level::Warning));
+        assert!(text(&said, "devices").contains(&found[0]), "{said:?}");
+        assert_eq!(checks(StateLine::Joined, &[]), []);
+        assert_eq!(checks(StateLine::Away, &found), []);
     }
 }

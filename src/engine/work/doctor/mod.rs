@@ -15,7 +15,10 @@ use std::{
 
 use super::session::Access;
 use crate::{
-    dialplan::refers::{Need, needs},
+    dialplan::{
+        self,
+        refers::{Need, needs},
+    },
     dns,
     engine::{
         crew::{
@@ -29,7 +32,8 @@ use crate::{
         control::Reply,
         doctor::{self, BESIDE, Beside, Findings, Include, Listener, Reach},
     },
-    settings::{Dns, Settings, SipTransport, Technology},
+    peers::Fact,
+    settings::{Dns, Settings, Shared, SipTransport, Technology},
     site::users::Kind,
     uplink::{ami::Hangup, sip::places::places},
     words::{
@@ -117,8 +121,34 @@ impl Examining {
             findings.broker = Some(self.look_at_brokers(state, hangup, stop)?);
             stop.check()?;
             findings.beside = self.beside();
+            findings.unspoken = self.unspoken(stop)?;
         }
         Ok(findings)
+    }
+
+    /// Phones that members of queues and our own lamps go by, and that no site speaks of. The administrator's own hints are
+    /// not among them: Asterisk tells of its hints only with its locks held.
+    fn unspoken(&self, stop: &Stop) -> Result<Vec<String>, Stopped> {
+        let host = &*self.kit.host;
+        let mut members = Vec::new();
+        host.tell_states(Shared::Agent, &mut |fact| {
+            if let Fact::Member { device, queue, .. } = fact {
+                members.push((format!("queue {queue}"), device));
+            }
+        });
+        stop.check()?;
+        let snapshot = self.kit.published.read();
+        let sync = &snapshot.sync;
+        let hints = match &self.settings.dialplan {
+            Some(_) => dialplan::hints(snapshot.technology(), &sync.users, &sync.contexts, []),
+            None => Vec::new(),
+        };
+        let members = members.iter().map(|(queue, device)| (queue.clone(), &**device));
+        let lamps = hints.iter().flat_map(|hint| {
+            hint.devices.split('&').map(move |device| (format!("lamp {}", hint.number), device))
+        });
+        let state = |device: &str| host.device_state(device);
+        Ok(doctor::unspoken(members.chain(lamps), &snapshot.state.folk, state))
     }
 
     /// Modules that share states as well.
