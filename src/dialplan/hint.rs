@@ -4,7 +4,7 @@
 //! (`ast_extension_state_add_destroy`), with the lock of contexts taken before that of hints; and pbx_config, which builds a
 //! dialplan, takes them the other way round. Two threads that meet so stop the whole Asterisk.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{
     Context,
@@ -28,6 +28,18 @@ pub struct Hint {
 /// The most lamps of people at other sites. What Asterisk does for hints at a reload of its dialplan grows with the square of
 /// their number: a second with so many, half a minute with 10,000.
 pub const MOST_PEOPLE: usize = 2_000;
+
+/// The numbers of people at other sites that have a lamp. It stays, also when nobody has the number any more: a site that has
+/// other people each time must not fill Asterisk with hints.
+#[derive(Debug, Default)]
+pub struct Lamps(BTreeSet<String>);
+
+impl Lamps {
+    /// Returns whether a number has a lamp, or may have one from now on.
+    pub fn admit(&mut self, number: &str) -> bool {
+        self.0.contains(number) || self.0.len() < MOST_PEOPLE && self.0.insert(number.to_owned())
+    }
+}
 
 /// The lamps of these users, of the numbers that contexts taken from the main have one for, and of people at other sites,
 /// as number and device; each number once.
@@ -109,5 +121,13 @@ mod tests {
         let numbers: Vec<String> = (0..=MOST_PEOPLE).map(|number| number.to_string()).collect();
         let others = numbers.iter().map(|number| (&**number, "PJSIP/x"));
         assert_eq!(hints(Technology::Pjsip, &[], &[], others).len(), MOST_PEOPLE);
+    }
+
+    #[test]
+    fn the_lamps_of_people_who_come_and_go_are_bounded_over_time() {
+        let mut lamps = Lamps::default();
+        let admitted = (0..3 * MOST_PEOPLE).filter(|number| lamps.admit(&number.to_string())).count();
+        assert_eq!(admitted, MOST_PEOPLE);
+        assert!(lamps.admit("0") && !lamps.admit("9999"));
     }
 }

@@ -47,6 +47,6 @@ pub use change::Change;
 pub use choice::{ChoiceError, ContextChoice};
 pub use context::{Context, Extension, Step};
 pub use door::{Door, Known, Question, Way};
-pub use hint::{Hint, hints};
+pub use hint::{Hint, Lamps, hints};
 pub use left_out::{LeftOutLine, Refusal};
 pub use vet::{Terms, Vetted, vet};

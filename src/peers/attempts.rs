@@ -14,8 +14,10 @@ const TWIN_WAIT: Duration = Duration::from_secs(60);
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Before the broker had let us in, in a way in which one ends that does not speak this version.
+    /// In a way in which one ends that does not speak this version.
     Unspoken,
+    /// Without a word: so does a broker that does not speak this version, and one of 3.1.1 that puts us out.
+    Closed,
     /// In any other way.
     Failed,
     /// The broker says that another connection has come under our name.
@@ -70,7 +72,7 @@ impl Attempts {
     /// Takes note of an end.
     pub fn ended(&mut self, end: End, now: Instant) -> Then {
         if let Some(joined) = self.joined.take() {
-            let soon = now.saturating_duration_since(joined) < TWIN;
+            let soon = end == End::Closed && now.saturating_duration_since(joined) < TWIN;
             self.put_out = if soon || end == End::TakenOver { self.put_out + 1 } else { 0 };
             if self.put_out >= TWIN_TIMES {
                 self.put_out = 0;
@@ -79,7 +81,7 @@ impl Attempts {
             // A broker that was well is tried again first, in the version that it speaks.
             return Then::Later;
         }
-        if end == End::Unspoken && self.version == Version::V5 {
+        if matches!(end, End::Unspoken | End::Closed) && self.version == Version::V5 {
             self.version = Version::V3;
             return Then::AtOnce;
         }
@@ -114,7 +116,7 @@ mod tests {
     fn a_version_that_was_spoken_is_kept() {
         let now = Instant::now();
         let mut attempts = Attempts::new(1);
-        attempts.ended(End::Unspoken, now);
+        attempts.ended(End::Closed, now);
         attempts.joined(now);
         assert_eq!(attempts.ended(End::Failed, now + Duration::from_secs(60)), Then::Later);
         assert_eq!(attempts.version(), Version::V3);
@@ -129,9 +131,12 @@ mod tests {
             attempts.joined(now);
             attempts.ended(end, now + Duration::from_secs(1))
         };
-        assert_eq!([put_out(End::TakenOver), put_out(End::Failed)], [Then::Later; 2]);
+        assert_eq!([put_out(End::TakenOver), put_out(End::Closed)], [Then::Later; 2]);
         assert_eq!(put_out(End::TakenOver), Then::Twin(TWIN_WAIT));
         assert_eq!(put_out(End::TakenOver), Then::Later);
+        // A broker that says why, or that talks nonsense, has put nobody out.
+        assert_eq!([put_out(End::TakenOver), put_out(End::Failed)], [Then::Later; 2]);
+        assert_eq!([put_out(End::Unspoken), put_out(End::Closed)], [Then::Later; 2]);
         attempts.joined(now);
         assert_eq!(attempts.ended(End::Failed, now + Duration::from_secs(600)), Then::Later);
         assert_eq!(attempts.put_out, 0);

@@ -21,10 +21,15 @@ impl Budget {
 
     /// Takes a permission. Returns `false` where there is none.
     pub(super) fn take(&mut self, now: Instant) -> bool {
+        self.take_some(1, now)
+    }
+
+    /// Takes so many, or none. Returns `false` where there are not so many.
+    pub(super) fn take_some(&mut self, some: u32, now: Instant) -> bool {
         self.fill(now);
-        let there = self.left >= 1.0;
+        let there = self.left >= f64::from(some);
         if there {
-            self.left -= 1.0;
+            self.left -= f64::from(some);
         }
         there
     }
@@ -54,6 +59,9 @@ mod tests {
         let due = budget.due();
         assert!(due > start && due <= start + Duration::from_millis(101));
         assert!(budget.take(due + Duration::from_millis(1)));
+        let minute = start + Duration::from_secs(60);
+        let mut some = budget.clone();
+        assert!(some.take_some(2, minute) && !some.take_some(2, minute) && some.take_some(1, minute));
         assert_eq!((0..9).filter(|_| budget.take(start + Duration::from_secs(60))).count(), 3);
     }
 }

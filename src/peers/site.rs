@@ -13,6 +13,14 @@ use super::{
 /// Changes of one site in a second, and at once: what a site of 10,000 devices says when it joins.
 const RATE: u32 = 200;
 const BURST: u32 = 10_000;
+/// The size of a change that counts as one: a long one takes as much time as several.
+const UNIT: usize = 1024;
+/// Words of one site about itself in a second, and at once: a sign of life a minute, and some more while its line breaks or
+/// another system has its name.
+const WORDS: u32 = 1;
+const WORDS_AT_ONCE: u32 = 30;
+/// Presences that one site may add to those that are known here.
+const MAX_NEW_PRESENCES: u32 = 2_000;
 /// How long nothing is taken of a site that says more.
 const THROTTLE: Duration = Duration::from_secs(60);
 /// Each site repeats every 60 s that it is there: after this it is not, whatever the broker keeps of it.
@@ -73,6 +81,8 @@ pub(super) struct Site {
     /// Until when it is not heard.
     pub(super) throttled: Option<Instant>,
     budget: Budget,
+    words: Budget,
+    new_presences: u32,
     /// Changes in this minute, when it began, and those of the minute before.
     changes: (u32, Instant, u32),
 }
@@ -97,6 +107,8 @@ impl Site {
             people: Vec::new(),
             throttled: None,
             budget: Budget::new(RATE, BURST, now),
+            words: Budget::new(WORDS, WORDS_AT_ONCE, now),
+            new_presences: 0,
             changes: (0, now, 0),
         }
     }
@@ -110,18 +122,34 @@ impl Site {
         })
     }
 
-    /// Counts something that it says. Returns `false` where it has said too much, now or before.
-    pub(super) fn may_say(&mut self, now: Instant) -> bool {
+    /// Counts something of that size that it says. Returns `false` where it has said too much, now or before.
+    pub(super) fn may_say(&mut self, size: usize, now: Instant) -> bool {
         if self.throttled.is_some() {
             return false;
         }
         self.turn_minute(now);
         self.changes.0 = self.changes.0.saturating_add(1);
-        let may = self.budget.take(now);
+        let may = self.budget.take_some(u32::try_from(1 + size / UNIT).unwrap_or(u32::MAX), now);
         if !may {
-            self.throttled = Some(now + THROTTLE);
+            self.throttle(now);
         }
         may
+    }
+
+    /// Counts a word that it says about itself. Returns `false` where it has said too many.
+    pub(super) fn may_come_and_go(&mut self, now: Instant) -> bool {
+        self.words.take(now)
+    }
+
+    /// Counts a presence that nobody here has known. Returns `false` where it has added too many.
+    pub(super) const fn may_add_presence(&mut self) -> bool {
+        self.new_presences = self.new_presences.saturating_add(1);
+        self.new_presences <= MAX_NEW_PRESENCES
+    }
+
+    /// Is not heard for a while from now on.
+    pub(super) fn throttle(&mut self, now: Instant) {
+        self.throttled = Some(now + THROTTLE);
     }
 
     /// Returns when something becomes of it, if it says nothing before.
@@ -170,10 +198,22 @@ mod tests {
     fn a_site_that_says_too_much_is_not_heard() {
         let start = Instant::now();
         let mut site = Site::new(SiteState::Joined, start);
-        assert_eq!((0..20_000).filter(|_| site.may_say(start)).count(), 10_000);
+        assert_eq!((0..20_000).filter(|_| site.may_say(9, start)).count(), 10_000);
         assert_eq!(site.throttled, Some(start + THROTTLE));
-        assert!(!site.may_say(start + THROTTLE));
+        assert!(!site.may_say(9, start + THROTTLE));
         assert_eq!(site.changes_a_minute(start), 10_001);
+        let mut site = Site::new(SiteState::Joined, start);
+        assert_eq!((0..100).filter(|_| site.may_say(256 * 1024, start)).count(), 38);
+    }
+
+    #[test]
+    fn a_site_may_come_and_go_now_and_then() {
+        let start = Instant::now();
+        let mut site = Site::new(SiteState::Joined, start);
+        assert_eq!((0..100).filter(|_| site.may_come_and_go(start)).count(), 30);
+        let minute = start + Duration::from_secs(60);
+        assert_eq!((0..100).filter(|_| site.may_come_and_go(minute)).count(), 30);
+        assert_eq!((0..3_000).filter(|_| site.may_add_presence()).count(), 2_000);
     }
 
     #[test]
@@ -181,7 +221,7 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut site = Site::new(SiteState::Joined, start);
-        assert!(site.may_say(start) && site.may_say(at(1)) && site.may_say(at(70)));
+        assert!(site.may_say(9, start) && site.may_say(9, at(1)) && site.may_say(9, at(70)));
         assert_eq!(
             [site.changes_a_minute(at(71)), site.changes_a_minute(at(131)), site.changes_a_minute(at(500))],
             [2, 1, 0]

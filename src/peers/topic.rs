@@ -84,6 +84,13 @@ impl Topic {
         (is_site(&topic.site) && topic.is_short() && topic.to_string() == text).then_some(topic)
     }
 
+    /// Returns the site whose topic it is, whatever it is about.
+    #[must_use]
+    pub fn site_of(text: &str) -> Option<String> {
+        let (site, _) = text.strip_prefix(ROOT)?.strip_prefix('/')?.split_once('/')?;
+        decoded(site).filter(|site| is_site(site))
+    }
+
     fn is_short(&self) -> bool {
         match &self.subject {
             Subject::Device(name)
@@ -209,6 +216,20 @@ mod tests {
             let topic = Topic::new("berlin", subject);
             assert_eq!(topic.to_string(), format!("synch/1/berlin/{text}"));
             assert_eq!(Topic::read(&topic.to_string()), Some(topic));
+        }
+    }
+
+    #[test]
+    fn whose_a_topic_is_is_known_of_any_kind() {
+        for (text, site) in [
+            ("synch/1/berlin/site", Some("berlin")),
+            ("synch/1/berlin/parking/701", Some("berlin")),
+            ("synch/1/berlin/device/PJSIP//1", Some("berlin")),
+            ("synch/1/ber%20lin/site", None),
+            ("synch/2/berlin/site", None),
+            ("synch/1/berlin", None),
+        ] {
+            assert_eq!(Topic::site_of(text).as_deref(), site, "{text}");
         }
     }
 

@@ -46,6 +46,7 @@ use super::{
     event::{Event, Told},
 };
 use crate::{
+    dialplan::Lamps,
     dns::Situation,
     engine::{
         crew::{backoff::random, kit::Kit, roll::Roll},
@@ -106,6 +107,8 @@ pub(super) struct Running {
     users_known: bool,
     history: History,
     phones: Known,
+    /// The lamps of people at other sites.
+    lamps: Lamps,
     self_check: SelfCheck,
     /// Whether it is logged that a move waits for this branch.
     told_to_wait: bool,
@@ -142,6 +145,7 @@ impl Running {
             hold,
             history: History::default(),
             phones: Known::default(),
+            lamps: Lamps::default(),
             self_check: SelfCheck::new(Instant::now()),
             told_to_wait: false,
             kit,

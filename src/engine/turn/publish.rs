@@ -21,7 +21,7 @@ use crate::{
 impl Running {
     /// Returns the dialplan that follows from the users and the settings. Returns `None` before the users on disk are
     /// known: otherwise their extensions from before a reload would be removed and added again.
-    pub(super) fn plan(&self) -> Option<Plan> {
+    pub(super) fn plan(&mut self) -> Option<Plan> {
         let Some(dialplan) = &self.settings.dialplan else { return Some(Plan::default()) };
         if self.settings.sync.is_some() && !self.users_known {
             return None;
@@ -31,6 +31,7 @@ impl Running {
         contexts.extend(sync.contexts.iter().cloned());
         let people = self.snapshot.state.folk.people.iter();
         let people = people.map(|(number, person)| (&**number, &*person.device));
+        let people = people.filter(|(number, _)| self.lamps.admit(number));
         let hints = dialplan::hints(self.snapshot.technology(), &sync.users, &sync.contexts, people);
         Some(Plan { contexts, hints })
     }

@@ -72,6 +72,11 @@ impl Exchange {
         }
     }
 
+    /// Keeps what lost sites have said for so long from now on.
+    pub const fn hold(&mut self, hold: Duration) {
+        self.others.hold = hold;
+    }
+
     // What this Asterisk says.
 
     /// Takes what this Asterisk says of itself.
@@ -157,21 +162,40 @@ impl Exchange {
 
     /// Takes a message.
     pub fn message(&mut self, topic: &str, payload: &[u8], retained: bool, now: Instant) {
-        let Some(Topic { site, subject }) = Topic::read(topic) else { return };
-        if site == self.own.site {
-            self.line.hear_of_us(subject, payload, now);
-        } else if subject == Subject::Ask {
-            self.line.asked(now);
-        } else if subject == Subject::Site && self.taken.takes_site(&site) {
-            self.others.hear_site(&site, payload, retained, now);
-        } else if self.taken.takes_site(&site) && self.taken.takes(&site, &subject) {
-            self.hear(&site, subject, payload, now);
+        let Some(site) = Topic::site_of(topic) else { return };
+        let subject = Topic::read(topic).map(|topic| topic.subject);
+        match subject {
+            Some(subject) if site == self.own.site => self.line.hear_of_us(subject, payload, now),
+            Some(Subject::Ask) => self.line.asked(now),
+            Some(Subject::Site) if self.taken.takes_site(&site) => {
+                self.others.hear_site(&site, payload, retained, now);
+            }
+            // What nobody takes counts as well: it is heard all the same.
+            subject if self.others.hears(&site, topic.len() + payload.len(), now) => {
+                if let Some(subject) = subject.filter(|subject| self.taken.takes(&site, subject)) {
+                    self.hear(&site, subject, payload);
+                }
+            }
+            _ => {}
         }
         self.follow();
     }
 
-    fn hear(&mut self, site: &str, subject: Subject, payload: &[u8], now: Instant) {
-        let Some((provider, presence)) = self.others.hear(site, subject, payload, now) else { return };
+    /// Takes note of a message that is longer than we take.
+    pub fn too_long(&mut self, topic: &str, now: Instant) {
+        if let Some(site) = Topic::site_of(topic) {
+            self.others.too_long(&site, now);
+            self.follow();
+        }
+    }
+
+    fn hear(&mut self, site: &str, subject: Subject, payload: &[u8]) {
+        let Some((provider, presence)) = self.others.hear(site, subject, payload, &self.taken) else {
+            return;
+        };
+        if !self.here.presences.contains_key(&provider) && !self.others.may_add_presence(site) {
+            return;
+        }
         if self.here.presence_from_elsewhere(&provider, &presence) {
             self.here_changed = true;
             // The last change wins, wherever it was made. Our own word about it is out of date then.
@@ -234,9 +258,15 @@ impl Exchange {
 
     /// Drops everything that others said, and returns what Asterisk is to be shown of that, all at once: first that
     /// everything is gone, and after [`CLEAR_AFTER`] that there is nothing more to say of it.
+    /// What shows that somebody talks comes first, each site in its turn.
     pub fn take_back(&mut self) -> [Vec<Show>; 2] {
+        let lit = self.others.lit();
         self.others.forget_all();
-        self.others.showing.take_back()
+        let [mut gone, clears] = self.others.showing.take_back();
+        gone.sort_by_key(
+            |show| matches!(show, Show::Device(eid, device, _) if !lit.contains(&(*eid, device.clone()))),
+        );
+        [gone, clears]
     }
 }
 

@@ -1,7 +1,7 @@
 //! The other sites: where each stands, and what of its words still counts. Pure.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -12,11 +12,12 @@ use super::{
 };
 use crate::{
     peers::{
-        Count, DeviceState, Person, Presence, SiteState, Subject,
+        Count, DeviceState, Eid, Person, Presence, SiteState, Subject,
+        budget::Budget,
         payload::{self, SiteWord},
         site::{MAX_DEVICES, SILENCE, Site},
     },
-    settings::Technology,
+    settings::{Taken, Technology},
 };
 
 /// Sites that are known at the same time.
@@ -26,6 +27,11 @@ const MAX_ALL_DEVICES: usize = 50_000;
 /// Mailboxes, presences and members of queues of all sites, and people of all sites: as many again.
 pub(super) const MAX_ALL_OTHERS: usize = 50_000;
 pub(super) const MAX_ALL_PEOPLE: usize = 50_000;
+
+/// Words of all sites about themselves in a second, and at once: those of as many as can be known, who all join anew. What
+/// is beyond is heard again with the next sign of life.
+const WORDS: u32 = 100;
+const WORDS_AT_ONCE: u32 = 4_000;
 
 /// What follows for our connection from what sites do.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,7 +45,8 @@ pub(super) enum Hearing {
 /// All other sites.
 #[derive(Debug)]
 pub(super) struct Others {
-    hold: Duration,
+    pub(super) hold: Duration,
+    words: Budget,
     sites: BTreeMap<String, Site>,
     devices: usize,
     lamps: Lamps,
@@ -59,6 +66,7 @@ impl Others {
     pub(super) fn new(hold: Duration, technology: Technology, now: Instant) -> Self {
         Self {
             hold,
+            words: Budget::new(WORDS, WORDS_AT_ONCE, now),
             sites: BTreeMap::new(),
             devices: 0,
             lamps: Lamps::default(),
@@ -117,6 +125,17 @@ impl Others {
 
     /// Takes what a site says of itself.
     pub(super) fn hear_site(&mut self, name: &str, payload: &[u8], retained: bool, now: Instant) {
+        if !self.words.take(now) {
+            return;
+        }
+        if let Some(site) = self.sites.get_mut(name)
+            && !site.may_come_and_go(now)
+        {
+            if site.throttled.is_none() {
+                self.throttle(name, "it comes and goes too often", now);
+            }
+            return;
+        }
         match SiteWord::read(payload) {
             Some(SiteWord::Joined { boot, asterisk, synch }) => {
                 if !self.sites.contains_key(name) && !self.make_room() {
@@ -134,7 +153,12 @@ impl Others {
                     site.heard = now;
                 }
                 site.gone_at = None;
-                if site.throttled.is_none() {
+                if site.throttled.is_some() {
+                    // Who goes and comes back does not get out of it.
+                    if let Some(from) = site.stands(SiteState::Throttled, now) {
+                        self.tell(name, Some(from), SiteState::Throttled, "it is back, and not heard yet");
+                    }
+                } else {
                     let from = site.stands(SiteState::Joined, now);
                     if !std::mem::replace(&mut site.subscribed, true) {
                         self.hearing.push_back(Hearing::Begin(name.to_owned()));
@@ -151,23 +175,33 @@ impl Others {
         }
     }
 
-    /// Takes what a site says of something that it has. Returns a presence that it has heard of.
+    /// Counts something of that size that a site says, whatever it is. Returns `false` where it is not heard.
+    pub(super) fn hears(&mut self, name: &str, size: usize, now: Instant) -> bool {
+        let Some(site) = self.sites.get_mut(name).filter(|site| site.subscribed) else { return false };
+        let may = site.may_say(size, now);
+        if !may {
+            self.throttle(name, "it says more than a site can have to say", now);
+        }
+        may
+    }
+
+    /// Takes note that a site says something that is longer than we take.
+    pub(super) fn too_long(&mut self, name: &str, now: Instant) {
+        if self.sites.get(name).is_some_and(|site| site.subscribed) {
+            self.throttle(name, "it says something that is too long", now);
+        }
+    }
+
+    /// Takes what a site says of something that it has, as far as that is its own. Returns a presence that it has heard of.
     pub(super) fn hear(
         &mut self,
         name: &str,
         subject: Subject,
         payload: &[u8],
-        now: Instant,
+        taken: &Taken,
     ) -> Option<(String, Presence)> {
         let has_room = matches!(subject, Subject::Device(_)) || self.words() < MAX_ALL_OTHERS;
-        let site = self.sites.get_mut(name).filter(|site| site.subscribed)?;
-        let was_throttled = site.throttled.is_some();
-        if !site.may_say(now) {
-            if !was_throttled {
-                self.throttle(name, now);
-            }
-            return None;
-        }
+        let site = self.sites.get_mut(name)?;
         let has_room = has_room && site.has_room();
         match subject {
             Subject::Device(device) => {
@@ -195,7 +229,11 @@ impl Others {
                 }
                 self.agents_changed = true;
             }
-            Subject::People => self.hear_people(name, payload::people(payload).unwrap_or_default()),
+            Subject::People => {
+                let mut people = payload::people(payload).unwrap_or_default();
+                people.retain(|person| taken.takes_person(name, person));
+                self.hear_people(name, people);
+            }
             Subject::Site | Subject::Ask => {}
         }
         None
@@ -257,7 +295,6 @@ impl Others {
             let from = site.state;
             site.stands(SiteState::Lost, now);
             site.gone_at = Some(now + self.hold);
-            site.throttled = None;
             self.tell(name, Some(from), SiteState::Lost, reason);
         }
     }
@@ -265,7 +302,6 @@ impl Others {
     /// Drops at once what a site said.
     fn part(&mut self, name: &str, to: SiteState, reason: &'static str, now: Instant) {
         let Some(site) = self.sites.get_mut(name) else { return };
-        site.throttled = None;
         let from = site.stands(to, now);
         self.forget(name);
         if let Some(from) = from {
@@ -273,12 +309,17 @@ impl Others {
         }
     }
 
-    fn throttle(&mut self, name: &str, now: Instant) {
+    /// Hears a site no more for a while. What it has said stands, unless it is gone.
+    fn throttle(&mut self, name: &str, reason: &'static str, now: Instant) {
         let Some(site) = self.sites.get_mut(name) else { return };
-        let from = site.stands(SiteState::Throttled, now);
-        site.subscribed = false;
-        self.hearing.push_back(Hearing::End(name.to_owned()));
-        self.tell(name, from, SiteState::Throttled, "it says more than a site can have to say");
+        site.throttle(now);
+        if std::mem::replace(&mut site.subscribed, false) {
+            self.hearing.push_back(Hearing::End(name.to_owned()));
+        }
+        if site.state == SiteState::Joined {
+            site.stands(SiteState::Throttled, now);
+            self.tell(name, Some(SiteState::Joined), SiteState::Throttled, reason);
+        }
     }
 
     /// Drops what a site said, and hears it no more.
@@ -304,12 +345,28 @@ impl Others {
         }
     }
 
+    /// Returns the devices that are more than idle, as Asterisk knows them.
+    pub(super) fn lit(&self) -> HashSet<(Eid, String)> {
+        let of = |(name, site): (&String, &Site)| {
+            let eid = Eid::of_site(name);
+            let lit = site.devices.iter().filter(|(_, state)| **state > DeviceState::NotInUse);
+            lit.map(|(device, _)| (eid, self.showing.as_ours(device))).collect::<Vec<_>>()
+        };
+        self.sites.iter().flat_map(of).collect()
+    }
+
     /// Drops every site.
     pub(super) fn forget_all(&mut self) {
+        // One by one, each mailbox of each site would be looked for at all the others.
+        let mailboxes: Vec<_> =
+            self.sites.values_mut().map(|site| std::mem::take(&mut site.mailboxes)).collect();
         for name in self.names() {
             self.forget(&name);
         }
         self.sites.clear();
+        for mailbox in mailboxes.iter().flat_map(BTreeMap::keys) {
+            self.reckon(mailbox);
+        }
         self.hearing.clear();
     }
 
@@ -359,6 +416,8 @@ impl Others {
         let Some(site) = self.sites.get_mut(name) else { return };
         if site.gone_at.is_some_and(|at| at <= now) {
             self.forget(name);
+        } else if site.throttled.is_some_and(|until| until <= now) && site.state != SiteState::Throttled {
+            site.throttled = None;
         } else if site.throttled.is_some_and(|until| until <= now) {
             site.again(now);
             site.subscribed = true;
@@ -367,6 +426,11 @@ impl Others {
         } else if site.state == SiteState::Joined && now >= site.heard + SILENCE {
             self.part(name, SiteState::Silent, "it has given no sign of life", now);
         }
+    }
+
+    /// Returns whether a site may add a presence to those that are known here.
+    pub(super) fn may_add_presence(&mut self, name: &str) -> bool {
+        self.sites.get_mut(name).is_some_and(Site::may_add_presence)
     }
 
     /// Returns when there is something to do again, if nothing comes before.

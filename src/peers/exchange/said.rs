@@ -10,6 +10,8 @@ use crate::peers::{Subject, budget::Budget};
 /// Changes that we say in a second, and at once: what a large system has to say when it joins.
 const RATE: u32 = 200;
 const BURST: u32 = 10_000;
+/// What an earlier life may have left: of all kinds, as much as a site can have. A broker that makes it up fills nothing.
+const MAX_LEFTOVERS: usize = 50_000;
 
 /// What we say.
 #[derive(Debug)]
@@ -48,7 +50,8 @@ impl Said {
 
     /// Wants something deleted that an earlier life has left.
     pub(super) fn delete_unless_wanted(&mut self, subject: Subject) {
-        if !self.wanted.contains_key(&subject) {
+        let has_room = self.unsaid.len() < self.wanted.len() + MAX_LEFTOVERS;
+        if has_room && !self.wanted.contains_key(&subject) {
             self.unsaid.insert(subject);
         }
     }
@@ -114,6 +117,18 @@ mod tests {
         said.delete_unless_wanted(device("PJSIP/1002"));
         assert_eq!(said.next(now), Some((device("PJSIP/1002"), String::new())));
         assert_eq!(said.next(now), None);
+    }
+
+    #[test]
+    fn leftovers_that_a_broker_makes_up_are_bounded() {
+        let now = Instant::now();
+        let mut said = Said::new(now);
+        for number in 0..=MAX_LEFTOVERS {
+            said.delete_unless_wanted(device(&format!("PJSIP/{number}")));
+        }
+        assert_eq!(said.unsaid.len(), MAX_LEFTOVERS);
+        said.want(device("PJSIP/1001"), Some("INUSE".to_owned()));
+        assert_eq!(said.unsaid.len(), MAX_LEFTOVERS);
     }
 
     #[test]

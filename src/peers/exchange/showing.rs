@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Bound,
     time::{Duration, Instant},
 };
 
@@ -33,6 +34,10 @@ pub(super) struct Showing {
     /// Devices of which Asterisk does not know the newest yet, of each site that has some.
     devices: BTreeMap<String, BTreeSet<String>>,
     waiting: usize,
+    /// The site whose turn it was last: one that has much to say keeps no other waiting.
+    last: String,
+    /// Whether a device is next, or a lamp or a presence.
+    device_next: bool,
     /// Entries to be taken away: when, the site, the device.
     clears: VecDeque<(Instant, String, String)>,
 }
@@ -46,6 +51,8 @@ impl Showing {
             presences: BTreeMap::new(),
             devices: BTreeMap::new(),
             waiting: 0,
+            last: String::new(),
+            device_next: false,
             clears: VecDeque::new(),
         }
     }
@@ -95,10 +102,13 @@ impl Showing {
         if !self.waits() || !self.budget.take(now) {
             return None;
         }
-        if let Some(show) = self.next_other() {
+        self.device_next = !self.device_next;
+        if (!self.device_next || self.waiting == 0)
+            && let Some(show) = self.next_other()
+        {
             return Some(show);
         }
-        let (site, device) = self.next_device()?;
+        let Some((site, device)) = self.next_device() else { return self.next_other() };
         let state = says(&site, &device);
         let show = self.state(&site, &device, state);
         if state.is_none() {
@@ -130,6 +140,11 @@ impl Showing {
         [next, clear].into_iter().flatten().min()
     }
 
+    /// Returns a device as this Asterisk calls it.
+    pub(super) fn as_ours(&self, device: &str) -> String {
+        as_ours(self.technology, device)
+    }
+
     fn waits(&self) -> bool {
         self.waiting > 0 || !self.lamps.is_empty() || !self.presences.is_empty()
     }
@@ -145,13 +160,16 @@ impl Showing {
     }
 
     fn next_device(&mut self) -> Option<(String, String)> {
-        let mut first = self.devices.first_entry()?;
-        let site = first.key().clone();
-        let device = first.get_mut().pop_first();
-        if first.get().is_empty() {
-            first.remove();
+        let behind = (Bound::Excluded(&*self.last), Bound::Unbounded);
+        let next = self.devices.range::<str, _>(behind).next().or_else(|| self.devices.first_key_value());
+        let site = next?.0.clone();
+        let devices = self.devices.get_mut(&site)?;
+        let device = devices.pop_first();
+        if devices.is_empty() {
+            self.devices.remove(&site);
         }
         self.waiting = self.waiting.saturating_sub(1);
+        self.last.clone_from(&site);
         device.map(|device| (site, device))
     }
 

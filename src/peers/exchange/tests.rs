@@ -532,9 +532,9 @@ fn what_sites_may_fill_is_bounded_over_all_of_them() {
     }
     assert_eq!(lab.exchange.others.words(), others::MAX_ALL_OTHERS);
     let mut lab = Lab::joined();
-    for site in 0..2 {
+    for site in 0..6 {
         lab.hear(&format!("s{site}/site"), "joined x 22 0.5.0");
-        for number in 0..9_000 {
+        for number in 0..2_000 {
             lab.hear(&format!("s{site}/presence/CustomPresence/{site}{number}"), r#"{"state":"dnd"}"#);
         }
     }
@@ -575,4 +575,172 @@ fn what_waits_to_be_shown_is_the_newest_of_each_and_not_without_end() {
     }
     let [gone, clears] = lab.exchange.take_back();
     assert_eq!((gone.len(), clears.len()), (showing::MAX_WAITING + 1, showing::MAX_WAITING));
+}
+
+#[test]
+fn a_site_that_comes_and_goes_is_put_aside_and_does_not_get_out_of_it() {
+    let mut lab = Lab::joined();
+    for life in 0..1_000 {
+        lab.hear("bonn/site", &format!("joined x{life} 22 0.5.0"));
+        lab.hear("bonn/site", "lost");
+    }
+    lab.hear("bonn/site", "left");
+    let moves = lab.moves();
+    assert!(moves.len() <= 32, "{}: {moves:?}", moves.len());
+    for _ in 0..50 {
+        lab.wait(1_000);
+        lab.hear("bonn/site", "joined x 22 0.5.0");
+        assert_ne!(lab.exchange.view(lab.now).sites[0].state, SiteState::Joined);
+    }
+    lab.wait(70_000);
+    lab.hear("bonn/site", "joined x 22 0.5.0");
+    assert_eq!(lab.exchange.view(lab.now).sites[0].state, SiteState::Joined);
+
+    // Nor does one that floods by going and coming back.
+    let mut lab = Lab::joined();
+    lab.hear("bonn/site", "joined x 22 0.5.0");
+    for number in 0..12_000 {
+        lab.hear(&format!("bonn/junk/{number}"), "x");
+    }
+    let _ = (lab.out(), lab.moves());
+    for word in ["lost", "left"] {
+        lab.hear("bonn/site", word);
+        lab.hear("bonn/site", "joined y 22 0.5.0");
+        assert_eq!(lab.exchange.view(lab.now).sites[0].state, SiteState::Throttled, "{word}");
+    }
+    assert_eq!(lab.out(), Vec::<String>::new());
+    lab.wait(60_000);
+    assert!(lab.out().contains(&"+bonn/#".to_owned()));
+}
+
+#[test]
+fn words_of_all_sites_are_bounded_and_who_is_missed_is_heard_later() {
+    let mut lab = Lab::joined();
+    for life in 0..10 {
+        for site in 0..1_000 {
+            lab.hear(&format!("s{site}/site"), &format!("joined x{life} 22 0.5.0"));
+            lab.hear(&format!("s{site}/site"), "lost");
+        }
+    }
+    assert_eq!(lab.moves().len(), 4_000);
+    lab.wait(60_000);
+    lab.hear("bonn/site", "joined x 22 0.5.0");
+    assert_eq!(lab.moves(), ["bonn Joined: it has joined"]);
+}
+
+#[test]
+fn a_site_that_has_much_to_say_keeps_no_other_waiting() {
+    let mut lab = Lab::joined();
+    for site in ["aachen", "bonn"] {
+        lab.hear(&format!("{site}/site"), "joined x 22 0.5.0");
+    }
+    for number in 0..5_000 {
+        lab.hear(&format!("aachen/device/PJSIP/{number}"), "INUSE");
+        lab.hear(&format!("aachen/mwi/default/{number}"), "1 0");
+    }
+    lab.hear("bonn/device/Custom:x", "INUSE");
+    let shown = lab.shown();
+    assert!(shown.iter().take(4).any(|show| show == "Custom:x INUSE"), "{shown:?}");
+    assert_eq!(shown.len(), 200);
+}
+
+#[test]
+fn one_site_fills_the_presences_of_no_other() {
+    let mut lab = Lab::joined();
+    for site in ["aachen", "bonn"] {
+        lab.hear(&format!("{site}/site"), "joined x 22 0.5.0");
+    }
+    for number in 0..9_000 {
+        lab.hear(&format!("aachen/presence/CustomPresence/{number}"), r#"{"state":"dnd"}"#);
+        lab.hear(&format!("aachen/presence/CustomPresence/{number}"), "");
+        lab.wait(10);
+    }
+    assert_eq!(lab.exchange.here.presences.len(), 2_000);
+    lab.hear("bonn/presence/CustomPresence/9999", r#"{"state":"dnd"}"#);
+    assert_eq!(lab.exchange.folk().presence("9999"), "dnd");
+}
+
+#[test]
+fn what_is_too_long_puts_its_site_aside() {
+    let mut lab = Lab::joined();
+    lab.hear("bonn/site", "joined x 22 0.5.0");
+    let _ = lab.out();
+    for topic in ["synch/1/bern/people", "synch/1/berlin/people", "else"] {
+        lab.exchange.too_long(topic, lab.now);
+    }
+    assert_eq!(lab.out(), Vec::<String>::new());
+    lab.exchange.too_long("synch/1/bonn/junk", lab.now);
+    assert_eq!(lab.out(), ["-bonn/#"]);
+    assert_eq!(lab.exchange.view(lab.now).sites[0].state, SiteState::Throttled);
+}
+
+#[test]
+fn a_word_that_the_broker_has_kept_is_no_sign_of_life() {
+    let mut lab = Lab::joined();
+    lab.hear("bonn/site", "joined x 22 0.5.0");
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    let _ = (lab.shown(), lab.moves());
+    // The broker is killed together with bonn, and comes back with what it has kept.
+    lab.exchange.disconnected(lab.now);
+    lab.wait(1_000);
+    lab.join();
+    lab.exchange.message("synch/1/bonn/site", b"joined x 22 0.5.0", true, lab.now);
+    lab.exchange.message("synch/1/bonn/device/PJSIP/2001", b"INUSE", true, lab.now);
+    let _ = lab.moves();
+    for _ in 0..148 {
+        lab.wait(1_000);
+    }
+    assert_eq!((lab.shown(), lab.moves()), (Vec::new(), Vec::new()));
+    lab.wait(1_000);
+    assert_eq!(lab.moves(), ["bonn Silent: it has given no sign of life"]);
+    assert_eq!(lab.shown(), ["PJSIP/2001 UNAVAILABLE"]);
+}
+
+#[test]
+fn people_of_a_site_are_those_whose_number_and_device_it_owns() {
+    let mut lab = Lab::new(&[("^bonn$", "^PJSIP/2")]);
+    lab.join();
+    lab.hear("bonn/site", "joined x 22 0.5.0");
+    let person = |number: &str, device: &str| {
+        format!(r#"{{"number":"{number}","name":"Mallory","device":"PJSIP/{device}"}}"#)
+    };
+    let people = [person("2001", "2001"), person("1001", "2001"), person("2002", "1001")];
+    lab.hear("bonn/people", &format!("[{}]", people.join(",")));
+    assert_eq!(lab.exchange.folk().people.keys().collect::<Vec<_>>(), ["2001"]);
+    lab.hear("bonn/mwi/default/1001", "3 0");
+    lab.hear("bonn/presence/CustomPresence/1001", r#"{"state":"dnd"}"#);
+    assert_eq!(lab.shown(), Vec::<String>::new());
+}
+
+#[test]
+fn another_hold_counts_from_now_on() {
+    let mut lab = Lab::joined();
+    lab.hear("bonn/site", "joined x 22 0.5.0");
+    lab.hear("bonn/device/PJSIP/2001", "INUSE");
+    let _ = lab.shown();
+    lab.exchange.hold(Duration::from_secs(1));
+    lab.hear("bonn/site", "lost");
+    lab.wait(1_000);
+    assert_eq!(lab.shown(), ["PJSIP/2001 UNAVAILABLE"]);
+}
+
+#[test]
+fn who_talks_is_taken_back_first() {
+    let mut lab = Lab::joined();
+    for (site, device, state) in
+        [("bonn", "Custom:a", "NOT_INUSE"), ("bonn", "SIP/2001", "INUSE"), ("ulm", "Custom:b", "RINGING")]
+    {
+        lab.hear(&format!("{site}/site"), "joined x 22 0.5.0");
+        lab.hear(&format!("{site}/device/{device}"), state);
+    }
+    lab.hear("bonn/mwi/default/2001", "1 0");
+    let [gone, clears] = lab.exchange.take_back();
+    let names: Vec<&str> = gone
+        .iter()
+        .filter_map(|show| match show {
+            Show::Device(_, device, DeviceState::Unavailable) => Some(&**device),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((names.len(), names.last(), clears.len()), (3, Some(&"Custom:a"), 3));
 }

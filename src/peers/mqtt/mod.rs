@@ -12,6 +12,7 @@ mod v5;
 pub use packet::{Heard, Login, Message, Publish, Refusal};
 
 use frame::{Frame, split};
+use packet::Beginning;
 
 /// The longest packet that is taken from a broker, which a broker of MQTT 5 is told: twice what the people of a large
 /// system take.
@@ -55,6 +56,9 @@ pub enum MqttError {
     /// A packet that only clients send.
     #[error("the broker sent a packet that only clients send")]
     Unexpected,
+    /// A packet that comes before the broker has let us in.
+    #[error("the broker speaks before it has let us in")]
+    Early,
     /// What we want to say has no place in a packet.
     #[error("'{0}' is no topic")]
     Topic(String),
@@ -67,6 +71,8 @@ pub struct Session {
     /// What has come, the first of it heard already.
     incoming: Vec<u8>,
     heard: usize,
+    /// Octets that are still to come of a packet that is left out.
+    left_out: usize,
     last_id: u16,
 }
 
@@ -74,7 +80,7 @@ impl Session {
     /// Makes a session in which nothing was said yet.
     #[must_use]
     pub const fn new(version: Version) -> Self {
-        Self { version, incoming: Vec::new(), heard: 0, last_id: 0 }
+        Self { version, incoming: Vec::new(), heard: 0, left_out: 0, last_id: 0 }
     }
 
     /// Returns what has to be said first.
@@ -93,7 +99,9 @@ impl Session {
         // Once a chunk, not once a packet: a chunk has hundreds.
         self.incoming.drain(..self.heard);
         self.heard = 0;
-        self.incoming.extend_from_slice(octets);
+        let left_out = self.left_out.min(octets.len());
+        self.left_out -= left_out;
+        self.incoming.extend_from_slice(octets.get(left_out..).unwrap_or_default());
     }
 
     /// Returns the next packet; `None` where none is whole yet.
@@ -106,7 +114,21 @@ impl Session {
             let length = match split(rest) {
                 Frame::Whole(length) => length,
                 Frame::Torn => return Ok(None),
-                Frame::TooLong(length) => return Err(MqttError::TooLong(length)),
+                // A broker of MQTT 5 was told how much we take. One of 3.1.1 passes on what a site says, however long: that
+                // must not cut us off from all the others.
+                Frame::TooLong(length) if self.version == Version::V5 => {
+                    return Err(MqttError::TooLong(length));
+                }
+                Frame::TooLong(length) => match v3::topic(rest) {
+                    Beginning::Torn => return Ok(None),
+                    Beginning::Other => return Err(MqttError::TooLong(length)),
+                    Beginning::Message(topic) => {
+                        let there = rest.len().min(length);
+                        self.heard += there;
+                        self.left_out = length - there;
+                        return Ok(Some(Heard::TooLong { topic, length }));
+                    }
+                },
                 Frame::Malformed => return Err(self.malformed("no packet begins so")),
             };
             let packet = rest.get(..length).unwrap_or_default();

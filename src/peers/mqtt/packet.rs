@@ -52,6 +52,13 @@ pub enum Heard {
     Connected(Result<(), Refusal>),
     /// A message.
     Message(Message),
+    /// A message that is longer than we take, and is left out.
+    TooLong {
+        /// What it is about.
+        topic: String,
+        /// How long its packet is.
+        length: usize,
+    },
     /// It has taken our message of that number, or why not.
     Taken {
         /// The number that [`super::Session::publish`] gave.
@@ -75,6 +82,17 @@ pub enum Heard {
         /// Its word for the reason.
         reason: String,
     },
+}
+
+/// What a packet begins with that is too long to be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// That can't be seen yet.
+    Torn,
+    /// It is a message about this topic, which nobody wants to be told that we have.
+    Message(String),
+    /// Anything else.
+    Other,
 }
 
 /// Why a broker lets us not in.

@@ -105,3 +105,38 @@ fn numbers_of_packets_are_never_zero() {
     let publish = Publish { topic: "a/+", payload: b"", retained: false, acknowledged: false };
     assert_eq!(session.publish(&publish), Err(MqttError::Topic("a/+".to_owned())));
 }
+
+#[test]
+fn a_message_that_is_too_long_is_left_out_where_the_broker_does_not_know_how_much_we_take() {
+    let topic = "synch/1/bern/people";
+    let message = |first: u8| {
+        let payload = vec![b'x'; LONGEST_PACKET];
+        let publish = Publish { topic, payload: &payload, retained: true, acknowledged: false };
+        let (mut octets, _) = Session::new(Version::V3).publish(&publish).unwrap();
+        octets[0] = first;
+        octets
+    };
+    let long = message(0x31);
+    let length = long.len();
+    let left_out = Heard::TooLong { topic: topic.to_owned(), length };
+    // What comes behind it is heard, however it is cut.
+    let octets = [&b"\xD0\x00"[..], &long, b"\xD0\x00", &long, b"\xD0\x00"].concat();
+    let expected = [Heard::Pong, left_out.clone(), Heard::Pong, left_out, Heard::Pong];
+    assert_eq!(all(Version::V3, &octets).unwrap(), expected);
+    let mut session = Session::new(Version::V3);
+    session.feed(&octets);
+    let whole: Vec<Heard> = std::iter::from_fn(|| session.heard().unwrap()).collect();
+    assert_eq!(whole, expected);
+    // Nothing of it is kept.
+    let mut session = Session::new(Version::V3);
+    for chunk in b"\x31\xFF\xFF\xFF\x7F\x00\x01a".chunks(4).chain(std::iter::repeat_n(&[0; 4096][..], 1_000))
+    {
+        session.feed(chunk);
+        let _ = session.heard().unwrap();
+        assert!(session.incoming.len() <= 4096);
+    }
+    // One of QoS 1 wants an answer, and what is no message can't be so long.
+    assert_eq!(all(Version::V3, &message(0x33)), Err(MqttError::TooLong(length)));
+    assert_eq!(all(Version::V3, &message(0x90)), Err(MqttError::TooLong(length)));
+    assert_eq!(all(Version::V5, &long), Err(MqttError::TooLong(length)));
+}

@@ -10,7 +10,10 @@ use mqtt_proto::{
 
 use super::{
     MqttError,
-    packet::{Fault, Heard, Login, Publish, Refusal, message, octets, pid, topic_filter, topic_name, words},
+    packet::{
+        Beginning, Fault, Heard, Login, Publish, Refusal, message, octets, pid, topic_filter, topic_name,
+        words,
+    },
 };
 
 pub(super) fn connect(login: &Login<'_>) -> Result<Vec<u8>, MqttError> {
@@ -63,6 +66,23 @@ pub(super) fn heard(packet: &[u8]) -> Result<Option<Heard>, Fault> {
         | Packet::Pingreq
         | Packet::Disconnect => return Err(Fault::Client),
     }))
+}
+
+/// Looks at the beginning of a packet (MQTT 3.1.1 section 3.3): whether it is a message of QoS 0, and about what.
+pub(super) fn topic(packet: &[u8]) -> Beginning {
+    const KIND_AND_QOS: u8 = 0xF6;
+    if packet.first().is_none_or(|first| first & KIND_AND_QOS != 0x30) {
+        return Beginning::Other;
+    }
+    let length = packet.iter().skip(1).position(|octet| octet & 0x80 == 0);
+    let said = length.and_then(|length| packet.get(length + 2..)).unwrap_or_default();
+    let Some((length, said)) = said.split_first_chunk::<2>() else { return Beginning::Torn };
+    match said.get(..usize::from(u16::from_be_bytes(*length))) {
+        None => Beginning::Torn,
+        Some(topic) => {
+            std::str::from_utf8(topic).map_or(Beginning::Other, |topic| Beginning::Message(topic.to_owned()))
+        }
+    }
 }
 
 fn admission(code: ConnectReturnCode) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ use res_synch::{
     peers::{
         DeviceState, Eid, Exchange, Fact, Out, Own, Person, Show,
         exchange::{Folk, View},
-        mqtt::{Heard, MqttError, Publish, Session, Version},
+        mqtt::{Heard, LONGEST_PACKET, MqttError, Publish, Session, Version},
     },
     settings::{Pattern, Shared, Taken, Technology},
     words::wording::visible,
@@ -122,6 +122,10 @@ impl Site {
                 self.exchange.said(refused, self.now);
             }
             Heard::Ends { reason, .. } => assert_shown(&reason),
+            Heard::TooLong { topic, length } => {
+                assert!(topic.len() <= usize::from(u16::MAX) && length > LONGEST_PACKET);
+                self.exchange.too_long(&topic, self.now);
+            }
             Heard::Connected(_) | Heard::Subscribed { .. } | Heard::Pong => {}
         }
         self.settle();

@@ -30,6 +30,9 @@ const ROOM: usize = 64 * 1024;
 const MOST_WAITING: usize = 1024 * 1024;
 /// Bytes that are read at once.
 const CHUNK: usize = 64 * 1024;
+/// Bytes that count as a sign of life where no packet is whole yet: the longest takes a slow line longer than the broker may
+/// be silent. One that drips is as good as none.
+const PROGRESS: usize = 4096;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,9 @@ pub(in crate::engine::work) enum Fault {
     /// Nothing came for too long.
     #[error("the broker does not answer")]
     Silent,
+    /// It has not said what became of our name.
+    #[error("the broker does not confirm what it is told")]
+    Unconfirmed,
     /// TLS failed.
     #[error("{}", .0.told_of(OtherSide::Broker))]
     Tls(#[from] TlsError),
@@ -70,9 +76,8 @@ impl Fault {
     pub(in crate::engine::work) const fn end(&self) -> End {
         match self {
             Self::Ended { taken_over: true, .. } => End::TakenOver,
-            Self::Closed | Self::Mqtt(MqttError::Malformed { .. }) | Self::Refused(Refusal::Version) => {
-                End::Unspoken
-            }
+            Self::Closed | Self::Broken(_) => End::Closed,
+            Self::Mqtt(MqttError::Malformed { .. }) | Self::Refused(Refusal::Version) => End::Unspoken,
             _ => End::Failed,
         }
     }
@@ -124,6 +129,10 @@ pub(in crate::engine::work) struct Broker {
     keepalive: Duration,
     last_said: Instant,
     last_heard: Instant,
+    /// Bytes that have come since.
+    torn: usize,
+    /// Whether the broker has closed TLS.
+    closed: bool,
 }
 
 impl Broker {
@@ -157,6 +166,8 @@ impl Broker {
             keepalive: Duration::from_secs(login.keepalive.into()),
             last_said: now,
             last_heard: now,
+            torn: 0,
+            closed: false,
         };
         if let Some(tls) = &mut broker.tls {
             tls.open(&[], &mut broker.plain)?;
@@ -237,34 +248,7 @@ impl Broker {
     /// Does what the socket and the time allow. Returns what the broker says.
     pub(in crate::engine::work) fn turn(&mut self, heard: &mut Vec<Heard>) -> Result<(), Fault> {
         self.write()?;
-        self.has_more = false;
-        let mut octets = 0;
-        loop {
-            while let Some(one) = self.session.heard()? {
-                // The rest comes at the next turn: a broker that never ends must not keep us from all else.
-                self.has_more = heard.len() >= TURN || octets >= TURN_OCTETS;
-                match one {
-                    Heard::Connected(Ok(())) => self.is_in = true,
-                    Heard::Connected(Err(refusal)) => return Err(Fault::Refused(refusal)),
-                    Heard::Ends { taken_over, reason } => return Err(Fault::Ended { taken_over, reason }),
-                    Heard::Message(message) => {
-                        octets += message.payload.len();
-                        if let Some(id) = message.id {
-                            let taken = self.session.acknowledge(id);
-                            self.say(&taken)?;
-                        }
-                        heard.push(Heard::Message(message));
-                    }
-                    one => heard.push(one),
-                }
-                if self.has_more {
-                    return Ok(());
-                }
-            }
-            if !self.read()? {
-                break;
-            }
-        }
+        self.has_more = self.hear(heard)?;
         let now = Instant::now();
         if !self.is_in && now >= self.deadline {
             return Err(Fault::Silent);
@@ -276,6 +260,40 @@ impl Broker {
             self.say(&Session::ping())?;
         }
         Ok(())
+    }
+
+    /// Hears what has come, as much as one turn takes. Returns whether there may be more.
+    fn hear(&mut self, heard: &mut Vec<Heard>) -> Result<bool, Fault> {
+        let mut octets = 0;
+        loop {
+            while let Some(one) = self.session.heard()? {
+                self.lives();
+                match one {
+                    Heard::Connected(Ok(())) => self.is_in = true,
+                    Heard::Connected(Err(refusal)) => return Err(Fault::Refused(refusal)),
+                    Heard::Ends { taken_over, reason } => return Err(Fault::Ended { taken_over, reason }),
+                    _ if !self.is_in => return Err(MqttError::Early.into()),
+                    Heard::Message(message) => {
+                        if let Some(id) = message.id {
+                            let taken = self.session.acknowledge(id);
+                            self.say(&taken)?;
+                        }
+                        heard.push(Heard::Message(message));
+                    }
+                    one => heard.push(one),
+                }
+                if heard.len() >= TURN {
+                    return Ok(true);
+                }
+            }
+            if octets >= TURN_OCTETS {
+                return Ok(true);
+            }
+            match self.read()? {
+                0 => return Ok(false),
+                count => octets += count,
+            }
+        }
     }
 
     fn write(&mut self) -> Result<(), Fault> {
@@ -295,20 +313,26 @@ impl Broker {
         Ok(())
     }
 
-    /// Reads once. Returns `false` where nothing has come.
-    fn read(&mut self) -> Result<bool, Fault> {
+    /// Reads once. Returns how many octets have come.
+    fn read(&mut self) -> Result<usize, Fault> {
+        if self.closed {
+            return Err(Fault::Closed);
+        }
         let count = match (&*self.socket).read(&mut self.chunk) {
             Ok(0) => return Err(Fault::Closed),
             Ok(count) => count,
-            Err(error) if waits(&error) => return Ok(false),
+            Err(error) if waits(&error) => return Ok(0),
             Err(error) => return Err(self.broken(error)),
         };
         self.connected = true;
-        self.last_heard = Instant::now();
+        self.torn += count;
+        if self.torn >= PROGRESS {
+            self.lives();
+        }
         let chunk = self.chunk.get(..count).unwrap_or_default();
         let Some(tls) = &mut self.tls else {
             self.session.feed(chunk);
-            return Ok(true);
+            return Ok(count);
         };
         if !std::mem::replace(&mut self.has_tls_answered, true) && !is_record(chunk) {
             return Err(TlsError::NotTls.into());
@@ -318,12 +342,22 @@ impl Broker {
         self.session.feed(&self.plain);
         self.plain.clear();
         match opened {
-            Err(TlsError::Ended) => return Err(Fault::Closed),
+            // Why comes before it, in the same octets.
+            Err(TlsError::Ended) => {
+                self.closed = true;
+                return Ok(count);
+            }
             opened => opened?,
         }
         self.log_in()?;
         self.write()?;
-        Ok(true)
+        Ok(count)
+    }
+
+    /// Takes note of a sign of life.
+    fn lives(&mut self) {
+        self.last_heard = Instant::now();
+        self.torn = 0;
     }
 
     fn broken(&self, error: std::io::Error) -> Fault {
@@ -331,7 +365,8 @@ impl Broker {
     }
 }
 
-/// Packets that are heard in one turn, and octets of what they say.
+/// Packets that are heard in one turn, and octets that are read in it, whatever they say: a broker that never ends must not
+/// keep us from all else. The rest comes at the next turn.
 const TURN: usize = 1_000;
 const TURN_OCTETS: usize = 1024 * 1024;
 

@@ -15,7 +15,14 @@ mod telling;
 
 pub(in crate::engine::work) use site::own_name;
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
@@ -53,6 +60,7 @@ const QUESTIONS: usize = 8;
 pub(in crate::engine) struct Sharing {
     kit: Kit,
     settings: State,
+    hold: Hold,
     technology: Technology,
     brokers: Vec<Lookup>,
     hangup: Hangup,
@@ -76,7 +84,36 @@ pub(in crate::engine) struct Question {
 /// How the engine reaches the worker.
 pub(in crate::engine) struct Line {
     questions: Sender<Question>,
+    hold: Hold,
     bell: Bell,
+}
+
+/// The settings whose change needs another connection, or other subscriptions: all but `hold`, which [`Work::adapt`] applies.
+pub(in crate::engine) struct Bound(State, Option<Technology>);
+
+impl PartialEq for Bound {
+    fn eq(&self, Self(other, technology): &Self) -> bool {
+        let state = State { hold: other.hold, ..self.0.clone() };
+        state == *other && self.1 == *technology
+    }
+}
+
+/// How long what a lost site has said stands, in seconds.
+#[derive(Clone)]
+struct Hold(Arc<AtomicU64>);
+
+impl Hold {
+    fn new(hold: Duration) -> Self {
+        Self(Arc::new(AtomicU64::new(hold.as_secs())))
+    }
+
+    fn set(&self, hold: Duration) {
+        self.0.store(hold.as_secs(), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
 }
 
 impl Line {
@@ -90,16 +127,16 @@ impl Line {
 
 impl Work for Sharing {
     const THREAD: &'static str = "state";
-    type Spec = (State, Option<Technology>);
+    type Spec = Bound;
     type Line = Line;
 
     fn spec(settings: &Settings) -> Option<Self::Spec> {
         let state = settings.state.clone()?;
-        Some((state, settings.sync.as_ref().map(|sync| sync.technology)))
+        Some(Bound(state, settings.sync.as_ref().map(|sync| sync.technology)))
     }
 
     fn start(
-        (settings, technology): &Self::Spec,
+        Bound(settings, technology): &Bound,
         start: &Start<'_>,
         teller: Teller,
         role: Role,
@@ -111,7 +148,8 @@ impl Work for Sharing {
         let (to_worker, questions) = bounded(QUESTIONS);
         let hangup = Hangup::new();
         let cuts: Vec<_> = brokers.iter().map(|broker| cut(&Hangup::new(), &broker.address())).collect();
-        let line = Line { questions: to_worker, bell: bell.clone() };
+        let hold = Hold::new(settings.hold);
+        let line = Line { questions: to_worker, hold: hold.clone(), bell: bell.clone() };
         let interrupt = {
             let bell = bell.clone();
             move || {
@@ -122,6 +160,7 @@ impl Work for Sharing {
         let sharing = Self {
             kit: start.kit.clone(),
             settings: settings.clone(),
+            hold,
             technology: technology.unwrap_or_else(|| channel_driver(&**host)),
             brokers,
             hangup,
@@ -132,6 +171,13 @@ impl Work for Sharing {
         };
         let worker = Worker::start(role, interrupt, move |stop| Body::new(&sharing).run(stop))?;
         Ok((line, worker))
+    }
+
+    fn adapt(line: &mut Line, settings: &Settings) {
+        if let Some(state) = &settings.state {
+            line.hold.set(state.hold);
+            line.bell.ring();
+        }
     }
 }
 

@@ -34,8 +34,16 @@ use crate::{
 /// Waits between tries to reach a broker.
 const FIRST_TRY: Duration = Duration::from_secs(1);
 const SLOWEST_TRY: Duration = Duration::from_secs(60);
+/// After so long, a connection counts as one that works: the next one is tried soon again. A broker that lets us in and puts us
+/// out at once is tried ever more seldom.
+const STEADY: Duration = Duration::from_secs(10);
+/// How long a broker may take to confirm our name. A busy RabbitMQ stores what it is told some seconds later.
+const CONFIRM: Duration = Duration::from_secs(30);
 /// How long the address of a broker is waited for.
 const LOOK_UP: Duration = Duration::from_secs(10);
+/// Bound of showing that devices are gone, as an unload waits for it: some ten thousand. What is left is only cleared: a hint
+/// or a queue of such a device keeps what it shows.
+const TAKE_BACK: Duration = Duration::from_secs(2);
 /// Bound of the good-bye.
 const GOOD_BYE: Duration = Duration::from_millis(500);
 /// Bound of a site's answer to who asks for everything.
@@ -50,8 +58,10 @@ pub(super) struct Body<'a> {
     attempts: Attempts,
     backoff: Backoff,
     next_try: Instant,
-    /// The message whose being taken is waited for.
-    awaited: Option<u16>,
+    /// The message whose being taken is waited for, and until when.
+    awaited: Option<(u16, Instant)>,
+    /// Since when the others are heard.
+    joined: Option<Instant>,
     /// Why there is no connection.
     reason: Arc<str>,
     surroundings: Surroundings<'a>,
@@ -73,12 +83,13 @@ impl<'a> Body<'a> {
         };
         Self {
             sharing,
-            exchange: Exchange::new(own.clone(), settings.taken.clone(), settings.hold, now),
+            exchange: Exchange::new(own.clone(), settings.taken.clone(), sharing.hold.get(), now),
             broker: None,
             attempts: Attempts::new(sharing.brokers.len()),
             backoff: Backoff::new(FIRST_TRY, SLOWEST_TRY),
             next_try: now,
             awaited: None,
+            joined: None,
             reason: "not tried yet".into(),
             surroundings: Surroundings::new(sharing, now),
             telling: Telling::new(sharing, &own.site),
@@ -96,6 +107,7 @@ impl<'a> Body<'a> {
         while !stop.requested() {
             faults::point("state");
             let now = Instant::now();
+            self.exchange.hold(self.sharing.hold.get());
             self.surroundings.take_facts(&mut self.exchange, now);
             self.surroundings.look(&mut self.exchange, now);
             self.turn_broker(now, &mut heard);
@@ -131,7 +143,8 @@ impl<'a> Body<'a> {
                 Heard::Message(message) => {
                     self.exchange.message(&message.topic, &message.payload, message.retained, now);
                 }
-                Heard::Taken { id, refused } if self.awaited == Some(id) => {
+                Heard::TooLong { topic, .. } => self.exchange.too_long(&topic, now),
+                Heard::Taken { id, refused } if self.awaited.is_some_and(|(awaited, _)| awaited == id) => {
                     self.awaited = None;
                     self.has_joined(refused, now);
                 }
@@ -142,13 +155,17 @@ impl<'a> Body<'a> {
                 _ => {}
             }
         }
-        if let Err(fault) = turned {
+        let confirmed = match self.awaited {
+            Some((_, until)) if now >= until => Err(Fault::Unconfirmed),
+            _ => Ok(()),
+        };
+        if let Err(fault) = turned.and(confirmed) {
             self.ended(&fault, now);
         }
     }
 
     fn has_joined(&mut self, refused: Option<String>, now: Instant) {
-        self.backoff.reset();
+        self.joined = self.joined.or(Some(now));
         let refused = refused.map(|reason| {
             let site = &self.own.site;
             let reason = shown(&reason);
@@ -191,6 +208,9 @@ impl<'a> Body<'a> {
     fn ended(&mut self, fault: &Fault, now: Instant) {
         self.broker = None;
         self.awaited = None;
+        if self.joined.take().is_some_and(|since| now >= since + STEADY) {
+            self.backoff.reset();
+        }
         self.exchange.disconnected(now);
         self.failed(fault.end(), &fault.to_string(), now);
     }
@@ -229,7 +249,9 @@ impl<'a> Body<'a> {
                     let message =
                         Publish { topic: &topic, payload: payload.as_bytes(), retained, acknowledged };
                     broker.session().publish(&message).map(|(octets, id)| {
-                        self.awaited = id.or(self.awaited);
+                        // The wait is that for the first of several: a newer one does not begin it anew.
+                        let until = self.awaited.map_or(now + CONFIRM, |(_, until)| until);
+                        self.awaited = id.map(|id| (id, until)).or(self.awaited);
                         octets
                     })
                 }
@@ -258,6 +280,7 @@ impl<'a> Body<'a> {
 
     fn due(&self, now: Instant) -> Instant {
         let broker = self.broker.as_ref().map_or(self.next_try, Broker::due);
+        let broker = self.awaited.map_or(broker, |(_, until)| broker.min(until));
         let exchange = self.exchange.due().map_or(broker, |due| due.min(broker));
         // What people are shown is looked at once a second, and with it who can be called.
         exchange.min(self.telling.due(now))
@@ -282,13 +305,16 @@ impl<'a> Body<'a> {
                 broker.leave(&self.sharing.hearing.ear, until, || true);
             }
         }
+        // Nobody needs to be told of what is taken back.
+        self.surroundings.unwatch();
         let back = self.exchange.take_back();
         self.clear(&back);
     }
 
     /// Takes back all that this Asterisk was shown, as fast as it takes it.
     fn clear(&self, [gone, clears]: &[Vec<Show>; 2]) {
-        gone.iter().for_each(|show| self.show_one(show));
+        let until = Instant::now() + TAKE_BACK;
+        gone.iter().take_while(|_| Instant::now() < until).for_each(|show| self.show_one(show));
         if !clears.is_empty() {
             std::thread::sleep(CLEAR_AFTER);
         }

@@ -30,7 +30,7 @@ pub(super) struct Surroundings<'a> {
     users: Arc<SyncStatus>,
     /// The phones that this Asterisk has told of.
     phones: BTreeSet<String>,
-    _watch: Option<Box<dyn StatesWatch>>,
+    watch: Option<Box<dyn StatesWatch>>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -41,7 +41,7 @@ impl<'a> Surroundings<'a> {
             booted: false,
             users: Arc::clone(&sharing.kit.published.read().sync),
             phones: BTreeSet::new(),
-            _watch: None,
+            watch: None,
         }
     }
 
@@ -50,10 +50,15 @@ impl<'a> Surroundings<'a> {
         let kit = &self.sharing.kit;
         let kinds: Vec<Shared> = self.sharing.settings.taken.share.iter().copied().collect();
         match kit.host.watch_states(&kinds, self.sharing.hearing.hears()) {
-            Ok(watch) => self._watch = Some(watch),
+            Ok(watch) => self.watch = Some(watch),
             Err(error) => kit.log_failure(Level::Error, &format!("{TROUBLE}: {error}.")),
         }
         self.ask_all(exchange, now);
+    }
+
+    /// Hears this Asterisk no more.
+    pub(super) fn unwatch(&mut self) {
+        self.watch = None;
     }
 
     /// Takes what this Asterisk has told.
