@@ -45,6 +45,37 @@ struct ast_variable *synch_variable(const char *key, const char *value, struct a
 struct ast_channel_iterator;
 int synch_next_channel(struct ast_channel_iterator *iterator, char *name, size_t size);
 
+/*
+ * Asterisk's HTTP server, which asks on threads of its own: also while we are being unloaded, and after that, for it has
+ * let go of its list by then (http.c, handle_uri).
+ */
+struct ast_str;
+struct ast_tcptls_session_instance;
+
+enum synch_method {
+	SYNCH_GET,
+	SYNCH_HEAD,
+	SYNCH_OTHER, /* whatever changes something */
+};
+
+/* Offered by Rust (src/asterisk/http.rs): answers a request to /synch. 0: the connection may go on, -1: it ends. */
+int synch_asked(struct ast_tcptls_session_instance *session, const char *path, enum synch_method method,
+	struct ast_variable *headers);
+
+/* Offered by the shim (src/asterisk/http.c). Links /synch; not twice: the list would become a ring. 0: it is linked. */
+int synch_http_link(void);
+void synch_http_unlink(void);
+
+/* The address of whoever asks. */
+void synch_http_client(struct ast_tcptls_session_instance *session, char *address, size_t size);
+
+/* Sends an answer; to HEAD, its headers alone. -1: there is no memory for it. */
+int synch_http_send(struct ast_tcptls_session_instance *session, enum synch_method method, int code, const char *title,
+	const char *headers, const char *body);
+
+/* One more text at the end of what somebody gathers. */
+void synch_append(struct ast_str **text, const char *more);
+
 /* What ast_config_load2() came to: its special pointers as numbers. */
 enum synch_config_state {
 	SYNCH_CONFIG_LOADED,

@@ -14,6 +14,7 @@
 #include <asterisk/devicestate.h>
 #include <asterisk/file.h>
 #include <asterisk/hashtab.h>
+#include <asterisk/http.h>
 #include <asterisk/localtime.h>
 #include <asterisk/logger.h>
 #include <asterisk/manager.h>

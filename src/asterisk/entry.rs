@@ -48,8 +48,14 @@ extern "C" fn synch_reload() -> c_int {
         faults::point("reload");
         let result = settings().and_then(|settings| {
             let control = current::control().ok_or_else(|| vec!["synch is not running.".to_owned()])?;
-            control.send(Command::Configure(settings.into())).map_err(|error| vec![error.to_string()])
+            let has_page = settings.http.is_some();
+            control.send(Command::Configure(settings.into())).map_err(|error| vec![error.to_string()])?;
+            instance::reloaded(has_page);
+            Ok(())
         });
+        if let Some(control) = current::control() {
+            control.snapshot().live.reloaded(result.is_ok());
+        }
         let Err(problems) = result else { return DONE };
         for problem in problems {
             log::write(Level::Error, &problem);

@@ -82,6 +82,11 @@ impl Host for Asterisk {
         channels::of_users(technology, users)
     }
 
+    fn channels(&self) -> usize {
+        // SAFETY: reads the length of Asterisk's own list of channels.
+        usize::try_from(unsafe { sys::ast_active_channels() }).unwrap_or_default()
+    }
+
     fn fully_booted(&self) -> bool {
         // SAFETY: reads one flag of Asterisk.
         unsafe { sys::synch_fully_booted() != 0 }

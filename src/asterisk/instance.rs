@@ -10,7 +10,8 @@ use std::{
 };
 
 use super::{
-    cli, current, dialplan, functions, host::Asterisk, lamps, log, manager, switch, thread::Supervisor,
+    cli, current, dialplan, functions, host::Asterisk, http, lamps, log, manager, prometheus, switch,
+    thread::Supervisor,
 };
 use crate::{
     engine::{
@@ -32,6 +33,7 @@ struct Instance {
     functions: functions::Registered,
     switch: switch::Registered,
     hook: dialplan::hints::Registered,
+    page: Option<http::Linked>,
     ending: Ending,
     gate: Arc<Gate>,
     supervisor: Supervisor,
@@ -54,6 +56,7 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
     if !booted {
         lamps::add(&settings);
     }
+    let has_page = settings.http.is_some();
     let gate = Arc::new(Gate::default());
     let (control, engine) = engine::prepare(Arc::new(Asterisk), Arc::new(settings), Arc::clone(&gate));
     let ending = engine.ending(&control);
@@ -66,12 +69,28 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
         functions: functions::register(),
         switch: switch::register(),
         hook,
+        page: has_page.then(http::link).flatten(),
         ending,
         gate,
         supervisor,
     };
+    http::open();
+    prometheus::register();
     *INSTANCE.lock().unwrap_or_else(PoisonError::into_inner) = Some(instance);
     Ok(())
+}
+
+/// Takes up what Asterisk has to know of new settings: whether there is a page. And res_prometheus, which may have been loaded
+/// anew.
+pub(super) fn reloaded(has_page: bool) {
+    let mut slot = INSTANCE.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(instance) = &mut *slot else { return };
+    match (has_page, &instance.page) {
+        (true, None) => instance.page = http::link(),
+        (false, Some(_)) => instance.page = None,
+        _ => {}
+    }
+    prometheus::register();
 }
 
 /// Stops everything in bounded time, unless work is going on that must not be waited for here: then nothing is touched.
@@ -83,8 +102,11 @@ pub(super) fn stop() -> bool {
     if slot.as_ref().is_some_and(|instance| !instance.gate.close(Instant::now())) {
         return false;
     }
-    if let Some(Instance { actions, commands, functions, switch, hook, ending, supervisor, .. }) = slot.take()
-    {
+    if let Some(instance) = slot.take() {
+        let Instance { actions, commands, functions, switch, hook, page, ending, supervisor, .. } = instance;
+        // From here on, a request finds nobody.
+        http::close();
+        prometheus::unregister();
         let Ended { joinable, left } = ending.end();
         for name in left {
             log::write(Level::Warning, &left_alone(&name));
@@ -100,6 +122,7 @@ pub(super) fn stop() -> bool {
         drop(switch);
         drop(hook);
         current::set(None);
+        drop(page);
     }
     true
 }

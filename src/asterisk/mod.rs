@@ -6,6 +6,7 @@
 //! - `host`: [`crate::engine::host::Host`] on this Asterisk
 //! - `cli`, `manager`: registration of the commands and actions of [`crate::operator::cli`] and [`crate::operator::actions`]
 //! - `dialplan`, `functions`, `switch`: our contexts and hints, the functions of [`crate::operator::functions`], where a number leads
+//! - `http`: the page and the metrics at Asterisk's HTTP server; `prometheus`: the same metrics for res_prometheus
 //! - `conf`, `reload`, `objects`, `peers`, `devices`, `queues`, `log`, `thread`, `version`: one part of the API each
 //! - `roomy`: room behind structures that Asterisk writes into
 //! - `lamps`: the hints that there are while Asterisk starts
@@ -30,12 +31,14 @@ mod entry;
 mod functions;
 mod guard;
 mod host;
+mod http;
 mod instance;
 mod lamps;
 mod log;
 mod manager;
 mod objects;
 mod peers;
+mod prometheus;
 mod queues;
 mod reload;
 mod roomy;

@@ -120,7 +120,8 @@ AST_MODULE_INFO(ASTERISK_GPL_KEY, AST_MODFLAG_LOAD_ORDER, "Survivable branch: sy
 	.load = load_module,
 	.unload = unload_module,
 	.reload = reload_module,
-	.load_pri = AST_MODPRI_DEFAULT,
+	/* Behind res_prometheus, which is looked for at the load and not later (src/asterisk/prometheus.rs). */
+	.load_pri = AST_MODPRI_DEFAULT + 1,
 );
 
 struct ast_module *synch_module(void)

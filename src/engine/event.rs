@@ -1,6 +1,6 @@
 //! What the workers tell the engine, and which of them does.
 
-use std::{sync::Arc, time::Instant};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use crossbeam_channel::Sender;
 
@@ -44,6 +44,8 @@ pub(super) enum Event {
     },
     /// How a login at the main ended, where the main has looked at the account.
     Login(Result<(), String>),
+    /// When the main's certificate ends, in seconds since 1970.
+    Certificate(u64),
     /// What the main says of itself, or its connection does.
     Main(News),
     /// The sync is somewhere else than before.
@@ -58,6 +60,8 @@ pub(super) enum Event {
         repeats: bool,
         /// What all of it amounts to.
         state: String,
+        /// Where it listens, over UDP and TCP.
+        bound: Vec<SocketAddr>,
     },
     /// Something begins to be read over the line to the main, or no longer is.
     Reading(bool),
@@ -100,6 +104,8 @@ pub(super) enum Event {
     },
     /// What is shared with other sites.
     States(Arc<StateStatus>),
+    /// The doctor has found so many things bad, and so many others wanting.
+    Examined(usize, usize),
     /// A drill ended, and who waits for it.
     Drilled(Report, Reply<Report>),
     /// What this Asterisk answered to our own question.

@@ -84,6 +84,9 @@ pub trait Host: Crypto + 'static {
     /// How many channels these users have in calls: two for a call between two of them. One that is parked is none.
     fn calls(&self, technology: Technology, users: &[User]) -> usize;
 
+    /// How many channels this Asterisk has, whoever's they are.
+    fn channels(&self) -> usize;
+
     /// Whether Asterisk has loaded all its modules; a reload before that would only be queued.
     fn fully_booted(&self) -> bool;
 

@@ -32,7 +32,10 @@ use crate::{
         host::{Host, Level},
         turn::{Running, first_snapshot},
     },
-    operator::control::{COMMANDS_WAITING, Control, DeviceLook, Numbered, Published},
+    operator::{
+        control::{COMMANDS_WAITING, Control, DeviceLook, Numbered, Published},
+        status::Live,
+    },
     settings::Settings,
 };
 
@@ -61,7 +64,10 @@ pub fn prepare(host: Arc<dyn Host>, settings: Arc<Settings>, gate: Arc<Gate>) ->
     let (to_stop, stop) = bounded(1);
     #[cfg(feature = "faults")]
     crate::words::faults::listen(&host.data_dir());
-    let published = Published::new(first_snapshot(&settings));
+    let mut first = first_snapshot(&settings);
+    let counted = Arc::clone(&host);
+    first.live = Live::new(&host.version(), move || counted.channels());
+    let published = Published::new(first);
     let asked = Arc::clone(&host);
     let devices = DeviceLook::new(move |device| asked.device_state(device));
     let control = Control::new(published.clone(), to_engine, to_stop, devices);

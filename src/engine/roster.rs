@@ -10,7 +10,7 @@ use crate::{
     engine::{
         crew::{
             kit::Kit,
-            post::{Hall, Manned, Post, Start, no_reach},
+            post::{Hall, Manned, Post, Start, Work, no_reach},
             roll::Roll,
             slot::Slot,
         },
@@ -31,7 +31,7 @@ use crate::{
             sync::{Order, Syncing},
         },
     },
-    operator::{control::Reply, drill::Report},
+    operator::{control::Reply, doctor::Check, drill::Report},
     settings::Settings,
     verdict::selfcheck::Part,
 };
@@ -55,6 +55,8 @@ macro_rules! posts {
 
         impl Posts {
             const COUNT: usize = [$(stringify!($name)),+].len();
+            /// What the log calls them.
+            const NAMES: [&str; Self::COUNT] = [$(<$work as Work>::NAME),+];
 
             /// Returns all of them, in the order in which they are manned.
             fn all(&mut self) -> [&mut dyn Manned; Self::COUNT] {
@@ -97,6 +99,11 @@ impl Roster {
     /// Returns what all of them tell.
     pub(super) fn events(&self) -> Receiver<Told> {
         self.hall.events()
+    }
+
+    /// Returns the names of all who can work here.
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        Posts::NAMES.into_iter().chain([doctor::THREAD, drill::THREAD])
     }
 
     /// Returns whether these are words of a worker of now.
@@ -233,17 +240,19 @@ impl Roster {
         &mut self,
         kit: &Kit,
         settings: &Arc<Settings>,
-        reply: Reply<String>,
+        reply: Reply<Vec<Check>>,
     ) -> io::Result<()> {
         self.doctor.end();
         let (teller, role) = self.hall.role(doctor::THREAD, doctor::THREAD, &self.doctor);
         let access = match &settings.main {
-            Some(main) => Some(Access::new(kit, main, self.reach.as_ref().ok_or_else(no_reach)?, teller)),
+            Some(main) => {
+                Some(Access::new(kit, main, self.reach.as_ref().ok_or_else(no_reach)?, teller.clone()))
+            }
             None => None,
         };
         let (kit, settings) = (kit.clone(), Arc::clone(settings));
         let brokers = Examining::brokers_of(&settings, &kit)?;
-        let examining = Examining { kit, settings, access, brokers, reply };
+        let examining = Examining { kit, settings, access, brokers, reply, teller };
         self.hall.put(&mut self.doctor, examining.start(role)?);
         Ok(())
     }

@@ -109,6 +109,9 @@ impl Host for StandIn {
     fn calls(&self, _: Technology, _: &[User]) -> usize {
         0
     }
+    fn channels(&self) -> usize {
+        3
+    }
     fn fully_booted(&self) -> bool {
         true
     }

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use crate::operator::{
     control::Control,
-    operate,
+    doctor, operate,
     status::{self, Value},
     table::Table,
 };
@@ -175,6 +175,16 @@ pub const ACTIONS: [Action; 13] = [
         synopsis: c"Send the phones back to the main system now.",
         arguments: &[],
         run: |control, _, _| reply(operate::fail_back(control)),
+    },
+    Action {
+        name: c"SynchDoctor",
+        class: Class::Changing,
+        synopsis: c"Check everything that this branch needs.",
+        argument: None,
+        run: |control, _, _| match operate::examine(control) {
+            Ok(checks) => Reply::list(&doctor::table(&checks)),
+            Err(problem) => Reply::Error(problem),
+        },
     },
     Action {
         name: c"SynchDrill",

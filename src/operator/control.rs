@@ -18,7 +18,7 @@ use std::{
 use crossbeam_channel::{Sender, TrySendError};
 
 use crate::{
-    operator::{drill::Report, status::Snapshot},
+    operator::{doctor::Check, drill::Report, status::Snapshot},
     peers::DeviceState,
     settings::Settings,
     site::shrink::Removals,
@@ -53,7 +53,7 @@ pub enum Command {
     /// Send the phones back to a main that is Stable, without waiting for anything else.
     FailBack,
     /// Check everything that this branch needs, and say how to fix what is wrong.
-    Examine(Reply<String>),
+    Examine(Reply<Vec<Check>>),
     /// Test what phones and calls need in an outage, without moving a phone.
     Drill(Reply<Report>),
     /// Say what each site says of a device.

@@ -8,6 +8,7 @@ use crate::{
     maintenance,
     operator::{
         control::{Command, Control, ControlError, Start},
+        doctor::Check,
         drill::Report,
         status,
     },
@@ -136,11 +137,11 @@ pub fn fail_back(control: &Control) -> Result<String, String> {
     }
 }
 
-/// Lets the doctor check everything that this branch needs, and returns its report.
+/// Lets the doctor check everything that this branch needs, and returns what it found.
 ///
 /// # Errors
 /// Why there is no answer.
-pub fn examine(control: &Control) -> Result<String, String> {
+pub fn examine(control: &Control) -> Result<Vec<Check>, String> {
     control.ask(Command::Examine).map_err(|error| format!("The doctor has given no result: {error}."))
 }
 

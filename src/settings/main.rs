@@ -78,7 +78,7 @@ pub enum Password {
 }
 
 impl Password {
-    fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+    pub(super) fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
         let password = Self::walk(keys, in_force.map(Some))?;
         if password.is_none() {
             let problem = "is missing; wanted is the password of that account, or secret_file";

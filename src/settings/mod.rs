@@ -4,7 +4,7 @@
 //! the rows: [`read`] to take the values out of the file, [`text`] to print those in force, [`keys`] to list them.
 //!
 //! - `main`, `probe`, `failover`, `sync`, `policy`, `dialplan`, `classes`, `voicemail`, `dns`, `drill`, `maintenance`,
-//!   `state`: the sections; `policy` has those of options, too
+//!   `http`, `state`: the sections; `policy` has those of options, too
 //! - `transport`, `relay`: keys of `[dns]`
 //! - `walk`: what a row may say, and who walks over the rows
 //! - `value`, `expression`, `pattern`: one value, from its text
@@ -15,6 +15,7 @@ mod dns;
 mod drill;
 mod expression;
 mod failover;
+mod http;
 mod main;
 mod maintenance;
 mod pattern;
@@ -34,6 +35,7 @@ pub use dns::{Dns, Soa};
 pub use drill::{Account, Drill};
 pub use expression::Expression;
 pub use failover::{Failover, ReturnWhen, Window, clock};
+pub use http::Http;
 pub use main::{Certificate, Main, Password, Secret, Sip, Tls, Transport, is_here};
 pub use maintenance::{LONGEST_HOLD, Maintenance};
 pub use pattern::Pattern;
@@ -73,6 +75,8 @@ pub struct Settings {
     pub drill: Drill,
     /// `[maintenance]`
     pub maintenance: Maintenance,
+    /// `[http]`; none where it says `enabled = no`.
+    pub http: Option<Http>,
     /// `[state]`; `None` where it names no broker.
     pub state: Option<State>,
 }
@@ -96,6 +100,7 @@ impl Settings {
                 dns: switched(has_main, "dns", Dns::rows),
                 drill: section("drill", Drill::rows),
                 maintenance: section("maintenance", Maintenance::rows),
+                http: switched(false, "http", Http::rows),
                 state: section("state", State::rows),
             },
             if matches!((&main, &state), (Some(None), Some(None))) {

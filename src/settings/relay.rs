@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     value::{self, DAY, WEEK},
-    walk::{Keys, key, rows},
+    walk::{Key, Keys, key, rows},
 };
 
 /// What a network of this machine is called in `allow`.
@@ -40,12 +40,11 @@ pub struct Relay {
 
 impl Relay {
     pub(super) fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
-        let networks = "networks such as 192.168.0.0/24, separated by commas; own for those of this machine";
         rows!(
             keys,
             in_force,
             Relay {
-                allow: key::text(networks, Allow::read).or(Allow { own: true, prefixes: Vec::new() }),
+                allow: Allow::row(),
                 rate_limit: key::number(RATE_LIMIT, 0..=1_000_000),
                 cache_size: key::number(CACHE_SIZE, 0..=65_536),
                 max_stale: key::seconds(MAX_STALE, 0..=WEEK),
@@ -54,7 +53,7 @@ impl Relay {
     }
 }
 
-/// Networks whose clients may ask for names outside the zone. This machine itself always may.
+/// Networks whose clients may ask: for names outside the zone, or for the status page. This machine itself always may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
     /// The networks that this machine has an address in.
@@ -64,6 +63,12 @@ pub struct Allow {
 }
 
 impl Allow {
+    /// A list of networks, by default those of this machine.
+    pub(super) fn row() -> Key<'static, Self> {
+        let networks = "networks such as 192.168.0.0/24, separated by commas; own for those of this machine";
+        key::text(networks, Self::read).or(Self { own: true, prefixes: Vec::new() })
+    }
+
     fn read(text: &str) -> Option<Self> {
         let words = value::each_of(text, |word| Some(word.to_owned()))?;
         let (own, networks): (Vec<_>, Vec<_>) = words.iter().partition(|word| word.eq_ignore_ascii_case(OWN));

@@ -9,7 +9,7 @@
 mod client;
 mod openssl;
 
-use std::ffi::c_int;
+use std::{ffi::c_int, ptr};
 
 use self::{
     client::Client,
@@ -147,6 +147,23 @@ impl TlsSession for Session {
             1.. => Ok(()),
             _ => self.judge(result).and(Err(TlsError::Failed("nothing can be sent now".to_owned()))),
         }
+    }
+
+    fn certificate_lasts(&self) -> Option<i64> {
+        let openssl = &self.openssl;
+        // SAFETY: the session is ours; it owns the chain, which a client has with the main's own certificate first
+        // (SSL_get_peer_cert_chain(3)). Of a chain that is NULL or empty the first one is NULL.
+        let first = unsafe { (openssl.OPENSSL_sk_value)((openssl.SSL_get_peer_cert_chain)(self.ssl), 0) };
+        if first.is_null() {
+            return None;
+        }
+        let (mut days, mut seconds) = (0, 0);
+        // SAFETY: not NULL, and the certificate owns its end; NULL stands for now; both numbers are ours.
+        let known = unsafe {
+            let end = (openssl.X509_get0_notAfter)(first);
+            (openssl.ASN1_TIME_diff)(&raw mut days, &raw mut seconds, ptr::null(), end)
+        };
+        (known == 1).then(|| i64::from(days) * 86_400 + i64::from(seconds))
     }
 
     fn outgoing(&mut self) -> Vec<u8> {

@@ -14,7 +14,7 @@ use super::text;
 macro_rules! opaque {
     ($($name:ident),*) => { $(#[repr(C)] pub(super) struct $name([u8; 0]);)* };
 }
-opaque!(Method, Context, Ssl, Bio, BioMethod, VerifyParameters);
+opaque!(Method, Context, Ssl, Bio, BioMethod, VerifyParameters, Stack, Certificate, Time);
 
 /// Called where a key has a passphrase (`pem_password_cb`).
 pub(super) type PassphraseCallback = extern "C" fn(*mut c_char, c_int, c_int, *mut c_void) -> c_int;
@@ -89,6 +89,10 @@ functions! {
     SSL_write(*mut Ssl, *const c_void, c_int) -> c_int;
     SSL_get_error(*const Ssl, c_int) -> c_int;
     SSL_get_verify_result(*const Ssl) -> c_long;
+    SSL_get_peer_cert_chain(*const Ssl) -> *const Stack;
+    OPENSSL_sk_value(*const Stack, c_int) -> *const Certificate;
+    X509_get0_notAfter(*const Certificate) -> *const Time;
+    ASN1_TIME_diff(*mut c_int, *mut c_int, *const Time, *const Time) -> c_int;
     BIO_s_mem() -> *const BioMethod;
     BIO_new(*const BioMethod) -> *mut Bio;
     BIO_read(*mut Bio, *mut c_void, c_int) -> c_int;

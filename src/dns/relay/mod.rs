@@ -148,9 +148,14 @@ impl Relay {
                 Ok(served)
             }
             Found::Failed => Err(RelayError::NoAnswer),
-            Found::Nothing => self.answered(key, query).await,
+            Found::Nothing => {
+                let fresh = self.answered(key, query).await?;
+                self.counters.count_forwarded();
+                Ok(fresh)
+            }
             Found::Stale { served, ask } => {
                 if ask && let Ok(Ok(fresh)) = timeout(CLIENT_PATIENCE, self.answered(key, query)).await {
+                    self.counters.count_forwarded();
                     return Ok(fresh);
                 }
                 self.counters.count_stale();

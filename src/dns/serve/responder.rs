@@ -104,7 +104,8 @@ impl Responder {
     /// The first step of a request's long way; takes no time.
     #[must_use]
     pub fn step(&self, request: &MessageRequest, client: IpAddr) -> Step {
-        let reply = match answer(request, &self.zone.load(), self.relays_for(client)) {
+        let relays = self.relays_for(client);
+        let reply = match answer(request, &self.zone.load(), relays) {
             Answer::Reply(reply) => reply,
             Answer::Relay => return Step::Relay,
         };
@@ -112,6 +113,13 @@ impl Responder {
             self.counters.count_own();
         } else {
             self.counters.count_refused();
+            // A name of others.
+            if !relays && reply.metadata.response_code == ResponseCode::Refused {
+                match self.relay.has_forwarders() {
+                    true => self.counters.count_not_allowed(),
+                    false => self.counters.count_no_forwarder(),
+                }
+            }
         }
         Step::Reply(reply)
     }
@@ -128,6 +136,7 @@ impl Responder {
             }
             None => {
                 self.counters.count_relay_failure();
+                self.counters.count_no_forwarder();
                 Reply::new(request, ResponseCode::ServFail, true)
             }
         }

@@ -67,6 +67,9 @@ pub struct Counters {
     limited: AtomicU64,
     cached: AtomicU64,
     stale: AtomicU64,
+    forwarded: AtomicU64,
+    not_allowed: AtomicU64,
+    no_forwarder: AtomicU64,
     entries: AtomicU64,
 }
 
@@ -87,6 +90,12 @@ pub struct Counts {
     pub cached: u64,
     /// Those of `relayed` that the cache answered after their time.
     pub stale: u64,
+    /// Those of `relayed` that a forwarder gave just then.
+    pub forwarded: u64,
+    /// Those of `refused` for a name of others, from a client who may not ask for it.
+    pub not_allowed: u64,
+    /// Questions for a name of others, where no forwarder is set or none answered.
+    pub no_forwarder: u64,
     /// What is in the cache: a number that goes down, too.
     pub entries: u64,
 }
@@ -103,6 +112,9 @@ impl Counters {
             limited: self.limited.load(Relaxed),
             cached: self.cached.load(Relaxed),
             stale: self.stale.load(Relaxed),
+            forwarded: self.forwarded.load(Relaxed),
+            not_allowed: self.not_allowed.load(Relaxed),
+            no_forwarder: self.no_forwarder.load(Relaxed),
             entries: self.entries.load(Relaxed),
         }
     }
@@ -133,6 +145,18 @@ impl Counters {
 
     pub(in crate::dns) fn count_stale(&self) {
         self.stale.fetch_add(1, Relaxed);
+    }
+
+    pub(in crate::dns) fn count_forwarded(&self) {
+        self.forwarded.fetch_add(1, Relaxed);
+    }
+
+    pub(in crate::dns) fn count_not_allowed(&self) {
+        self.not_allowed.fetch_add(1, Relaxed);
+    }
+
+    pub(in crate::dns) fn count_no_forwarder(&self) {
+        self.no_forwarder.fetch_add(1, Relaxed);
     }
 
     pub(in crate::dns) fn set_entries(&self, entries: usize) {

@@ -112,7 +112,7 @@ fn a_doctor_who_is_told_to_end_looks_no_further() {
 fn whoever_waits_in_the_queue_of_an_engine_that_stops_is_told() {
     let settings = Arc::new(only(Vec::new()));
     let (control, engine) = prepare(Arc::new(StandIn::default()), settings, Arc::default());
-    let asked: Vec<Reply<String>> = (0..16).map(|_| Reply::default()).collect();
+    let asked: Vec<Reply<Vec<Check>>> = (0..16).map(|_| Reply::default()).collect();
     for reply in &asked {
         control.send(Command::Examine(reply.clone())).unwrap();
     }

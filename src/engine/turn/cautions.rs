@@ -84,6 +84,9 @@ fn secrets(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
     let main = settings.main.iter().map(|main| (Some(&main.password), &main.tls));
     let state = settings.state.iter().map(|state| (state.password.as_ref(), &state.tls));
     let mut files = vec![folder.join(CONF)];
+    if let Some(Password::InFile(path)) = settings.http.as_ref().map(|http| &http.password) {
+        files.push(path.clone());
+    }
     for (password, tls) in main.chain(state) {
         if let Some(Password::InFile(path)) = password {
             files.push(path.clone());

@@ -1,6 +1,9 @@
 //! The result of a drill: kept and announced.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use super::Running;
 use crate::{
@@ -8,13 +11,22 @@ use crate::{
     operator::{
         control::Reply,
         drill::{self, Report, Stage},
-        status::DrillStatus,
+        status::{DrillStatus, Drilled, seconds},
     },
     words::state::DrillResult,
 };
 
 /// Where the last drill is remembered across restarts.
 const DRILL: &str = "drill";
+
+/// Where the time of the last drill is remembered, in seconds since 1970.
+const DRILLED_AT: &str = "drilled_at";
+
+/// Returns when the last drill before this start was.
+pub(super) fn last_at(host: &dyn Host) -> Option<Drilled> {
+    let at = host.recall(DRILLED_AT)?.parse().ok()?;
+    Some(Drilled { at, stages: Arc::default() })
+}
 
 /// Returns the last drill before this start.
 pub(super) fn last(host: &dyn Host) -> Option<DrillStatus> {
@@ -44,6 +56,12 @@ impl Running {
         if let Err(error) = self.kit.host.remember(DRILL, Some(&drill.memo())) {
             self.log(Level::Warning, &format!("The result of the drill is not saved: {error}."));
         }
+        let at = seconds(SystemTime::now());
+        if let Err(error) = self.kit.host.remember(DRILLED_AT, Some(&at.to_string())) {
+            self.log(Level::Debug, &format!("The time of the drill is not saved: {error}."));
+        }
+        let stages = report.0.iter().map(|stage| (stage.name.clone(), stage.took)).collect();
+        self.snapshot.counts.drill = Some(Drilled { at, stages });
         self.snapshot.drill = Some(drill);
         // Whoever waits for the answer may look at the status next.
         self.publish();

@@ -13,6 +13,7 @@
 //! - `history`: which states changed when
 //! - `cautions`: warnings about the settings
 //! - `drilled`: the result of a drill
+//! - `page`: who may read the page and the metrics
 //! - `publish`: the snapshot, and the dialplan that is made of it
 
 pub(super) mod cautions;
@@ -22,6 +23,7 @@ pub(super) mod history;
 mod login;
 mod maintenance;
 mod moving;
+mod page;
 pub(super) mod phones;
 mod publish;
 mod question;
@@ -66,9 +68,10 @@ use crate::{
     },
     operator::{
         control::{Command, Numbered},
-        status::{InDialplan, LoginStatus, Snapshot, SyncStatus},
+        doctor::Check,
+        status::{Examined, InDialplan, LoginStatus, Snapshot, SyncStatus},
     },
-    settings::Settings,
+    settings::{Prefix, Settings},
     verdict::{
         failover::{Failover, ServiceChange},
         probe::{Burden, Monitor, Pace},
@@ -84,6 +87,8 @@ use crate::{
 const NO_THREAD: &str = "A thread of synch could not be started";
 /// Beginning of the log line for a dialplan that is not in force.
 const DIALPLAN: &str = "Dialplan";
+/// What the loop itself is called, beside its workers.
+const ENGINE: &str = "engine";
 
 /// The engine in its loop.
 pub(super) struct Running {
@@ -112,6 +117,8 @@ pub(super) struct Running {
     self_check: SelfCheck,
     /// Whether it is logged that a move waits for this branch.
     told_to_wait: bool,
+    /// The networks of this machine, and when they were read; `None` where nobody needs them.
+    networks: Option<(Vec<Prefix>, Instant)>,
     snapshot: Snapshot,
 }
 
@@ -132,6 +139,10 @@ impl Running {
         let question = Question::recall(&*kit.host, &sip_place(&settings));
         let mut snapshot = (*kit.published.read()).clone();
         snapshot.drill = drilled::last(&*kit.host);
+        snapshot.counts.drill = drilled::last_at(&*kit.host);
+        for worker in Roster::names().chain([ENGINE]) {
+            snapshot.restarts.entry(worker).or_default();
+        }
         let mut running = Self {
             roster: Roster::new(roll, &settings),
             monitor: monitor(&settings, sip_answered),
@@ -151,9 +162,11 @@ impl Running {
             kit,
             settings,
             snapshot,
+            networks: None,
             served: None,
             users_known: false,
         };
+        running.open_page();
         running.failover.draw(random());
         running.resume();
         running
@@ -182,11 +195,12 @@ impl Running {
         self.look_at_hold();
         self.come_home();
         self.keep_served();
+        self.renew_networks();
     }
 
     /// Recovers after a panic. The step that panicked is lost, and with it perhaps an event of a worker.
     pub(super) fn recover(&mut self) {
-        self.event(Event::Panicked("engine"));
+        self.event(Event::Panicked(ENGINE));
         self.roster.tell_again();
     }
 
@@ -212,6 +226,7 @@ impl Running {
         self.snapshot.dns.counters = self.roster.counters();
         if self.settings.dns.is_none() {
             "off".clone_into(&mut self.snapshot.dns.state);
+            self.snapshot.counts.listens(None, &[]);
         }
     }
 
@@ -230,9 +245,10 @@ impl Running {
         match event {
             Event::Probed { kind, asked, outcome } => self.probed(kind, asked, &outcome),
             Event::Login(result) => self.logged_in(result),
+            Event::Certificate(end) => self.snapshot.counts.certificate_end = Some(end),
             Event::Main(news) => self.heard(news),
             Event::Synced(status) => self.synced(status),
-            Event::Dns { level, news, repeats, state } => {
+            Event::Dns { level, news, repeats, state, bound } => {
                 let text = format!("DNS: {news}");
                 if repeats {
                     self.kit.log_failure(level, &text);
@@ -240,6 +256,7 @@ impl Running {
                     self.log(level, &text);
                 }
                 self.snapshot.dns.state = state;
+                self.snapshot.counts.listens(self.settings.dns.as_ref(), &bound);
             }
             Event::Reading(reads) => self.burden.reading(reads, Instant::now()),
             Event::MainReloaded => {
@@ -288,6 +305,9 @@ impl Running {
                 self.judge_self();
             }
             Event::States(state) => self.snapshot.state = state,
+            Event::Examined(bad, warnings) => {
+                self.snapshot.examined = Some(Examined { time: self.now(), bad, warnings });
+            }
             Event::Drilled(report, reply) => self.drilled(report, &reply),
             Event::Panicked(worker) => {
                 *self.snapshot.restarts.entry(worker).or_default() += 1;
@@ -317,7 +337,9 @@ impl Running {
                     self.check_self();
                 }
                 if let Err(error) = self.roster.examine(&self.kit, &self.settings, reply.clone()) {
-                    reply.give(format!("The doctor's thread could not be started: {error}.\n"));
+                    reply.give(vec![Check::unable(format!(
+                        "the doctor's thread could not be started: {error}"
+                    ))]);
                 }
             }
             Command::Drill(reply) => self.drill(&reply),
@@ -340,6 +362,8 @@ impl Running {
         let new = Arc::clone(&self.settings);
         // Who reloads may have mended the account on the main.
         self.roster.try_now();
+        // Its password may be another one in the same file.
+        self.open_page();
         if old == new {
             self.log(Level::Notice, "The settings are unchanged.");
             return;
@@ -368,6 +392,7 @@ impl Running {
         }
         if old.main != new.main {
             self.snapshot.main_version.clear();
+            self.snapshot.counts.certificate_end = None;
             self.snapshot.login = LoginStatus { state: LoginState::Init, reason: String::new() };
         }
         if new.state.is_none() {
@@ -401,6 +426,7 @@ impl Running {
             // Another one each time: all branches of one main have failed over together.
             self.failover.draw(random());
         }
+        self.snapshot.counts.service(change.new, SystemTime::now());
         self.announce(change.old, change.new, &change.reason);
         let marks = self.phones.service_changed(change.new, Instant::now());
         self.note_move(&marks);

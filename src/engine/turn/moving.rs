@@ -16,6 +16,7 @@ impl Running {
                 format!("{come} of {all} registered here, {:.1} s after the verdict", after.as_secs_f32());
             self.log(Level::Notice, &format!("Phones: {text}"));
             self.history.push(self.now(), "Phones", "main", share, &text);
+            self.snapshot.counts.came(*percent, *after);
         }
         self.show_phones();
     }

@@ -7,8 +7,8 @@ use crate::{
     dialplan::{self, Plan},
     engine::turn::verdict::monitor,
     operator::status::{
-        BranchStatus, DnsStatus, InDialplan, LoginStatus, MaintenanceStatus, MonitorStatus, ServiceStatus,
-        Snapshot, SyncStatus,
+        BranchStatus, Counts, DnsStatus, InDialplan, Live, LoginStatus, MaintenanceStatus, MonitorStatus,
+        ServiceStatus, Snapshot, SyncStatus,
     },
     settings::Settings,
     verdict::{failover::Failover, probe::Kind},
@@ -97,6 +97,10 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         drill: None,
         phones: Arc::default(),
         state: Arc::default(),
+        http: Arc::default(),
+        examined: None,
+        counts: Counts::default(),
+        live: Live::default(),
         history: Arc::new([]),
         restarts: BTreeMap::new(),
     }

@@ -19,6 +19,9 @@ impl Running {
         let new = Arc::clone(&self.snapshot.sync);
         self.users_known = true;
         self.failover.set_sync_is_held(new.knows_who_is_gone());
+        if old.ended != new.ended && new.ended > 0 {
+            self.snapshot.counts.syncs.count(new.result);
+        }
         if old.state != new.state {
             // That nothing is read from a main that is worked on is meant so.
             let is_meant = self.failover.mode() == Mode::Maintenance;

@@ -65,6 +65,7 @@ impl Running {
                 self.log(Level::Debug, &format!("Cannot save for a restart that {place} answers: {error}"));
             }
         }
+        self.count_probe(kind, outcome);
         self.snapshot.monitor.last_probe = self.now();
         self.snapshot.monitor.last_answer_ms =
             outcome.took().and_then(|took| u64::try_from(took.as_millis()).ok());
@@ -73,6 +74,23 @@ impl Running {
         if before.is_none() && is_stable && ami_was_away && self.monitor.answers(Kind::Ami) {
             // The phones have not missed it, but the sync has.
             self.sync_where_it_failed();
+        }
+    }
+
+    /// Counts a probe, unless nobody was asked.
+    fn count_probe(&mut self, kind: Kind, outcome: &Outcome) {
+        let counts = &mut self.snapshot.counts;
+        let probes = match kind {
+            Kind::Ami => &mut counts.ami,
+            Kind::Sip => &mut counts.sip,
+        };
+        match outcome.took() {
+            Some(took) => {
+                probes.answered += 1;
+                probes.took = Some(took);
+            }
+            None if outcome.is_unasked() => {}
+            None => probes.failed += 1,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     fmt, io,
+    net::SocketAddr,
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -10,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::{
-    dns::{self, Counters, Endpoint, Report, Situation, Zone, ZoneCell},
+    dns::{self, Counters, Endpoint, Report, Situation, Transport, Zone, ZoneCell},
     engine::{
         START_AGAIN,
         crew::{
@@ -158,7 +159,7 @@ impl Body {
         while let Err(error) = self.serve(stop) {
             let text = error.to_string();
             let (level, news) = (Level::Error, text.clone());
-            self.teller.tell(Event::Dns { level, news, repeats: true, state: text });
+            self.teller.tell(Event::Dns { level, news, repeats: true, state: text, bound: Vec::new() });
             if stop.wait_until(Instant::now() + START_AGAIN) {
                 return;
             }
@@ -182,7 +183,8 @@ impl Body {
             let repeats = !matches!(report, Report::Listening(_));
             let mut sockets = self.sockets.lock();
             sockets.note(report);
-            self.teller.tell(Event::Dns { level, news, repeats, state: sockets.to_string() });
+            let (state, bound) = (sockets.to_string(), sockets.bound());
+            self.teller.tell(Event::Dns { level, news, repeats, state, bound });
         });
         Ok(())
     }
@@ -251,6 +253,15 @@ impl Sockets {
     }
 }
 
+impl Sockets {
+    /// Returns the addresses at which both kinds of sockets are bound.
+    fn bound(&self) -> Vec<SocketAddr> {
+        let is_bound = |address, transport| self.bound.contains(&Endpoint { address, transport });
+        let udp = self.bound.iter().filter(|endpoint| endpoint.transport == Transport::Udp);
+        udp.map(|endpoint| endpoint.address).filter(|address| is_bound(*address, Transport::Tcp)).collect()
+    }
+}
+
 impl fmt::Display for Sockets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
@@ -278,7 +289,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::dns::{BindError, Transport};
+    use crate::dns::BindError;
 
     proptest! {
         #[test]
@@ -307,7 +318,9 @@ mod tests {
         let text = sockets.to_string();
         assert!(text.starts_with("cannot listen on 192.0.2.1:53 (UDP)"), "{text}");
         assert!(text.ends_with("listening on 192.0.2.1:53 (TCP)"), "{text}");
+        assert_eq!(sockets.bound(), []);
         sockets.note(Report::Listening(vec![udp]));
+        assert_eq!(sockets.bound(), [udp.address]);
         assert_eq!(sockets.to_string(), "listening on 192.0.2.1:53 (TCP), 192.0.2.1:53 (UDP)");
     }
 }

@@ -5,7 +5,7 @@ use regex::Regex;
 use super::{Answer, Asked, CliCommand, answer, nothing, users, versions};
 use crate::{
     operator::{
-        operate,
+        doctor, operate,
         status::{self, Snapshot},
     },
     settings,
@@ -274,21 +274,20 @@ pub const MAINTENANCE: CliCommand = CliCommand {
 
 /// `synch doctor`
 pub const DOCTOR: CliCommand = CliCommand {
-    words: c"synch doctor",
+    words: c"synch doctor [json]",
     summary: c"Check everything that this branch needs",
-    usage: c"Usage: synch doctor
+    usage: c"Usage: synch doctor [json]
        Checks everything that this branch needs to replace the main system,
        and says how to fix what is wrong: the main and what its account may
        read, the users, includes, DNS, dialplan, emergency numbers and trunks.
        Where states are shared, also the broker. Takes a few seconds.
+       With 'json', shows the checks in one line for scripts.
 ",
     at_shutdown: false,
     run: |asked| match asked.words {
-        [_, _] => match operate::examine(asked.control) {
-            Ok(text) => Answer::Text(text),
-            Err(problem) => Answer::Failure(problem + "\n"),
-        },
+        [_, _] => answer(operate::examine(asked.control).map(|checks| doctor::text(&checks))),
+        [_, _, "json"] => answer(operate::examine(asked.control).map(|checks| doctor::json(&checks))),
         _ => Answer::Usage,
     },
-    complete: nothing,
+    complete: |_, position| if position == 2 { vec!["json".to_owned()] } else { Vec::new() },
 };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Listener;
+use super::{HttpServer, Listener};
 use crate::{dns::Slip, uplink::sip::places::Place};
 
 /// What was found. Errors are in words for the administrator.
@@ -24,6 +24,8 @@ pub struct Findings {
     pub slips: Vec<Slip>,
     /// Where phones are sent over TCP and TLS.
     pub listeners: Vec<Listener>,
+    /// Asterisk's HTTP server; none where [http] is off.
+    pub http: Option<HttpServer>,
     /// The trunks, by key.
     pub trunks: Vec<(&'static str, String, Reach)>,
     /// What contexts of the main lead to and isn't here, as `mailbox 700@default (700 in site-a)`.

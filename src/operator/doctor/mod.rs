@@ -6,6 +6,7 @@ mod contexts;
 mod dialplan;
 mod evidence;
 mod findings;
+mod http;
 mod listening;
 mod numbers;
 mod phones;
@@ -16,6 +17,7 @@ mod users;
 pub use beside::{BESIDE, Beside};
 pub use evidence::{DEFAULT_REALM, realm_key};
 pub use findings::{Broker, BrokerThere, Findings, ForeignTopic, Include, Main, OwnTopic, Reach};
+pub use http::HttpServer;
 pub use listening::Listener;
 pub use sharing::unspoken;
 pub use transports::{told, unreachable, wrong_ports};
@@ -24,7 +26,10 @@ use std::{fmt, net::IpAddr};
 
 use crate::{
     dns::Slip,
-    operator::status::{BranchStatus, Snapshot},
+    operator::{
+        status::{BranchStatus, Snapshot, objects},
+        table::{Cell, Column, Table},
+    },
     settings::{self, Settings, Technology},
     site::mailboxes::Remarks,
     words::{
@@ -71,6 +76,14 @@ pub struct Check {
     pub text: String,
 }
 
+impl Check {
+    /// Makes the check that nothing could be checked.
+    #[must_use]
+    pub const fn unable(text: String) -> Self {
+        Self { level: Level::Broken, subject: "doctor", text }
+    }
+}
+
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let level = match self.level {
@@ -104,6 +117,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
         checks.dns(findings, snapshot);
     }
     checks.slips(&findings.slips);
+    checks.http(findings, snapshot);
     checks.listening(&findings.listeners);
     checks.transports(findings, snapshot);
     if let Some(dialplan) = &settings.dialplan {
@@ -122,13 +136,43 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
 #[must_use]
 pub fn text(checks: &[Check]) -> String {
     let mut text: String = checks.iter().map(|check| format!("{check}\n")).collect();
-    let count = |level| checks.iter().filter(|check| check.level == level).count();
-    let (bad, warnings) = (count(Level::Broken), count(Level::Warning));
+    let (bad, warnings) = counts(checks);
     text.push_str(&match (bad, warnings) {
         (0, 0) => format!("{}, all fine\n", counted(checks.len(), "check")),
         _ => format!("{}: {bad} bad, {}\n", counted(checks.len(), "check"), counted(warnings, "warning")),
     });
     text
+}
+
+/// Returns how many are bad, and how many are warnings.
+#[must_use]
+pub fn counts(checks: &[Check]) -> (usize, usize) {
+    let count = |level| checks.iter().filter(|check| check.level == level).count();
+    (count(Level::Broken), count(Level::Warning))
+}
+
+const CHECK: [Column; 3] =
+    [Column::new("Check", "Check", 11), Column::new("Result", "Result", 7), Column::new("Text", "Text", 0)];
+
+/// Returns the checks as a list for programs.
+#[must_use]
+pub fn table(checks: &[Check]) -> Table {
+    let row = |Check { level, subject, text }: &Check| {
+        let result = match level {
+            Level::Fine => "ok",
+            Level::Warning => "warning",
+            Level::Broken => "bad",
+        };
+        vec![Cell::from(*subject), Cell::from(result), Cell::from(&**text)]
+    };
+    let rows = checks.iter().map(row).collect();
+    Table { event: "SynchDoctorCheck", complete: "SynchDoctorComplete", columns: &CHECK, rows }
+}
+
+/// Returns the same as JSON, in one line.
+#[must_use]
+pub fn json(checks: &[Check]) -> String {
+    format!("{}\n", objects(table(checks).items()))
 }
 
 struct Report(Vec<Check>);
@@ -401,6 +445,24 @@ mod tests {
             assert_eq!((first.subject, first.level), ("branch", level));
             assert!(first.text.contains("its SIP: the port is closed"), "{}", first.text);
         }
+    }
+
+    #[test]
+    fn programs_get_a_word_for_each_level() {
+        let check = |level, text: &str| Check { level, subject: "dns", text: text.to_owned() };
+        let checks = [
+            check(Level::Fine, "it \"answers\""),
+            check(Level::Warning, "a\u{202e}\n"),
+            check(Level::Broken, ""),
+        ];
+        assert_eq!(
+            json(&checks),
+            "[{\"Check\":\"dns\",\"Result\":\"ok\",\"Text\":\"it \\\"answers\\\"\"},\
+             {\"Check\":\"dns\",\"Result\":\"warning\",\"Text\":\"a\\\\u{202e}\\\\n\"},\
+             {\"Check\":\"dns\",\"Result\":\"bad\",\"Text\":\"\"}]\n"
+        );
+        assert_eq!(counts(&checks), (1, 1));
+        assert_eq!(json(&[]), "[]\n");
     }
 
     #[test]

@@ -82,6 +82,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("PhonesHere", count(phones.count(Place::Here))),
         ("PhonesKnown", count(phones.book.len())),
         ("PhonesAwaited", count(phones.awaited())),
+        ("BranchCalls", count(snapshot.live.channels())),
         ("Dns", text(&dns.state)),
         ("DnsTarget", Value::Text(listed(snapshot.target_addresses()))),
         ("DnsAnswered", Value::Number(counters.own)),
@@ -96,6 +97,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("StateReason", text(&state.reason)),
         ("Sites", count(state.view.joined())),
         ("SiteDevices", count(state.view.taken)),
+        ("Http", text(snapshot.http_state())),
         ("LastDrill", text(drill.map_or("", |drill| &drill.time))),
         ("DrillResult", Value::Text(drill.map_or_else(String::new, drilled))),
         ("Restarts", Value::Number(snapshot.all_restarts())),
@@ -125,8 +127,8 @@ fn login(snapshot: &Snapshot) -> String {
 
 /// `dns 1, sync 2`: how often each worker was started again.
 fn restarted(snapshot: &Snapshot) -> String {
-    let workers: Vec<String> =
-        snapshot.restarts.iter().map(|(worker, count)| format!("{worker} {count}")).collect();
+    let workers = snapshot.restarts.iter().filter(|(_, count)| **count > 0);
+    let workers: Vec<String> = workers.map(|(worker, count)| format!("{worker} {count}")).collect();
     workers.join(", ")
 }
 
@@ -149,16 +151,26 @@ pub fn text(snapshot: &Snapshot, now: String) -> String {
 /// What the monitoring socket of the original answered, and more: a list with one object.
 #[must_use]
 pub fn json(snapshot: &Snapshot, now: String) -> String {
-    let fields: Vec<String> = fields(snapshot, now)
-        .into_iter()
-        .map(|(key, value)| {
-            let value = match value {
-                // Escaped before JSON does it: the console's own escapes would be none of JSON's.
-                Value::Text(text) => serde_json::Value::from(visible(&text)),
-                Value::Number(number) => serde_json::Value::from(number),
-            };
-            format!("\"{key}\":{value}")
-        })
-        .collect();
-    format!("[{{{}}}]\n", fields.join(","))
+    format!("[{}]\n", object(fields(snapshot, now)))
+}
+
+/// An object of JSON with these keys, in this order.
+pub(in crate::operator) fn object(fields: impl IntoIterator<Item = (&'static str, Value)>) -> String {
+    let field = |(key, value)| {
+        let value = match value {
+            // Escaped before JSON does it: the console's own escapes would be none of JSON's.
+            Value::Text(text) => serde_json::Value::from(visible(&text)),
+            Value::Number(number) => serde_json::Value::from(number),
+        };
+        format!("\"{key}\":{value}")
+    };
+    let fields: Vec<String> = fields.into_iter().map(field).collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+/// A list of such objects.
+pub(in crate::operator) fn objects(items: Vec<Vec<(&'static str, String)>>) -> String {
+    let text = |(key, value)| (key, Value::Text(value));
+    let all: Vec<String> = items.into_iter().map(|item| object(item.into_iter().map(text))).collect();
+    format!("[{}]", all.join(","))
 }

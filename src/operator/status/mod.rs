@@ -4,29 +4,35 @@
 //!
 //! - `summary`: the state in a few lines; `fields`: as flat keys
 //! - `lists`: users, versions, history, contexts
+//! - `counts`: what has happened how often; `live`: what is looked at when it is shown
 //! - `directory`: everybody, and how they are
 //! - `dialplan`: who can dial what
 //! - `diff`: what differs between two versions
 //! - `user`: all that is known of one user
 //! - `maintenance`: a held mode that has an end, and work on the main
 
+mod counts;
 mod dialplan;
 mod diff;
 mod directory;
 mod fields;
 mod lists;
+mod live;
 mod maintenance;
 mod state;
 mod summary;
 mod user;
 
+pub use counts::{Counts, Drilled, Probes, SyncResult, Syncs, seconds};
 pub use dialplan::dialplan;
 pub use diff::diff;
 pub use directory::{directory, directory_table};
 pub use fields::{Value, fields, json, text};
+pub(in crate::operator) use fields::{object, objects};
 pub use lists::{
     contexts, held, history, history_table, phone_table, phones, user_table, users, version_table, versions,
 };
+pub use live::Live;
 pub use maintenance::{MaintenanceStatus, cannot_serve, maintenance};
 pub use state::{StateLine, StateStatus, sharing, site_table, sites, twin};
 pub use summary::summary;
@@ -37,6 +43,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 use crate::{
     dialplan::{Context, Door, Known},
     dns::Counters,
+    operator::http::Access,
     settings::{Settings, Technology},
     site::{
         call_settings::CallSettings,
@@ -107,6 +114,14 @@ pub struct Snapshot {
     pub phones: Arc<Phones>,
     /// What is shared with other sites.
     pub state: Arc<StateStatus>,
+    /// Who may read the page and the metrics.
+    pub http: Arc<Access>,
+    /// What the doctor found last; none before it was asked.
+    pub examined: Option<Examined>,
+    /// What has happened so far.
+    pub counts: Counts,
+    /// What is looked at when it is shown.
+    pub live: Live,
     /// State changes, newest last.
     pub history: Arc<[HistoryEntry]>,
     /// How often which worker of ours had to be started again after a panic.
@@ -184,8 +199,12 @@ pub struct SyncStatus {
     pub held: Option<u64>,
     /// When the last sync succeeded.
     pub last_sync: String,
+    /// The same, in seconds since 1970; none before the first one of this start.
+    pub succeeded: Option<u64>,
     /// Syncs that have ended, well or not.
     pub ended: u64,
+    /// How the last one did.
+    pub result: SyncResult,
     /// Whether the main was read whole and has no user of this site.
     pub none_on_main: bool,
     /// What a sync would take away and what waits for a person's word.
@@ -217,7 +236,9 @@ impl SyncStatus {
             version: None,
             held: None,
             last_sync: String::new(),
+            succeeded: None,
             ended: 0,
+            result: SyncResult::default(),
             none_on_main: false,
             held_removals: Arc::default(),
         }
@@ -266,6 +287,16 @@ impl Snapshot {
     #[must_use]
     pub fn target_addresses(&self) -> &[IpAddr] {
         self.settings.dns.as_ref().map_or(&[], |dns| dns.addresses(self.service.target))
+    }
+
+    /// Returns whether the page and the metrics are shown, or why not.
+    #[must_use]
+    pub fn http_state(&self) -> &str {
+        match (&self.settings.http, &*self.http.problem) {
+            (None, _) => "off",
+            (Some(_), "") => "on",
+            (Some(_), problem) => problem,
+        }
     }
 
     /// Returns how often parts of synch were started again.
@@ -344,6 +375,17 @@ pub struct DnsStatus {
     pub state: String,
     /// What it answered so far.
     pub counters: Arc<Counters>,
+}
+
+/// What the doctor found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examined {
+    /// When.
+    pub time: String,
+    /// How many things do not work.
+    pub bad: usize,
+    /// How many work, and lack something.
+    pub warnings: usize,
 }
 
 /// What came of the last drill.

@@ -45,9 +45,45 @@ pub(crate) fn snapshot() -> Snapshot {
         drill: None,
         phones: Arc::default(),
         state: Arc::default(),
+        http: Arc::default(),
+        examined: None,
+        counts: Counts::default(),
+        live: Live::default(),
         history: Arc::new([]),
         restarts: BTreeMap::new(),
     }
+}
+
+/// One with everything on, two phones, and one change.
+pub(crate) fn busy() -> Snapshot {
+    use crate::site::{
+        contacts::Book,
+        phones::{Here, Phones, Registered, list},
+    };
+    let main =
+        ConfSection::new("main", [("host", "10.0.0.254"), ("username", "synch"), ("secret", "canary")]);
+    let sync = ConfSection::new("sync", [("filter_key", "accountcode"), ("filter_value", "^HeadOffice$")]);
+    let dns = [
+        ("bind", "192.168.0.254"),
+        ("domain", "voice.example.com"),
+        ("target_normal", "10.0.0.254"),
+        ("target_failover", "192.168.0.254"),
+    ];
+    let settings = settings::read(&[main, sync, ConfSection::new("dns", dns)]).unwrap();
+    let mut busy = Snapshot { settings: Arc::new(settings), ..snapshot() };
+    let phone = Registered { address: "sip:1001@192.168.0.1".to_owned(), since: "20260102030405".to_owned() };
+    let here = Here::from([("1001".to_owned(), phone)]);
+    let phones = list(&busy.sync.users, &here, &Book::default(), None);
+    busy.phones = Arc::new(Phones { list: phones.into(), ..Phones::default() });
+    let entry = HistoryEntry {
+        time: "20260102030405".to_owned(),
+        subject: "Service",
+        old: "Init",
+        new: "Normal",
+        reason: "main is Stable".to_owned(),
+    };
+    busy.history = [entry].into();
+    busy
 }
 
 #[test]

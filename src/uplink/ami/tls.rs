@@ -21,6 +21,11 @@ pub trait TlsSession: Send + std::fmt::Debug {
 
     /// Returns the bytes to send to the main now.
     fn outgoing(&mut self) -> Vec<u8>;
+
+    /// Returns when the main's certificate ends, in seconds from now; `None` where that is not known.
+    fn certificate_lasts(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// Why TLS failed. Problems of this machine are kept apart from problems of the other side. As text, the other side is the

@@ -25,12 +25,13 @@ use crate::{
             kit::Kit,
             worker::{Role, Stop, Stopped, Worker},
         },
+        event::{Event, Teller},
         reach::lookup::{Lookup, cut},
         work::{state::KEPT, sync::can_mail},
     },
     operator::{
         control::Reply,
-        doctor::{self, BESIDE, Beside, Findings, Include, Listener, Reach},
+        doctor::{self, BESIDE, Beside, Check, Findings, HttpServer, Include, Listener, Reach},
     },
     peers::Fact,
     settings::{Dns, Settings, Shared, SipTransport, Technology},
@@ -48,6 +49,9 @@ const SIP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bound of all such looks: somebody waits at the CLI.
 const LISTENERS_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What Asterisk's HTTP server goes by.
+const HTTP_CONF: &str = "http.conf";
+
 /// Name of the worker and its thread.
 pub(in crate::engine) const THREAD: &str = "doctor";
 
@@ -59,7 +63,8 @@ pub(in crate::engine) struct Examining {
     pub(in crate::engine) access: Option<Access>,
     /// Where the brokers are, in the order of the settings.
     pub(in crate::engine) brokers: Vec<Lookup>,
-    pub(in crate::engine) reply: Reply<String>,
+    pub(in crate::engine) reply: Reply<Vec<Check>>,
+    pub(in crate::engine) teller: Teller,
 }
 
 impl Examining {
@@ -87,7 +92,9 @@ impl Examining {
             // Whoever waits for the answer sees that there will be none.
             let Ok(findings) = self.look(&hangup, stop) else { return };
             let checks = doctor::report(&findings, &self.kit.published.read());
-            self.reply.give(doctor::text(&checks));
+            let (bad, warnings) = doctor::counts(&checks);
+            self.teller.tell(Event::Examined(bad, warnings));
+            self.reply.give(checks);
         })
     }
 
@@ -103,6 +110,10 @@ impl Examining {
         }
         stop.check()?;
         self.look_at_files(&mut findings);
+        if self.settings.http.is_some() {
+            let sections = host.load_conf(&host.config_dir().join(HTTP_CONF)).unwrap_or_default();
+            findings.http = Some(HttpServer::of(&sections));
+        }
         if let Some(dns) = &self.settings.dns
             && let Some(server) = dns.bind.first()
         {

@@ -1,10 +1,10 @@
 //! One probe of the manager interface, from the login to the Pong; and the login, which others need as well.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::{
     keeping::{Body, IN_USE},
-    login::told,
+    login::{certificate_end, told},
 };
 use crate::{
     engine::{
@@ -64,6 +64,9 @@ impl Body<'_> {
             return Err(NotIn::TurnedAway(refusal));
         }
         result.map_err(NotIn::Link)?;
+        if let Some(end) = certificate_end(link.certificate_lasts(), SystemTime::now()) {
+            self.tell(Event::Certificate(end));
+        }
         let (keeping, now) = (self.keeping, Instant::now());
         self.hearing.begins(link.may_read_events(), now, &mut |event| keeping.teller.tell(event));
         self.renewal.begins(now);

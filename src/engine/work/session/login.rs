@@ -1,6 +1,8 @@
 //! What a login says of the account. Pure.
 
-use crate::{engine::event::Event, uplink::ami::LinkError};
+use std::time::SystemTime;
+
+use crate::{engine::event::Event, operator::status::seconds, uplink::ami::LinkError};
 
 /// What the engine is told of a login that ended like this; nothing where the main was not reached, or has not looked at
 /// the account.
@@ -15,9 +17,23 @@ pub(super) fn told<T>(result: &Result<T, LinkError>) -> Option<Event> {
     }
 }
 
+/// When a certificate ends that lasts for so many seconds, in seconds since 1970.
+pub(super) fn certificate_end(lasts: Option<i64>, now: SystemTime) -> Option<u64> {
+    seconds(now).checked_add_signed(lasts?)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
+
+    #[test]
+    fn a_certificate_ends_so_long_from_now_or_has_ended() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000);
+        let ends = [Some(500), Some(-500), Some(-2_000), None].map(|lasts| certificate_end(lasts, now));
+        assert_eq!(ends, [Some(1_500), Some(500), None, None]);
+    }
     use crate::uplink::ami::{Refusal, TransportError};
 
     #[test]

@@ -1,16 +1,17 @@
 //! What all kinds share: Asterisk, the status, the line to the main, and what may go.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::{Failure, HELD, LOOK_AGAIN, Syncing, kept::Kept, people::People, shrink::Lost};
 use crate::{
+    dialplan::Context,
     engine::{
         crew::worker::{Stop, Stopped},
         event::Event,
         host::{Host, Level},
     },
     operator::status::SyncStatus,
-    site::users::StoreError,
+    site::{call_settings::CallSettings, users::StoreError},
     uplink::ami::{Gauge, Hangup, Stamp},
 };
 
@@ -30,6 +31,9 @@ pub(super) struct Common<'a> {
     /// Who is logged in where: users and call settings go by it.
     pub(super) people: People,
 }
+
+/// What a sync can change: the version of the users, mailboxes, contexts, call settings.
+pub(super) type InForce = (Option<u64>, Arc<BTreeMap<String, String>>, Arc<[Context]>, Arc<CallSettings>);
 
 /// A file beside the versions of the users, for a restart, and what the log hears of it.
 pub(super) struct Beside {
@@ -65,6 +69,12 @@ impl<'a> Common<'a> {
         if let Err(error) = self.host.remember(HELD, version.map(|number| number.to_string()).as_deref()) {
             self.syncing.kit.log_failure(Level::Warning, &error.to_string());
         }
+    }
+
+    /// What of the main is in force here: where a sync leaves it as it is, nothing has changed.
+    pub(super) fn in_force(&self) -> InForce {
+        let SyncStatus { version, boxes, contexts, call_settings, .. } = &self.status;
+        (*version, Arc::clone(boxes), Arc::clone(contexts), Arc::clone(call_settings))
     }
 
     /// Lets others see the status as it is now.

@@ -120,6 +120,11 @@ impl Failure {
         }
     }
 
+    /// Whether nothing is done before a person has said so.
+    pub(super) const fn waits_for_a_person(&self) -> bool {
+        matches!(self, Self::Shrink { .. } | Self::Held(_))
+    }
+
     /// Whether lines of the main's answer were lost.
     pub(super) const fn has_lost_lines(&self) -> bool {
         matches!(self, Self::Link(error) if error.lost_lines())

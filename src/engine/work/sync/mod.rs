@@ -71,6 +71,7 @@ use crate::{
         event::Teller,
         reach::lookup::cut,
     },
+    operator::status::{SyncResult, seconds},
     settings::{self, Classes, Main, Settings, Trunk, Voicemail},
     site::shrink::Removals,
     uplink::ami::Hangup,
@@ -270,9 +271,16 @@ impl<'a> Site<'a> {
             };
             let wish = if matches!(order, Order::Sync { .. }) { Wish::Asked } else { Wish::Due };
             let before = self.common.gauge.whole_window();
+            let in_force = self.common.in_force();
             let synced = self.carry_out(order);
             let widens = self.common.gauge.whole_window() > before;
             let in_sync = synced.is_ok();
+            self.common.status.result = match &synced {
+                Ok(()) if self.common.in_force() == in_force => SyncResult::Unchanged,
+                Ok(()) => SyncResult::Changed,
+                Err(failure) if failure.waits_for_a_person() => SyncResult::Held,
+                Err(_) => SyncResult::Failed,
+            };
             if let Err(failure) = &synced
                 // Lines that were lost may come over a wider window, which is tried a few times.
                 && (failure.is_turned_away() || failure.has_lost_lines() && widens)
@@ -412,7 +420,9 @@ impl<'a> Site<'a> {
         let Common { syncing, host, status, .. } = &mut self.common;
         status.state = SyncState::Synced;
         status.reason = format!("the branch has the users of {}", syncing.access.main.host);
-        status.last_sync = host.local_time(SystemTime::now());
+        let now = SystemTime::now();
+        status.last_sync = host.local_time(now);
+        status.succeeded = Some(seconds(now));
     }
 
     fn fail(&mut self, failure: &Failure) {

@@ -67,6 +67,11 @@ impl Line {
         Self { socket, tls, session, chunk, received: 0, plain, heard: false, pulse, ended: false }
     }
 
+    /// In how many seconds the main's certificate ends.
+    pub(super) fn certificate_lasts(&self) -> Option<i64> {
+        self.tls.as_ref()?.certificate_lasts()
+    }
+
     /// For a wait on more than this connection.
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

@@ -166,6 +166,12 @@ impl Link {
         self.line.is_some()
     }
 
+    /// Returns in how many seconds the certificate of the main ends; `None` without TLS.
+    #[must_use]
+    pub fn certificate_lasts(&self) -> Option<i64> {
+        self.line.as_ref()?.certificate_lasts()
+    }
+
     /// Asks for a Pong; connects and logs in first where there is no connection.
     ///
     /// # Errors

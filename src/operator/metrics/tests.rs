@@ -1,0 +1,172 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::*;
+use crate::{
+    operator::status::{
+        Counts, DrillStatus, Drilled, Live, Probes, Syncs,
+        tests::{busy, snapshot},
+    },
+    settings,
+    words::conf::ConfSection,
+};
+
+/// Each series by its name and labels.
+fn series(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let of = |line: &str| line.rsplit_once(' ').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    lines.filter_map(of).collect()
+}
+
+/// A branch that has everything, and something of each.
+fn everything() -> Snapshot {
+    let mut snapshot = busy();
+    snapshot.live = Live::new("22.10.1~dfsg+\"x\"", || 4);
+    snapshot.counts = Counts {
+        service_changed: Some(1_764_457_200),
+        to_failover: 2,
+        to_normal: 3,
+        ami: Probes { answered: 9, failed: 1, took: Some(Duration::from_micros(1_500)) },
+        sip: Probes { answered: 8, failed: 2, took: None },
+        syncs: Syncs { changed: 1, unchanged: 2, failed: 3, held: 4 },
+        moved: [(50, Some(Duration::from_secs(21))), (90, None), (100, None)],
+        certificate_end: Some(1_800_000_000),
+        listening: [("192.168.0.254:53".parse().unwrap(), true), ("[::1]:53".parse().unwrap(), false)].into(),
+        drill: Some(Drilled {
+            at: 1_764_457_000,
+            stages: [("dns".to_owned(), Duration::from_millis(7))].into(),
+        }),
+    };
+    snapshot.drill = DrillStatus::from_memo("20260102030405 Passed 1 stage in 7 ms");
+    snapshot.restarts.insert("dns", 0);
+    snapshot.restarts.insert("sync", 2);
+    snapshot
+}
+
+#[test]
+fn each_value_is_a_series_of_its_name() {
+    let series = series(&text(&everything()));
+    for (name, value) in [
+        ("synch_monitor_state{state=\"Stable\"}", "1"),
+        ("synch_monitor_state{state=\"Failed\"}", "0"),
+        ("synch_service_state{state=\"Normal\"}", "1"),
+        ("synch_mode{mode=\"auto\"}", "1"),
+        ("synch_mode{mode=\"failover\"}", "0"),
+        ("synch_service_changed_timestamp_seconds", "1764457200"),
+        ("synch_service_changes_total{to=\"Failover\"}", "2"),
+        ("synch_service_changes_total{to=\"Normal\"}", "3"),
+        ("synch_probes_total{over=\"ami\",result=\"answered\"}", "9"),
+        ("synch_probes_total{over=\"sip\",result=\"failed\"}", "2"),
+        ("synch_probe_answer_seconds{over=\"ami\"}", "0.0015"),
+        ("synch_users", "2"),
+        ("synch_users_left_out", "1"),
+        ("synch_syncs_total{result=\"held\"}", "4"),
+        ("synch_sync_held", "0"),
+        ("synch_move_seconds{share=\"0.5\"}", "21"),
+        ("synch_dns_listening{bind=\"192.168.0.254:53\"}", "1"),
+        ("synch_dns_listening{bind=\"[::1]:53\"}", "0"),
+        ("synch_dns_answers_total{from=\"zone\"}", "0"),
+        ("synch_dns_refusals_total{reason=\"rate_limit\"}", "0"),
+        ("synch_drill_last_timestamp_seconds", "1764457000"),
+        ("synch_drill_last_passed", "1"),
+        ("synch_drill_stage_seconds{stage=\"dns\"}", "0.007"),
+        ("synch_main_certificate_end_timestamp_seconds", "1800000000"),
+        ("synch_branch_channels", "4"),
+        ("synch_config_last_reload_successful", "1"),
+        ("synch_worker_restarts_total{worker=\"dns\"}", "0"),
+        ("synch_worker_restarts_total{worker=\"sync\"}", "2"),
+    ] {
+        assert_eq!(series.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    let info = format!(
+        "synch_info{{version=\"{version}\",asterisk=\"22.10.1~dfsg+\\\"x\\\"\",main=\"10.0.0.254\",\
+         technology=\"pjsip\"}}"
+    );
+    assert_eq!(series.get(&info).map(String::as_str), Some("1"), "{series:?}");
+    // What is not known.
+    for name in ["share=\"0.9\"", "probe_answer_seconds{over=\"sip\"}", "last_success", "synch_main_calls"] {
+        assert!(!series.keys().any(|key| key.contains(name)), "{name}");
+    }
+}
+
+#[test]
+fn names_have_one_help_and_one_type_and_stand_together() {
+    let text = text(&everything());
+    let mut seen: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        match line.strip_prefix("# HELP ") {
+            Some(rest) => {
+                let (name, help) = rest.split_once(' ').unwrap();
+                assert!(!seen.contains(&name) && help.ends_with('.'), "{line}");
+                seen.push(name);
+            }
+            None => {
+                let name = line.strip_prefix("# TYPE ").unwrap_or(line);
+                let name = name.split([' ', '{']).next().unwrap();
+                assert_eq!(seen.last(), Some(&name), "{line}");
+            }
+        }
+    }
+    let all = series(&text);
+    let samples = text.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(all.len(), samples, "one series stands twice");
+}
+
+#[test]
+fn before_anything_has_happened_nothing_is_said_of_it() {
+    let mut snapshot = snapshot();
+    snapshot.sync = Arc::new(crate::operator::status::SyncStatus::before_the_first(true));
+    let series = series(&text(&snapshot));
+    let names: Vec<&str> = series.keys().filter_map(|name| name.split('{').next()).collect();
+    for name in [
+        "synch_users",
+        "synch_phones",
+        "synch_move_seconds",
+        "synch_drill_last_passed",
+        "synch_drill_last_timestamp_seconds",
+        "synch_probe_answer_seconds",
+        "synch_service_changed_timestamp_seconds",
+        "synch_main_certificate_end_timestamp_seconds",
+        "synch_dns_listening",
+    ] {
+        assert!(!names.contains(&name), "{name}");
+    }
+    assert!(names.contains(&"synch_service_changes_total"), "a counter begins with 0");
+}
+
+#[test]
+fn a_system_that_only_shares_its_states_has_no_branch_to_tell_of() {
+    let mut snapshot = snapshot();
+    let section = ConfSection::new("state", [("host", "10.0.0.5")]);
+    snapshot.settings = settings::read(&[section]).unwrap().into();
+    let text = text(&snapshot);
+    assert!(text.contains("synch_info{version=") && text.contains("synch_branch_channels "));
+    assert!(!text.contains("synch_service_state") && !text.contains("main="), "{text}");
+}
+
+#[test]
+fn no_user_is_in_any_series() {
+    let text = text(&everything());
+    for word in ["1001", "1002", "Zo", "canary"] {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
+}
+
+/// The page has each metric, and no other. Those of a maintenance come with it.
+#[test]
+fn the_page_names_the_metrics_that_there_are() {
+    let page = include_str!("../../../docs/monitoring.md");
+    let listed: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `synch_")?.split('`').next()).collect();
+    let text = text(&everything());
+    let mut there: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE synch_")?.split(' ').next()).collect();
+    there.push("sync_last_success_timestamp_seconds");
+    for name in &there {
+        assert!(listed.contains(name), "synch_{name} is missing in docs/monitoring.md");
+    }
+    for name in &listed {
+        assert!(there.contains(name), "synch_{name} of docs/monitoring.md is no metric");
+    }
+    assert!(listed.len() >= there.len(), "{listed:?}");
+}
