@@ -73,7 +73,7 @@ install: all ## module, res_synch.conf where there is none, documentation
 	install -d $(DESTDIR)$(DOCDIR)/docs/pictures $(DESTDIR)$(DOCDIR)/docs/mosquitto
 	install -m 0644 README.md SECURITY.md CHANGELOG.md $(DESTDIR)$(DOCDIR)/
 	install -m 0644 docs/*.md $(DESTDIR)$(DOCDIR)/docs/
-	install -m 0644 docs/pictures/*.svg $(DESTDIR)$(DOCDIR)/docs/pictures/
+	install -m 0644 docs/pictures/*.svg docs/pictures/*.png $(DESTDIR)$(DOCDIR)/docs/pictures/
 	install -m 0644 docs/mosquitto/* $(DESTDIR)$(DOCDIR)/docs/mosquitto/
 	@if [ -e $(DESTDIR)$(ASTETCDIR)/res_synch.conf ]; then \
 		echo "$(DESTDIR)$(ASTETCDIR)/res_synch.conf is kept as it is"; \
@@ -131,7 +131,7 @@ test-lab: lab
 ONE = $(or $(ASTERISK_VERSION),22)
 ONE_FILE = $(firstword $(subst ::, ,$(TEST)))
 ONE_NAME = $(subst $(ONE_FILE)::,,$(filter-out $(ONE_FILE),$(TEST)))
-ONE_NEEDS = $(ONE) $(shell grep -lqs 'order_panics\|order_hangs' tests/lab/tests/$(ONE_FILE).rs && echo faults-$(ONE)) \
+ONE_NEEDS = $(ONE) $(shell grep -lqs 'order_panics\|order_hang' tests/lab/tests/$(ONE_FILE).rs && echo faults-$(ONE)) \
 	$(shell grep -qs 'V22, Version::V16' tests/lab/tests/$(ONE_FILE).rs && echo $(filter-out $(ONE),22 16)) \
 	$(filter older-%,$(ONE_FILE)-$(ONE))
 one: tools ## one file of the lab's tests, or one test (TEST=outage::a_killed_main ASTERISK_VERSION=22)

@@ -85,10 +85,10 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
 pub(super) fn reloaded(has_page: bool) {
     let mut slot = INSTANCE.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(instance) = &mut *slot else { return };
-    match (has_page, &instance.page) {
-        (true, None) => instance.page = http::link(),
-        (false, Some(_)) => instance.page = None,
-        _ => {}
+    match (has_page, instance.page.is_some()) {
+        (true, false) => instance.page = http::link(),
+        (false, true) => instance.page = None,
+        (true, true) | (false, false) => {}
     }
     prometheus::register();
 }

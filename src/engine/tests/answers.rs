@@ -10,6 +10,7 @@ use crate::{
     engine::roster::Roster,
     operator::{
         control::{ControlError, Reply},
+        doctor::Check,
         drill::Stage,
     },
     words::state::DrillResult,

@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
+    dns::relay::allow::Allowed,
     operator::status::tests::snapshot,
     settings::{self, Secret},
     words::conf::ConfSection,
 };
 
 /// A branch that shows its page to 10.0.0.0/8.
-pub(crate) fn shown() -> Snapshot {
+fn shown() -> Snapshot {
     let mut snapshot = snapshot();
     let http = [("enabled", "yes"), ("username", "monitor"), ("secret", "canary"), ("permit", "10.0.0.0/8")];
     let main = [("host", "10.0.0.254"), ("username", "synch"), ("secret", "canary")];
@@ -22,8 +23,6 @@ pub(crate) fn shown() -> Snapshot {
     snapshot.settings = Arc::new(settings);
     snapshot
 }
-
-use crate::dns::relay::allow::Allowed;
 
 fn request(path: &str) -> Request<'_> {
     let login = Some(("monitor", "canary"));

@@ -161,9 +161,11 @@ fn users(snapshot: &Snapshot, now: &str) -> Vec<Line> {
     if snapshot.settings.sync.is_none() {
         return lines;
     }
-    let more =
-        if sync.left_out.is_empty() { String::new() } else { format!(", {} left out", sync.left_out.len()) };
-    lines.push(line("Users", sync.users.len().to_string(), more.trim_start_matches(", ")));
+    let left_out = match sync.left_out.len() {
+        0 => String::new(),
+        count => format!("{count} left out"),
+    };
+    lines.push(line("Users", sync.users.len().to_string(), left_out));
     let version = sync.version.map_or_else(String::new, |version| format!("version {version}"));
     let last = [when(&sync.last_sync, now), version];
     let last: Vec<String> = last.into_iter().filter(|part| !part.is_empty()).collect();
@@ -262,7 +264,8 @@ fn history(html: &mut Html, entries: &[HistoryEntry], now: &str) {
         html.close("tr");
         for HistoryEntry { time, subject, old, new, reason } in entries.iter().rev().take(CHANGES) {
             html.open("tr", "");
-            for cell in [&when(time, now), *subject, *old, *new, reason] {
+            let cells: [&str; 5] = [&when(time, now), subject, old, new, reason];
+            for cell in cells {
                 html.element("td", cell);
             }
             html.close("tr");
@@ -286,6 +289,9 @@ fn footer(html: &mut Html, place: Place<'_>) {
     html.close("footer");
 }
 
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// A local time as a person reads it: `13:34:47` of today, `28 Nov 02:00` of another day.
 fn when(time: &str, now: &str) -> String {
     let part = |from, to| time.get(from..to).unwrap_or_default();
@@ -295,8 +301,6 @@ fn when(time: &str, now: &str) -> String {
     if time.get(..8) == now.get(..8) {
         return format!("{}:{}:{}", part(8, 10), part(10, 12), part(12, 14));
     }
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = part(4, 6).parse().ok().and_then(|number: usize| MONTHS.get(number.checked_sub(1)?));
     let day = part(6, 8).trim_start_matches('0');
     format!("{day} {} {}:{}", month.unwrap_or(&"?"), part(8, 10), part(10, 12))

@@ -7,7 +7,7 @@ use crate::{
         tests::{busy, snapshot},
     },
     settings,
-    words::{conf::ConfSection, state::MonitorState},
+    words::{conf::ConfSection, state::MonitorState, wording::visible},
 };
 
 const NOW: &str = "20261128133452";
@@ -128,8 +128,6 @@ fn hostile_texts_stay_text() {
     assert_eq!(value["status"]["MonitorReason"], visible(hostile));
     assert_eq!(value["history"][0]["Reason"], visible(hostile));
 }
-
-use crate::words::wording::visible;
 
 #[test]
 fn the_page_loads_nothing_and_runs_nothing() {

@@ -39,6 +39,8 @@
 //! | [`loud`] | a client of a broker that says whatever it likes |
 //! | [`false_broker`] | a broker of the test's own, which says whatever it likes |
 //! | [`sharing`] | systems that share their states, and nothing else |
+//! | [`http`] | a client of Asterisk's HTTP server |
+//! | [`monitor`] | a host that watches branches: Prometheus and a browser |
 //! | [`users`] | users in the file, live, and as the main has them |
 //! | [`certificates`] | an authority of the test's own |
 //! | [`freepbx`] | FreePBX in the place of main or branch: its files, and who they say the users are |
@@ -71,8 +73,10 @@ pub mod fleet;
 pub mod freepbx;
 pub mod harness;
 pub mod hints;
+pub mod http;
 pub mod line;
 pub mod loud;
+pub mod monitor;
 pub mod name_server;
 pub mod net;
 pub mod overlay;
@@ -93,6 +97,7 @@ pub use asterisk::Asterisk;
 pub use broker::Broker;
 pub use carrier::Carrier;
 pub use error::{Context, Error, Result};
+pub use monitor::Monitor;
 pub use name_server::NameServer;
 pub use net::Net;
 pub use overlay::Overlay;

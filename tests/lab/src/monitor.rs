@@ -1,0 +1,158 @@
+//! A host in the LAN that watches branches: Debian's Prometheus with its promtool, and a real Chromium.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use crate::command::{run, run_with};
+use crate::error::{Context, Error, Result};
+use crate::net::{Host, Net};
+use crate::rootfs::monitor_rootfs;
+use crate::wait::{GENEROUS, until_ok};
+
+/// Where Prometheus listens.
+const PORT: u16 = 9090;
+
+/// The host. Dropped, what runs there is killed.
+pub struct Monitor {
+    prometheus: Option<Child>,
+    root: PathBuf,
+    /// Its folder, as it sees it.
+    home: String,
+    host: Host,
+}
+
+impl Monitor {
+    /// Makes the host. Nothing runs there yet.
+    pub fn new(net: &Arc<Net>) -> Result<Self> {
+        let root = monitor_rootfs()?;
+        let host = net.phone_host("monitor")?;
+        let home = format!("/lab/{}/monitor", net.name());
+        let monitor = Self { prometheus: None, root, home, host };
+        let folder = monitor.path("");
+        fs::create_dir_all(&folder).context(format!("making {}", folder.display()))?;
+        Ok(monitor)
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Ipv4Addr {
+        self.host.address
+    }
+
+    /// What `promtool check metrics` says of this text; nothing where all is well.
+    pub fn check_metrics(&self, text: &str) -> Result<String> {
+        run_with(&mut self.chroot(&["sh", "-c", "promtool check metrics 2>&1"]), text)
+    }
+
+    /// Has Prometheus scrape by these lines of `scrape_configs`, each second.
+    pub fn scrape(&mut self, jobs: &str) -> Result {
+        self.stop();
+        let conf = format!("global:\n  scrape_interval: 1s\nscrape_configs:\n{jobs}");
+        self.write("prometheus.yml", &conf)?;
+        run(&mut self.chroot(&["promtool", "check", "config", &format!("{}/prometheus.yml", self.home)]))?;
+        let mut command = self.chroot(&["prometheus"]);
+        command.arg(format!("--config.file={}/prometheus.yml", self.home));
+        command.arg(format!("--storage.tsdb.path={}/data", self.home));
+        command.arg(format!("--web.listen-address={}:{PORT}", self.address()));
+        let log = fs::File::create(self.path("log")).context("making the log of Prometheus")?;
+        let copy = log.try_clone().context("sharing the log of Prometheus")?;
+        command.stdin(Stdio::null()).stdout(copy).stderr(log);
+        self.prometheus = Some(command.spawn().context("starting Prometheus")?);
+        Ok(())
+    }
+
+    /// Waits until a query has this value.
+    pub fn wait_query(&self, query: &str, wanted: &str) -> Result {
+        until_ok(&format!("{query} to be {wanted}"), GENEROUS, || {
+            let text = self.query(query)?;
+            let answer: serde_json::Value = serde_json::from_str(&text).context(&text)?;
+            match answer.pointer("/data/result/0/value/1").and_then(serde_json::Value::as_str) {
+                Some(found) if found == wanted => Ok(()),
+                _ => Err(Error::new(text)),
+            }
+        })
+    }
+
+    fn query(&self, query: &str) -> Result<String> {
+        // A form needs no more than this of RFC 3986.
+        let encoded: String = query.bytes().map(|octet| format!("%{octet:02X}")).collect();
+        let url = format!("http://{}:{PORT}/api/v1/query?query={encoded}", self.address());
+        let mut client = self.chroot(&["curl", "--silent", "--show-error", "--max-time", "10"]);
+        run(client.arg(url))
+    }
+
+    /// Why the last scrape of a target failed; empty where it did not.
+    pub fn last_error(&self) -> Result<String> {
+        let url = format!("http://{}:{PORT}/api/v1/targets", self.address());
+        let text = run(self.chroot(&["curl", "--silent", "--max-time", "10"]).arg(url))?;
+        let answer: serde_json::Value = serde_json::from_str(&text).context(&text)?;
+        let error = answer.pointer("/data/activeTargets/0/lastError").and_then(serde_json::Value::as_str);
+        error.map(str::to_owned).context(text)
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut child) = self.prometheus.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// The document that Chromium has made of an address in the end.
+    pub fn browse(&self, url: &str, flags: &[&str]) -> Result<String> {
+        run(self.chromium(flags).args(["--dump-dom", url]))
+    }
+
+    /// What Chromium shows of it, as PNG.
+    pub fn picture(&self, url: &str, width: u32, height: u32, flags: &[&str]) -> Result<Vec<u8>> {
+        let file = "screenshot.png";
+        let _ = fs::remove_file(self.path(file));
+        let mut command = self.chromium(flags);
+        command.arg(format!("--window-size={width},{height}"));
+        command.arg(format!("--screenshot={}/{file}", self.home)).arg(url);
+        run(&mut command)?;
+        let path = self.path(file);
+        fs::read(&path).context(format!("reading {}", path.display()))
+    }
+
+    fn chromium(&self, flags: &[&str]) -> Command {
+        let mut command = self.chroot(&["timeout", "120", "chromium", "--headless=new", "--no-sandbox"]);
+        command.args(["--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run"]);
+        command.arg(format!("--user-data-dir={}/chromium", self.home)).args(flags);
+        command
+    }
+
+    /// Puts a file into its folder, and returns its name there.
+    pub fn take(&self, file: &Path, name: &str) -> Result<String> {
+        fs::copy(file, self.path(name)).context(format!("copying {}", file.display()))?;
+        Ok(format!("{}/{name}", self.home))
+    }
+
+    fn chroot(&self, words: &[&str]) -> Command {
+        // Chromium looks at /proc. The namespace of mounts is private: it goes with the process.
+        let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
+        let mut command = self.host.command(&["sh", "-c", script]);
+        command.arg(&self.root).args(["env", "LC_ALL=C.UTF-8", &format!("HOME={}", self.home)]).args(words);
+        command
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.root.join(self.home.trim_start_matches('/')).join(file)
+    }
+
+    fn write(&self, file: &str, text: &str) -> Result {
+        let path = self.path(file);
+        fs::write(&path, text).context(format!("writing {}", path.display()))
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = fs::remove_dir_all(self.path(""));
+        if let Some(lab) = self.path("").parent() {
+            let _ = fs::remove_dir(lab);
+        }
+    }
+}
