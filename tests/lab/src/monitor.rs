@@ -104,6 +104,20 @@ impl Monitor {
         run(self.chromium(flags).args(["--dump-dom", url]))
     }
 
+    /// The addresses that Chromium asks for while it shows that one.
+    pub fn asked(&self, url: &str) -> Result<Vec<String>> {
+        let file = "requests.json";
+        let log = format!("--log-net-log={}/{file}", self.home);
+        self.browse(url, &[&log])?;
+        let path = self.path(file);
+        let text = fs::read_to_string(&path).context(format!("reading {}", path.display()))?;
+        let urls = text.split("\"url\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let mut urls: Vec<String> = urls.filter(|url| url.starts_with("http")).map(str::to_owned).collect();
+        urls.sort_unstable();
+        urls.dedup();
+        Ok(urls)
+    }
+
     /// What Chromium shows of it, as PNG.
     pub fn picture(&self, url: &str, width: u32, height: u32, flags: &[&str]) -> Result<Vec<u8>> {
         let file = "screenshot.png";
@@ -119,6 +133,8 @@ impl Monitor {
     fn chromium(&self, flags: &[&str]) -> Command {
         let mut command = self.chroot(&["timeout", "120", "chromium", "--headless=new", "--no-sandbox"]);
         command.args(["--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run"]);
+        // What it does for itself, and nobody has asked for.
+        command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
         command.arg(format!("--user-data-dir={}/chromium", self.home)).args(flags);
         command
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::io::Write;
+use std::net::{Shutdown, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -19,7 +21,8 @@ lab::on_22_and_16!(
     an_unload_is_told_to_whoever_asks,
     loads_and_unloads_under_scrapes_harm_nobody,
     prometheus_scrapes_it_and_promtool_has_nothing_to_say,
-    a_browser_shows_it_and_runs_nothing,
+    a_browser_shows_it,
+    what_others_say_stays_text_in_a_browser,
 );
 lab::tests_on!(res_prometheus_on_22, V22, res_prometheus_has_the_same_metrics_and_can_be_unloaded);
 
@@ -377,36 +380,90 @@ fn keep(name: &str, picture: &[u8]) -> Result {
     fs::write(folder.join(name), picture).context(format!("keeping {name}"))
 }
 
-fn a_browser_shows_it_and_runs_nothing(version: Version) -> Result {
-    let mut site = with_page(version, SECTION)?;
-    // A name of the main's that is shown in reasons, and users with hostile names.
-    site.serve()?;
+/// Chromium has the darkness of its system by this.
+const DARK: &str = "--blink-settings=preferredColorScheme=0";
+
+fn a_browser_shows_it(version: Version) -> Result {
+    let mut site = in_service(version)?;
     let _phones = ["1001", "1003"].map(|user| site.phone(user)).into_iter().collect::<Result<Vec<_>>>()?;
-    site.branch.wait_registered("nobody", std::time::Duration::ZERO).err().context("nobody is here")?;
+    site.branch.rx("synch drill")?;
     let monitor = Monitor::new(&site.net)?;
     let url = format!("http://monitor:page-secret@{}:8088/synch/", site.branch.address());
-    let dark = "--blink-settings=preferredColorScheme=0";
     let document = monitor.browse(&url, &[])?;
     assert!(document.contains("<title>The main serves the phones</title>"), "{document}");
     assert!(document.contains("main is Stable"), "{document}");
-    for (state, serving) in [("normal", "The main serves"), ("failover", "This branch serves")] {
-        if state == "failover" {
-            site.kill_main()?;
-            site.wait_status("Service", "Failover")?;
-            let document = monitor.browse(&url, &[])?;
-            assert!(document.contains(serving), "{document}");
+    site.kill_main()?;
+    site.wait_status("Service", "Failover")?;
+    let document = monitor.browse(&url, &[])?;
+    assert!(document.contains("<title>This branch serves the phones</title>"), "{document}");
+    let mut pictures = Vec::new();
+    for (width, height) in [(1100, 900), (390, 1500)] {
+        for (look, flags) in [("light", &[][..]), ("dark", &[DARK][..])] {
+            let picture = monitor.picture(&url, width, height, flags)?;
+            assert!(picture.starts_with(b"\x89PNG"), "no picture");
+            keep(&format!("page-{width}-{look}-{version}.png"), &picture)?;
+            assert!(!pictures.contains(&picture), "{look} at {width} looks as another one");
+            pictures.push(picture);
         }
-        let mut pictures = Vec::new();
-        for (width, height) in [(1100, 900), (390, 1500)] {
-            for (look, flags) in [("light", &[][..]), ("dark", &[dark][..])] {
-                let picture = monitor.picture(&url, width, height, flags)?;
-                assert!(picture.starts_with(b"\x89PNG"), "no picture");
-                keep(&format!("page-{state}-{width}-{look}-{version}.png"), &picture)?;
-                pictures.push(picture);
-            }
+    }
+    Ok(())
+}
+
+/// Answers everybody who connects with these octets, as long as the test runs.
+fn says(address: std::net::Ipv4Addr, octets: String) -> Result<u16> {
+    let listener = TcpListener::bind((address, 0)).context("a listener")?;
+    let port = listener.local_addr().context("its port")?.port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.write_all(octets.as_bytes());
+            // Whoever asks gets his answer before the end.
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = stream.set_read_timeout(Some(std::time::Duration::from_secs(1)));
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
         }
-        pictures.dedup();
-        assert_eq!(pictures.len(), 4, "dark looks as light does, or wide as narrow");
+    });
+    Ok(port)
+}
+
+fn what_others_say_stays_text_in_a_browser(version: Version) -> Result {
+    let mut site = with_page(version, SECTION)?;
+    let own = site.net.own_address();
+    let script = "<script>document.title='owned'</script>";
+    let port = says(own, format!("</p></td>{script}<img src=x onerror=\"document.title='owned'\">\r\n"))?;
+    let host = format!("host = {}", site.main.address());
+    site.branch.edit_conf("res_synch.conf", &host, &format!("host = {own}\nport = {port}"))?;
+    site.branch.start()?;
+    until_ok("the main's words to be shown", GENEROUS, || match read(&site, "/synch/")? {
+        page if page.contains("&lt;script&gt;") => Ok(()),
+        page => Err(Error::new(page)),
+    })?;
+    let page = get(&site, "/synch/")?;
+    assert!(!page.body.contains("<script") && !page.body.contains("<img"), "{}", page.body);
+    let monitor = Monitor::new(&site.net)?;
+    let url = format!("http://monitor:page-secret@{}:8088/synch/", site.branch.address());
+    let document = monitor.browse(&url, &[])?;
+    assert!(document.contains("document.title='owned'") && !document.contains("<title>owned"), "{document}");
+    assert!(!document.contains("<script") && !document.contains("<img"), "{document}");
+    // Whom the browser has asked for anything meanwhile.
+    let asked = monitor.asked(&url)?;
+    assert!(!asked.is_empty(), "Chromium has kept no list of its requests");
+    let branch = format!("http://{}:8088/", site.branch.address());
+    assert!(asked.iter().all(|url| url.starts_with(&branch)), "{asked:?}");
+    // And where a script does come onto it, the browser does not run it: the same head, with another body.
+    let rules = page.header("Content-Security-Policy").context("no policy")?;
+    for (rules, title) in
+        [(String::new(), "owned"), (format!("Content-Security-Policy: {rules}\r\n"), "before")]
+    {
+        let body = format!("<!DOCTYPE html><title>before</title><p>x</p>{script}");
+        let length = body.len();
+        let port = says(
+            own,
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n{rules}Content-Length: {length}\r\n\r\n{body}"
+            ),
+        )?;
+        let document = monitor.browse(&format!("http://{own}:{port}/"), &[])?;
+        assert!(document.contains(&format!("<title>{title}</title>")), "{document}");
     }
     Ok(())
 }

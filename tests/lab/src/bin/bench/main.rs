@@ -1,4 +1,4 @@
-//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `files`, `rest`, `line`, `dns`.
+//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `files`, `rest`, `line`, `dns`, `http`.
 //!
 //! What depends on the machine is set against something measured in the same run: the machine is not always as fast.
 //!
@@ -8,6 +8,7 @@
 //! - `rest`: what a branch costs its main while nothing happens, against 0.4.0
 //! - `line`: what the directory does to a slow line (an hour)
 //! - `dns`: our DNS, against four name servers and a bare echo
+//! - `http`: what a scrape of the metrics costs
 //! - `run`: the same measurements of one module, whichever it is
 //! - `table`: what `switch` prints
 //! - `meter`: seconds, processor time and bytes, from one moment to the next
@@ -15,6 +16,7 @@
 #![expect(clippy::print_stdout, reason = "it prints figures")]
 
 mod dns;
+mod http;
 mod line;
 mod meter;
 mod rest;
@@ -33,9 +35,10 @@ fn main() -> ExitCode {
         Some("rest") => rest::tell(),
         Some("line") => line::tell(),
         Some("dns") => dns::tell(),
+        Some("http") => http::tell(),
         // What `dns` compares with, in another network namespace.
         Some("echo") => dns::echo::serve(&std::env::args().nth(2).unwrap_or_default()),
-        _ => [switch::tell, sync::tell, sync::tell_files, rest::tell, dns::tell, line::tell]
+        _ => [switch::tell, sync::tell, sync::tell_files, rest::tell, dns::tell, http::tell, line::tell]
             .iter()
             .try_for_each(|tell| tell()),
     };
