@@ -59,7 +59,8 @@ impl Module {
         let path = text::to_c(&format!("{folder}/res_prometheus.so"));
         // SAFETY: a NUL-terminated path; nothing is loaded or run by this, only found (RTLD_NOLOAD).
         let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOLOAD | libc::RTLD_LAZY) };
-        (!handle.is_null()).then_some(Self(handle))
+        // Made only then: dropped, it is given back, and glibc does not take NULL.
+        if handle.is_null() { None } else { Some(Self(handle)) }
     }
 
     fn unregister(&self) {

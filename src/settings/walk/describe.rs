@@ -36,6 +36,10 @@ pub(in crate::settings) struct Describer {
 }
 
 impl Keys for Describer {
+    fn goes_everywhere(&self) -> bool {
+        true
+    }
+
     fn begin(&mut self, section: &'static str) {
         self.sections.push(section);
         self.open.push(section);

@@ -45,6 +45,11 @@ pub(super) trait Keys {
         None
     }
 
+    /// Returns whether it wants to see the keys of a section that is off, too.
+    fn goes_everywhere(&self) -> bool {
+        false
+    }
+
     /// Passes over the rest of the section, whatever stands there.
     fn pass_over(&mut self) {}
 
@@ -147,7 +152,7 @@ pub(super) fn switched<T>(by_default: bool, name: &'static str, rows: Rows<T>) -
     group(move |keys: &mut dyn Keys, in_force: Option<&Option<T>>| {
         keys.begin(name);
         let on = key::yes_no(by_default).walk("enabled", keys, in_force.map(Option::is_some).as_ref());
-        let read = if on == Some(true) {
+        let read = if on == Some(true) || keys.goes_everywhere() {
             rows(keys, in_force.and_then(Option::as_ref)).map(Some)
         } else {
             keys.pass_over();

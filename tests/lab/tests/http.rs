@@ -344,11 +344,12 @@ fn prometheus_scrapes_it_and_promtool_has_nothing_to_say(version: Version) -> Re
     let metrics = read(&site, "/synch/metrics")?;
     assert_eq!(monitor.check_metrics(&metrics)?, "", "{metrics}");
     let ca = monitor.take(&authority.certificate(), "ca.crt")?;
+    let branch = site.branch.address();
     let job = |more: &str, scheme: &str, port: u16| {
         format!(
             "  - job_name: synch\n    metrics_path: /synch/metrics\n    scheme: {scheme}\n    basic_auth:\n      \
              username: monitor\n      password: page-secret\n{more}    static_configs:\n      - targets: ['{}:{port}']\n",
-            site.branch.address()
+            branch
         )
     };
     monitor.scrape(&job(&format!("    tls_config:\n      ca_file: {ca}\n"), "https", TLS_PORT))?;

@@ -7,7 +7,7 @@ use std::{
 
 use super::*;
 use crate::{
-    engine::{crew::worker::on_a_worker, stand_in::StandIn},
+    engine::{crew::worker::on_a_worker, event::Teller, stand_in::StandIn},
     operator::control::Reply,
     settings,
     words::conf::ConfSection,
@@ -113,7 +113,8 @@ fn look(hosts: &'static str, port: u16) -> doctor::Broker {
     on_a_worker(move |stop| {
         let brokers = Examining::brokers_of(&settings, &kit).unwrap();
         let (kit, settings) = (kit.clone(), Arc::clone(&settings));
-        let examining = Examining { kit, settings, access: None, brokers, reply: Reply::default() };
+        let (reply, teller) = (Reply::default(), Teller::new(1, crossbeam_channel::unbounded().0));
+        let examining = Examining { kit, settings, access: None, brokers, reply, teller };
         let state = examining.settings.state.as_ref().unwrap();
         examining.look_at_brokers(state, &Hangup::new(), stop).unwrap()
     })
