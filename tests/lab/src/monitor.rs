@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::command::{run, run_with};
 use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
-use crate::rootfs::monitor_rootfs;
+use crate::rootfs::reader_rootfs;
 use crate::wait::{GENEROUS, until_ok};
 
 /// Where Prometheus listens.
@@ -27,7 +27,7 @@ pub struct Monitor {
 impl Monitor {
     /// Makes the host. Nothing runs there yet.
     pub fn new(net: &Arc<Net>) -> Result<Self> {
-        let root = monitor_rootfs()?;
+        let root = reader_rootfs()?;
         let host = net.phone_host("monitor")?;
         let home = format!("/lab/{}/monitor", net.name());
         let monitor = Self { prometheus: None, root, home, host };

@@ -67,6 +67,12 @@ pub fn valgrind_rootfs() -> Result<PathBuf> {
     kept("valgrind", &packages, |mirror| vec!["forky".to_owned(), mirror.to_owned()])
 }
 
+/// The root file system of a host that reads pages and metrics. Installed on the machine itself, Prometheus would start.
+pub fn reader_rootfs() -> Result<PathBuf> {
+    let packages = "prometheus,chromium,fonts-dejavu-core,curl";
+    kept("reader", packages, |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
+}
+
 /// A root file system of that name with these packages; `suites` are the suite and the sources, for mmdebstrap.
 fn kept(name: &str, packages: &str, suites: impl FnOnce(&str) -> Vec<String>) -> Result<PathBuf> {
     let dir = lab_dir();
@@ -101,6 +107,7 @@ pub fn forget(lab: &str) {
         "rootfs-dns/lab",
         "rootfs-rabbit/lab",
         "rootfs-monitor/lab",
+        "rootfs-reader/lab",
     ] {
         let _ = fs::remove_dir_all(dir.join(left).join(lab));
     }
