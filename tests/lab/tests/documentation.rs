@@ -24,6 +24,7 @@ const ACTIONS: [&str; 13] = [
     "SynchSetMode",
     "SynchMaintenance",
     "SynchFailback",
+    "SynchDoctor",
     "SynchDrill",
 ];
 const EVENTS: [&str; 5] =

@@ -138,6 +138,7 @@ fn the_page_its_json_and_the_metrics_are_there(version: Version) -> Result {
 fn whoever_may_not_read_reads_nothing(version: Version) -> Result {
     let mut site = with_page(version, SECTION)?;
     site.branch.start()?;
+    until("the page", GENEROUS, || get(&site, "/synch/").is_ok_and(|answer| answer.code == 200))?;
     let odd = "<script>alert(1)</script>";
     for (method, path, login, code) in [
         ("GET", "/synch/metrics", None, 401),

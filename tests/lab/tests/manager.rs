@@ -20,8 +20,12 @@ const READING: [&str; 6] =
 const CHANGING: [(&str, &[(&str, &str)]); 3] =
     [("SynchSetMode", &[("Mode", "normal")]), ("SynchRollback", &[("Version", "1")]), ("SynchSync", &[])];
 /// Changes something, too, but not while all is well.
-const MOVING: [(&str, &[(&str, &str)]); 3] =
-    [("SynchMaintenance", &[("Do", "start")]), ("SynchFailback", &[]), ("SynchDrill", &[])];
+const MOVING: [(&str, &[(&str, &str)]); 4] = [
+    ("SynchMaintenance", &[("Do", "start")]),
+    ("SynchFailback", &[]),
+    ("SynchDoctor", &[]),
+    ("SynchDrill", &[]),
+];
 
 /// Normal service, and an account that has the class system alone.
 fn in_service(version: Version) -> Result<Site> {
@@ -145,6 +149,12 @@ fn lists_end_with_their_length(version: Version) -> Result {
         whole("SynchHistory", "SynchChange", &["Time", "Subject", "OldState", "NewState", "Reason"])?;
     let last = history.iter().rfind(|change| change.get("Subject") == Some("Service"));
     assert_eq!(last.and_then(|change| change.get("NewState")), Some("Normal"));
+    let checks = whole("SynchDoctor", "SynchDoctorCheck", &["Check", "Result", "Text"])?;
+    let results: Vec<_> = checks.iter().filter_map(|check| check.get("Result")).collect();
+    assert!(
+        results.contains(&"ok") && results.iter().all(|word| ["ok", "warning", "bad"].contains(word)),
+        "{checks:?}"
+    );
     // Here nothing is shared; state.rs has sites.
     assert!(whole("SynchSites", "SynchSite", &[])?.is_empty());
     Ok(())

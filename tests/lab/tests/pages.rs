@@ -172,6 +172,12 @@ fn commands_print_what_the_page_shows(version: Version) -> Result {
     let checks = say("synch doctor")?;
     let line = |text: &str| text.lines().any(|line| line.starts_with("ok   version     res_synch "));
     assert!(line(&checks) && line(&shown("synch doctor", 0)?), "{checks}");
+    for text in [say("synch doctor json")?, shown("synch doctor", 1)?] {
+        let value: serde_json::Value = serde_json::from_str(&text).context(format!("no JSON: {text}"))?;
+        let first = value.get(0).and_then(serde_json::Value::as_object).context("no check in it")?;
+        assert_eq!(first.keys().collect::<Vec<_>>(), ["Check", "Result", "Text"], "{text}");
+        assert_eq!(first.get("Check").and_then(serde_json::Value::as_str), Some("branch"), "{text}");
+    }
     let drill = say("synch drill")?;
     let line =
         |text: &str| text.lines().any(|line| line.starts_with("ok   dns   ") && line.contains(" ms  "));
@@ -227,6 +233,8 @@ fn actions_and_events_have_the_headers_of_the_page(version: Version) -> Result {
     compare("SynchMaintenance", &ami.action("SynchMaintenance", &[("Do", "start")])?)?;
     compare("SynchMaintenanceState", &ami.event("SynchMaintenanceState", GENEROUS)?)?;
     ami.action("SynchMaintenance", &[("Do", "stop"), ("Force", "yes")])?;
+    let checks = ami.list("SynchDoctor", &[])?;
+    compare("SynchDoctor", checks.first().context("no check")?)?;
     let stages = ami.list("SynchDrill", &[])?;
     compare("SynchDrill", stages.first().context("no stage")?)?;
     compare("SynchDrillEnded", &ami.event("SynchDrillEnded", GENEROUS)?)?;
