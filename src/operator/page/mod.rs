@@ -99,7 +99,7 @@ fn reasons(html: &mut Html, snapshot: &Snapshot) {
             text += ", set by an operator";
         }
         if !service.waits_for.is_empty() {
-            text += &format!("; back to the main when: {}", service.waits_for);
+            text += &format!("; the return to the main waits for {}", service.waits_for);
         }
         html.element("p", &text);
     }

@@ -57,10 +57,10 @@ fn what_is_bad_is_red_whoever_serves() {
 fn a_return_that_waits_says_what_for() {
     let mut snapshot = busy();
     snapshot.service.state = ServiceState::Failover;
-    snapshot.service.waits_for = "a main that is Stable".to_owned();
-    assert!(page(&snapshot).contains("<p>mode auto; back to the main when: a main that is Stable</p>"));
+    snapshot.service.waits_for = "the main to be Stable".to_owned();
+    assert!(page(&snapshot).contains("<p>mode auto; the return to the main waits for the main to be Stable</p>"));
     snapshot.service.mode = Mode::Failover;
-    assert!(page(&snapshot).contains("<p>mode failover, set by an operator; back"));
+    assert!(page(&snapshot).contains("<p>mode failover, set by an operator; the return"));
 }
 
 #[test]
