@@ -14,7 +14,7 @@ header{border-left:10px solid var(--mark);margin-bottom:14px}\
 h1{font-size:22px;margin:0 0 6px}h2{font-size:16px;margin:0 0 8px}p{margin:2px 0}\
 header p{color:var(--dim)}\
 main{display:grid;grid-template-columns:1fr;gap:14px;margin-bottom:14px}\
-@media(min-width:760px){main{grid-template-columns:1fr 1fr}}\
+@media(min-width:760px){main{grid-template-columns:1fr 1fr}section:last-child:nth-child(odd){grid-column:1/-1}}\
 dl{display:grid;grid-template-columns:6.6em 1fr;gap:3px 12px;margin:0}\
 dt{color:var(--dim)}dd{margin:0;min-width:0;overflow-wrap:anywhere}\
 .wide{overflow-x:auto}\

@@ -389,6 +389,7 @@ fn a_browser_shows_it(version: Version) -> Result {
     let mut site = in_service(version)?;
     let _phones = ["1001", "1003"].map(|user| site.phone(user)).into_iter().collect::<Result<Vec<_>>>()?;
     site.branch.rx("synch drill")?;
+    site.wait_status("PhonesKnown", "2")?;
     let monitor = Monitor::new(&site.net)?;
     let url = format!("http://monitor:page-secret@{}:8088/synch/", site.branch.address());
     let document = monitor.browse(&url, &[])?;
@@ -398,6 +399,7 @@ fn a_browser_shows_it(version: Version) -> Result {
     site.wait_status("Service", "Failover")?;
     let document = monitor.browse(&url, &[])?;
     assert!(document.contains("<title>This branch serves the phones</title>"), "{document}");
+    site.wait_status("PhonesHere", "2")?;
     let mut pictures = Vec::new();
     for (width, height) in [(1100, 900), (390, 1500)] {
         for (look, flags) in [("light", &[][..]), ("dark", &[DARK][..])] {
