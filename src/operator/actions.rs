@@ -71,7 +71,7 @@ pub struct Action {
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 13] = [
+pub const ACTIONS: [Action; 14] = [
     Action {
         name: c"SynchStatus",
         class: Class::Reading,
@@ -180,7 +180,7 @@ pub const ACTIONS: [Action; 13] = [
         name: c"SynchDoctor",
         class: Class::Changing,
         synopsis: c"Check everything that this branch needs.",
-        argument: None,
+        arguments: &[],
         run: |control, _, _| match operate::examine(control) {
             Ok(checks) => Reply::list(&doctor::table(&checks)),
             Err(problem) => Reply::Error(problem),

@@ -46,6 +46,7 @@ fn info(text: &mut Text, snapshot: &Snapshot) {
         ("version", Some(env!("CARGO_PKG_VERSION"))),
         ("asterisk", Some(&*snapshot.live.asterisk)),
         ("main", main.map(|main| main.host.as_str())),
+        ("main_version", main.map(|_| snapshot.main_version.as_str())),
         ("technology", technology),
     ]
     .into_iter()
@@ -65,6 +66,16 @@ fn states(text: &mut Text, snapshot: &Snapshot) {
     text.family("synch_service_state", Kind::Gauge, "Which system the phones are sent to.", service);
     let mode = set(Mode::ALL, snapshot.service.mode, Mode::word, "mode");
     text.family("synch_mode", Kind::Gauge, "Who decides where the phones are sent.", mode);
+    let maintenance = &snapshot.maintenance;
+    text.one(
+        "synch_mode_until_timestamp_seconds",
+        Kind::Gauge,
+        "When the mode that is held ends by itself.",
+        maintenance.until.as_ref().map(|(until, _)| until.seconds()),
+    );
+    let calls = maintenance.drain.and(maintenance.main_calls).map(|calls| calls as u64);
+    let help = "Calls of this site on the main, while a maintenance waits for their end.";
+    text.one("synch_main_calls", Kind::Gauge, help, calls);
     let counts = &snapshot.counts;
     text.one(
         "synch_service_changed_timestamp_seconds",

@@ -1,13 +1,18 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use super::*;
 use crate::{
+    maintenance::Until,
     operator::status::{
-        Counts, DrillStatus, Drilled, Live, Probes, Syncs,
+        Counts, DrillStatus, Drilled, Live, MaintenanceStatus, Probes, Syncs,
         tests::{busy, snapshot},
     },
     settings,
-    words::conf::ConfSection,
+    words::{conf::ConfSection, state::DrainState},
 };
 
 /// Each series by its name and labels.
@@ -37,6 +42,14 @@ fn everything() -> Snapshot {
         }),
     };
     snapshot.drill = DrillStatus::from_memo("20260102030405 Passed 1 stage in 7 ms");
+    snapshot.main_version = "22.11.0".to_owned();
+    snapshot.service.mode = Mode::Maintenance;
+    snapshot.maintenance = MaintenanceStatus {
+        until: Some((Until::after(60, UNIX_EPOCH), "20261129143000".to_owned())),
+        drain: Some(DrainState::Waiting),
+        main_calls: Some(1),
+        ..MaintenanceStatus::default()
+    };
     snapshot.restarts.insert("dns", 0);
     snapshot.restarts.insert("sync", 2);
     snapshot
@@ -49,7 +62,10 @@ fn each_value_is_a_series_of_its_name() {
         ("synch_monitor_state{state=\"Stable\"}", "1"),
         ("synch_monitor_state{state=\"Failed\"}", "0"),
         ("synch_service_state{state=\"Normal\"}", "1"),
-        ("synch_mode{mode=\"auto\"}", "1"),
+        ("synch_mode{mode=\"auto\"}", "0"),
+        ("synch_mode{mode=\"maintenance\"}", "1"),
+        ("synch_mode_until_timestamp_seconds", "3600"),
+        ("synch_main_calls", "1"),
         ("synch_mode{mode=\"failover\"}", "0"),
         ("synch_service_changed_timestamp_seconds", "1764457200"),
         ("synch_service_changes_total{to=\"Failover\"}", "2"),
@@ -80,11 +96,11 @@ fn each_value_is_a_series_of_its_name() {
     let version = env!("CARGO_PKG_VERSION");
     let info = format!(
         "synch_info{{version=\"{version}\",asterisk=\"22.10.1~dfsg+\\\"x\\\"\",main=\"10.0.0.254\",\
-         technology=\"pjsip\"}}"
+         main_version=\"22.11.0\",technology=\"pjsip\"}}"
     );
     assert_eq!(series.get(&info).map(String::as_str), Some("1"), "{series:?}");
     // What is not known.
-    for name in ["share=\"0.9\"", "probe_answer_seconds{over=\"sip\"}", "last_success", "synch_main_calls"] {
+    for name in ["share=\"0.9\"", "probe_answer_seconds{over=\"sip\"}", "last_success"] {
         assert!(!series.keys().any(|key| key.contains(name)), "{name}");
     }
 }
@@ -128,6 +144,8 @@ fn before_anything_has_happened_nothing_is_said_of_it() {
         "synch_service_changed_timestamp_seconds",
         "synch_main_certificate_end_timestamp_seconds",
         "synch_dns_listening",
+        "synch_main_calls",
+        "synch_mode_until_timestamp_seconds",
     ] {
         assert!(!names.contains(&name), "{name}");
     }
@@ -152,7 +170,7 @@ fn no_user_is_in_any_series() {
     }
 }
 
-/// The page has each metric, and no other. Those of a maintenance come with it.
+/// The page has each metric, and no other.
 #[test]
 fn the_page_names_the_metrics_that_there_are() {
     let page = include_str!("../../../docs/monitoring.md");

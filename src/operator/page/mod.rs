@@ -17,16 +17,13 @@ use crate::{
     },
     site::phones::Place as Whereabouts,
     words::{
-        state::{BranchState, LoginState, Mode, ServiceState},
+        state::{BranchState, DrainState, LoginState, Mode, ServiceState},
         wording::{counted, listed},
     },
 };
 
 /// Changes on the page, newest first: a night's worth. The JSON has all that are kept.
 const CHANGES: usize = 40;
-
-/// A word of the mode that another part sets.
-const MAINTENANCE: &str = "maintenance";
 
 /// Returns everything as JSON.
 #[must_use]
@@ -41,7 +38,24 @@ pub fn json(snapshot: &Snapshot, now: &str) -> String {
             ("Reason", Value::Text(drill.reason.clone())),
         ]),
     };
-    format!("{{\"status\":{status},\"history\":{history},\"drill\":{drill},\"maintenance\":{{}}}}\n")
+    let maintenance = maintenance_fields(snapshot);
+    format!("{{\"status\":{status},\"history\":{history},\"drill\":{drill},\"maintenance\":{maintenance}}}\n")
+}
+
+/// The maintenance as an object, empty where there is none.
+fn maintenance_fields(snapshot: &Snapshot) -> String {
+    let maintenance = &snapshot.maintenance;
+    if snapshot.service.mode != Mode::Maintenance {
+        return "{}".to_owned();
+    }
+    let calls = maintenance.main_calls.map(|calls| Value::Number(calls as u64));
+    object([
+        ("Until", Value::Text(maintenance.until_shown().to_owned())),
+        ("Reason", Value::Text(maintenance.reason.clone())),
+        ("Drain", Value::Text(maintenance.drain.map_or("", DrainState::word).to_owned())),
+        ("MainCalls", calls.unwrap_or(Value::Text(String::new()))),
+        ("Refused", Value::Text(maintenance.refused.clone())),
+    ])
 }
 
 /// Returns the page.
@@ -54,6 +68,9 @@ pub fn html(snapshot: &Snapshot, place: Place<'_>) -> String {
     reasons(&mut html, snapshot);
     html.close("header");
     html.open("main", "");
+    if snapshot.service.mode == Mode::Maintenance {
+        card(&mut html, "Maintenance", &maintenance(snapshot, place.now));
+    }
     if snapshot.settings.main.is_some() {
         card(&mut html, "Main", &main(snapshot));
         card(&mut html, "Users", &users(snapshot, place.now));
@@ -82,9 +99,9 @@ fn headline(snapshot: &Snapshot) -> (&'static str, &'static str) {
     };
     let is_bad = snapshot.examined.as_ref().is_some_and(|examined| examined.bad > 0)
         || snapshot.branch.state == BranchState::Unhealthy;
-    match service.mode.word() {
+    match service.mode {
         _ if is_bad => ("red", title),
-        MAINTENANCE => ("blue", "This branch serves the phones: maintenance of the main"),
+        Mode::Maintenance => ("blue", "This branch serves the phones: maintenance of the main"),
         _ => (colour, title),
     }
 }
@@ -94,7 +111,7 @@ fn reasons(html: &mut Html, snapshot: &Snapshot) {
     let service = &snapshot.service;
     if snapshot.settings.main.is_some() {
         html.element("p", &service.reason);
-        let mut text = format!("mode {}", service.mode);
+        let mut text = format!("mode {}{}", service.mode, snapshot.maintenance.until_readable());
         if service.mode != Mode::Auto {
             text += ", set by an operator";
         }
@@ -137,11 +154,23 @@ fn line(label: &'static str, word: impl Into<String>, more: impl Into<String>) -
     (label, word.into(), more.into())
 }
 
+fn maintenance(snapshot: &Snapshot, now: &str) -> Vec<Line> {
+    let maintenance = &snapshot.maintenance;
+    let calls = maintenance.main_calls.map(|calls| format!("{} on the main", counted(calls, "call")));
+    vec![
+        line("Until", "", when(maintenance.until_shown(), now)),
+        line("Why", "", &maintenance.reason),
+        line("Calls", maintenance.drain.map_or("", DrainState::word), calls.unwrap_or_default()),
+        line("Last stop", "", &maintenance.refused),
+    ]
+}
+
 fn main(snapshot: &Snapshot) -> Vec<Line> {
     let monitor = &snapshot.monitor;
     let host = snapshot.settings.main.as_ref().map_or("", |main| main.host.as_str());
     let mut lines = vec![
         line("Address", "", host),
+        line("Asterisk", "", &snapshot.main_version),
         line("Monitor", monitor.state.word(), &monitor.reason),
         line("AMI", "", &monitor.ami),
         line("SIP", "", &monitor.sip),

@@ -1,9 +1,13 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use super::*;
 use crate::{
+    maintenance::Until,
     operator::status::{
-        BranchStatus, DrillStatus, Examined,
+        BranchStatus, DrillStatus, Examined, MaintenanceStatus,
         tests::{busy, snapshot},
     },
     settings,
@@ -58,9 +62,44 @@ fn a_return_that_waits_says_what_for() {
     let mut snapshot = busy();
     snapshot.service.state = ServiceState::Failover;
     snapshot.service.waits_for = "the main to be Stable".to_owned();
-    assert!(page(&snapshot).contains("<p>mode auto; the return to the main waits for the main to be Stable</p>"));
+    assert!(
+        page(&snapshot).contains("<p>mode auto; the return to the main waits for the main to be Stable</p>")
+    );
     snapshot.service.mode = Mode::Failover;
     assert!(page(&snapshot).contains("<p>mode failover, set by an operator; the return"));
+}
+
+#[test]
+fn a_maintenance_is_blue_and_has_a_card_of_its_own() {
+    let mut snapshot = busy();
+    assert!(!page(&snapshot).contains("<h2>Maintenance</h2>"));
+    snapshot.service.state = ServiceState::Failover;
+    snapshot.service.mode = Mode::Maintenance;
+    snapshot.maintenance = MaintenanceStatus {
+        until: Some((Until::after(60, UNIX_EPOCH), "20261128143000".to_owned())),
+        reason: "22.11 <b>".to_owned(),
+        drain: Some(DrainState::Waiting),
+        main_calls: Some(1),
+        ..MaintenanceStatus::default()
+    };
+    let shown = page(&snapshot);
+    assert!(
+        shown.contains("<header class=\"blue\"><h1>This branch serves the phones: maintenance"),
+        "{shown}"
+    );
+    let seen = seen(&shown);
+    for part in [
+        "\nMaintenance\n",
+        "14:30:00",
+        "22.11 &lt;b&gt;",
+        "\nwaiting\n\n 1 call on the main",
+        "mode maintenance until",
+    ] {
+        assert!(seen.contains(part), "{part}: {seen}");
+    }
+    let value: serde_json::Value = serde_json::from_str(&json(&snapshot, NOW)).unwrap();
+    assert_eq!(value["maintenance"]["Drain"], "waiting");
+    assert_eq!(value["maintenance"]["MainCalls"], 1);
 }
 
 #[test]

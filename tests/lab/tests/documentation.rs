@@ -11,7 +11,7 @@ lab::on_22_and_16!(
     without_the_documentation_the_module_works_and_warns_of_nothing,
 );
 
-const ACTIONS: [&str; 13] = [
+const ACTIONS: [&str; 14] = [
     "SynchStatus",
     "SynchUsers",
     "SynchPhones",

@@ -48,7 +48,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use self::{
     call_settings::CallSettings,
-    common::Common,
+    common::{Common, InForce},
     contexts::Contexts,
     directory::Directory,
     failure::Failure,
@@ -224,17 +224,20 @@ impl Work for Syncing {
 struct Site<'a> {
     common: Common<'a>,
     parts: Parts<'a>,
+    /// What was in force when the last sync ended.
+    concluded: Option<InForce>,
 }
 
 impl<'a> Site<'a> {
     fn new(syncing: &'a Syncing, hangup: &'a Hangup, stop: &'a Stop) -> Self {
-        Self { common: Common::new(syncing, hangup, stop), parts: Parts::default() }
+        Self { common: Common::new(syncing, hangup, stop), parts: Parts::default(), concluded: None }
     }
 
     fn run(mut self) -> Result<Infallible, Stopped> {
         if let Err(failure) = self.look_at_disk() {
             self.fail(&failure);
         }
+        self.concluded = Some(self.common.in_force());
         self.common.tell();
         self.wait_for_boot()?;
         let Syncing { orders, settings, .. } = self.common.syncing;
@@ -271,16 +274,9 @@ impl<'a> Site<'a> {
             };
             let wish = if matches!(order, Order::Sync { .. }) { Wish::Asked } else { Wish::Due };
             let before = self.common.gauge.whole_window();
-            let in_force = self.common.in_force();
             let synced = self.carry_out(order);
             let widens = self.common.gauge.whole_window() > before;
             let in_sync = synced.is_ok();
-            self.common.status.result = match &synced {
-                Ok(()) if self.common.in_force() == in_force => SyncResult::Unchanged,
-                Ok(()) => SyncResult::Changed,
-                Err(failure) if failure.waits_for_a_person() => SyncResult::Held,
-                Err(_) => SyncResult::Failed,
-            };
             if let Err(failure) = &synced
                 // Lines that were lost may come over a wider window, which is tried a few times.
                 && (failure.is_turned_away() || failure.has_lost_lines() && widens)
@@ -303,6 +299,15 @@ impl<'a> Site<'a> {
             Err(Failure::Stopped) => return Err(Stopped),
             Err(failure) => self.fail(failure),
         }
+        let in_force = self.common.in_force();
+        let is_new = self.concluded.as_ref() != Some(&in_force);
+        self.common.status.result = match synced {
+            Ok(()) if is_new => SyncResult::Changed,
+            Ok(()) => SyncResult::Unchanged,
+            Err(failure) if failure.waits_for_a_person() => SyncResult::Held,
+            Err(_) => SyncResult::Failed,
+        };
+        self.concluded = Some(in_force);
         self.common.status.ended += 1;
         self.common.tell();
         Ok(())
