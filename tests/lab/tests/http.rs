@@ -475,87 +475,107 @@ fn what_others_say_stays_text_in_a_browser(version: Version) -> Result {
     Ok(())
 }
 
+/// Asterisk's own module, beside ours.
+struct Beside<'a>(&'a Site);
+
+impl Beside<'_> {
+    fn text(&self) -> Result<String> {
+        Ok(ask(self.0.branch.address(), "GET", "/metrics", None)?.body)
+    }
+
+    /// How often our metrics are among its own.
+    fn times(&self) -> Result<usize> {
+        Ok(self.text()?.lines().filter(|line| line.starts_with("synch_info{")).count())
+    }
+
+    fn say(&self, command: &str, wanted: &str) -> Result {
+        until_ok(command, GENEROUS, || {
+            let said = self.0.branch.rx(command)?;
+            if said.contains(wanted) { Ok(()) } else { Err(Error::new(said)) }
+        })
+    }
+
+    fn load(&self) -> Result {
+        self.say("module load res_prometheus.so", "Loaded res_prometheus.so")
+    }
+
+    fn unload(&self) -> Result {
+        self.say("module unload res_prometheus.so", "Unloaded res_prometheus.so")
+    }
+
+    fn is_mapped(&self) -> Result<bool> {
+        let maps = format!("/proc/{}/maps", self.0.branch.pid()?);
+        Ok(fs::read_to_string(&maps).context(&maps)?.contains("res_prometheus.so"))
+    }
+
+    /// Our module goes and comes under scrapes. Asterisk's does not: unloaded in the middle of one, its own code goes from
+    /// under the thread that runs it, and Asterisk with it, whether or not we are there.
+    fn under_scrapes(&self) -> Result {
+        let over = AtomicBool::new(false);
+        let scrape = || {
+            while !over.load(Ordering::Relaxed) {
+                let _ = self.text();
+            }
+        };
+        thread::scope(|scope| {
+            let scrapers: Vec<_> = (0..3).map(|_| scope.spawn(scrape)).collect();
+            let branch = &self.0.branch;
+            let rounds = (0..15).try_for_each(|_| branch.unload_module().and_then(|()| branch.load_module()));
+            over.store(true, Ordering::Relaxed);
+            scrapers.into_iter().for_each(|one| drop(one.join()));
+            rounds
+        })
+    }
+}
+
 fn res_prometheus_has_the_same_metrics_and_can_be_unloaded(version: Version) -> Result {
     let mut site = with_page(version, "")?;
     let conf = "[general]\nenabled = yes\nuri = metrics\ncore_metrics_enabled = no\n";
     site.branch.write_conf("prometheus.conf", conf)?;
     site.branch.start()?;
-    let text = || -> Result<String> { Ok(ask(site.branch.address(), "GET", "/metrics", None)?.body) };
-    let times = || -> Result<usize> {
-        Ok(text()?.matches("\nsynch_info{").count() + usize::from(text()?.starts_with("synch_info{")))
-    };
-    let rx = |command: &str, wanted: &str| -> Result {
-        until_ok(command, GENEROUS, || {
-            let said = site.branch.rx(command)?;
-            if said.contains(wanted) { Ok(()) } else { Err(Error::new(said)) }
-        })
-    };
-    let load = || rx("module load res_prometheus.so", "Loaded res_prometheus.so");
-    let unload = || rx("module unload res_prometheus.so", "Unloaded res_prometheus.so");
-    let is_mapped = || -> Result<bool> {
-        let maps = format!("/proc/{}/maps", site.branch.pid()?);
-        Ok(fs::read_to_string(&maps).context(&maps)?.contains("res_prometheus.so"))
-    };
-    assert!(!is_mapped()?);
+    let beside = Beside(&site);
+    assert!(!beside.is_mapped()?);
     // Loaded later: there at our next reload, and only once at each other one.
-    load()?;
-    assert_eq!(times()?, 0);
+    beside.load()?;
+    assert_eq!(beside.times()?, 0);
     for _ in 0..3 {
         site.branch.reload_module_when_possible()?;
-        assert_eq!(times()?, 1, "{}", text()?);
+        assert_eq!(beside.times()?, 1, "{}", beside.text()?);
     }
     // It reloads, and has it still.
-    rx("module reload res_prometheus.so", "reloaded successfully")?;
-    assert_eq!(times()?, 1);
+    beside.say("module reload res_prometheus.so", "reloaded successfully")?;
+    assert_eq!(beside.times()?, 1);
     // It goes first, again and again.
     for _ in 0..3 {
-        unload()?;
-        assert!(!is_mapped()?, "res_prometheus.so stays mapped");
-        load()?;
-        assert_eq!(times()?, 0);
+        beside.unload()?;
+        assert!(!beside.is_mapped()?, "res_prometheus.so stays mapped");
+        beside.load()?;
+        assert_eq!(beside.times()?, 0);
         site.branch.reload_module_when_possible()?;
-        assert_eq!(times()?, 1);
+        assert_eq!(beside.times()?, 1);
     }
     // We go first, and come again.
     for _ in 0..3 {
         site.branch.unload_module()?;
-        assert_eq!(times()?, 0);
+        assert_eq!(beside.times()?, 0);
         site.branch.load_module()?;
-        assert_eq!(times()?, 1);
+        assert_eq!(beside.times()?, 1);
     }
-    let monitor = Monitor::new(&site.net)?;
+    let text = beside.text()?;
     let ours: String =
-        text()?.lines().filter(|line| line.contains("synch_")).map(|line| format!("{line}\n")).collect();
-    assert_eq!(monitor.check_metrics(&ours)?, "", "{ours}");
-    // We go and come under scrapes. It does not: unloaded in the middle of one, its own code goes from under the thread
-    // that runs it, and Asterisk with it, whether or not we are there.
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let scrapers: Vec<_> = (0..3)
-            .map(|_| {
-                scope.spawn(|| {
-                    while !over.load(Ordering::Relaxed) {
-                        let _ = text();
-                    }
-                })
-            })
-            .collect();
-        let rounds =
-            (0..15).try_for_each(|_| site.branch.unload_module().and_then(|()| site.branch.load_module()));
-        over.store(true, Ordering::Relaxed);
-        scrapers.into_iter().for_each(|one| drop(one.join()));
-        rounds
-    })?;
-    assert_eq!(times()?, 1);
+        text.lines().filter(|line| line.contains("synch_")).map(|line| format!("{line}\n")).collect();
+    assert_eq!(Monitor::new(&site.net)?.check_metrics(&ours)?, "", "{ours}");
+    beside.under_scrapes()?;
+    assert_eq!(beside.times()?, 1);
     for _ in 0..15 {
-        unload()?;
+        beside.unload()?;
         site.branch.unload_module()?;
-        load()?;
+        beside.load()?;
         site.branch.load_module()?;
     }
-    assert_eq!(times()?, 1);
-    unload()?;
-    assert!(!is_mapped()?);
+    assert_eq!(beside.times()?, 1);
+    beside.unload()?;
+    assert!(!beside.is_mapped()?);
     let log = site.branch.log();
     let errors: Vec<&str> = log.lines().filter(|line| line.contains("] ERROR[")).collect();
     assert_eq!(errors, [""; 0]);
@@ -565,7 +585,6 @@ fn res_prometheus_has_the_same_metrics_and_can_be_unloaded(version: Version) -> 
     site.branch.write_conf("modules.conf", &text)?;
     site.branch.stop()?;
     site.branch.start()?;
-    let body = ask(site.branch.address(), "GET", "/metrics", None)?.body;
-    assert!(body.contains("synch_info{"), "{body}");
+    assert_eq!(Beside(&site).times()?, 1);
     Ok(())
 }
