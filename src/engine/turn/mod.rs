@@ -287,19 +287,7 @@ impl Running {
                 let marks = self.phones.take_here(here, Instant::now());
                 self.note_move(&marks);
             }
-            Event::Dialplan { problem, newest } => {
-                self.snapshot.dialplan_waits = !newest;
-                self.snapshot.dialplan = match problem {
-                    None => {
-                        self.kit.log_end(DIALPLAN, "Dialplan: in force again.");
-                        InDialplan::InForce
-                    }
-                    Some(problem) => {
-                        self.kit.log_failure(Level::Error, &format!("{DIALPLAN}: {problem}"));
-                        InDialplan::Wrong(problem)
-                    }
-                };
-            }
+            Event::Dialplan { problem, newest } => self.dialled(problem, newest),
             Event::SelfChecked(part, answer) => {
                 self.self_check.answered(part, answer);
                 self.judge_self();
@@ -315,6 +303,21 @@ impl Running {
                 self.kit.log_failure(Level::Error, &text);
             }
         }
+    }
+
+    /// Takes note of contexts that came into force, or of why they did not.
+    fn dialled(&mut self, problem: Option<String>, newest: bool) {
+        self.snapshot.dialplan_waits = !newest;
+        self.snapshot.dialplan = match problem {
+            None => {
+                self.kit.log_end(DIALPLAN, "Dialplan: in force again.");
+                InDialplan::InForce
+            }
+            Some(problem) => {
+                self.kit.log_failure(Level::Error, &format!("{DIALPLAN}: {problem}"));
+                InDialplan::Wrong(problem)
+            }
+        };
     }
 
     fn command(&mut self, Numbered { number, command }: Numbered) {
