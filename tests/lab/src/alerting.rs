@@ -125,6 +125,14 @@ impl Alerting {
         Ok(targets.iter().filter(|target| target.get("health").is_some_and(|health| health == "up")).count())
     }
 
+    /// The names of all metrics that Prometheus has seen.
+    pub fn metrics(&self) -> Result<Vec<String>> {
+        let text = self.get(PROMETHEUS, "/api/v1/label/__name__/values")?;
+        let value: Value = serde_json::from_str(&text).context(format!("reading Prometheus's '{text}'"))?;
+        let names = value.get("data").and_then(Value::as_array).context(format!("no names in '{text}'"))?;
+        Ok(names.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
     /// What one of them answers.
     fn get(&self, port: u16, path: &str) -> Result<String> {
         get(SocketAddr::from((self.host.address, port)), path)

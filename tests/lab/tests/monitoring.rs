@@ -17,8 +17,10 @@ use lab::command::{run, run_with, words};
 use lab::files::Folder;
 use lab::fleet::{Branch, PASSWORD, State};
 use lab::wait::{GENEROUS, until_ok};
-use lab::{Context, Error, Net, Result, rootfs};
+use lab::{Context, Error, Net, Result, Site, Version, rootfs};
 use serde_json::{Value, json};
+
+lab::on_22_and_16!(a_real_branch_tells_of_its_main);
 
 /// The rules of the contract.
 const RULES: [&str; 13] = [
@@ -309,6 +311,56 @@ fn a_lost_main_is_one_alarm_and_a_branch_that_is_off_another() -> Result {
     told.wait_for("SynchBranchDown", "kiel")?;
     assert_eq!(told.sites_of("SynchBranchDown"), ["kiel"]);
     assert_eq!(told.sites_of("SynchMainLost"), [""], "no second alarm");
+    Ok(())
+}
+
+/// The same with a branch and a main that are real, as far as the one branch goes.
+fn a_real_branch_tells_of_its_main(version: Version) -> Result {
+    let mut site = Site::with_module(version)?;
+    let keys = site.branch.path("etc/keys");
+    let authority = Authority::new(&keys)?;
+    authority.sign("page", &format!("IP:{}", site.branch.address()), 2)?;
+    let inside = site.branch.inside("etc/keys");
+    site.branch.write_conf(
+        "http.conf",
+        &format!(
+            "[general]\nenabled = yes\nbindaddr = 127.0.0.1\ntlsenable = yes\ntlsbindaddr = 0.0.0.0:8089\n\
+             tlscertfile = {inside}/page.crt\ntlsprivatekey = {inside}/page.key\n"
+        ),
+    )?;
+    let conf = site.branch.read_conf("res_synch.conf")?;
+    let section = format!("\n[http]\nenabled = yes\nusername = monitor\nsecret = {PASSWORD}\n");
+    site.branch.write_conf("res_synch.conf", &(conf + &section))?;
+    site.serve()?;
+
+    let mut monitor = Alerting::new(&site.net)?;
+    let ca = fs::read_to_string(authority.certificate()).context("reading the authority's certificate")?;
+    fs::create_dir_all(monitor.path("keys")).context("making a folder for the certificate")?;
+    monitor.write("keys/ca.crt", &ca)?;
+    let told = Told::listen(site.net.own_address())?;
+    monitor.run_alertmanager(&told.alertmanager()?)?;
+    // Of its three branches the first.
+    let text = prometheus(&monitor, &[])?;
+    let (text, _) = text.split_once("      - targets: ['192.168.1.254:8089']").context("no second branch")?;
+    let address = site.branch.address().to_string();
+    monitor.run_prometheus(&text.replace("192.168.0.254", &address))?;
+    until_ok("the branch to be scraped", GENEROUS, || match monitor.targets_up()? {
+        1 => Ok(()),
+        up => Err(Error::new(format!("{up} of 1"))),
+    })?;
+    // What the fleet plays is what a branch says.
+    let seen = monitor.metrics()?;
+    let played = State::Normal.metrics(0);
+    let played: BTreeSet<&str> = names(&played).collect();
+    let ours: Vec<&String> = seen.iter().filter(|name| name.starts_with("synch_")).collect();
+    assert!(ours.len() > 15, "{ours:?}");
+    for name in ours {
+        assert!(played.contains(name.as_str()), "{name} is not in tests/lab/conf/monitor/metrics");
+    }
+
+    site.kill_main()?;
+    told.wait_for("SynchMainLost", &site.main.address().to_string())?;
+    assert_eq!(told.sites_of("SynchFailover"), [""; 0]);
     Ok(())
 }
 
