@@ -22,11 +22,12 @@ lab::on_22_and_16!(
 );
 
 /// Workers whose loops turn by themselves, by the names of their points and as the status has them.
-const TURNING: [(&str, &str); 5] = [
+const TURNING: [(&str, &str); 6] = [
     ("session", "session"),
     ("sip", "SIP probe"),
     ("contacts", "contacts"),
     ("presence", "presence"),
+    ("drain", "drain"),
     ("dns", "dns"),
 ];
 
@@ -35,9 +36,10 @@ fn site(version: Version) -> Result<Site> {
     let mut site = Site::new(version)?;
     site.branch.install_module_that_panics()?;
     site.branch.load_module_at_start()?;
-    // An address of nobody: what can't be bound is tried again, which is a turn of the name server's own loop.
+    // An address of no interface in particular: what can't be bound is tried again, which is a turn of the name server's
+    // own loop.
     let own = format!("bind = {}", site.branch.address());
-    site.branch.edit_conf("res_synch.conf", &own, &format!("{own}, 192.0.2.53"))?;
+    site.branch.edit_conf("res_synch.conf", &own, &format!("{own}, [fe80::53]"))?;
     // This loop turns when something is wanted, and that is at the start.
     site.branch.order_panics(&["dialplan"])?;
     site.serve()?;
