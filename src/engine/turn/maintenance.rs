@@ -331,7 +331,8 @@ impl Running {
                 reply.give(refused);
             }
             Waits::Gate(Some(reply), _) => reply.give(refused),
-            Waits::Gate(None, _) => {}
+            // Its time is still over: it is asked again.
+            Waits::Gate(None, _) => self.hold.is_told = false,
         }
     }
 
