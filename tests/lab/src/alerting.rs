@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
-use crate::rootfs::monitor_rootfs;
+use crate::rootfs::reader_rootfs;
 use crate::wait::{GENEROUS, until_ok};
 
 /// Where Alertmanager listens.
@@ -33,7 +33,7 @@ pub fn folder() -> PathBuf {
 
 /// One of the tools, `promtool` or `amtool`. It is of this machine's Debian, and runs here as it is.
 pub fn tool(name: &str) -> Result<Command> {
-    Ok(Command::new(monitor_rootfs()?.join("usr/bin").join(name)))
+    Ok(Command::new(reader_rootfs()?.join("usr/bin").join(name)))
 }
 
 /// The machine that watches the fleet, with both programs. Dropped, they are killed.
@@ -48,7 +48,7 @@ pub struct Alerting {
 impl Alerting {
     /// The machine, with an empty folder.
     pub fn new(net: &Arc<Net>) -> Result<Self> {
-        let root = monitor_rootfs()?;
+        let root = reader_rootfs()?;
         let home = format!("/lab/{}/alerting", net.name());
         let alerting = Self { programs: Vec::new(), root, home, host: net.phone_host("alerting")? };
         let folder = alerting.path("");

@@ -52,14 +52,6 @@ pub fn rabbit_rootfs() -> Result<PathBuf> {
     kept("rabbit", "rabbitmq-server,iproute2", |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
 }
 
-/// The root file system of what watches a fleet. Its programs and tools (promtool, amtool) run on this Debian as they are;
-/// installed on the machine itself, they would start.
-pub fn monitor_rootfs() -> Result<PathBuf> {
-    kept("monitor", "prometheus,prometheus-alertmanager", |mirror| {
-        vec!["bookworm".to_owned(), mirror.to_owned()]
-    })
-}
-
 /// The root file system of version 22 with valgrind, which must be of the same Debian: it replaces functions of the C
 /// library, and finds them by its debugging symbols (libc6-dbg).
 pub fn valgrind_rootfs() -> Result<PathBuf> {
@@ -67,9 +59,10 @@ pub fn valgrind_rootfs() -> Result<PathBuf> {
     kept("valgrind", &packages, |mirror| vec!["forky".to_owned(), mirror.to_owned()])
 }
 
-/// The root file system of a host that reads pages and metrics. Installed on the machine itself, Prometheus would start.
+/// The root file system of a host that reads pages and metrics, and raises alarms. Installed on the machine itself, Prometheus
+/// would start.
 pub fn reader_rootfs() -> Result<PathBuf> {
-    let packages = "prometheus,chromium,fonts-dejavu-core,curl";
+    let packages = "prometheus,prometheus-alertmanager,chromium,fonts-dejavu-core,curl";
     kept("reader", packages, |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
 }
 
@@ -106,7 +99,6 @@ pub fn forget(lab: &str) {
         "rootfs-valgrind/lab",
         "rootfs-dns/lab",
         "rootfs-rabbit/lab",
-        "rootfs-monitor/lab",
         "rootfs-reader/lab",
     ] {
         let _ = fs::remove_dir_all(dir.join(left).join(lab));
