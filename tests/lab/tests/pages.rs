@@ -169,6 +169,14 @@ fn commands_print_what_the_page_shows(version: Version) -> Result {
     assert_eq!(labels(&during), labels(&shown("synch show maintenance", 0)?), "{during}");
     let ended = say("synch maintenance stop")?;
     assert_eq!(ended.trim(), shown("synch maintenance stop", 0)?.trim());
+    doctor_and_drill_print_what_the_page_shows(&say, &shown)
+}
+
+/// The same of these two, whose lines are many: `say` runs a command, and `shown` is an example of the page.
+fn doctor_and_drill_print_what_the_page_shows(
+    say: &dyn Fn(&str) -> Result<String>,
+    shown: &dyn Fn(&str, usize) -> Result<String>,
+) -> Result {
     let checks = say("synch doctor")?;
     let line = |text: &str| text.lines().any(|line| line.starts_with("ok   version     res_synch "));
     assert!(line(&checks) && line(&shown("synch doctor", 0)?), "{checks}");
