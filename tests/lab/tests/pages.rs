@@ -157,6 +157,16 @@ fn commands_print_what_the_page_shows(version: Version) -> Result {
         let text = say(command)?;
         assert_eq!(without_digits(text.trim()), without_digits(shown(heading, 0)?.trim()), "{command}");
     }
+    holds_print_what_the_page_shows(&site, &say, &shown)?;
+    doctor_and_drill_print_what_the_page_shows(&say, &shown)
+}
+
+/// The same of a mode that is held, and of work on the main.
+fn holds_print_what_the_page_shows(
+    site: &Site,
+    say: &dyn Fn(&str) -> Result<String>,
+    shown: &dyn Fn(&str, usize) -> Result<String>,
+) -> Result {
     let hold = say("synch set mode normal 10")?;
     assert_eq!(without_digits(hold.trim()), without_digits(shown("synch set mode", 1)?.trim()));
     say("synch set mode auto")?;
@@ -169,7 +179,7 @@ fn commands_print_what_the_page_shows(version: Version) -> Result {
     assert_eq!(labels(&during), labels(&shown("synch show maintenance", 0)?), "{during}");
     let ended = say("synch maintenance stop")?;
     assert_eq!(ended.trim(), shown("synch maintenance stop", 0)?.trim());
-    doctor_and_drill_print_what_the_page_shows(&say, &shown)
+    Ok(())
 }
 
 /// The same of these two, whose lines are many: `say` runs a command, and `shown` is an example of the page.
