@@ -212,6 +212,11 @@ impl Roster {
         }
     }
 
+    /// Returns whether the sync worker runs.
+    pub(super) fn syncs(&self) -> bool {
+        self.posts.sync.line().is_some()
+    }
+
     /// Orders something of the sync worker. Returns `false` where it has enough to do.
     pub(super) fn order(&self, order: Order) -> bool {
         self.posts.sync.line().is_some_and(|orders| orders.try_send(order).is_ok())

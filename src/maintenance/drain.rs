@@ -37,8 +37,11 @@ impl Drain {
 
     /// Takes a count; `None` where the main did not say. Returns the state where it is another one now.
     ///
-    /// A phone that has not moved yet may begin a new call there: then it is waited for again.
+    /// A phone that has not moved yet may begin a new call there: then it is waited for anew, as long as for the first.
     pub fn counted(&mut self, calls: Option<usize>, limit: Duration, now: Instant) -> Option<DrainState> {
+        if self.state == DrainState::Drained && calls.is_some_and(|calls| calls > 0) {
+            self.began = now;
+        }
         let is_late = now.saturating_duration_since(self.began) >= limit;
         let state = match (calls, self.state) {
             (Some(0), _) => DrainState::Drained,
@@ -116,7 +119,10 @@ mod tests {
         let now = Instant::now();
         let mut drain = Drain::begin(now);
         assert_eq!(drain.counted(Some(0), LIMIT, now), Some(DrainState::Drained));
-        assert_eq!(drain.counted(Some(1), LIMIT, now), Some(DrainState::Waiting));
+        let late = now + LIMIT * 2;
+        assert_eq!(drain.counted(Some(1), LIMIT, late), Some(DrainState::Waiting));
+        assert_eq!(drain.counted(Some(1), LIMIT, late + LIMIT / 2), None);
+        assert_eq!(drain.counted(Some(1), LIMIT, late + LIMIT), Some(DrainState::TimedOut));
     }
 
     #[test]

@@ -41,6 +41,17 @@ pub enum Refusal {
     /// What the main has was not taken over.
     #[error("{0}")]
     NotSynced(String),
+    /// The main could not be asked, or did not answer all questions.
+    #[error("{0}")]
+    Unanswered(String),
+}
+
+impl Refusal {
+    /// Returns whether the main was asked and does not have what the phones need: time alone does not change that.
+    #[must_use]
+    pub const fn is_of_the_main(&self) -> bool {
+        !matches!(self, Self::NotStable(..) | Self::Starting | Self::Unanswered(_))
+    }
 }
 
 /// Users that the main has lost.
@@ -53,6 +64,9 @@ pub struct Losing {
 }
 
 fn losing(Losing { names, of }: &Losing) -> String {
+    if *of == 0 {
+        return "the main has no user of this site".to_owned();
+    }
     let (lost, names) = (names.len(), some_of(&names.iter().collect::<Vec<_>>()));
     format!("the main has lost {lost} of {}: {names}", counted(*of, "user"))
 }
@@ -164,6 +178,22 @@ mod tests {
         assert!(Losing::too_much(&names(20), &names(19), 0).is_some());
         assert_eq!(Losing::too_much(&names(20), &names(0), 100), None);
         assert_eq!(Losing::too_much(&names(0), &names(0), 0), None);
+    }
+
+    #[test]
+    fn a_site_without_users_has_lost_none() {
+        let refused = Refusal::Loses(Losing { names: names(0), of: 0 });
+        assert_eq!(refused.to_string(), "the main has no user of this site");
+    }
+
+    #[test]
+    fn only_an_answer_of_the_main_is_not_asked_for_again() {
+        assert!(
+            !Refusal::Unanswered("busy".to_owned()).is_of_the_main() && !Refusal::Starting.is_of_the_main()
+        );
+        assert!(!Refusal::NotStable(MonitorState::Unstable, String::new()).is_of_the_main());
+        assert!(Refusal::NotSynced("held".to_owned()).is_of_the_main());
+        assert!(Refusal::LeavesOut(Vec::new()).is_of_the_main());
     }
 
     #[test]

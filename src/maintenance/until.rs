@@ -7,47 +7,56 @@ use crate::settings::LONGEST_HOLD;
 /// Letters of a reason that are kept: a line of the status has room for them.
 const REASON: usize = 120;
 
-/// When a held mode ends by itself: seconds since 1970, which are what a restart leaves of a time.
+/// When a held mode ends by itself: seconds since 1970, which are what a restart leaves of a time, and how long it was to
+/// last from its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Until(u64);
+pub struct Until {
+    at: u64,
+    lasts: u64,
+}
+
+/// Seconds of the longest hold.
+const LONGEST: u64 = LONGEST_HOLD as u64 * 60;
 
 impl Until {
     /// Returns the end of a hold that begins now.
     #[must_use]
     pub fn after(minutes: u32, now: SystemTime) -> Self {
-        Self(seconds(now).saturating_add(u64::from(minutes) * 60))
+        let lasts = u64::from(minutes) * 60;
+        Self { at: seconds(now).saturating_add(lasts), lasts }
     }
 
     /// Returns the seconds since 1970.
     #[must_use]
     pub const fn seconds(self) -> u64 {
-        self.0
+        self.at
     }
 
     /// Returns the time; the beginning of all where the clock has no such time.
     #[must_use]
     pub fn time(self) -> SystemTime {
-        UNIX_EPOCH.checked_add(Duration::from_secs(self.0)).unwrap_or(UNIX_EPOCH)
+        UNIX_EPOCH.checked_add(Duration::from_secs(self.at)).unwrap_or(UNIX_EPOCH)
     }
 
-    /// Returns how long it still lasts, zero where it is over. A clock that was set back lets none last longer than any
-    /// may.
+    /// Returns how long it still lasts, zero where it is over. A clock that was set back, or that begins in 1970 with each
+    /// boot, lets none last longer than it was to last.
     #[must_use]
     pub fn left(self, now: SystemTime) -> Duration {
-        let longest = Duration::from_secs(u64::from(LONGEST_HOLD) * 60);
-        Duration::from_secs(self.0.saturating_sub(seconds(now))).min(longest)
+        Duration::from_secs(self.at.saturating_sub(seconds(now)).min(self.lasts))
     }
 
     /// Returns the word that is kept over a restart.
     #[must_use]
     pub fn memo(self) -> String {
-        self.0.to_string()
+        format!("{} {}", self.at, self.lasts)
     }
 
-    /// Returns what was kept.
+    /// Returns what was kept. An end without a length may have been the longest hold.
     #[must_use]
     pub fn from_memo(memo: &str) -> Option<Self> {
-        memo.parse().ok().map(Self)
+        let (at, lasts) = memo.split_once(' ').unwrap_or((memo, ""));
+        let lasts = lasts.parse().map_or(LONGEST, |lasts: u64| lasts.min(LONGEST));
+        at.parse().ok().map(|at| Self { at, lasts })
     }
 }
 
@@ -103,8 +112,13 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_back_holds_nothing_for_years() {
         let until = Until::after(10, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
-        assert_eq!(until.left(UNIX_EPOCH), Duration::from_secs(u64::from(LONGEST_HOLD) * 60));
-        assert_eq!(Until(u64::MAX).time(), UNIX_EPOCH);
+        assert_eq!(until.left(UNIX_EPOCH), Duration::from_secs(600));
+        let kept = Until::from_memo(&until.memo()).unwrap();
+        assert_eq!(kept.left(UNIX_EPOCH), Duration::from_secs(600));
+        // Kept without its length.
+        let kept = Until::from_memo("1800000600").unwrap();
+        assert_eq!(kept.left(UNIX_EPOCH), Duration::from_secs(LONGEST));
+        assert_eq!(Until { at: u64::MAX, lasts: 0 }.time(), UNIX_EPOCH);
     }
 
     #[test]

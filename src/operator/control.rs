@@ -2,8 +2,8 @@
 //! happen on their small stacks.
 //!
 //! Reading and [`Control::send`] never wait; a call or a reload of the settings does nothing else. Only the thread of a
-//! console or of a manager session waits for the answer: up to 2 s until a command is applied, up to 15 s for the doctor
-//! or a drill.
+//! console or of a manager session waits for the answer: up to 2 s until a command is applied, up to 20 s for the doctor,
+//! a drill or a maintenance.
 
 use std::{
     fmt,

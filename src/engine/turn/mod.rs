@@ -125,7 +125,7 @@ pub(super) struct Running {
 impl Running {
     /// Makes the engine's state. Nothing is started yet.
     pub(super) fn new(kit: Kit, settings: Arc<Settings>, roll: Roll) -> Self {
-        let (mode, hold) = Hold::recall(&*kit.host);
+        let (mode, hold) = Hold::recall(&*kit.host, &settings);
         kit.leave_main_alone(mode == Mode::Maintenance);
         if mode != Mode::Auto {
             let text = format!(
@@ -169,6 +169,8 @@ impl Running {
         running.open_page();
         running.failover.draw(random());
         running.resume();
+        running.end_without_main();
+        running.count_without_sync();
         running
     }
 
@@ -200,6 +202,7 @@ impl Running {
 
     /// Recovers after a panic. The step that panicked is lost, and with it perhaps an event of a worker.
     pub(super) fn recover(&mut self) {
+        self.recover_hold();
         self.event(Event::Panicked(ENGINE));
         self.roster.tell_again();
     }
@@ -405,6 +408,8 @@ impl Running {
             self.snapshot.sync = Arc::new(SyncStatus::before_the_first(false));
             self.failover.set_sync_is_held(false);
         }
+        self.count_without_sync();
+        self.end_without_main();
         self.serve();
         self.start_workers();
         self.log(Level::Notice, "The new settings are in force.");

@@ -18,7 +18,9 @@ impl Running {
         let old = std::mem::replace(&mut self.snapshot.sync, status);
         let new = Arc::clone(&self.snapshot.sync);
         self.users_known = true;
-        self.failover.set_sync_is_held(new.knows_who_is_gone());
+        // A worker that begins anew has not read the main yet, and a sync that fails knows no better.
+        let was_held = self.failover.sync_is_held() && new.state != SyncState::Synced;
+        self.failover.set_sync_is_held(was_held || new.knows_who_is_gone());
         if old.ended != new.ended && new.ended > 0 {
             self.snapshot.counts.syncs.count(new.result);
         }

@@ -31,6 +31,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 const REST: u32 = 4;
 /// The same where the main does not say: it is away, or this account may not ask.
 const UNTOLD_AGAIN: Duration = Duration::from_secs(15);
+/// The longest pause after counts that took too long: each of them ends the session that is kept.
+const LONGEST: Duration = Duration::from_secs(600);
 /// Bound of one count: 1,000 channels take 14 s at 256 kbit/s.
 const ANSWER: Duration = Duration::from_secs(30);
 
@@ -74,15 +76,18 @@ impl Work for Draining {
 
 impl Draining {
     fn run(&self, stop: &Stop) -> Result<(), Stopped> {
+        let mut pauses = Pauses::default();
         loop {
             faults::point("drain");
             let snapshot = self.kit.published.read();
             let pause = if snapshot.service.mode == Mode::Maintenance {
                 let began = Instant::now();
-                let calls = self.count(&snapshot, stop)?;
-                self.teller.tell(Event::MainCalls(calls));
-                if calls.is_some() { AGAIN.max(began.elapsed() * REST) } else { UNTOLD_AGAIN }
+                let counted = self.count(&snapshot, stop)?;
+                self.teller.tell(Event::MainCalls(counted.as_ref().ok().copied()));
+                let is_timed_out = counted.as_ref().is_err_and(Unanswered::is_timed_out);
+                pauses.after(counted.is_ok(), is_timed_out, began.elapsed())
             } else {
+                pauses = Pauses::default();
                 LOOK
             };
             if stop.wait_until(Instant::now() + pause) {
@@ -91,8 +96,8 @@ impl Draining {
         }
     }
 
-    /// Counts the calls; `None` where the main does not say.
-    fn count(&self, snapshot: &Snapshot, stop: &Stop) -> Result<Option<usize>, Stopped> {
+    /// Counts the calls, where the main says them.
+    fn count(&self, snapshot: &Snapshot, stop: &Stop) -> Result<Result<usize, Unanswered>, Stopped> {
         let mut calls = Calls::of(snapshot.sync.users.iter().map(|user| user.name.as_str()));
         let asked = self.session.lend(stop, Instant::now() + ANSWER).map_err(Unanswered::from);
         let counted = asked.and_then(|lease| {
@@ -105,9 +110,52 @@ impl Draining {
             })
         });
         match counted {
-            Ok(()) => Ok(Some(calls.count())),
+            Ok(()) => Ok(Ok(calls.count())),
             Err(Unanswered::Stopped) => Err(Stopped),
-            Err(_) => stop.check().map(|()| None),
+            Err(error) => stop.check().map(|()| Err(error)),
         }
+    }
+}
+
+/// How long the main is left in peace between two counts.
+#[derive(Default)]
+struct Pauses {
+    /// Counts in a row that took too long.
+    timed_out: u32,
+}
+
+impl Pauses {
+    /// Returns the pause after one.
+    fn after(&mut self, is_counted: bool, is_timed_out: bool, took: Duration) -> Duration {
+        if is_counted {
+            self.timed_out = 0;
+            return AGAIN.max(took * REST);
+        }
+        if !is_timed_out {
+            return UNTOLD_AGAIN;
+        }
+        self.timed_out = self.timed_out.saturating_add(1);
+        UNTOLD_AGAIN.saturating_mul(2_u32.saturating_pow(self.timed_out)).min(LONGEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_takes_too_long_is_made_more_and_more_seldom() {
+        let mut pauses = Pauses::default();
+        let moment = Duration::from_millis(10);
+        assert_eq!(pauses.after(true, false, moment), AGAIN);
+        assert_eq!(pauses.after(true, false, Duration::from_secs(5)), Duration::from_secs(20));
+        assert_eq!(pauses.after(false, false, moment), UNTOLD_AGAIN);
+        let [first, second] = [(); 2].map(|()| pauses.after(false, true, ANSWER));
+        assert!(UNTOLD_AGAIN < first && first < second, "{first:?} {second:?}");
+        for _ in 0..100 {
+            assert!(pauses.after(false, true, ANSWER) <= LONGEST);
+        }
+        assert_eq!(pauses.after(true, false, moment), AGAIN);
+        assert_eq!(pauses.after(false, true, ANSWER), first);
     }
 }

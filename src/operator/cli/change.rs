@@ -73,7 +73,8 @@ pub const MAINTENANCE_START: CliCommand = CliCommand {
 ",
     at_shutdown: false,
     run: |asked| match asked.words {
-        [_, _, _, minutes, reason @ ..] if is_number(minutes) => {
+        // What begins as a number was meant as one.
+        [_, _, _, minutes, reason @ ..] if begins_with_a_digit(minutes) => {
             done(operate::start_maintenance(asked.control, minutes, &reason.join(" ")))
         }
         [_, _, _, reason @ ..] => done(operate::start_maintenance(asked.control, "", &reason.join(" "))),
@@ -158,6 +159,10 @@ pub const DRILL: CliCommand = CliCommand {
 
 fn is_number(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn begins_with_a_digit(word: &str) -> bool {
+    word.starts_with(|letter: char| letter.is_ascii_digit())
 }
 
 fn done(result: Result<String, String>) -> Answer {

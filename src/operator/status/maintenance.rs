@@ -96,7 +96,7 @@ pub fn cannot_serve(snapshot: &Snapshot) -> Option<String> {
         return Some(format!("the dialplan is not in force: {dialplan}"));
     }
     let is_bad = branch.state == BranchState::Unhealthy;
-    is_bad.then(|| format!("this Asterisk takes no calls: {}", branch.reason))
+    is_bad.then(|| branch.reason.clone())
 }
 
 /// `waiting, 1 call on the main`
@@ -200,7 +200,9 @@ mod tests {
         // Sync and DNS are off there; the dialplan is in force.
         assert_eq!(cannot_serve(&snapshot), None);
         snapshot.branch.state = BranchState::Unhealthy;
-        assert_eq!(cannot_serve(&snapshot).as_deref(), Some("this Asterisk takes no calls: it answers"));
+        "this Asterisk takes no calls: its SIP: the port is closed".clone_into(&mut snapshot.branch.reason);
+        let why = cannot_serve(&snapshot).unwrap();
+        assert_eq!(why, "this Asterisk takes no calls: its SIP: the port is closed");
         snapshot.dialplan = InDialplan::Wrong("no memory".to_owned());
         assert_eq!(cannot_serve(&snapshot).as_deref(), Some("the dialplan is not in force: no memory"));
         let main = ConfSection::new("main", [("host", "10.0.0.254"), ("username", "u"), ("secret", "s")]);

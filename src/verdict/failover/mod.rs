@@ -113,6 +113,12 @@ impl Failover {
         self.sync_is_held = is_held;
     }
 
+    /// Returns whether a sync is held, as last noted.
+    #[must_use]
+    pub fn sync_is_held(&self) -> bool {
+        self.sync_is_held
+    }
+
     /// Draws the random part of the next return, out of all of `u64`.
     pub fn draw(&mut self, random: u64) {
         self.since.share = random;
@@ -177,6 +183,16 @@ impl Failover {
         };
         // A return like any other: it waits.
         let change = if self.is_barred() { None } else { self.decide(&reason) };
+        self.reason = reason;
+        change
+    }
+
+    /// The time of a held mode is over: the monitor decides again. A return is one like any other, which
+    /// [`Failover::come_home`] decides; a move to the branch happens at once.
+    pub fn end_hold(&mut self) -> Option<ServiceChange> {
+        self.mode = Mode::Auto;
+        let reason = format!("the time of the held mode is over, and the main is {}", self.monitor);
+        let change = if self.wants_home() { None } else { self.decide(&reason) };
         self.reason = reason;
         change
     }

@@ -299,6 +299,9 @@ impl<'a> Body<'a> {
     /// There is no session.
     pub(super) fn fails(&mut self, problem: &str) {
         let teller = &self.keeping.teller;
+        if self.version.ends() {
+            teller.tell(Event::MainVersion(String::new()));
+        }
         self.hearing.fails(problem, &mut |event| teller.tell(event));
         self.alone_at = Instant::now() + self.again.wait(random());
     }

@@ -16,13 +16,15 @@ const SILENT: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(super) struct Asking {
     is_due: bool,
+    /// Whether it was told in this session.
+    is_told: bool,
     not_before: Instant,
 }
 
 impl Asking {
     /// Nothing is asked before the first session.
     pub(super) const fn new(now: Instant) -> Self {
-        Self { is_due: false, not_before: now }
+        Self { is_due: false, is_told: false, not_before: now }
     }
 
     /// A session begins.
@@ -33,6 +35,12 @@ impl Asking {
     /// Returns whether it is to be asked now. It is asked once then.
     fn take(&mut self, now: Instant) -> bool {
         std::mem::take(&mut self.is_due) && now >= self.not_before
+    }
+
+    /// The session has ended: the next one may be with another version. Returns whether one was told.
+    pub(super) const fn ends(&mut self) -> bool {
+        self.is_due = false;
+        std::mem::replace(&mut self.is_told, false)
     }
 
     /// It did not answer.
@@ -51,7 +59,10 @@ impl Body<'_> {
         let Some(link) = self.link.as_mut() else { return Ok(()) };
         let (said, last) = (link.version(now + SOON), link.take_last());
         match said {
-            Ok(version) => self.tell(Event::MainVersion(version.unwrap_or_default())),
+            Ok(version) => {
+                self.version.is_told = true;
+                self.tell(Event::MainVersion(version.unwrap_or_default()));
+            }
             Err(LinkError::Stopped) => return Err(Stopped),
             Err(error) if error.is_end() => self.ended(last, &error.to_string()),
             Err(error) if error.is_shutting_down() => self.tell_last(last),
@@ -80,5 +91,13 @@ mod tests {
         assert!(!asking.take(now + SILENT / 2));
         asking.begins();
         assert!(asking.take(now + SILENT));
+    }
+
+    #[test]
+    fn what_was_told_ends_with_its_session() {
+        let mut asking = Asking::new(Instant::now());
+        assert!(!asking.ends());
+        asking.is_told = true;
+        assert!(asking.ends() && !asking.ends());
     }
 }

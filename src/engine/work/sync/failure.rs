@@ -90,6 +90,8 @@ pub(super) enum Failure {
     Database(HostError),
     #[error("no user of this site is live here: is '#tryinclude {output}' in {conf}?")]
     NobodyLive { output: String, conf: &'static str },
+    #[error("nobody waits for it any more")]
+    Over,
     #[error("the module stops")]
     Stopped,
 }

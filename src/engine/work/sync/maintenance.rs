@@ -1,6 +1,8 @@
 //! Before and after work on the main: one last sync, a main that is left alone, and the questions before its phones go back.
 
-use super::{Failure, Question, Site, Wish, failure::HELD_FOR_MAINTENANCE, reading::Reading};
+use std::time::Instant;
+
+use super::{Failure, Question, Site, Ticket, Wish, failure::HELD_FOR_MAINTENANCE, reading::Reading};
 use crate::{
     engine::{crew::worker::Stopped, event::Event},
     maintenance::{Refusal, is_version},
@@ -20,14 +22,18 @@ impl Site<'_> {
     }
 
     /// Syncs once more, and tells how that ended and whether the branch could serve.
-    pub(super) fn prepare(&mut self, number: u64) -> Result<(), Stopped> {
+    pub(super) fn prepare(&mut self, ticket: &Ticket) -> Result<(), Stopped> {
         self.common.lost.accept(std::sync::Arc::default());
-        let synced = self.unless_held(Wish::Asked);
+        let synced = self.unless_held(Wish::Asked, Some(ticket));
         self.conclude(&synced)?;
+        if ticket.is_over(Instant::now()) && self.common.syncing.kit.leaves_main_alone() {
+            // It goes on without this.
+            self.leave_main_alone();
+        }
         let problem = synced.err().map_or_else(String::new, |failure| failure.to_string());
         let live = self.parts.users.are_live(&self.common).map_err(|failure| failure.to_string());
         self.hang_up();
-        self.common.syncing.teller.tell(Event::Prepared { number, problem, live });
+        self.common.syncing.teller.tell(Event::Prepared { number: ticket.number, problem, live });
         Ok(())
     }
 
@@ -39,6 +45,11 @@ impl Site<'_> {
             Ok(()) => Ok(()),
             Err(NotYet::Failure(Failure::Stopped)) => return Err(Stopped),
             Err(NotYet::Failure(failure @ Failure::File { .. })) => Err(Refusal::File(failure.to_string())),
+            Err(NotYet::Failure(failure))
+                if failure.is_about_the_line() || matches!(failure, Failure::Over) =>
+            {
+                Err(Refusal::Unanswered(failure.to_string()))
+            }
             Err(NotYet::Failure(failure)) => Err(Refusal::NotSynced(failure.to_string())),
             Err(NotYet::Refusal(refusal)) => Err(refusal),
         };
@@ -47,16 +58,18 @@ impl Site<'_> {
             let held = self.common.status.held.map_or(Ok(()), |version| Err(Failure::Held(version)));
             self.conclude(&held)?;
         } else {
-            // It goes on.
-            self.leave_main_alone();
+            if self.common.syncing.kit.leaves_main_alone() {
+                // It goes on.
+                self.leave_main_alone();
+            }
             self.common.tell();
         }
-        self.common.syncing.teller.tell(Event::Gated { number: question.number, answer });
+        self.common.syncing.teller.tell(Event::Gated { number: question.ticket.number, answer });
         Ok(())
     }
 
     fn ask_gate(&mut self, question: &Question) -> Result<(), NotYet> {
-        let mut reading = Reading::open(&self.common)?;
+        let mut reading = Reading::open(&self.common, Some(&question.ticket))?;
         self.common.stamp.clone_from(&reading.stamp);
         let asked = self.ask_over(&mut reading, question);
         reading.tell(&mut self.common.gauge);
@@ -66,9 +79,12 @@ impl Site<'_> {
     }
 
     fn ask_over(&mut self, reading: &mut Reading, question: &Question) -> Result<(), NotYet> {
-        let says = reading.version()?;
-        self.common.syncing.teller.tell(Event::MainVersion(says.clone().unwrap_or_default()));
-        is_version(question.version.as_deref(), says.as_deref())?;
+        // Only where it matters: whatever is between us and the main may not know the question, and be silent.
+        if let Some(wanted) = &question.version {
+            let says = reading.version()?;
+            self.common.syncing.teller.tell(Event::MainVersion(says.clone().unwrap_or_default()));
+            is_version(Some(wanted), says.as_deref())?;
+        }
         self.parts.users.plan_only(reading, &mut self.common)?;
         let all = &self.common.syncing.all;
         let boxes = all.voicemail.as_ref().map(|voicemail| &voicemail.file);

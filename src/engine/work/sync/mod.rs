@@ -17,6 +17,7 @@
 //! - `fresh`: whether something is to be read again
 //! - `kept`: what is saved for a restart
 //! - `maintenance`: the last sync before work on the main, and the questions behind it
+//! - `ticket`: an order that is dropped where nobody waits for it any more
 //! - `retry`: what failed is not begun again each time
 //! - `failure`: everything that can go wrong on the way
 
@@ -35,6 +36,7 @@ mod people;
 mod reading;
 mod retry;
 mod shrink;
+mod ticket;
 mod users;
 
 use std::{
@@ -57,7 +59,11 @@ use self::{
     reading::Reading,
     users::Users,
 };
-pub(in crate::engine) use self::{contexts::trunks, mailboxes::can_mail};
+pub(in crate::engine) use self::{
+    contexts::trunks,
+    mailboxes::can_mail,
+    ticket::{Claim, Ticket},
+};
 use super::session::Access;
 use crate::{
     engine::{
@@ -115,7 +121,7 @@ pub(in crate::engine) enum Order {
     /// Put a version back and hold it.
     Rollback(u64),
     /// Sync once more before the main is left alone, and tell how that ended.
-    Last(u64),
+    Last(Ticket),
     /// Ask whether the main may have its phones back; sync then, and tell.
     Gate(Question),
 }
@@ -123,8 +129,8 @@ pub(in crate::engine) enum Order {
 /// Whether the main may have its phones back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct Question {
-    /// The number of the order.
-    pub(in crate::engine) number: u64,
+    /// The order.
+    pub(in crate::engine) ticket: Ticket,
     /// How its version has to begin.
     pub(in crate::engine) version: Option<String>,
 }
@@ -262,8 +268,8 @@ impl<'a> Site<'a> {
                 continue;
             }
             let order = match order {
-                Order::Last(number) => {
-                    self.prepare(number)?;
+                Order::Last(ticket) => {
+                    self.prepare(&ticket)?;
                     continue;
                 }
                 Order::Gate(question) => {
@@ -368,24 +374,26 @@ impl<'a> Site<'a> {
                 self.common.lost.accept(accepted);
                 self.common.hold(None);
                 self.parts.users.forget_bad();
-                self.sync(Wish::Asked)
+                self.sync(Wish::Asked, None)
             }
-            Order::Due | Order::Soon => self.unless_held(Wish::Due),
-            Order::Last(_) | Order::Gate(_) => self.unless_held(Wish::Asked),
+            Order::Due | Order::Soon => self.unless_held(Wish::Due, None),
+            Order::Last(ticket) | Order::Gate(Question { ticket, .. }) => {
+                self.unless_held(Wish::Asked, Some(&ticket))
+            }
         }
     }
 
     /// Syncs, unless an operator holds a version.
-    fn unless_held(&mut self, wish: Wish) -> Result<(), Failure> {
+    fn unless_held(&mut self, wish: Wish, ticket: Option<&Ticket>) -> Result<(), Failure> {
         match self.common.status.held {
             Some(version) => Err(Failure::Held(version)),
-            None => self.sync(wish),
+            None => self.sync(wish, ticket),
         }
     }
 
-    fn sync(&mut self, wish: Wish) -> Result<(), Failure> {
+    fn sync(&mut self, wish: Wish, ticket: Option<&Ticket>) -> Result<(), Failure> {
         self.hang_up();
-        let mut reading = Reading::open(&self.common)?;
+        let mut reading = Reading::open(&self.common, ticket)?;
         self.common.stamp.clone_from(&reading.stamp);
         let synced = self.sync_over(&mut reading, wish);
         reading.tell(&mut self.common.gauge);
@@ -407,6 +415,7 @@ impl<'a> Site<'a> {
             if synced.as_ref().is_err_and(|failure| !part.is_synced_after(failure)) {
                 continue;
             }
+            reading.is_wanted()?;
             match part.sync(reading, wish, &mut self.common) {
                 Err(Failure::Stopped) => return Err(Failure::Stopped),
                 outcome => synced = synced.and(outcome),

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Failure, common::Common, failure::of_file};
+use super::{Failure, Ticket, common::Common, failure::of_file};
 use crate::{
     engine::{
         event::Teller,
@@ -39,6 +39,8 @@ const WORK: usize = 8;
 pub(super) struct Reading {
     way: Way,
     deadline: Instant,
+    /// Who waits for it; `None` where it is made for its own sake.
+    ticket: Option<Ticket>,
     bytes: usize,
     teller: Teller,
     window: usize,
@@ -51,9 +53,11 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Logs in.
-    pub(super) fn open(common: &Common<'_>) -> Result<Self, Failure> {
-        let deadline = Instant::now() + READ_TIMEOUT;
+    /// Logs in. It ends with the time of whoever waits for it.
+    pub(super) fn open(common: &Common<'_>, ticket: Option<&Ticket>) -> Result<Self, Failure> {
+        wanted(ticket)?;
+        let until = ticket.map(|ticket| ticket.until);
+        let deadline = until.into_iter().fold(Instant::now() + READ_TIMEOUT, Instant::min);
         let window = common.gauge.whole_window();
         let mut way = common.syncing.access.to_read(common.stop, common.hangup, window, deadline)?;
         let stamp = match way.ask(deadline, |link| link.core_status(deadline)) {
@@ -64,11 +68,27 @@ impl Reading {
         };
         let teller = common.syncing.teller.clone();
         let timings = Vec::new();
-        Ok(Self { way, deadline, bytes: 0, teller, window, timings, lost_lines: false, stamp })
+        Ok(Self {
+            way,
+            deadline,
+            ticket: ticket.cloned(),
+            bytes: 0,
+            teller,
+            window,
+            timings,
+            lost_lines: false,
+            stamp,
+        })
+    }
+
+    /// Whether somebody still waits for it.
+    pub(super) fn is_wanted(&self) -> Result<(), Failure> {
+        wanted(self.ticket.as_ref())
     }
 
     /// The answer to one question.
     pub(super) fn ask(&mut self, query: &Query) -> Result<Answer, Failure> {
+        self.is_wanted()?;
         let (deadline, mut timing) = (self.deadline, None);
         let reads = self.teller.reads();
         let answer = self.way.ask(deadline, |link| {
@@ -131,6 +151,10 @@ impl Reading {
     pub(super) fn close(self) {
         self.way.close();
     }
+}
+
+fn wanted(ticket: Option<&Ticket>) -> Result<(), Failure> {
+    if ticket.is_some_and(|ticket| ticket.is_over(Instant::now())) { Err(Failure::Over) } else { Ok(()) }
 }
 
 /// Asks for the memory that a sync with such answers will need, and gives it back. Here it may be denied; further on, that

@@ -70,6 +70,7 @@ impl<'a> Part<'a> for Users {
             synced => synced?,
         };
         common.status.none_on_main = false;
+        reading.is_wanted()?;
         drop(answers);
         let meant: Vec<ConfSection> = synced.sections.iter().map(Tailored::meaning).collect();
         note_left_out(&synced, common);

@@ -6,28 +6,34 @@ use super::Running;
 use crate::{
     engine::{
         host::{Host, Level},
-        work::sync::{Order, Question},
+        work::sync::{Claim, Order, Question},
     },
     maintenance::{Drain, End, Refusal, Until, at_end, is_version, is_well, readable},
     operator::{
         control::{Reply, Start},
         status::{MaintenanceStatus, cannot_serve},
     },
+    settings::Settings,
+    verdict::failover::{Failover, ServiceChange},
     words::{
         state::{DrainState, MaintenanceState as State, Mode, ServiceState},
         wording::counted,
     },
 };
 
-/// Where the mode, its end and the reason of a maintenance are remembered across restarts.
+/// Where the mode, its end and the reason of a maintenance are remembered across restarts, and why the main was not let have
+/// its phones.
 const MODE: &str = "mode";
 const UNTIL: &str = "until";
 const REASON: &str = "reason";
+const REFUSED: &str = "refused";
 
 /// The longest that a last sync or the questions of a gate are waited for: a sync reads for 5 minutes at most, and writes.
 const LATE: Duration = Duration::from_secs(360);
 /// A main that is in doubt for longer at the end of a maintenance is told of: one that restarts is not for so long.
 const DOUBT: Duration = Duration::from_secs(60);
+/// How soon a main that did not answer at the end of a maintenance is asked again: each time it is read as by a sync.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// How often it is looked whether a main that is in doubt at the end of a maintenance is well or dead.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -46,8 +52,13 @@ pub(super) struct Hold {
     waits: Waits,
     /// Why the phones stayed when they were last to go home.
     refused: String,
+    /// Whether the main was asked, and did not have what the phones need: then it is an operator, or the same questions, who
+    /// let them go.
+    is_barred: bool,
     /// Whether what comes at the end has been done or told.
     is_told: bool,
+    /// Before that, a main that did not answer at the end is not asked again.
+    not_before: Option<Instant>,
     /// The number of the last order to the sync.
     number: u64,
 }
@@ -57,24 +68,33 @@ pub(super) struct Hold {
 enum Waits {
     #[default]
     Nothing,
-    /// The last sync, until then.
-    Last(Start, Told, Instant),
-    /// The main's answers, until then. Nobody waits for them at the end of a maintenance.
-    Gate(Option<Told>, Instant),
+    /// The last sync.
+    Last(Start, Told, Claim),
+    /// The main's answers. Nobody waits for them at the end of a maintenance.
+    Gate(Option<Told>, Claim),
 }
 
 impl Hold {
     /// Returns the mode that was held before this start, and what it has besides.
-    pub(super) fn recall(host: &dyn Host) -> (Mode, Self) {
+    pub(super) fn recall(host: &dyn Host, settings: &Settings) -> (Mode, Self) {
         let mode = host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
         if mode == Mode::Auto {
             return (mode, Self::default());
         }
-        let until = host.recall(UNTIL).and_then(|memo| Until::from_memo(&memo));
+        let mut until = host.recall(UNTIL).and_then(|memo| Until::from_memo(&memo));
+        if mode == Mode::Maintenance && until.is_none() {
+            // It could not be written, or was not whole. Each maintenance has an end.
+            let given = Until::after(settings.maintenance.minutes, SystemTime::now());
+            let _ = host.remember(UNTIL, Some(&given.memo()));
+            until = Some(given);
+        }
         let until = until.map(|until| (until, Instant::now() + until.left(SystemTime::now())));
         let reason = host.recall(REASON).unwrap_or_default();
         let drain = (mode == Mode::Maintenance).then(|| Drain::begin(Instant::now()));
-        (mode, Self { until, reason, drain, ..Self::default() })
+        let refused = host.recall(REFUSED).filter(|_| mode == Mode::Maintenance);
+        let is_barred = refused.is_some();
+        let refused = refused.unwrap_or_default();
+        (mode, Self { until, reason, drain, refused, is_barred, ..Self::default() })
     }
 
     /// Returns the same for who looks.
@@ -96,7 +116,7 @@ impl Hold {
         let ends = self.until.filter(|_| !self.is_told).map(|(_, at)| at);
         let late = match &self.waits {
             Waits::Nothing => None,
-            Waits::Last(_, _, late) | Waits::Gate(_, late) => Some(*late),
+            Waits::Last(_, _, claim) | Waits::Gate(_, claim) => Some(claim.until),
         };
         let left = |at: Instant| match at.saturating_duration_since(now) {
             // What is over waits for the monitor.
@@ -133,11 +153,13 @@ impl Running {
     /// Starts a maintenance: one last sync first. One that goes on gets another end and reason.
     pub(super) fn start_maintenance(&mut self, start: Start, reply: Told) {
         if matches!(self.hold.waits, Waits::Last(..)) {
-            let text = "A maintenance begins already, when its last sync has ended.";
+            let text = "A maintenance was ordered already: it begins when its last sync has ended.";
             return reply.give(Err(text.to_owned()));
         }
         if self.failover.mode() == Mode::Maintenance {
             self.cancel("an operator has set another end meanwhile");
+            let reason = if start.reason.is_empty() { self.hold.reason.clone() } else { start.reason };
+            let start = Start { reason, ..start };
             let text = format!("{}. Nothing was read from the main.", self.hold_phones(start));
             self.publish();
             return reply.give(Ok(text));
@@ -145,15 +167,19 @@ impl Running {
         if let Some(why) = cannot_serve(&self.snapshot) {
             return reply.give(Err(format!("No maintenance is started: {why}.")));
         }
-        self.kit.leave_main_alone(true);
-        self.hold.number += 1;
         if self.settings.sync.is_none() {
+            self.kit.leave_main_alone(true);
             return self.begin_maintenance(start, "[sync] enabled = no: nothing was synced.", &reply);
         }
-        if !self.roster.order(Order::Last(self.hold.number)) {
-            return self.begin_maintenance(start, "The last sync was not made: too many wait.", &reply);
+        self.hold.number += 1;
+        let (claim, ticket) = Claim::new(self.hold.number, Instant::now() + LATE);
+        self.kit.leave_main_alone(true);
+        if !self.roster.order(Order::Last(ticket)) {
+            self.kit.leave_main_alone(false);
+            let why = self.why_not_ordered();
+            return reply.give(Err(format!("No maintenance is started: {why}.")));
         }
-        self.hold.waits = Waits::Last(start, reply, Instant::now() + LATE);
+        self.hold.waits = Waits::Last(start, reply, claim);
     }
 
     /// The last sync has ended.
@@ -163,15 +189,28 @@ impl Running {
         }
         let Waits::Last(start, reply, _) = std::mem::take(&mut self.hold.waits) else { return };
         if let Some(why) = live.clone().err().or_else(|| cannot_serve(&self.snapshot)) {
-            self.follow_main_again();
-            self.publish();
-            return reply.give(Err(format!("No maintenance is started: {why}.")));
+            return self.begin_none(&why, &reply);
         }
         let last = match problem {
             "" => "The last sync is done.".to_owned(),
-            problem => format!("The last sync was not made: {problem}."),
+            problem => sentence(&format!("The last sync has failed: {problem}")),
         };
         self.begin_maintenance(start, &last, &reply);
+    }
+
+    /// The branch could not serve by now.
+    fn begin_none(&mut self, why: &str, reply: &Told) {
+        self.follow_main_again();
+        self.publish();
+        reply.give(Err(sentence(&format!("No maintenance is started: {why}"))));
+    }
+
+    /// Why the sync does not take an order.
+    fn why_not_ordered(&self) -> &'static str {
+        match self.roster.syncs() {
+            true => "the sync has too much to do just now; try again",
+            false => "the sync does not run just now, see Asterisk's log; try again",
+        }
     }
 
     fn begin_maintenance(&mut self, start: Start, last: &str, reply: &Told) {
@@ -212,6 +251,8 @@ impl Running {
         }
         if force {
             self.cancel("an operator has ended the maintenance by force");
+            // The word of a person, who was told who is missing there.
+            self.failover.set_sync_is_held(false);
             self.end_maintenance("an operator has ended it by force, and the main was not asked");
             self.publish();
             return reply.give(Ok(self.ended()));
@@ -236,24 +277,35 @@ impl Running {
             };
         }
         self.hold.number += 1;
-        let number = self.hold.number;
-        if !self.roster.order(Order::Gate(Question { number, version })) {
-            let busy = "the sync has too much to do just now; try again".to_owned();
-            return self.refuse(&Refusal::NotSynced(busy), reply);
+        let (claim, ticket) = Claim::new(self.hold.number, Instant::now() + LATE);
+        if !self.roster.order(Order::Gate(Question { ticket, version })) {
+            let why = self.why_not_ordered().to_owned();
+            return self.refuse(&Refusal::Unanswered(why), reply);
         }
-        self.hold.waits = Waits::Gate(reply, Instant::now() + LATE);
+        self.hold.waits = Waits::Gate(reply, claim);
     }
 
     /// The main was asked.
     pub(super) fn gated(&mut self, number: u64, answer: Result<(), Refusal>) {
+        let has_synced = answer.is_ok();
         if number != self.hold.number || !matches!(self.hold.waits, Waits::Gate(..)) {
-            return;
+            return self.show_held(has_synced);
         }
         let Waits::Gate(reply, _) = std::mem::take(&mut self.hold.waits) else { return };
         // It may have died meanwhile.
         match answer.and_then(|()| self.is_main_well()) {
             Ok(()) => self.go_home(reply),
-            Err(refusal) => self.refuse(&refusal, reply),
+            Err(refusal) => {
+                self.refuse(&refusal, reply);
+                self.show_held(has_synced);
+            }
+        }
+    }
+
+    /// Has the sync shown as held, where a gate has synced and the maintenance goes on.
+    fn show_held(&self, has_synced: bool) {
+        if has_synced && self.failover.mode() == Mode::Maintenance {
+            self.order_due();
         }
     }
 
@@ -263,6 +315,8 @@ impl Running {
     }
 
     fn go_home(&mut self, reply: Option<Told>) {
+        // What it has was looked at just now.
+        self.failover.set_sync_is_held(false);
         self.end_maintenance("the main is well and has what the phones need");
         if let Some(reply) = reply {
             self.publish();
@@ -282,18 +336,34 @@ impl Running {
 
     /// The phones stay.
     fn refuse(&mut self, refusal: &Refusal, reply: Option<Told>) {
-        self.hold.refused = refusal.to_string();
-        let by_itself = if reply.is_none() { "The time of the maintenance is over, but " } else { "" };
-        self.tell_maintenance(
-            Level::Warning,
-            State::Refused,
-            &format!(
-                "{by_itself}the phones stay here: {refusal}; 'synch maintenance stop' asks the main again"
-            ),
-        );
-        if let Some(reply) = reply {
-            self.publish();
-            reply.give(Err(format!("The maintenance goes on, and the phones stay here: {refusal}.")));
+        let text = refusal.to_string();
+        let is_known = self.hold.refused == text;
+        self.hold.refused = text;
+        if refusal.is_of_the_main() {
+            self.hold.is_barred = true;
+            self.remember_word(REFUSED, Some(&self.hold.refused));
+        }
+        let Some(reply) = reply else { return self.refuse_at_end(refusal, is_known) };
+        let text = format!("the phones stay here: {refusal}; 'synch maintenance stop' asks the main again");
+        self.tell_maintenance(Level::Warning, State::Refused, &text);
+        self.publish();
+        reply.give(Err(sentence(&format!("The maintenance goes on, and the phones stay here: {refusal}"))));
+    }
+
+    /// The phones stay, though the time of the maintenance is over.
+    fn refuse_at_end(&mut self, refusal: &Refusal, is_known: bool) {
+        let again = if refusal.is_of_the_main() {
+            "'synch maintenance stop' asks the main again"
+        } else {
+            self.hold.is_told = false;
+            self.hold.not_before = Some(Instant::now() + ASK_AGAIN);
+            "it is asked again within a minute"
+        };
+        // A main that goes on without an answer is told of once.
+        if refusal.is_of_the_main() || !is_known {
+            let text =
+                format!("The time of the maintenance is over, but the phones stay here: {refusal}; {again}");
+            self.tell_maintenance(Level::Warning, State::Refused, &text);
         }
     }
 
@@ -316,21 +386,22 @@ impl Running {
     }
 
     fn order_due(&self) {
-        if self.settings.sync.is_some() {
+        if self.roster.syncs() {
             self.order(Order::Due);
         }
     }
 
     /// Nothing is waited for any more.
     pub(super) fn cancel(&mut self, why: &str) {
-        let refused = Err(format!("Nothing was changed: {why}."));
         match std::mem::take(&mut self.hold.waits) {
             Waits::Nothing => {}
             Waits::Last(_, reply, _) => {
                 self.follow_main_again();
-                reply.give(refused);
+                reply.give(Err(format!("No maintenance is started: {why}.")));
             }
-            Waits::Gate(Some(reply), _) => reply.give(refused),
+            Waits::Gate(Some(reply), _) => {
+                reply.give(Err(format!("The main is not asked any more: {why}.")));
+            }
             // Its time is still over: it is asked again.
             Waits::Gate(None, _) => self.hold.is_told = false,
         }
@@ -368,22 +439,31 @@ impl Running {
     pub(super) fn look_at_hold(&mut self) {
         let now = Instant::now();
         match &self.hold.waits {
-            Waits::Last(_, _, late) if *late <= now => self.last_is_late(),
-            Waits::Gate(_, late) if *late <= now => self.gate_is_late(),
+            Waits::Last(_, _, claim) if claim.until <= now => self.last_is_late(),
+            Waits::Gate(_, claim) if claim.until <= now => self.gate_is_late(),
             _ => {}
         }
         if self.hold.is_told || !self.hold.is_over(now) || matches!(self.hold.waits, Waits::Gate(..)) {
             return;
         }
         if self.failover.mode() != Mode::Maintenance {
-            return self.change_mode(Mode::Auto, None, String::new(), "the time of the hold is over");
+            return self.change_mode_by(
+                Failover::end_hold,
+                Mode::Auto,
+                None,
+                String::new(),
+                "the time of the hold is over",
+            );
         }
         match at_end(self.monitor.verdict().state, self.monitor.is_starting()) {
             End::Wait => {}
             End::Doubt => self.tell_doubt(now),
+            // As auto, the phones would go to it as soon as it is back.
+            End::Outage if self.hold.is_barred => {}
             End::Outage => {
                 self.end_maintenance("its time is over, and the main is Failed: an outage as any other")
             }
+            End::Ask if self.hold.not_before.is_some_and(|at| now < at) => {}
             End::Ask => {
                 self.hold.is_told = true;
                 self.ask_main(None, None);
@@ -396,9 +476,19 @@ impl Running {
         let is_long = self.hold.until.is_some_and(|(_, at)| now >= at + DOUBT);
         if is_long && self.hold.refused.is_empty() {
             let verdict = self.monitor.verdict();
-            let text =
-                format!("the main is {} ({}) at the end of the maintenance", verdict.state, verdict.reason);
-            let wait = "the phones stay here until it is Stable or Failed";
+            let (text, wait) = match self.monitor.is_starting() {
+                true => (
+                    "the main is still starting at the end of the maintenance".to_owned(),
+                    "the phones stay here until it has started",
+                ),
+                false => (
+                    format!(
+                        "the main is {} ({}) at the end of the maintenance",
+                        verdict.state, verdict.reason
+                    ),
+                    "the phones stay here until it is Stable or Failed",
+                ),
+            };
             self.log(Level::Warning, &format!("Maintenance: {text}; {wait}"));
             self.hold.refused = text;
         }
@@ -406,6 +496,9 @@ impl Running {
 
     fn last_is_late(&mut self) {
         if let Waits::Last(start, reply, _) = std::mem::take(&mut self.hold.waits) {
+            if let Some(why) = cannot_serve(&self.snapshot) {
+                return self.begin_none(&why, &reply);
+            }
             let text = format!("The last sync has not ended within {} s.", LATE.as_secs());
             self.begin_maintenance(start, &text, &reply);
         }
@@ -413,15 +506,27 @@ impl Running {
 
     fn gate_is_late(&mut self) {
         if let Waits::Gate(reply, _) = std::mem::take(&mut self.hold.waits) {
-            let late = format!("it has not answered all questions within {} s", LATE.as_secs());
-            self.refuse(&Refusal::NotSynced(late), reply);
+            let late = format!("the main has not answered all questions within {} s", LATE.as_secs());
+            self.refuse(&Refusal::Unanswered(late), reply);
         }
     }
 
-    /// Changes the mode, with an end or without. Phones are moved first, and reports follow.
+    /// Changes the mode, with an end or without.
     fn change_mode(&mut self, mode: Mode, minutes: Option<u32>, reason: String, why: &str) {
+        self.change_mode_by(|failover| failover.set_mode(mode), mode, minutes, reason, why);
+    }
+
+    /// The same by such a change of who decides. Phones are moved first, and reports follow.
+    fn change_mode_by(
+        &mut self,
+        change: impl FnOnce(&mut Failover) -> Option<ServiceChange>,
+        mode: Mode,
+        minutes: Option<u32>,
+        reason: String,
+        why: &str,
+    ) {
         let before = self.failover.mode();
-        let change = self.failover.set_mode(mode);
+        let change = change(&mut self.failover);
         if change.is_some() {
             self.serve();
         }
@@ -430,6 +535,8 @@ impl Running {
             .map(|(minutes, lasts)| (Until::after(minutes, SystemTime::now()), Instant::now() + lasts));
         self.hold.reason = reason;
         self.hold.is_told = false;
+        self.hold.is_barred = false;
+        self.hold.not_before = None;
         self.hold.refused.clear();
         self.remember(mode);
         let until = self.hold.until_shown(&*self.kit.host);
@@ -444,17 +551,54 @@ impl Running {
         }
     }
 
-    /// Remembers the mode across restarts: its end first, so that none is left without it.
+    /// Remembers the mode across restarts. A held one has its end first, and auto has none left behind: whatever fails, none
+    /// is held without its end.
     fn remember(&self, mode: Mode) {
         let until = self.hold.until.map(|(until, _)| until.memo());
         let reason = Some(self.hold.reason.as_str()).filter(|reason| !reason.is_empty());
-        let host = &self.kit.host;
-        let kept = host
-            .remember(UNTIL, until.as_deref())
-            .and_then(|()| host.remember(REASON, reason))
-            .and_then(|()| host.remember(MODE, Some(mode.word())));
-        if let Err(error) = kept {
-            self.log(Level::Warning, &format!("Mode {mode} is in force, but {error}."));
+        let mut words =
+            [(UNTIL, until.as_deref()), (REASON, reason), (REFUSED, None), (MODE, Some(mode.word()))];
+        if mode == Mode::Auto {
+            words.reverse();
+        }
+        // Each is tried: above all the mode, which is what counts.
+        for (key, word) in words {
+            self.remember_word(key, word);
+        }
+    }
+
+    fn remember_word(&self, key: &str, word: Option<&str>) {
+        if let Err(error) = self.kit.host.remember(key, word) {
+            let mode = self.failover.mode();
+            self.log(
+                Level::Warning,
+                &format!("Mode {mode} is in force, but its {key} is not kept: {error}."),
+            );
+        }
+    }
+
+    /// Ends a maintenance where there is no main any more: nothing would ever end it.
+    pub(super) fn end_without_main(&mut self) {
+        if self.failover.mode() == Mode::Maintenance && self.settings.main.is_none() {
+            self.end_maintenance("there is no main any more: [main] was taken away");
+        }
+    }
+
+    /// Has nobody's calls counted where nobody is known to be of this site.
+    pub(super) fn count_without_sync(&mut self) {
+        if self.settings.sync.is_none() {
+            self.counted(None);
+        }
+    }
+
+    /// Sets right what a panic may have left half done.
+    pub(super) fn recover_hold(&mut self) {
+        let is_on = self.failover.mode() == Mode::Maintenance;
+        self.kit.leave_main_alone(is_on || matches!(self.hold.waits, Waits::Last(..)));
+        if is_on {
+            self.hold.drain.get_or_insert_with(|| Drain::begin(Instant::now()));
+        } else {
+            self.hold.drain = None;
         }
     }
 
@@ -467,39 +611,11 @@ impl Running {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::stand_in::StandIn;
-
-    #[test]
-    fn a_hold_is_remembered_with_its_end_and_a_mode_that_is_none_has_none() {
-        let host = StandIn::default();
-        let until = Until::after(10, SystemTime::now());
-        for (key, value) in [(MODE, "maintenance"), (UNTIL, &until.memo()), (REASON, "to 22.11")] {
-            host.remember(key, Some(value)).unwrap();
-        }
-        let (mode, hold) = Hold::recall(&host);
-        assert_eq!((mode, hold.reason.as_str()), (Mode::Maintenance, "to 22.11"));
-        assert_eq!(hold.until.map(|(until, _)| until), Some(until));
-        assert!(hold.drain.is_some());
-        let due = hold.due(Instant::now()).unwrap();
-        assert!(due > Duration::from_secs(590) && due <= Duration::from_secs(600), "{due:?}");
-
-        host.remember(MODE, Some("auto")).unwrap();
-        let (mode, hold) = Hold::recall(&host);
-        assert!(mode == Mode::Auto && hold.until.is_none() && hold.due(Instant::now()).is_none());
-    }
-
-    #[test]
-    fn a_hold_whose_time_passed_while_nobody_was_there_is_over_at_once() {
-        let host = StandIn::default();
-        let past = SystemTime::now() - Duration::from_secs(3600);
-        host.remember(MODE, Some("normal")).unwrap();
-        host.remember(UNTIL, Some(&Until::after(1, past).memo())).unwrap();
-        let (_, hold) = Hold::recall(&host);
-        assert!(hold.is_over(Instant::now()));
-        // What waits for the monitor is looked at again soon, and not in each turn.
-        assert_eq!(hold.due(Instant::now()), Some(LOOK_AGAIN));
-    }
+/// Returns a text as a sentence of its own: some end as one already.
+fn sentence(text: &str) -> String {
+    let end = if text.ends_with(['.', '?']) { "" } else { "." };
+    format!("{text}{end}")
 }
+
+#[cfg(test)]
+mod tests;
