@@ -62,6 +62,8 @@ pub(super) struct StandIn {
     /// What it was shown of other sites.
     pub(super) shown: Mutex<Vec<Show>>,
     database: Mutex<HashMap<String, String>>,
+    /// Keys that its database does not take.
+    pub(super) unwritable: Mutex<Vec<&'static str>>,
 }
 
 impl StandIn {
@@ -248,6 +250,9 @@ impl Host for StandIn {
     }
     fn store(&self, family: &str, key: &str, value: Option<&str>) -> Result<(), HostError> {
         let key = format!("{family}/{key}");
+        if self.unwritable.lock().contains(&key.as_str()) {
+            return Err(HostError("the disk is full".to_owned()));
+        }
         match value {
             Some(value) => self.database.lock().insert(key, value.to_owned()),
             None => self.database.lock().remove(&key),

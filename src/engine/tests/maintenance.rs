@@ -66,6 +66,8 @@ fn a_main_that_is_well_has_its_phones_back_and_nothing_is_left_of_it() {
     // Another end and another reason, which wait for nothing.
     operate::start_maintenance(&site.control, "90", "longer").unwrap();
     assert_eq!(site.control.snapshot().maintenance.reason, "longer");
+    operate::start_maintenance(&site.control, "95", "").unwrap();
+    assert_eq!(site.control.snapshot().maintenance.reason, "longer");
     let said = operate::stop_maintenance(&site.control, "", false).unwrap();
     assert!(said.contains("phones go to the main"), "{said}");
     let snapshot = site.control.snapshot();

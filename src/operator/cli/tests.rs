@@ -40,6 +40,16 @@ fn usages_name_their_command() {
 }
 
 #[test]
+fn what_begins_as_a_number_of_minutes_has_to_be_one() {
+    for line in ["synch maintenance start 60m", "synch maintenance start 22.11 upgrade"] {
+        match run(line, |_| false) {
+            Answer::Failure(text) => assert!(text.contains("is no number of minutes"), "{text}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_word_too_many_is_answered_with_the_usage() {
     for line in [
         "synch show status text",

@@ -553,6 +553,23 @@ fn a_held_sync_keeps_no_phone_from_leaving_and_none_at_a_main_that_serves() {
 }
 
 #[test]
+fn a_hold_that_ends_by_itself_is_followed_by_a_return_like_any_other_and_by_a_move_at_once() {
+    let settings = settings(&[("return_hold", "60")]);
+    let (mut failover, start) = on_the_branch(settings.clone());
+    failover.set_mode(Mode::Failover);
+    failover.monitor_changed(MonitorState::Stable, "");
+    assert_eq!(failover.end_hold(), None);
+    assert_eq!((failover.mode(), failover.service()), (Mode::Auto, ServiceState::Failover));
+    assert_eq!(failover.come_home(&at(start + seconds(59), 0, 0)), None);
+    assert_eq!(failover.come_home(&at(start + seconds(60), 0, 0)).unwrap().new, ServiceState::Normal);
+
+    let (mut failover, _) = on_the_branch(settings);
+    failover.set_mode(Mode::Normal);
+    failover.monitor_changed(MonitorState::Failed, "");
+    assert_eq!(failover.end_hold().unwrap().new, ServiceState::Failover);
+}
+
+#[test]
 fn in_a_maintenance_the_monitor_moves_nobody() {
     let mut failover = Failover::new(at_once(), Mode::Auto, Instant::now());
     failover.monitor_changed(MonitorState::Stable, "");

@@ -82,6 +82,16 @@ fn the_last_good_version_goes_back_and_the_bad_one_is_not_tried_again() {
 }
 
 #[test]
+fn an_order_that_nobody_waits_for_is_not_carried_out() {
+    with_site("", |site, _, _| {
+        let (claim, ticket) = Claim::new(1, Instant::now() + Duration::from_secs(60));
+        drop(claim);
+        let sync = site.unless_held(Wish::Asked, Some(&ticket));
+        assert!(matches!(sync, Err(Failure::Over)), "{sync:?}");
+    });
+}
+
+#[test]
 fn a_first_file_stays_because_there_is_none_to_go_back_to() {
     with_site("1003", |site, store, _| {
         let failure = install(site, store, BAD).unwrap_err();
