@@ -121,7 +121,7 @@ fn reasons(html: &mut Html, snapshot: &Snapshot) {
         html.element("p", &text);
     }
     if snapshot.branch.state == BranchState::Unhealthy {
-        html.element("p", &format!("this Asterisk takes no calls: {}", snapshot.branch.reason));
+        html.element("p", &snapshot.branch.reason);
     }
     if let Some(examined) = snapshot.examined.as_ref().filter(|examined| examined.bad > 0) {
         let text = format!("the last 'synch doctor' found {} bad; run it again after a repair", examined.bad);

@@ -52,9 +52,13 @@ fn what_is_bad_is_red_whoever_serves() {
     assert!(seen(&shown).contains("13:34:52: 1 bad, 2 warnings"));
     snapshot.examined = Some(Examined { bad: 0, ..snapshot.examined.unwrap() });
     assert!(page(&snapshot).contains("<header class=\"green\">"));
-    snapshot.branch = BranchStatus { state: BranchState::Unhealthy, reason: "its SIP: closed".to_owned() };
+    snapshot.branch = BranchStatus {
+        state: BranchState::Unhealthy,
+        reason: "this Asterisk takes no calls: its SIP: closed".to_owned(),
+    };
     let shown = page(&snapshot);
     assert!(shown.contains("<header class=\"red\">") && shown.contains("takes no calls: its SIP: closed"));
+    assert_eq!(shown.matches("takes no calls").count(), 1);
 }
 
 #[test]

@@ -251,7 +251,7 @@ impl Running {
         }
         if force {
             self.cancel("an operator has ended the maintenance by force");
-            // The word of a person, who was told who is missing there.
+            // The word of a person goes before a sync that is held.
             self.failover.set_sync_is_held(false);
             self.end_maintenance("an operator has ended it by force, and the main was not asked");
             self.publish();
@@ -535,9 +535,12 @@ impl Running {
             .map(|(minutes, lasts)| (Until::after(minutes, SystemTime::now()), Instant::now() + lasts));
         self.hold.reason = reason;
         self.hold.is_told = false;
-        self.hold.is_barred = false;
         self.hold.not_before = None;
-        self.hold.refused.clear();
+        // Another end is no answer of the main.
+        if before != mode || mode != Mode::Maintenance {
+            self.hold.is_barred = false;
+            self.hold.refused.clear();
+        }
         self.remember(mode);
         let until = self.hold.until_shown(&*self.kit.host);
         if before != mode {
@@ -556,8 +559,9 @@ impl Running {
     fn remember(&self, mode: Mode) {
         let until = self.hold.until.map(|(until, _)| until.memo());
         let reason = Some(self.hold.reason.as_str()).filter(|reason| !reason.is_empty());
+        let refused = Some(self.hold.refused.as_str()).filter(|_| self.hold.is_barred);
         let mut words =
-            [(UNTIL, until.as_deref()), (REASON, reason), (REFUSED, None), (MODE, Some(mode.word()))];
+            [(UNTIL, until.as_deref()), (REASON, reason), (REFUSED, refused), (MODE, Some(mode.word()))];
         if mode == Mode::Auto {
             words.reverse();
         }

@@ -135,7 +135,10 @@ fn a_question_at_the_end_that_is_cancelled_is_asked_again() {
 #[test]
 fn after_a_refusal_a_main_that_is_dead_for_a_while_does_not_get_its_phones_by_itself() {
     let host = Arc::<StandIn>::default();
-    over(&host).refuse(&lost(), None);
+    let mut engine = over(&host);
+    engine.refuse(&lost(), None);
+    // Another end does not mend the main.
+    engine.hold_phones(Start::default());
     // A restart, and a main that comes later than the branch.
     let mut engine = over(&host);
     assert_eq!(engine.hold.refused, lost().to_string());
