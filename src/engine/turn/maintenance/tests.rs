@@ -19,15 +19,18 @@ use crate::{
 fn settings(without: &[&str]) -> Settings {
     let main = [("host", "192.0.2.1"), ("username", "synch"), ("secret", "x")];
     let probe = [("alive_threshold", "1"), ("failure_tolerance", "1")];
+    let off = |name| ConfSection::new(name, [("enabled", "no")]);
     let sections = [
         ConfSection::new("main", main),
         ConfSection::new("probe", probe),
         ConfSection::new("sync", [("filter_value", "x")]),
+        off("dns"),
+        off("dialplan"),
     ];
-    let kept = sections.into_iter().filter(|section| !without.contains(&section.name.as_str()));
-    let off = without.iter().filter(|name| **name == "sync").chain(&["dns"]);
-    let off = off.map(|name| ConfSection::new(*name, [("enabled", "no")]));
-    crate::settings::read(&kept.chain(off).collect::<Vec<_>>()).unwrap()
+    let mut settings = crate::settings::read(&sections).unwrap();
+    settings.main.take_if(|_| without.contains(&"main"));
+    settings.sync.take_if(|_| without.contains(&"sync"));
+    settings
 }
 
 /// The engine before its workers are started.
@@ -56,7 +59,7 @@ fn is_well(engine: &mut Running) {
 }
 
 fn is_dead(engine: &mut Running) {
-    probed(engine, &Outcome::Closed("nobody listens".to_owned()));
+    probed(engine, &Outcome::Silent("no answer".to_owned()));
     assert_eq!(engine.monitor.verdict().state, MonitorState::Failed);
 }
 
@@ -164,6 +167,7 @@ fn a_last_sync_that_is_late_begins_nothing_where_the_branch_could_not_serve() {
         (synced(SyncState::Synced, false), Mode::Maintenance),
     ] {
         engine.synced(sync);
+        engine.kit.leave_main_alone(true);
         let (reply, late) = (Told::default(), Claim::new(1, Instant::now()).0);
         engine.hold.waits = Waits::Last(Start::default(), reply.clone(), late);
         engine.look_at_hold();
