@@ -2,7 +2,7 @@
 
 use std::{ffi::c_int, path::Path};
 
-use super::{conf, current, guard, host::Asterisk, instance, log, reload, version};
+use super::{conf, current, guard, host::Asterisk, instance, log, prometheus, reload, version};
 use crate::{
     engine::host::{Host, Level},
     operator::control::Command,
@@ -55,6 +55,10 @@ extern "C" fn synch_reload() -> c_int {
         });
         if let Some(control) = current::control() {
             control.snapshot().live.reloaded(result.is_ok());
+            if result.is_err() {
+                // It may have been loaded anew, whatever our settings say.
+                prometheus::register();
+            }
         }
         let Err(problems) = result else { return DONE };
         for problem in problems {

@@ -32,6 +32,8 @@ static struct {
 	.uri = {
 		.description = "synch: status and metrics",
 		.uri = "synch",
+		/* Never NULL: ast_http_uri_unlink_all_with_key() of other modules compares it with theirs. */
+		.key = "res_synch",
 		.callback = asked,
 		.has_subtree = 1,
 	},

@@ -16,8 +16,8 @@ use std::{
 use super::{current, guard::guard, host, log, sys, text};
 use crate::{
     engine::host::Level,
-    operator::http::{self, Method, Place, Request, Response},
-    words::{faults, repeats::Repeats},
+    operator::http::{self, Failures, Method, Place, Request, Response},
+    words::faults,
 };
 
 /// Room for an address as text (`INET6_ADDRSTRLEN`), an interface behind it included.
@@ -28,8 +28,8 @@ const PREFIX: usize = 80;
 /// Whether requests are answered: no longer once an unload has begun.
 static OPEN: AtomicBool = AtomicBool::new(false);
 
-/// Logins that failed: the log has the first, and then powers of two.
-static FAILED: Mutex<Repeats> = Mutex::new(Repeats::new());
+/// Logins that failed.
+static FAILED: Mutex<Failures> = Mutex::new(Failures::new());
 
 /// `/synch` at Asterisk's server; gone when dropped.
 pub(super) struct Linked;
@@ -161,8 +161,7 @@ fn prefix() -> String {
 /// Says in the log who tries names and passwords, for whoever reads it, such as fail2ban.
 fn tell_of_failure(client: Option<IpAddr>) {
     let Some(client) = client else { return };
-    let text = format!("HTTP: {client} gave a wrong name or password for /synch");
-    let line = FAILED.lock().unwrap_or_else(PoisonError::into_inner).line(&text, Instant::now());
+    let line = FAILED.lock().unwrap_or_else(PoisonError::into_inner).line(client, Instant::now());
     if let Some(line) = line {
         log::write(Level::Warning, &line);
     }

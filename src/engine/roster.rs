@@ -39,6 +39,8 @@ use crate::{
 /// Everybody who works for the engine.
 pub(super) struct Roster {
     posts: Posts,
+    /// What the DNS has answered, whoever did it: a counter never starts anew.
+    counters: Arc<Counters>,
     doctor: Slot,
     drill: Slot,
     reach: Option<Reach>,
@@ -87,6 +89,7 @@ impl Roster {
     pub(super) fn new(roll: Roll, settings: &Settings) -> Self {
         let mut roster = Self {
             posts: Posts::default(),
+            counters: Arc::default(),
             doctor: Slot::default(),
             drill: Slot::default(),
             reach: None,
@@ -130,7 +133,8 @@ impl Roster {
             }
             (None, None) => Ok(()),
         };
-        let start = Start { kit, settings, situation, reach: self.reach.as_ref() };
+        let (reach, counters) = (self.reach.as_ref(), &self.counters);
+        let start = Start { kit, settings, situation, counters, reach };
         let manned = self.posts.all().into_iter().try_for_each(|post| post.man(&start, &mut self.hall));
         opened.and(manned)
     }
@@ -157,7 +161,7 @@ impl Roster {
 
     /// Returns what the DNS has answered.
     pub(super) fn counters(&self) -> Arc<Counters> {
-        self.posts.dns.line().map_or_else(Arc::default, |serving| Arc::clone(serving.counters()))
+        Arc::clone(&self.counters)
     }
 
     /// Returns whether this is wanted of the dialplan already.

@@ -9,7 +9,7 @@ use std::{
 use hickory_server::{
     net::xfer::Protocol,
     proto::{
-        op::{Header, MessageType, ResponseCode},
+        op::{Header, LowerQuery, MessageType, ResponseCode},
         serialize::binary::{BinDecodable, BinDecoder},
     },
     server::Request,
@@ -22,6 +22,7 @@ use crate::dns::{
     message::{reply::Reply, wire::is_whole},
     relay::{Relay, allow::Allowed, upstream},
     zone::{
+        Lookup,
         answer::{Answer, answer, malformed},
         ready::Ttl,
         short_cut::Plain,
@@ -105,7 +106,8 @@ impl Responder {
     #[must_use]
     pub fn step(&self, request: &MessageRequest, client: IpAddr) -> Step {
         let relays = self.relays_for(client);
-        let reply = match answer(request, &self.zone.load(), relays) {
+        let zone = self.zone.load();
+        let reply = match answer(request, &zone, relays) {
             Answer::Reply(reply) => reply,
             Answer::Relay => return Step::Relay,
         };
@@ -113,8 +115,10 @@ impl Responder {
             self.counters.count_own();
         } else {
             self.counters.count_refused();
-            // A name of others.
-            if !relays && reply.metadata.response_code == ResponseCode::Refused {
+            // A transfer of the own zone is refused as well.
+            let of_others = |question: &LowerQuery| matches!(zone.lookup(question.name()), Lookup::Outside);
+            let is_refused = reply.metadata.response_code == ResponseCode::Refused;
+            if !relays && is_refused && request.queries.queries().first().is_some_and(of_others) {
                 match self.relay.has_forwarders() {
                     true => self.counters.count_not_allowed(),
                     false => self.counters.count_no_forwarder(),

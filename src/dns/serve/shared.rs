@@ -57,7 +57,7 @@ impl ZoneCell {
     }
 }
 
-/// How many requests came to which end since the server started.
+/// How many requests came to which end since the module was loaded: they go on counting where the server is replaced.
 #[derive(Debug, Default)]
 pub struct Counters {
     own: AtomicU64,

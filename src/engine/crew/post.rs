@@ -11,7 +11,7 @@ use super::{
     worker::{Role, Worker},
 };
 use crate::{
-    dns::Situation,
+    dns::{Counters, Situation},
     engine::{
         event::{Event, Teller, Told},
         reach::Reach,
@@ -54,6 +54,8 @@ pub(in crate::engine) struct Start<'a> {
     pub(in crate::engine) settings: &'a Arc<Settings>,
     /// What the phones are told now.
     pub(in crate::engine) situation: Situation,
+    /// What the name server counts in, which goes on over its replacement.
+    pub(in crate::engine) counters: &'a Arc<Counters>,
     /// `None` where the look-up of the main got no thread.
     pub(in crate::engine) reach: Option<&'a Reach>,
 }
@@ -250,7 +252,9 @@ mod tests {
         let mut post = Post::<Idle>::default();
         let mut take = |settings: &Arc<Settings>, post: &mut Post<Idle>| {
             let kit = Arc::new(StandIn::default()).kit(settings);
-            let start = Start { kit: &kit, settings, situation: Target::Main.into(), reach: None };
+            let counters = Arc::default();
+            let situation = Target::Main.into();
+            let start = Start { kit: &kit, settings, situation, counters: &counters, reach: None };
             post.fit(settings);
             post.man(&start, &mut hall).unwrap();
             assert!(post.is_manned());

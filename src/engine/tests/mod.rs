@@ -175,6 +175,19 @@ fn new_settings_of_the_zone_are_served_from_the_same_socket() {
 }
 
 #[test]
+fn what_the_name_server_has_answered_stays_counted_where_it_is_replaced() {
+    let (host, port, next) = (Arc::new(StandIn::default()), free_port(), free_port());
+    let site = Site::start(&host, settings(port, "192.0.2.1"));
+    site.until("the name server", |snapshot| snapshot.dns.state.starts_with("listening"));
+    let _ = address(port);
+    site.control.send_and_see(Command::Configure(settings(next, "192.0.2.1").into())).unwrap();
+    let there = format!("127.0.0.1:{next}");
+    site.until("the next one", |snapshot| snapshot.dns.state.contains(&there));
+    let _ = address(next);
+    assert_eq!(site.control.snapshot().dns.counters.counts().own, 2);
+}
+
+#[test]
 fn an_engine_that_panics_goes_on_and_says_so() {
     let (host, port) = (Arc::new(StandIn::default()), free_port());
     // In the middle of the verdict, and again at the next change.

@@ -60,7 +60,7 @@ impl Running {
         if let Err(error) = self.kit.host.remember(DRILLED_AT, Some(&at.to_string())) {
             self.log(Level::Debug, &format!("The time of the drill is not saved: {error}."));
         }
-        let stages = report.0.iter().map(|stage| (stage.name.clone(), stage.took)).collect();
+        let stages = report.longest();
         self.snapshot.counts.drill = Some(Drilled { at, stages });
         self.snapshot.drill = Some(drill);
         // Whoever waits for the answer may look at the status next.

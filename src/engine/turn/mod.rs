@@ -399,6 +399,8 @@ impl Running {
         if old.main != new.main {
             self.snapshot.main_version.clear();
             self.snapshot.counts.certificate_end = None;
+            self.snapshot.counts.asks_another();
+            self.snapshot.monitor.last_answer_ms = None;
             self.snapshot.login = LoginStatus { state: LoginState::Init, reason: String::new() };
         }
         if new.state.is_none() {

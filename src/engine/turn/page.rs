@@ -23,7 +23,9 @@ impl Running {
         self.networks = None;
         self.renew_networks();
         let access = access(&self.settings, self.allowed());
-        if access.problem.is_empty() {
+        if self.settings.http.is_none() {
+            self.kit.forget_failures(NO_PASSWORD);
+        } else if access.problem.is_empty() {
             self.kit.log_end(NO_PASSWORD, "HTTP: the page and the metrics can be read again.");
         } else {
             let text = format!("{NO_PASSWORD}: {}; then 'module reload res_synch.so'", access.problem);

@@ -17,6 +17,8 @@ use crate::{
 #[derive(Default)]
 pub(in crate::engine) struct Known {
     contacts: Contacts,
+    /// Whether the main has said who is there.
+    asked: bool,
     here: Arc<Here>,
     /// When the branch took over; `None` while the main serves.
     serves_since: Option<Instant>,
@@ -29,6 +31,7 @@ impl Known {
         let is_long = |contacts: &Contacts| contacts.lasts.is_some_and(|lasts| lasts > LONG_EXPIRATION);
         let told_before = is_long(&self.contacts);
         self.contacts = contacts;
+        self.asked |= self.contacts.problem.is_empty() || !self.contacts.book.is_empty();
         let lasts = self.contacts.lasts.filter(|_| is_long(&self.contacts) && !told_before)?;
         Some(format!(
             "Phones register at the main for {lasts} s or longer, so in an outage a phone may need that long to \
@@ -54,6 +57,7 @@ impl Known {
     pub(in crate::engine) fn status(&self, users: &[User]) -> Arc<Phones> {
         Arc::new(Phones {
             list: phones::list(users, &self.here, &self.contacts.book, self.moving.as_ref()).into(),
+            asked: self.asked,
             book: Arc::clone(&self.contacts.book),
             problem: self.contacts.problem.clone(),
             lasts: self.contacts.lasts,
@@ -98,6 +102,17 @@ mod tests {
         assert!(known.take_contacts(contacts(3400)).is_none());
         assert!(known.take_contacts(contacts(60)).is_none());
         assert!(known.take_contacts(contacts(121)).is_some());
+    }
+
+    #[test]
+    fn a_main_that_has_not_answered_yet_was_not_asked() {
+        let (mut known, users) = (Known::default(), [User::new("1001", "")]);
+        assert!(!known.status(&users).asked);
+        known.take_contacts(Contacts { problem: "nobody answers".to_owned(), ..Contacts::default() });
+        assert!(!known.status(&users).asked);
+        known.take_contacts(Contacts::default());
+        known.take_contacts(Contacts { problem: "nobody answers".to_owned(), ..Contacts::default() });
+        assert!(known.status(&users).asked);
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Work for Dns {
         teller: Teller,
         role: Role,
     ) -> io::Result<(Serving, Worker)> {
-        Serving::start(settings, &start.kit.host, start.situation, teller, role)
+        Serving::start(settings, start, teller, role)
     }
 
     fn adapt(serving: &mut Serving, settings: &Settings) {
@@ -67,7 +67,6 @@ impl Work for Dns {
 pub(in crate::engine) struct Serving {
     settings: settings::Dns,
     zone: Arc<ZoneCell>,
-    counters: Arc<Counters>,
     situation: Situation,
     serial: u32,
 }
@@ -75,19 +74,18 @@ pub(in crate::engine) struct Serving {
 impl Serving {
     fn start(
         settings: &settings::Dns,
-        host: &Arc<dyn Host>,
-        situation: Situation,
+        start: &Start<'_>,
         teller: Teller,
         role: Role,
     ) -> io::Result<(Self, Worker)> {
+        let situation = start.situation;
         let serial = serial_now();
         let zone = Arc::new(ZoneCell::new(Zone::new(settings, situation, serial)));
-        let counters = Arc::<Counters>::default();
         let body = Arc::new(Body {
-            host: Arc::clone(host),
+            host: Arc::clone(&start.kit.host),
             settings: settings.clone(),
             zone: Arc::clone(&zone),
-            counters: Arc::clone(&counters),
+            counters: Arc::clone(start.counters),
             teller,
             stop: Arc::default(),
             server: Mutex::default(),
@@ -98,12 +96,7 @@ impl Serving {
         let interrupt = move || drop(stop.lock().take());
         let rest = move |stop: &Stop, until| resting.rest(stop, until);
         let worker = Worker::start_with_rest(role, interrupt, rest, move |stop| body.run(stop))?;
-        Ok((Self { settings: settings.clone(), zone, counters, situation, serial }, worker))
-    }
-
-    /// Returns the counters of its answers.
-    pub(in crate::engine) fn counters(&self) -> &Arc<Counters> {
-        &self.counters
+        Ok((Self { settings: settings.clone(), zone, situation, serial }, worker))
     }
 
     /// Answers for this situation from the next question on.

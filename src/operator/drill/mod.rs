@@ -9,7 +9,7 @@ pub mod registrar;
 pub mod stages;
 pub mod walk;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     operator::table::{Cell, Column, Table},
@@ -132,6 +132,23 @@ impl Report {
         self.0.iter().map(stage).collect::<Vec<_>>().join(", ")
     }
 
+    /// How long each kind of stage took that was tried, by its first word: `user 1001` has a number, which is nobody's
+    /// business in the metrics. Of several, the longest.
+    #[must_use]
+    pub fn longest(&self) -> Arc<[(String, Duration)]> {
+        let mut kinds: Vec<(String, Duration)> = Vec::new();
+        for Stage { name, took, .. } in
+            self.0.iter().filter(|stage| !matches!(stage.outcome, Outcome::Skipped(_)))
+        {
+            let kind = name.split(' ').next().unwrap_or_default();
+            match kinds.iter_mut().find(|(known, _)| known == kind) {
+                Some((_, longest)) => *longest = (*longest).max(*took),
+                None => kinds.push((kind.to_owned(), *took)),
+            }
+        }
+        kinds.into()
+    }
+
     /// Returns the stages as a list for AMI.
     #[must_use]
     pub fn table(&self) -> Table {
@@ -167,6 +184,24 @@ mod tests {
 
     fn stage(name: &str, outcome: Outcome) -> Stage {
         Stage { name: name.to_owned(), took: Duration::from_millis(7), outcome }
+    }
+
+    #[test]
+    fn a_kind_of_stage_took_as_long_as_its_longest_and_what_was_not_tried_took_nothing() {
+        let took = |name: &str, milliseconds| Stage {
+            took: Duration::from_millis(milliseconds),
+            ..stage(name, Outcome::Passed(String::new()))
+        };
+        let report = Report(vec![
+            took("user 1001", 3),
+            took("user 1002", 9),
+            took("user 1003", 4),
+            took("emergency 112", 2),
+            stage("register", Outcome::Skipped("no account".to_owned())),
+        ]);
+        let longest = [("user", 9), ("emergency", 2)]
+            .map(|(name, took)| (name.to_owned(), Duration::from_millis(took)));
+        assert_eq!(*report.longest(), longest);
     }
 
     #[test]

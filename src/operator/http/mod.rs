@@ -4,10 +4,13 @@
 //! Ansible.
 //!
 //! - `access`: who may read
+//! - `failures`: what the log hears of those who may not
 
 mod access;
+mod failures;
 
 pub use access::Access;
+pub use failures::Failures;
 
 use std::{ffi::CStr, net::IpAddr};
 
@@ -87,7 +90,18 @@ impl Response {
     /// Nobody is there who could answer.
     #[must_use]
     pub fn away() -> Self {
-        Self::new(503, c"Service Unavailable", TEXT, "synch is being loaded or unloaded.\n")
+        Self::later("synch is being loaded or unloaded.\n")
+    }
+
+    /// Nobody can have given the right password.
+    fn without_password() -> Self {
+        Self::later("The password of this page cannot be read; see Asterisk's log.\n")
+    }
+
+    /// A browser that shows the page goes on asking: it would stop at an answer without a `Refresh`.
+    fn later(body: &str) -> Self {
+        Self::new(503, c"Service Unavailable", TEXT, body)
+            .with(&format!("Retry-After: {AGAIN}\r\nRefresh: {AGAIN}"))
     }
 
     /// A bug of ours.
@@ -110,11 +124,14 @@ pub fn answer(request: &Request<'_>, snapshot: &Snapshot, place: Place<'_>) -> R
 
 fn respond(request: &Request<'_>, snapshot: &Snapshot, place: Place<'_>) -> Response {
     let access = &snapshot.http;
-    if snapshot.settings.http.is_none() || access.secret.is_none() {
+    if snapshot.settings.http.is_none() {
         return Response::away();
     }
     if !request.client.is_some_and(|client| access.permits(client)) {
         return Response::new(403, c"Forbidden", TEXT, "This page is not shown to your network.\n");
+    }
+    if access.secret.is_none() {
+        return Response::without_password();
     }
     if !request.login.is_some_and(|(username, password)| access.knows(username, password)) {
         return Response::new(401, c"Unauthorized", TEXT, "This page needs a name and a password.\n")

@@ -89,10 +89,24 @@ fn whoever_may_not_read_reads_nothing() {
 fn nobody_may_read_before_there_is_a_password() {
     let mut snapshot = shown();
     snapshot.http = Arc::default();
-    assert_eq!(answered(&request("metrics"), &snapshot), Response::away());
+    let access = Access { secret: None, ..(*shown().http).clone() };
+    snapshot.http = Arc::new(access);
+    let answer = answered(&request("metrics"), &snapshot);
+    assert_eq!((answer.code, answer.body.contains("password")), (503, true), "{}", answer.body);
+    // Whose network is not permitted does not hear of it.
+    let stranger = Request { client: "11.0.0.1".parse().ok(), ..request("metrics") };
+    assert_eq!(answered(&stranger, &snapshot).code, 403);
     let mut snapshot = shown();
     snapshot.settings = super::super::status::tests::snapshot().settings;
-    assert_eq!(answered(&request("metrics"), &snapshot).code, 503);
+    assert_eq!(answered(&request("metrics"), &snapshot), Response::away());
+}
+
+#[test]
+fn whoever_is_told_to_come_later_does() {
+    for header in ["\r\nRetry-After: 10\r\n", "\r\nRefresh: 10\r\n"] {
+        assert!(Response::away().headers.contains(header), "{}", Response::away().headers);
+    }
+    assert!(Response::away().headers.ends_with("\r\n"));
 }
 
 #[test]

@@ -128,17 +128,24 @@ fn probes(text: &mut Text, snapshot: &Snapshot) {
 
 fn sync(text: &mut Text, snapshot: &Snapshot) {
     let sync = &snapshot.sync;
-    let known = !sync.users.is_empty() || sync.ended > 0;
-    let of = |count: usize| known.then_some(count as u64);
+    // None is known to be none only once the main has been read: before, nothing is known but what an earlier start left.
+    let is_read = !sync.last_sync.is_empty();
+    let of = |count: usize, is_read: bool| (is_read || count > 0).then_some(count as u64);
+    let boxes_read = is_read && sync.boxes_problem.is_empty() && snapshot.settings.voicemail.is_some();
+    let everybody_read = is_read && sync.directory_state.is_empty();
     for (name, help, count) in [
-        ("synch_users", "Users of this site that the branch has.", of(sync.users.len())),
+        ("synch_users", "Users of this site that the branch has.", of(sync.users.len(), is_read)),
         (
             "synch_users_left_out",
             "Users of this site that the last sync could not take.",
-            of(sync.left_out.len()),
+            of(sync.left_out.len(), is_read),
         ),
-        ("synch_mailboxes", "Mailboxes of these users.", of(sync.boxes.len())),
-        ("synch_directory_entries", "Numbers of everybody on the main.", of(sync.directory.len())),
+        ("synch_mailboxes", "Mailboxes of these users.", of(sync.boxes.len(), boxes_read)),
+        (
+            "synch_directory_entries",
+            "Numbers of everybody on the main.",
+            of(sync.directory.len(), everybody_read),
+        ),
     ] {
         text.one(name, Kind::Gauge, help, count);
     }
@@ -159,17 +166,20 @@ fn sync(text: &mut Text, snapshot: &Snapshot) {
     );
     let waits = sync.held.is_some() || !sync.held_removals.is_empty();
     let help = "Whether a rollback or a removal waits for a person.";
-    text.one("synch_sync_held", Kind::Gauge, help, Some(u64::from(waits)));
+    let known = waits || sync.ended > 0;
+    text.one("synch_sync_held", Kind::Gauge, help, known.then_some(u64::from(waits)));
 }
 
 fn phones(text: &mut Text, snapshot: &Snapshot) {
     let phones = &snapshot.phones;
     if !phones.list.is_empty() {
         let places = [Place::Here, Place::Main, Place::Away]
+            .into_iter()
+            .filter(|place| phones.asked || *place == Place::Here)
             .map(|place| (vec![("place", place.word().to_owned())], count(phones.count(place))));
         text.family("synch_phones", Kind::Gauge, "Phones of this site, by where they are.", places);
         let help = "Phones that were at the main when the branch took over, and have not come since.";
-        text.one("synch_phones_awaited", Kind::Gauge, help, Some(phones.awaited() as u64));
+        text.one("synch_phones_awaited", Kind::Gauge, help, phones.asked.then(|| phones.awaited() as u64));
     }
     let moved = snapshot.counts.moved.iter().filter_map(|(percent, took)| {
         #[expect(clippy::cast_precision_loss, reason = "it is at most 100")]
@@ -216,7 +226,7 @@ fn drill(text: &mut Text, snapshot: &Snapshot) {
     text.one("synch_drill_last_passed", Kind::Gauge, "Whether the last drill passed.", passed);
     let stages = drilled.map(|drill| &*drill.stages).unwrap_or_default();
     let stages = stages.iter().map(|(stage, took)| (vec![("stage", stage.clone())], took.as_secs_f64()));
-    let help = "How long each stage of the last drill took.";
+    let help = "How long the stages of the last drill took; of several of a kind, the longest.";
     text.family("synch_drill_stage_seconds", Kind::Gauge, help, stages);
 }
 

@@ -7,8 +7,9 @@ use std::{
 use super::*;
 use crate::{
     maintenance::Until,
+    operator::drill::{Outcome, Report, Stage},
     operator::status::{
-        Counts, DrillStatus, Drilled, Live, MaintenanceStatus, Probes, Syncs,
+        Counts, DrillStatus, Drilled, Live, MaintenanceStatus, Probes, SyncResult, SyncStatus, Syncs,
         tests::{busy, snapshot},
     },
     settings,
@@ -42,6 +43,10 @@ fn everything() -> Snapshot {
         }),
     };
     snapshot.drill = DrillStatus::from_memo("20260102030405 Passed 1 stage in 7 ms");
+    let sync = Arc::make_mut(&mut snapshot.sync);
+    (sync.last_sync, sync.ended) = ("20260102030405".to_owned(), 1);
+    sync.boxes = Arc::new([("1001".to_owned(), "1001@default".to_owned())].into());
+    Arc::make_mut(&mut snapshot.phones).asked = true;
     snapshot.main_version = "22.11.0".to_owned();
     snapshot.service.mode = Mode::Maintenance;
     snapshot.maintenance = MaintenanceStatus {
@@ -152,6 +157,48 @@ fn before_anything_has_happened_nothing_is_said_of_it() {
     assert!(names.contains(&"synch_service_changes_total"), "a counter begins with 0");
 }
 
+/// A first sync that failed, or none yet; a main that was never asked for its phones.
+#[test]
+fn what_the_main_was_not_asked_is_no_zero() {
+    let mut snapshot = busy();
+    let mut before = SyncStatus::before_the_first(true);
+    let names = ["synch_users", "synch_users_left_out", "synch_mailboxes", "synch_directory_entries"];
+    snapshot.sync = Arc::new(before.clone());
+    assert!(!series(&text(&snapshot)).contains_key("synch_sync_held"));
+    (before.ended, before.result) = (1, SyncResult::Failed);
+    snapshot.sync = Arc::new(before.clone());
+    let shown = series(&text(&snapshot));
+    for name in names.into_iter().chain([
+        "synch_phones{place=\"main\"}",
+        "synch_phones{place=\"away\"}",
+        "synch_phones_awaited",
+    ]) {
+        assert!(!shown.contains_key(name), "{name}");
+    }
+    assert_eq!(shown.get("synch_phones{place=\"here\"}").map(String::as_str), Some("1"));
+    assert_eq!(shown.get("synch_sync_held").map(String::as_str), Some("0"));
+    // It was read, and has none.
+    before.last_sync = "20260102030405".to_owned();
+    snapshot.sync = Arc::new(before.clone());
+    let shown = series(&text(&snapshot));
+    for name in ["synch_users", "synch_users_left_out", "synch_directory_entries"] {
+        assert_eq!(shown.get(name).map(String::as_str), Some("0"), "{name}");
+    }
+    assert!(!shown.contains_key("synch_mailboxes"), "[voicemail] is off");
+    before.directory_state = "1 piece; 20 numbers so far".to_owned();
+    snapshot.sync = Arc::new(before);
+    assert!(!series(&text(&snapshot)).contains_key("synch_directory_entries"));
+}
+
+/// Of before a restart.
+#[test]
+fn a_version_that_is_held_is_known_before_the_first_sync() {
+    let mut snapshot = busy();
+    let held = SyncStatus { held: Some(7), ..SyncStatus::before_the_first(true) };
+    snapshot.sync = Arc::new(held);
+    assert_eq!(series(&text(&snapshot)).get("synch_sync_held").map(String::as_str), Some("1"));
+}
+
 #[test]
 fn a_system_that_only_shares_its_states_has_no_branch_to_tell_of() {
     let mut snapshot = snapshot();
@@ -164,8 +211,14 @@ fn a_system_that_only_shares_its_states_has_no_branch_to_tell_of() {
 
 #[test]
 fn no_user_is_in_any_series() {
-    let text = text(&everything());
-    for word in ["1001", "1002", "Zo", "canary"] {
+    let mut snapshot = everything();
+    let took = Duration::from_millis(7);
+    let stage = |name: &str| Stage { name: name.to_owned(), took, outcome: Outcome::Passed(String::new()) };
+    let report = Report(["user 1001", "user 1002", "emergency 112"].map(stage).to_vec());
+    snapshot.counts.drill = Some(Drilled { at: 1, stages: report.longest() });
+    let text = text(&snapshot);
+    assert!(text.contains("synch_drill_stage_seconds{stage=\"emergency\"} 0.007"), "{text}");
+    for word in ["1001", "1002", "112", "Zo", "canary"] {
         assert!(!text.contains(word), "{word}: {text}");
     }
 }

@@ -215,11 +215,17 @@ fn phones(snapshot: &Snapshot) -> Vec<Line> {
     let phones = &snapshot.phones;
     let count = |place| phones.count(place);
     let (here, main, away) = (count(Whereabouts::Here), count(Whereabouts::Main), count(Whereabouts::Away));
-    let mut lines = vec![
-        line("Here", here.to_string(), ""),
-        line("At the main", main.to_string(), ""),
-        line("Away", away.to_string(), ""),
-    ];
+    let mut lines = vec![line("Here", here.to_string(), "")];
+    if phones.asked {
+        lines.push(line("At the main", main.to_string(), ""));
+        lines.push(line("Away", away.to_string(), ""));
+    } else {
+        lines.push(line(
+            "Elsewhere",
+            (main + away).to_string(),
+            "at the main or away: it has not been asked yet",
+        ));
+    }
     if phones.awaited() > 0 {
         lines.push(line("Awaited", phones.awaited().to_string(), "not here yet since the branch took over"));
     }
@@ -312,9 +318,11 @@ fn footer(html: &mut Html, place: Place<'_>) {
     html.open("footer", "");
     let version = env!("CARGO_PKG_VERSION");
     html.text(&format!("res_synch {version} · {}, again every {AGAIN} s · ", when(place.now, place.now)));
-    html.link(&format!("{}/synch/status.json", place.prefix), "JSON");
+    // Of `prefix = /asterisk`, Asterisk makes `//asterisk`: to a browser, that would be another machine (RFC 3986, 4.2).
+    let start = if place.prefix.starts_with("//") { "/." } else { "" };
+    html.link(&format!("{start}{}/synch/status.json", place.prefix), "JSON");
     html.text(" · ");
-    html.link(&format!("{}/synch/metrics", place.prefix), "metrics");
+    html.link(&format!("{start}{}/synch/metrics", place.prefix), "metrics");
     html.close("footer");
 }
 

@@ -12,7 +12,7 @@ header,section{background:var(--card);border:1px solid var(--line);border-radius
 header{border-left:10px solid var(--mark);margin-bottom:14px}\
 .green{--mark:#2e8b4f}.amber{--mark:#e0961b}.blue{--mark:#3277d4}.red{--mark:#d33a34}\
 h1{font-size:22px;margin:0 0 6px}h2{font-size:16px;margin:0 0 8px}p{margin:2px 0}\
-header p{color:var(--dim)}\
+header p{color:var(--dim)}h1,p,footer{overflow-wrap:anywhere}\
 main{display:grid;grid-template-columns:1fr;gap:14px;margin-bottom:14px}\
 @media(min-width:760px){main{grid-template-columns:1fr 1fr}section:last-child:nth-child(odd){grid-column:1/-1}}\
 dl{display:grid;grid-template-columns:6.6em 1fr;gap:3px 12px;margin:0}\
@@ -23,6 +23,6 @@ th,td{text-align:left;vertical-align:top;padding:3px 10px 3px 0;border-top:1px s
 th{color:var(--dim);font-weight:normal;border-top:0}\
 td{white-space:nowrap}td:last-child{white-space:normal;overflow-wrap:anywhere}\
 @media(max-width:559px){table,tr{display:block}tr:first-child{display:none}\
-tr{border-top:1px solid var(--line);padding:5px 0}td{display:inline;border:0;padding:0 6px 0 0}\
+tr{border-top:1px solid var(--line);padding:5px 0}td{display:inline;border:0;padding:0 6px 0 0;white-space:normal;overflow-wrap:anywhere}\
 td:last-child{display:block}}\
 footer{color:var(--dim);margin:14px 2px;font-size:13px}a{color:inherit}";

@@ -173,6 +173,16 @@ fn hostile_texts_stay_text() {
 }
 
 #[test]
+fn a_main_that_was_not_asked_has_no_phones_and_none_is_away() {
+    let mut snapshot = busy();
+    let shown = seen(&page(&snapshot));
+    assert!(shown.contains("it has not been asked yet") && !shown.contains("Away"), "{shown}");
+    Arc::make_mut(&mut snapshot.phones).asked = true;
+    let shown = seen(&page(&snapshot));
+    assert!(shown.contains("At the main") && shown.contains("Away"), "{shown}");
+}
+
+#[test]
 fn the_page_loads_nothing_and_runs_nothing() {
     let page = page(&busy());
     for word in
@@ -183,6 +193,9 @@ fn the_page_loads_nothing_and_runs_nothing() {
     assert!(page.contains("<a href=\"/synch/status.json\">") && page.contains("<a href=\"/synch/metrics\">"));
     let place = Place { prefix: "/asterisk", now: NOW };
     assert!(html(&busy(), place).contains("<a href=\"/asterisk/synch/metrics\">"));
+    // What `prefix = /asterisk` comes to: begun so, a link would lead to a machine of that name.
+    let place = Place { prefix: "//asterisk", now: NOW };
+    assert!(html(&busy(), place).contains("<a href=\"/.//asterisk/synch/metrics\">"));
 }
 
 #[test]

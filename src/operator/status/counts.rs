@@ -1,6 +1,7 @@
 //! What has happened since the module was loaded: how often, how long it took, and when. For the metrics.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -15,7 +16,7 @@ pub fn seconds(time: SystemTime) -> u64 {
 }
 
 /// What has happened. `None` is what is not known, or has not happened. Times are seconds since 1970.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// When the service state changed last.
     pub service_changed: Option<u64>,
@@ -37,6 +38,24 @@ pub struct Counts {
     pub listening: Arc<[(SocketAddr, bool)]>,
     /// The last drill.
     pub drill: Option<Drilled>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            service_changed: None,
+            to_failover: 0,
+            to_normal: 0,
+            ami: Probes::default(),
+            sip: Probes::default(),
+            syncs: Syncs::default(),
+            // A share that nothing stands for would be timed for nobody: phones also come where the branch served before.
+            moved: Self::SHARES.map(|percent| (percent, None)),
+            certificate_end: None,
+            listening: Arc::default(),
+            drill: None,
+        }
+    }
 }
 
 impl Counts {
@@ -65,10 +84,17 @@ impl Counts {
         }
     }
 
-    /// Notes whether the name server listens at each address that it shall.
+    /// Notes whether the name server listens at each address that it shall. One that the settings name twice is one: a
+    /// series that stands twice makes Prometheus refuse all of them.
     pub fn listens(&mut self, dns: Option<&Dns>, bound: &[SocketAddr]) {
-        let wanted = dns.map(|dns| dns.bind.as_slice()).unwrap_or_default();
-        self.listening = wanted.iter().map(|address| (*address, bound.contains(address))).collect();
+        let wanted: BTreeSet<_> = dns.iter().flat_map(|dns| &dns.bind).collect();
+        self.listening = wanted.into_iter().map(|address| (*address, bound.contains(address))).collect();
+    }
+
+    /// Forgets how long the last main took to answer.
+    pub fn asks_another(&mut self) {
+        self.ami.took = None;
+        self.sip.took = None;
     }
 }
 
@@ -148,6 +174,35 @@ mod tests {
         counts.service(ServiceState::Failover, now);
         assert_eq!(counts.moved[0].1, None);
         assert_eq!((counts.to_failover, counts.to_normal, counts.service_changed), (2, 1, Some(7)));
+    }
+
+    #[test]
+    fn phones_that_come_are_timed_before_any_change_too() {
+        let mut counts = Counts::default();
+        counts.came(50, Duration::from_secs(21));
+        assert_eq!(counts.moved, [(50, Some(Duration::from_secs(21))), (90, None), (100, None)]);
+    }
+
+    #[test]
+    fn an_address_that_is_named_twice_is_shown_once() {
+        let address = "192.0.2.1:53".parse().unwrap();
+        let settings = crate::operator::status::tests::busy().settings;
+        let dns = Dns { bind: vec![address, address], ..settings.dns.clone().unwrap() };
+        let mut counts = Counts::default();
+        counts.listens(Some(&dns), &[address]);
+        assert_eq!(*counts.listening, [(address, true)]);
+    }
+
+    #[test]
+    fn the_answer_of_another_main_says_nothing_of_this_one() {
+        let took = Some(Duration::from_millis(2));
+        let mut counts = Counts {
+            ami: Probes { answered: 3, failed: 1, took },
+            sip: Probes { took, ..Probes::default() },
+            ..Counts::default()
+        };
+        counts.asks_another();
+        assert_eq!((counts.ami, counts.sip.took), (Probes { answered: 3, failed: 1, took: None }, None));
     }
 
     #[test]

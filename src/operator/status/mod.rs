@@ -197,9 +197,9 @@ pub struct SyncStatus {
     pub version: Option<u64>,
     /// The version that the operator holds, until `synch sync`.
     pub held: Option<u64>,
-    /// When the last sync succeeded.
+    /// When the last sync succeeded; empty before the first one of this start.
     pub last_sync: String,
-    /// The same, in seconds since 1970; none before the first one of this start.
+    /// The same, in seconds since 1970, also of one before this start; none where there was none.
     pub succeeded: Option<u64>,
     /// Syncs that have ended, well or not.
     pub ended: u64,

@@ -70,6 +70,8 @@ pub const NOT_ASKED: &str = "the main has not been asked yet";
 pub struct Phones {
     /// One for each user, in their order.
     pub list: Arc<[Phone]>,
+    /// Whether the main has ever said who is there: before, nobody knows whether a phone is there or away.
+    pub asked: bool,
     /// Contacts at the main.
     pub book: Arc<Book>,
     /// Why the contacts from the main may be out of date; empty if they are not.

@@ -19,6 +19,8 @@ lab::on_22_and_16!(
     whoever_may_not_read_reads_nothing,
     a_reload_opens_closes_and_changes_it,
     an_unload_is_told_to_whoever_asks,
+    a_handler_that_panics_answers_and_asterisk_lives,
+    another_module_takes_its_pages_back_and_asterisk_lives,
     loads_and_unloads_under_scrapes_harm_nobody,
     prometheus_scrapes_it_and_promtool_has_nothing_to_say,
     a_browser_shows_it,
@@ -177,7 +179,9 @@ fn whoever_may_not_read_reads_nothing(version: Version) -> Result {
         client.send(&format!("GET /synch/metrics HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n"))?;
         assert_eq!(client.answer("GET")?.code, 401, "{header}");
     }
-    site.branch.wait_log("gave a wrong name or password for /synch", GENEROUS)?;
+    // Each one, for fail2ban.
+    let failures = "gave a wrong name or password for /synch";
+    until("four lines", GENEROUS, || site.branch.log().matches(failures).count() >= 4)?;
     assert!(!site.branch.log().contains("page-secre"), "a password is in the log");
     // It is open to networks that have nothing to do with this one.
     site.branch.edit_conf("res_synch.conf", "[http]\n", "[http]\npermit = 10.99.0.0/16\n")?;
@@ -230,6 +234,15 @@ fn a_reload_opens_closes_and_changes_it(version: Version) -> Result {
     assert!(site.status("Http")?.starts_with("cannot read the password from"), "{}", site.status("Http")?);
     let checks = site.branch.rx("synch doctor")?;
     assert!(checks.contains("BAD  http        nobody can read"), "{checks}");
+    // It has not read its file: nobody listens where it says.
+    let conf = site.branch.read_conf("http.conf")?;
+    site.branch.write_conf("http.conf", &conf.replace("8088", "8090"))?;
+    site.branch.write_conf("page-secret", "first\n")?;
+    site.branch.reload_module()?;
+    wait(("reader", "first"), 200)?;
+    let checks = site.branch.rx("synch doctor")?;
+    assert!(checks.contains("nothing listens there"), "{checks}");
+    site.branch.write_conf("http.conf", &conf)?;
     for password in ["first", "second"] {
         site.branch.write_conf("page-secret", &format!("{password}\n"))?;
         site.branch.reload_module()?;
@@ -271,7 +284,58 @@ fn an_unload_is_told_to_whoever_asks(version: Version) -> Result {
     assert!(codes.contains(&503), "{codes:?}");
     assert!(codes.iter().all(|code| [200, 503, 404].contains(code)), "{codes:?}");
     assert_eq!(get(&site, "/synch/metrics")?.code, 404);
-    // A handler that panics answers, and the next one does.
+    Ok(())
+}
+
+fn a_handler_that_panics_answers_and_asterisk_lives(version: Version) -> Result {
+    let mut site = Site::new(version)?;
+    site.branch.install_module_that_panics()?;
+    site.branch.load_module_at_start()?;
+    listens(&site, "")?;
+    let conf = site.branch.read_conf("res_synch.conf")?;
+    site.branch.write_conf("res_synch.conf", &(conf + SECTION))?;
+    site.branch.start()?;
+    until("the page", GENEROUS, || get(&site, "/synch/").is_ok_and(|answer| answer.code == 200))?;
+    let pid = site.branch.pid()?;
+    site.branch.order_panics(&["http"])?;
+    let answer = get(&site, "/synch/metrics")?;
+    assert_eq!(answer.code, 500, "{answer:?}");
+    assert!(!answer.body.contains("synch_"), "{answer:?}");
+    assert_eq!(get(&site, "/synch/metrics")?.code, 200);
+    assert_eq!(site.branch.pid()?, pid);
+    Ok(())
+}
+
+/// `res_http_post` takes its pages back by their key when http.conf has changed, and when it is unloaded: Asterisk compares
+/// the key of each page that there is, and one without a key would be its end.
+fn another_module_takes_its_pages_back_and_asterisk_lives(version: Version) -> Result {
+    let mut site = with_page(version, SECTION)?;
+    listens(&site, "[post_mappings]\nuploads = /tmp\n")?;
+    site.branch.start()?;
+    let lives = || -> Result {
+        let pid = site.branch.pid()?;
+        until("the page", GENEROUS, || get(&site, "/synch/").is_ok_and(|answer| answer.code == 200))?;
+        assert_eq!(site.branch.pid()?, pid);
+        Ok(())
+    };
+    lives()?;
+    let say = |command: &str, wanted: &str| {
+        until_ok(command, GENEROUS, || {
+            let said = site.branch.rx(command)?;
+            if said.contains(wanted) { Ok(()) } else { Err(Error::new(said)) }
+        })
+    };
+    say("module load res_http_post.so", "Loaded res_http_post.so")?;
+    lives()?;
+    listens(&site, "sessionlimit = 90\n[post_mappings]\nuploads = /tmp\n")?;
+    say("module reload res_http_post.so", "reloaded successfully")?;
+    lives()?;
+    say("module unload res_http_post.so", "Unloaded res_http_post.so")?;
+    lives()?;
+    say("module load res_http_post.so", "Loaded res_http_post.so")?;
+    site.branch.rx("core stop gracefully")?;
+    let status = site.branch.exit_status()?;
+    assert!(status.success(), "{status}");
     Ok(())
 }
 

@@ -69,6 +69,8 @@ impl Server {
     ) -> Result<Self, ServeError> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(ServeError::Runtime)?;
+        // The cache of the server before is gone.
+        counters.set_entries(0);
         let relay = Arc::new(Relay::new(settings, Arc::clone(counters)));
         let own = own::networks(Vec::new());
         let allowed = Allowed::new(&settings.relay.allow, own.clone());

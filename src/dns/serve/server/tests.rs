@@ -204,6 +204,11 @@ fn without_forwarders_other_names_are_refused() {
     let query = query("www.example.org.", RecordType::A, |_| ());
     let reply = over_udp(udp, &query.to_vec().unwrap());
     assert_eq!(reply.metadata.response_code, ResponseCode::Refused);
+    // A refused transfer of the own zone is no name of others.
+    let transfer = self::query("sip.voice.example.com.", RecordType::AXFR, |_| ());
+    assert_eq!(over_udp(udp, &transfer.to_vec().unwrap()).metadata.response_code, ResponseCode::Refused);
+    let counts = server.counters.counts();
+    assert_eq!((counts.refused, counts.no_forwarder, counts.not_allowed), (2, 1, 0));
     server.stop();
 }
 

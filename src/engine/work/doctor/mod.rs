@@ -112,7 +112,9 @@ impl Examining {
         self.look_at_files(&mut findings);
         if self.settings.http.is_some() {
             let sections = host.load_conf(&host.config_dir().join(HTTP_CONF)).unwrap_or_default();
-            findings.http = Some(HttpServer::of(&sections));
+            let mut server = HttpServer::of(&sections);
+            server.silent = silent(&server);
+            findings.http = Some(server);
         }
         if let Some(dns) = &self.settings.dns
             && let Some(server) = dns.bind.first()
@@ -267,6 +269,16 @@ fn realm_in(sections: &[ConfSection], technology: Technology) -> String {
     let mut lines = of_section.flat_map(|found| &found.variables);
     let found = lines.rfind(|line| line.key.eq_ignore_ascii_case(key)).map(|line| line.value.clone());
     found.unwrap_or_else(|| doctor::DEFAULT_REALM.to_owned())
+}
+
+/// Where nobody answers though Asterisk's HTTP server should, and why; empty where it does everywhere.
+fn silent(server: &HttpServer) -> String {
+    let places = server.clear.iter().chain(&server.tls);
+    let silent = places.filter_map(|place| {
+        let problem = TcpStream::connect_timeout(&place.seen_from_here()?, SIP_TIMEOUT).err()?;
+        Some(format!("{}, but nothing listens there: {problem}", place.text))
+    });
+    silent.collect::<Vec<_>>().join(" and at ")
 }
 
 /// Whether a system takes connections wherever the zone sends phones to it, as far as there is time to look.

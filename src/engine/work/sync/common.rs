@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use super::{Failure, HELD, LOOK_AGAIN, Syncing, kept::Kept, people::People, shrink::Lost};
+use super::{Failure, HELD, LOOK_AGAIN, SUCCEEDED, Syncing, kept::Kept, people::People, shrink::Lost};
 use crate::{
     dialplan::Context,
     engine::{
@@ -46,6 +46,7 @@ impl<'a> Common<'a> {
     pub(super) fn new(syncing: &'a Syncing, hangup: &'a Hangup, stop: &'a Stop) -> Self {
         let host = &*syncing.kit.host;
         let mut status = SyncStatus::before_the_first(true);
+        status.succeeded = host.recall(SUCCEEDED).and_then(|text| text.parse().ok());
         status.held = host.recall(HELD).and_then(|text| text.parse().ok());
         Self {
             syncing,

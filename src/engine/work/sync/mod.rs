@@ -75,6 +75,7 @@ use crate::{
             worker::{Role, Stop, Stopped, Worker},
         },
         event::Teller,
+        host::Level,
         reach::lookup::cut,
     },
     operator::status::{SyncResult, seconds},
@@ -95,6 +96,9 @@ parts! {
 
 /// Where a held version is remembered across restarts.
 const HELD: &str = "held_version";
+
+/// Where the time of the last sync that succeeded is remembered, in seconds since 1970.
+const SUCCEEDED: &str = "synced_at";
 
 /// How soon a sync is tried again where the main let nobody in: nobody else may notice that it does again. Whether the main
 /// is really asked then is up to `admission`.
@@ -436,7 +440,11 @@ impl<'a> Site<'a> {
         status.reason = format!("the branch has the users of {}", syncing.access.main.host);
         let now = SystemTime::now();
         status.last_sync = host.local_time(now);
-        status.succeeded = Some(seconds(now));
+        let at = seconds(now);
+        status.succeeded = Some(at);
+        if let Err(error) = host.remember(SUCCEEDED, Some(&at.to_string())) {
+            host.log(Level::Debug, &format!("The time of the sync is not saved: {error}."));
+        }
     }
 
     fn fail(&mut self, failure: &Failure) {

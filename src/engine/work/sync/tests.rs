@@ -145,6 +145,18 @@ fn every_trunk_and_endpoint_of_the_branch_is_fenced_whoever_made_it() {
     });
 }
 
+#[test]
+fn a_restart_knows_when_the_last_sync_succeeded() {
+    with_site("", |site, _, _| {
+        assert_eq!(site.common.status.succeeded, None);
+        site.succeed();
+        let before = site.common.status.succeeded;
+        let again = Site::new(site.common.syncing, site.common.hangup, site.common.stop);
+        assert!(before.is_some() && again.common.status.succeeded == before);
+        assert_eq!(again.common.status.last_sync, "");
+    });
+}
+
 /// 1001 by another name of the box, and 1002 has none: that of sales is somebody else's.
 #[test]
 fn a_restart_in_an_outage_leaves_everybody_his_own_mailbox() {
