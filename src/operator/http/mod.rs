@@ -124,7 +124,9 @@ pub fn answer(request: &Request<'_>, snapshot: &Snapshot, place: Place<'_>) -> R
 
 fn respond(request: &Request<'_>, snapshot: &Snapshot, place: Place<'_>) -> Response {
     let access = &snapshot.http;
-    if snapshot.settings.http.is_none() {
+    // Just loaded, it is not known yet who may read.
+    let is_open = access.secret.is_some() || !access.problem.is_empty();
+    if snapshot.settings.http.is_none() || !is_open {
         return Response::away();
     }
     if !request.client.is_some_and(|client| access.permits(client)) {
