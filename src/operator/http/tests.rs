@@ -89,7 +89,6 @@ fn whoever_may_not_read_reads_nothing() {
 fn nobody_may_read_before_there_is_a_password() {
     let mut snapshot = shown();
     snapshot.http = Arc::default();
-    snapshot.http = Arc::default();
     assert_eq!(answered(&request("metrics"), &snapshot), Response::away(), "before it is known who may read");
     let access = Access { secret: None, problem: "gone".to_owned(), ..(*shown().http).clone() };
     snapshot.http = Arc::new(access);
