@@ -43,7 +43,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all before headers tools install uninstall deb deb-check demo demo-ground one test test-pure test-lab check lint release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab clean help
+.PHONY: all before headers tools install uninstall deb deb-check demo demo-ground one test test-pure test-lab check lint release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab lab-22 clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -162,8 +162,21 @@ lint: tools ## the same without the tests
 release-check: ## what a release still lacks (docs/developing/releasing.md)
 	@./.ci/release-check
 
-bench: lab before ## the move for each death of the main; what a sync and a rest cost; our DNS beside four others; a slow line (two hours)
-	cargo run --quiet --locked --package lab --bin bench
+# `make bench state` is one part of it, and so is `make bench PART=state`.
+PARTS = switch sync files rest dns line state
+PART = $(if $(filter bench,$(MAKECMDGOALS)),$(filter $(PARTS),$(MAKECMDGOALS)))
+bench: lab-22 $(if $(filter-out sync rest,$(PART)),,before) ## the move for each death of the main; what a sync and a rest cost; our DNS beside four others; a slow line; shared states (two hours; one of these: make bench state)
+	$(foreach part,$(or $(PART),all),cargo run --quiet --locked --package lab --bin bench -- $(part) && )true
+ifneq ($(filter bench,$(MAKECMDGOALS)),)
+.PHONY: $(PARTS)
+$(PARTS): bench
+	@:
+endif
+
+# The packages, and the module of 22 alone.
+lab-22: tools
+	@tests/lab/install
+	@$(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-22.so
 
 HOURS = 1
 soak: lab ## a branch at work for hours: sync, DNS load, outages, reloads in turn; is it flat? (HOURS=1, ASTERISK_VERSION=22)

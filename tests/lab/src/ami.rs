@@ -63,12 +63,26 @@ impl Ami {
 
     /// Does an action and returns its response.
     pub fn action(&mut self, name: &str, fields: &[(&str, &str)]) -> Result<Message> {
-        let mut request = format!("Action: {name}\r\n");
-        for (key, value) in fields {
-            request.push_str(&format!("{key}: {value}\r\n"));
+        self.send(name, &request(name, fields))?;
+        self.response(name)
+    }
+
+    /// Sets variables one after the other, without a wait for a response between two of them.
+    pub fn set_all<'a>(&mut self, values: impl IntoIterator<Item = (String, &'a str)>) -> Result {
+        let (mut requests, mut count) = (String::new(), 0);
+        for (variable, value) in values {
+            requests.push_str(&request("Setvar", &[("Variable", &variable), ("Value", value)]));
+            count += 1;
         }
-        request.push_str("\r\n");
-        self.stream.get_mut().write_all(request.as_bytes()).context(format!("sending {name}"))?;
+        self.send("Setvar", &requests)?;
+        (0..count).try_for_each(|_| self.response("Setvar").map(drop))
+    }
+
+    fn send(&mut self, name: &str, requests: &str) -> Result {
+        self.stream.get_mut().write_all(requests.as_bytes()).context(format!("sending {name}"))
+    }
+
+    fn response(&mut self, name: &str) -> Result<Message> {
         let deadline = Instant::now() + ANSWER;
         loop {
             let message = self.message(deadline).map_err(|error| Error::new(format!("{name}: {error}")))?;
@@ -152,4 +166,13 @@ impl Ami {
         }
         Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
     }
+}
+
+fn request(name: &str, fields: &[(&str, &str)]) -> String {
+    let mut request = format!("Action: {name}\r\n");
+    for (key, value) in fields {
+        request.push_str(&format!("{key}: {value}\r\n"));
+    }
+    request.push_str("\r\n");
+    request
 }

@@ -85,11 +85,10 @@ impl Broker {
         let conf = CONF.replace("/etc/mosquitto", &self.home);
         self.write("synch.conf", &format!("{conf}\nuser root\n"))?;
         self.write("synch.acl", ACL)?;
-        self.write("synch.passwd", "")?;
-        sites.iter().try_for_each(|site| {
-            let file = format!("{}/synch.passwd", self.home);
-            run(self.chroot().args(["mosquitto_passwd", "-b", &file, site, &secret(site)])).map(drop)
-        })
+        let accounts: String = sites.iter().map(|site| format!("{site}:{}\n", secret(site))).collect();
+        self.write("synch.passwd", &accounts)?;
+        let file = format!("{}/synch.passwd", self.home);
+        run(self.chroot().args(["mosquitto_passwd", "-U", &file])).map(drop)
     }
 
     /// Each level of a topic is one of a subject there.
@@ -213,6 +212,11 @@ impl Broker {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Result<u32> {
+        self.child.as_ref().map(Child::id).context("the broker was not started")
     }
 
     /// Its address.

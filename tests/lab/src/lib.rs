@@ -38,6 +38,7 @@
 //! | [`alerting`] | Prometheus and Alertmanager, which watch them |
 //! | [`loud`] | a client of a broker that says whatever it likes |
 //! | [`false_broker`] | a broker of the test's own, which says whatever it likes |
+//! | [`mqtt`] | what a site of the test's own says to a broker |
 //! | [`sharing`] | systems that share their states, and nothing else |
 //! | [`http`] | a client of Asterisk's HTTP server |
 //! | [`monitor`] | a host that watches branches: Prometheus and a browser |
@@ -77,6 +78,7 @@ pub mod http;
 pub mod line;
 pub mod loud;
 pub mod monitor;
+pub mod mqtt;
 pub mod name_server;
 pub mod net;
 pub mod overlay;

@@ -278,6 +278,17 @@ impl Host {
         command
     }
 
+    /// Octets and packets that have come and gone by its link so far, with their Ethernet headers.
+    pub fn traffic(&self) -> Result<[u64; 2]> {
+        let counter = |name: &str| format!("/sys/class/net/eth0/statistics/{name}");
+        let files = ["rx_bytes", "tx_bytes", "rx_packets", "tx_packets"].map(counter);
+        let text = run(self.command(&["cat"]).args(&files))?;
+        let numbers: Vec<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
+        let [rx, tx, rx_packets, tx_packets] =
+            <[u64; 4]>::try_from(numbers).map_err(|_| Error::new(format!("the counters are {text}")))?;
+        Ok([rx + tx, rx_packets + tx_packets])
+    }
+
     /// Whether `address` answers a ping from here, within a second.
     pub fn reaches(&self, address: Ipv4Addr) -> bool {
         run(&mut self.command(&["ping", "-c", "1", "-W", "1", &address.to_string()])).is_ok()

@@ -54,8 +54,14 @@ impl Sharing {
 
     /// The same over a broker of that kind.
     pub fn over(kind: Kind, versions: &[Version], lines: &str) -> Result<Self> {
+        Self::beside(&[], kind, versions, lines)
+    }
+
+    /// The same over a broker that has accounts for other sites, too.
+    pub fn beside(others: &[String], kind: Kind, versions: &[Version], lines: &str) -> Result<Self> {
         let net = Net::new()?;
-        let broker = Broker::of_kind(&net, kind, &SITES)?;
+        let accounts: Vec<&str> = SITES.into_iter().chain(others.iter().map(String::as_str)).collect();
+        let broker = Broker::of_kind(&net, kind, &accounts)?;
         let roles = [Role::Main, Role::Branch, Role::Second];
         let mut systems = Vec::new();
         for ((role, site), version) in roles.into_iter().zip(SITES).zip(versions) {

@@ -1,4 +1,4 @@
-//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `files`, `rest`, `line`, `dns`, `http`.
+//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `files`, `rest`, `line`, `dns`, `http`, `state`.
 //!
 //! What depends on the machine is set against something measured in the same run: the machine is not always as fast.
 //!
@@ -9,6 +9,7 @@
 //! - `line`: what the directory does to a slow line (an hour)
 //! - `dns`: our DNS, against four name servers and a bare echo
 //! - `http`: what a scrape of the metrics costs
+//! - `state`: states that two systems share, against Asterisk's own module for that; and a company of a thousand sites
 //! - `run`: the same measurements of one module, whichever it is
 //! - `table`: what `switch` prints
 //! - `meter`: seconds, processor time and bytes, from one moment to the next
@@ -21,6 +22,7 @@ mod line;
 mod meter;
 mod rest;
 mod run;
+mod state;
 mod switch;
 mod sync;
 mod table;
@@ -36,9 +38,24 @@ fn main() -> ExitCode {
         Some("line") => line::tell(),
         Some("dns") => dns::tell(),
         Some("http") => http::tell(),
+        Some("state") => state::tell(),
         // What `dns` compares with, in another network namespace.
         Some("echo") => dns::echo::serve(&std::env::args().nth(2).unwrap_or_default()),
-        _ => [switch::tell, sync::tell, sync::tell_files, rest::tell, dns::tell, http::tell, line::tell]
+        // What `state` simulates, in another network namespace.
+        Some("sites") => state::sites::serve(
+            &std::env::args().nth(2).unwrap_or_default(),
+            &std::env::args().nth(3).unwrap_or_default(),
+        ),
+        _ => [
+            switch::tell,
+            sync::tell,
+            sync::tell_files,
+            rest::tell,
+            dns::tell,
+            http::tell,
+            state::tell,
+            line::tell,
+        ]
             .iter()
             .try_for_each(|tell| tell()),
     };

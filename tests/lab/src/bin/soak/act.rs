@@ -19,16 +19,19 @@ pub enum Act {
     Hold,
     /// The module goes, and comes again.
     Cycle,
+    /// The other system, with which states are shared, says good-bye and comes again.
+    Part,
 }
 
 impl Act {
     /// One round: something between any two outages.
-    pub const ROUND: [Self; 12] = [
+    pub const ROUND: [Self; 14] = [
         Self::Change,
         Self::Outage(Death::Kill),
         Self::Look,
         Self::Outage(Death::Halt),
         Self::Settings,
+        Self::Part,
         Self::Outage(Death::LinkDown),
         Self::Hold,
         Self::Outage(Death::Silence),
@@ -36,13 +39,14 @@ impl Act {
         Self::Outage(Death::CleanStop),
         Self::Look,
         Self::Cycle,
+        Self::Part,
     ];
 
     /// How often the service moves in it.
     pub fn moves(self) -> usize {
         match self {
             // What served before an unload serves after the load.
-            Self::Change | Self::Look | Self::Settings | Self::Cycle => 0,
+            Self::Change | Self::Look | Self::Settings | Self::Cycle | Self::Part => 0,
             // There, and back.
             Self::Outage(_) | Self::Hold => 2,
         }
@@ -58,6 +62,7 @@ impl fmt::Display for Act {
             Self::Settings => f.pad("settings change"),
             Self::Hold => f.pad("an operator holds"),
             Self::Cycle => f.pad("unload and load"),
+            Self::Part => f.pad("a site leaves and joins"),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! - `office`: main and branch, and how each of it is done
 //! - `load`: the questions, and how they fared
 //! - `reloads`: the dialplan, again and again, beside all of it
+//! - `states`: another system that shares its states with the branch, and whose devices change all the time
 //! - `beside`: what is done on a thread of its own, beside the acts
 //! - `watch`: what the branch uses, and the slope of that
 //! - `report`: the table, and what is wrong
@@ -19,6 +20,7 @@ mod load;
 mod office;
 mod reloads;
 mod report;
+mod states;
 mod watch;
 
 use std::process::ExitCode;

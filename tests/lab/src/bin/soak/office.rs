@@ -18,6 +18,7 @@ use crate::act::Act;
 use crate::beside::Beside;
 use crate::load::{Counts, Load, Right};
 use crate::reloads::{self, HINTS};
+use crate::states::States;
 
 /// Users of this site besides the three of the lab's own.
 const USERS: u32 = 1000;
@@ -35,7 +36,7 @@ const CHANGED: &str = "1001";
 const OTHER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// Everything an operator can look at.
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 10] = [
     "synch show status",
     "synch show status json",
     "synch show config",
@@ -43,6 +44,8 @@ const COMMANDS: [&str; 8] = [
     "synch show versions",
     "synch show history",
     "synch show phones",
+    "synch show sites",
+    "synch show state",
     "synch doctor",
 ];
 
@@ -55,6 +58,8 @@ pub struct Done {
     pub restarts: u64,
     /// Reloads of the branch's own dialplan.
     pub reloads: u64,
+    /// Changes of states at the other system.
+    pub changes: u64,
 }
 
 impl Done {
@@ -83,6 +88,8 @@ pub struct Office {
     right: Right,
     load: Option<Load>,
     reloads: Option<Beside<u64>>,
+    changes: Option<Beside<u64>>,
+    states: States,
     /// Sessions that are open all the time: threads of Asterisk that outlive each load of the module.
     held: (Console, Ami),
     round: u32,
@@ -109,6 +116,7 @@ impl Office {
         // One heap for all threads: what one gives back serves another. With a heap for each, as is usual, the holes that
         // a thousand users leave in each of them at every reload look like growth for the first hour.
         site.branch.run_under(&["/usr/bin/env".to_owned(), "MALLOC_ARENA_MAX=1".to_owned()]);
+        let states = States::open(&site)?;
         site.serve()?;
         let held = (site.branch.console()?, quiet_session(&site)?);
         let right = Right { main: site.main.address(), branch: site.branch.address(), other: OTHER };
@@ -119,6 +127,8 @@ impl Office {
             right,
             load: None,
             reloads: None,
+            changes: None,
+            states,
             held,
             _forwarder: forwarder,
             round: 0,
@@ -142,8 +152,12 @@ impl Office {
     /// What the branch uses at least while nothing happens: no load, no sessions but those that are held.
     pub fn quiet(&mut self) -> Result<Vitals> {
         self.pause_load()?;
-        if let Some(reloads) = self.reloads.take() {
-            self.done.reloads += reloads.finish()?;
+        for (beside, count) in
+            [(&mut self.reloads, &mut self.done.reloads), (&mut self.changes, &mut self.done.changes)]
+        {
+            if let Some(beside) = beside.take() {
+                *count += beside.finish()?;
+            }
         }
         self.wait_served()?;
         let (end, mut least) = (Instant::now() + QUIET, self.trimmed()?);
@@ -174,6 +188,7 @@ impl Office {
             Act::Settings => self.change_settings(),
             Act::Hold => self.hold(),
             Act::Cycle => self.cycle(),
+            Act::Part => self.states.part(&self.site.branch),
         }?;
         self.wait_served()?;
         self.done.acts.push(act);
@@ -203,12 +218,16 @@ impl Office {
         if self.reloads.is_none() {
             self.reloads = Some(reloads::start(quiet_session(&self.site)?));
         }
+        if self.changes.is_none() {
+            self.changes = Some(self.states.start()?);
+        }
         Ok(())
     }
 
     fn wait_served(&self) -> Result {
         self.site.wait_status("Service", "Normal")?;
         self.site.wait_status("Sync", "Synced")?;
+        self.site.wait_status("State", "Joined")?;
         self.site.wait_name(self.right.main)
     }
 

@@ -72,6 +72,11 @@ impl Report {
             self.done.meant()
         );
         println!(
+            "{} changes of states at the other system, which left and came {} times",
+            self.done.changes,
+            count(|act| *act == Act::Part)
+        );
+        println!(
             "{} reloads of the dialplan beside it; {} workers restarted, {} errors in the log",
             self.done.reloads,
             self.done.restarts,
@@ -114,6 +119,7 @@ impl Report {
         let (moves, meant) = (self.moves, self.done.meant());
         check(moves == meant, format!("the service moved {moves} times, and {meant} were meant"));
         check(self.done.reloads > 0, "the dialplan was never reloaded".to_owned());
+        check(self.done.changes > 0, "the other system's devices never changed".to_owned());
         check(self.done.restarts == 0, format!("{} workers panicked", self.done.restarts));
         check(self.errors.is_empty(), format!("{} errors in the log", self.errors.len()));
         faults
@@ -136,7 +142,7 @@ mod tests {
             samples: (0..60).map(sample).collect(),
             rounds: (0..20).map(|round| sample(3 * round)).collect(),
             counts,
-            done: Done { acts: vec![Act::Hold, Act::Cycle], restarts: 0, reloads: 1 },
+            done: Done { acts: vec![Act::Hold, Act::Cycle], restarts: 0, reloads: 1, changes: 1 },
             moves: 3,
             errors: vec![],
             stopped_by: None,
@@ -150,7 +156,7 @@ mod tests {
 
     #[test]
     fn each_fault_is_found() {
-        let spoil: [(&str, Spoil); 12] = [
+        let spoil: [(&str, Spoil); 13] = [
             ("memory grows by 1200 ± ", |report| {
                 for (round, sample) in (0..).zip(&mut report.rounds) {
                     sample.vitals.anonymous_kib += 60 * round + round % 2;
@@ -164,6 +170,7 @@ mod tests {
             ("of 0 questions", |report| report.counts = Counts::default()),
             ("moved 5 times, and 3 were meant", |report| report.moves = 5),
             ("the dialplan was never reloaded", |report| report.done.reloads = 0),
+            ("devices never changed", |report| report.done.changes = 0),
             ("2 workers panicked", |report| report.done.restarts = 2),
             ("it did not come", |report| report.stopped_by = Some(Error::new("it did not come"))),
             ("1 errors in the log", |report| report.errors.push("ERROR".to_owned())),
