@@ -3,9 +3,10 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread::{Builder, scope, sleep};
+use std::process::{Child, ChildStdout, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use lab::error::Context;
@@ -25,6 +26,8 @@ const CALL: [&str; 3] = ["RINGING", "INUSE", "NOT_INUSE"];
 /// As the module repeats its own.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
 const KEEPALIVE: u16 = 15;
+/// How often it is looked whether one has ended.
+const LOOK: Duration = Duration::from_millis(100);
 /// From one site that joins to the next.
 const JOINING: Duration = Duration::from_millis(5);
 /// How long a broker may take to let a site in.
@@ -43,7 +46,11 @@ pub fn name(number: usize) -> String {
 }
 
 /// All of them. Dropped, they are killed.
-pub struct Sites(Child);
+pub struct Sites {
+    child: Child,
+    /// Open until the end, for what they may have to say.
+    output: BufReader<ChildStdout>,
+}
 
 impl Sites {
     /// Starts them for such a time, and waits until they have joined.
@@ -52,19 +59,18 @@ impl Sites {
         let program = std::env::current_exe().context("the path of this program")?;
         let (broker, seconds) = (sharing.broker.address().to_string(), time.as_secs().to_string());
         let mut command = host.command(&[&program.display().to_string(), "sites", &broker, &seconds]);
-        let child = command.stdout(Stdio::piped()).spawn().context("starting the simulated sites")?;
-        let mut sites = Self(child);
-        let stdout = sites.0.stdout.take().context("the output of the simulated sites")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).context("waiting for the simulated sites")?;
+        let mut child = command.stdout(Stdio::piped()).spawn().context("starting the simulated sites")?;
+        let output = BufReader::new(child.stdout.take().context("the output of the simulated sites")?);
+        let (mut sites, mut line) = (Self { child, output }, String::new());
+        sites.output.read_line(&mut line).context("waiting for the simulated sites")?;
         if line.trim() == JOINED { Ok(sites) } else { Err(Error::new(format!("the sites: {line}"))) }
     }
 }
 
 impl Drop for Sites {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -72,32 +78,31 @@ impl Drop for Sites {
 pub fn serve(broker: &str, seconds: &str) -> Result {
     let broker: Ipv4Addr = broker.parse().context(broker)?;
     let time = Duration::from_secs(seconds.parse().context(seconds)?);
-    let (end, joined, heard) = (Instant::now() + time, AtomicUsize::new(0), AtomicU64::new(0));
-    let outcome = scope(|scope| {
-        let (joined, heard) = (&joined, &heard);
-        let live = |number| move || live(broker, number, end, joined, heard);
-        let start = |number| Builder::new().stack_size(STACK).spawn_scoped(scope, live(number));
-        let sites = (0..SITES).map(start).collect::<std::io::Result<Vec<_>>>().context("starting a site")?;
-        while joined.load(Ordering::Relaxed) < SITES {
-            if Instant::now() >= end || sites.iter().any(std::thread::ScopedJoinHandle::is_finished) {
-                break;
-            }
-            sleep(JOINING);
-        }
-        if joined.load(Ordering::Relaxed) == SITES {
+    let (end, joined) = (Instant::now() + time, Arc::new(AtomicUsize::new(0)));
+    let start = |number| {
+        let joined = Arc::clone(&joined);
+        Builder::new().stack_size(STACK).spawn(move || live(broker, number, end, &joined))
+    };
+    let mut sites = (0..SITES).map(start).collect::<std::io::Result<Vec<_>>>().context("starting a site")?;
+    let mut said = false;
+    while !sites.is_empty() {
+        if !said && joined.load(Ordering::Relaxed) == SITES {
+            said = true;
             println!("{JOINED}");
         }
-        let joined = sites.into_iter().map(|site| site.join());
-        joined.map(|site| site.unwrap_or_else(|_| Err(Error::new("a site panicked")))).collect::<Result>()
-    });
-    if let Err(error) = &outcome {
-        println!("{error}");
+        // The first that fails ends all; else they all end by themselves.
+        match sites.iter().position(JoinHandle::is_finished) {
+            Some(place) => {
+                sites.swap_remove(place).join().unwrap_or_else(|_| Err(Error::new("a site panicked")))?;
+            }
+            None => sleep(LOOK),
+        }
     }
-    outcome
+    Ok(())
 }
 
 /// One site, from its joining to the end.
-fn live(broker: Ipv4Addr, number: usize, end: Instant, joined: &AtomicUsize, heard: &AtomicU64) -> Result {
+fn live(broker: Ipv4Addr, number: usize, end: Instant, joined: &AtomicUsize) -> Result {
     let place = u32::try_from(number).unwrap_or_default();
     sleep(JOINING * place);
     let own = name(number);
@@ -133,7 +138,7 @@ fn live(broker: Ipv4Addr, number: usize, end: Instant, joined: &AtomicUsize, hea
         stream.set_read_timeout(Some(pause)).context("a timeout")?;
         match stream.read(&mut buffer) {
             Ok(0) => return Err(Error::new(format!("the broker has closed the connection of {own}"))),
-            Ok(length) => drop(heard.fetch_add(u64::try_from(length).unwrap_or_default(), Ordering::Relaxed)),
+            Ok(_) => {}
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(error) => return Err(error).context(format!("{own} hears the broker")),
         }
