@@ -13,7 +13,7 @@ impl Taken {
                 Subject::Device(device) => is_ours_to_tell(device) && self.devices.fits(device),
                 Subject::Agent(device) => is_name(device) && self.devices.fits(device),
                 Subject::Mailbox(name) | Subject::Presence(name) => is_name(name),
-                Subject::Site | Subject::Ask | Subject::People => true,
+                Subject::Site | Subject::Ask | Subject::Alive | Subject::People => true,
             }
     }
 
@@ -39,7 +39,7 @@ impl Taken {
                     let number = name.split_once(':').map(|(_, number)| number);
                     self.owns_or_its_number(site, name, number)
                 }
-                Subject::People | Subject::Site | Subject::Ask => true,
+                Subject::People | Subject::Site | Subject::Ask | Subject::Alive => true,
             }
     }
 

@@ -24,6 +24,8 @@ pub enum Subject {
     Site,
     /// Its wish that all others say again what they have.
     Ask,
+    /// A sign of life, for those who hear what it has: to all others it would be all that ever crosses their line.
+    Alive,
     /// A device: `PJSIP/1001`, `Custom:lunch`.
     Device(String),
     /// A mailbox: `1001@default`.
@@ -41,7 +43,7 @@ impl Subject {
     #[must_use]
     pub const fn kind(&self) -> Option<Shared> {
         match self {
-            Self::Site | Self::Ask => None,
+            Self::Site | Self::Ask | Self::Alive => None,
             Self::Device(_) => Some(Shared::Device),
             Self::Mailbox(_) => Some(Shared::Mailbox),
             Self::Presence(_) => Some(Shared::Presence),
@@ -66,6 +68,7 @@ impl Topic {
         let subject = match (word, name) {
             ("site", None) => Subject::Site,
             ("ask", None) => Subject::Ask,
+            ("alive", None) => Subject::Alive,
             ("people", None) => Subject::People,
             ("device", Some(name)) => Subject::Device(decoded(name)?),
             ("agent", Some(name)) => Subject::Agent(decoded(name)?),
@@ -97,7 +100,7 @@ impl Topic {
             | Subject::Mailbox(name)
             | Subject::Presence(name)
             | Subject::Agent(name) => name.len() <= MAX_NAME,
-            Subject::Site | Subject::Ask | Subject::People => true,
+            Subject::Site | Subject::Ask | Subject::Alive | Subject::People => true,
         }
     }
 
@@ -138,6 +141,7 @@ impl std::fmt::Display for Topic {
         match &self.subject {
             Subject::Site => f.write_str("site"),
             Subject::Ask => f.write_str("ask"),
+            Subject::Alive => f.write_str("alive"),
             Subject::People => f.write_str("people"),
             Subject::Device(name) => write!(f, "device/{}", levels(name)),
             Subject::Agent(name) => write!(f, "agent/{}", levels(name)),
@@ -202,6 +206,7 @@ mod tests {
         for (subject, text) in [
             (Subject::Site, "site"),
             (Subject::Ask, "ask"),
+            (Subject::Alive, "alive"),
             (Subject::People, "people"),
             (Subject::Device("PJSIP/1001".to_owned()), "device/PJSIP/1001"),
             (Subject::Device("Custom:lunch room".to_owned()), "device/Custom:lunch%20room"),

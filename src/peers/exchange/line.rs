@@ -84,7 +84,7 @@ impl Line {
         self.refused = None;
         self.retains = None;
         self.first.clear();
-        self.first.push_back(self.sign_of_life(true));
+        self.first.push_back(self.name(true));
         self.said.say_all();
         self.timers = Timers { sign: Some(now + SIGN_OF_LIFE), ..Timers::default() };
     }
@@ -131,7 +131,7 @@ impl Line {
     /// Takes what somebody says of us: the broker, what it has kept, or another system of our name.
     pub(super) fn hear_of_us(&mut self, subject: Subject, payload: &[u8], now: Instant) {
         match subject {
-            Subject::Ask => {}
+            Subject::Ask | Subject::Alive => {}
             Subject::Site => {
                 let ours = matches!(
                     SiteWord::read(payload), Some(SiteWord::Joined { boot, .. }) if boot == self.own.boot
@@ -143,7 +143,7 @@ impl Line {
                 } else if self.timers.corrected.is_none_or(|at| now >= at + CORRECT_AGAIN) {
                     // The will of a connection of ours that the broker has missed only now.
                     self.timers.corrected = Some(now);
-                    self.first.push_back(self.sign_of_life(true));
+                    self.first.push_back(self.name(true));
                 }
             }
             subject if self.timers.leftovers.is_some() && !payload.is_empty() => {
@@ -168,20 +168,18 @@ impl Line {
     pub(super) fn tick(&mut self, now: Instant) {
         let due = |at: &mut Option<Instant>| at.take_if(|at| *at <= now).is_some();
         if due(&mut self.timers.sign) {
-            self.first.push_back(self.sign_of_life(false));
+            self.first.push_back(self.word(Subject::Alive));
             self.timers.sign = Some(now + SIGN_OF_LIFE);
         }
         if due(&mut self.timers.echo) {
             self.retains = Some(false);
-            let topic = Topic::new(&self.own.site, Subject::Ask).to_string();
-            let payload = String::new();
-            self.first.push_back(Out::Say { topic, payload, acknowledged: false, retained: false });
+            self.first.push_back(self.word(Subject::Ask));
         }
         if due(&mut self.timers.leftovers) {
             self.first.push_back(Out::Unsubscribe(Topic::all_of(&self.own.site)));
         }
         if due(&mut self.timers.say_we) {
-            self.first.push_back(self.sign_of_life(false));
+            self.first.push_back(self.name(false));
         }
         if due(&mut self.timers.say_all) {
             self.timers.said_all = Some(now);
@@ -230,7 +228,14 @@ impl Line {
         taken_back.chain([left]).collect()
     }
 
-    fn sign_of_life(&self, acknowledged: bool) -> Out {
+    /// A word that nobody hears later.
+    fn word(&self, subject: Subject) -> Out {
+        let topic = Topic::new(&self.own.site, subject).to_string();
+        Out::Say { topic, payload: String::new(), acknowledged: false, retained: false }
+    }
+
+    /// Who we are.
+    fn name(&self, acknowledged: bool) -> Out {
         let Own { boot, asterisk, synch, .. } = &self.own;
         let word = SiteWord::Joined { boot: boot.clone(), asterisk: asterisk.clone(), synch: synch.clone() };
         self.say(&Subject::Site, word.text(), acknowledged)

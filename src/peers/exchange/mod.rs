@@ -172,6 +172,9 @@ impl Exchange {
             }
             // What nobody takes counts as well: it is heard all the same.
             subject if self.others.hears(&site, topic.len() + payload.len(), now) => {
+                if !retained {
+                    self.others.lives(&site, now);
+                }
                 if let Some(subject) = subject.filter(|subject| self.taken.takes(&site, subject)) {
                     self.hear(&site, subject, payload);
                 }

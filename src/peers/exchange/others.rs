@@ -160,8 +160,9 @@ impl Others {
                     }
                 } else {
                     let from = site.stands(SiteState::Joined, now);
-                    if !std::mem::replace(&mut site.subscribed, true) {
-                        self.hearing.push_back(Hearing::Begin(name.to_owned()));
+                    let was_heard = std::mem::replace(&mut site.subscribed, true);
+                    if !was_heard || from == Some(SiteState::Silent) {
+                        self.hear_anew(name, was_heard);
                     }
                     if let Some(from) = from {
                         self.tell(name, known.then_some(from), SiteState::Joined, "it has joined");
@@ -192,6 +193,25 @@ impl Others {
         }
     }
 
+    /// Takes note that a site lives.
+    pub(super) fn lives(&mut self, name: &str, now: Instant) {
+        let Some(site) = self.sites.get_mut(name).filter(|site| site.subscribed) else { return };
+        site.heard = now;
+        if site.state == SiteState::Silent {
+            let from = site.stands(SiteState::Joined, now);
+            self.hear_anew(name, true);
+            self.tell(name, from, SiteState::Joined, "it gives signs of life again");
+        }
+    }
+
+    /// The broker says again what it has kept of a site to who asks for it, and to nobody else.
+    fn hear_anew(&mut self, name: &str, is_heard: bool) {
+        if is_heard {
+            self.hearing.push_back(Hearing::End(name.to_owned()));
+        }
+        self.hearing.push_back(Hearing::Begin(name.to_owned()));
+    }
+
     /// Takes what a site says of something that it has, as far as that is its own. Returns a presence that it has heard of.
     pub(super) fn hear(
         &mut self,
@@ -201,7 +221,7 @@ impl Others {
         taken: &Taken,
     ) -> Option<(String, Presence)> {
         let has_room = matches!(subject, Subject::Device(_)) || self.words() < MAX_ALL_OTHERS;
-        let site = self.sites.get_mut(name)?;
+        let site = self.sites.get_mut(name).filter(|site| site.state != SiteState::Silent)?;
         let has_room = has_room && site.has_room();
         match subject {
             Subject::Device(device) => {
@@ -234,7 +254,7 @@ impl Others {
                 people.retain(|person| taken.takes_person(name, person));
                 self.hear_people(name, people);
             }
-            Subject::Site | Subject::Ask => {}
+            Subject::Site | Subject::Ask | Subject::Alive => {}
         }
         None
     }
@@ -303,7 +323,11 @@ impl Others {
     fn part(&mut self, name: &str, to: SiteState, reason: &'static str, now: Instant) {
         let Some(site) = self.sites.get_mut(name) else { return };
         let from = site.stands(to, now);
-        self.forget(name);
+        self.drop_words(name);
+        // Of a silent one, a sign of life is still waited for.
+        if to != SiteState::Silent {
+            self.hear_no_more(name);
+        }
         if let Some(from) = from {
             self.tell(name, Some(from), to, reason);
         }
@@ -324,6 +348,18 @@ impl Others {
 
     /// Drops what a site said, and hears it no more.
     fn forget(&mut self, name: &str) {
+        self.drop_words(name);
+        self.hear_no_more(name);
+    }
+
+    fn hear_no_more(&mut self, name: &str) {
+        let Some(site) = self.sites.get_mut(name) else { return };
+        if std::mem::replace(&mut site.subscribed, false) {
+            self.hearing.push_back(Hearing::End(name.to_owned()));
+        }
+    }
+
+    fn drop_words(&mut self, name: &str) {
         let Some(site) = self.sites.get_mut(name) else { return };
         site.gone_at = None;
         self.devices -= site.devices.len();
@@ -337,9 +373,6 @@ impl Others {
         site.agents.clear();
         site.people.clear();
         let mailboxes = std::mem::take(&mut site.mailboxes);
-        if std::mem::replace(&mut site.subscribed, false) {
-            self.hearing.push_back(Hearing::End(name.to_owned()));
-        }
         for mailbox in mailboxes.keys() {
             self.reckon(mailbox);
         }

@@ -15,7 +15,9 @@ use crate::{
 
 /// Changes that Asterisk is shown in a second: with hints it manages some five thousand on one core.
 const RATE: u32 = 2_000;
-/// The most of them at once.
+/// The most of them after a quiet time: what a large office says when its line is back.
+const BURST: u32 = 1_000;
+/// The most of them at once: between two portions, what has come meanwhile is heard.
 const PORTION: u32 = 200;
 /// Between showing that a device is gone and taking its entry away. Hints read the state when they work the first off: at
 /// once they might find the entry gone, about which they are told nothing.
@@ -28,6 +30,8 @@ pub(super) const MAX_WAITING: usize = 100_000;
 pub(super) struct Showing {
     technology: Technology,
     budget: Budget,
+    /// How many were shown at one moment.
+    portion: (Instant, u32),
     /// The lamps of mailboxes; `None` where nobody knows of one any more.
     lamps: BTreeMap<String, Option<Count>>,
     presences: BTreeMap<String, Presence>,
@@ -46,7 +50,8 @@ impl Showing {
     pub(super) fn new(technology: Technology, now: Instant) -> Self {
         Self {
             technology,
-            budget: Budget::new(RATE, PORTION, now),
+            budget: Budget::new(RATE, BURST, now),
+            portion: (now, 0),
             lamps: BTreeMap::new(),
             presences: BTreeMap::new(),
             devices: BTreeMap::new(),
@@ -99,7 +104,7 @@ impl Showing {
                 return Some(self.clear(&site, &device));
             }
         }
-        if !self.waits() || !self.budget.take(now) {
+        if !self.waits() || !self.may(now) {
             return None;
         }
         self.device_next = !self.device_next;
@@ -143,6 +148,15 @@ impl Showing {
     /// Returns a device as this Asterisk calls it.
     pub(super) fn as_ours(&self, device: &str) -> String {
         as_ours(self.technology, device)
+    }
+
+    fn may(&mut self, now: Instant) -> bool {
+        let shown = if self.portion.0 == now { self.portion.1 } else { 0 };
+        let may = shown < PORTION && self.budget.take(now);
+        if may {
+            self.portion = (now, shown + 1);
+        }
+        may
     }
 
     fn waits(&self) -> bool {

@@ -99,7 +99,7 @@ impl Exchange {
                 Subject::Mailbox(_) => *mailboxes += 1,
                 Subject::Presence(_) => *presences += 1,
                 Subject::Agent(_) => *agents += 1,
-                Subject::Site | Subject::Ask | Subject::People => {}
+                Subject::Site | Subject::Ask | Subject::Alive | Subject::People => {}
             }
         }
         View {

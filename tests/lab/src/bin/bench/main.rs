@@ -56,8 +56,8 @@ fn main() -> ExitCode {
             state::tell,
             line::tell,
         ]
-            .iter()
-            .try_for_each(|tell| tell()),
+        .iter()
+        .try_for_each(|tell| tell()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
