@@ -16,8 +16,8 @@ use super::lamps::{Lamps, Light, count};
 const GAP: Duration = Duration::from_millis(30);
 /// Bursts: of each figure the median counts.
 const BURSTS: usize = 5;
-/// How long nothing happens.
-const IDLE: Duration = Duration::from_secs(120);
+/// How long nothing happens: from one sign of life to the next.
+const IDLE: Duration = Duration::from_secs(60);
 /// What was under way is over then.
 const SETTLE: Duration = Duration::from_secs(2);
 
