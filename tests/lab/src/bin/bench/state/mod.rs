@@ -26,11 +26,15 @@ use self::table::Figures;
 pub fn tell() -> Result {
     println!("States: berlin says, bonn shows; both Asterisk 22, {} hints each", company::LAMPS);
     let mut measured = Vec::new();
-    for means in Means::ALL {
+    let only = std::env::args().nth(2).unwrap_or_default();
+    for means in Means::ALL.into_iter().filter(|means| means.to_string().starts_with(&only)) {
         println!("  (measuring {means})");
         measured.push((means, figures(means)?));
     }
     table::print(&measured);
+    if !only.is_empty() {
+        return Ok(());
+    }
     let alone = crowd::alone()?;
     crowd::tell(&alone)
 }
