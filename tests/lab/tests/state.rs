@@ -1,6 +1,6 @@
 //! Sites that share the states of their devices over a broker.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab::broker::Kind;
 use lab::conf::password;
@@ -14,6 +14,7 @@ lab::tests_on!(
     V22,
     a_device_in_use_at_one_is_in_use_at_the_other,
     who_has_gone_leaves_no_lamp_lit,
+    who_speaks_all_the_time_stays_in_the_broker,
     sites_are_listed_with_their_states,
     a_phone_sees_the_calls_of_a_colleague_at_another_site,
     who_has_the_name_of_another_is_told_so,
@@ -85,6 +86,23 @@ fn who_has_gone_leaves_no_lamp_lit(_: Version) -> Result {
     sharing.broker.run()?;
     sharing.wait_joined()?;
     sharing.at(0)?.wait_device("Custom:mystate", "INUSE")
+}
+
+/// Who hears nothing of others hears nothing of the broker either, unless it is asked.
+fn who_speaks_all_the_time_stays_in_the_broker(_: Version) -> Result {
+    let sharing = Sharing::joined(&BOTH, "keepalive = 5")?;
+    let [berlin, bonn] = sharing.both()?;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(20) {
+        for state in ["INUSE", "NOT_INUSE"] {
+            berlin.set_device("Custom:mystate", state)?;
+        }
+    }
+    for system in [berlin, bonn] {
+        let log = system.log();
+        assert!(!log.contains("does not answer") && !log.contains("is Lost"), "{log}");
+    }
+    Ok(())
 }
 
 /// A phone in berlin watches 2001, who is in bonn: his phone rings, he talks, he hangs up. Then his system dies in a call.

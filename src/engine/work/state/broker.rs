@@ -127,7 +127,8 @@ pub(in crate::engine::work) struct Broker {
     has_more: bool,
     deadline: Instant,
     keepalive: Duration,
-    last_said: Instant,
+    /// When it was last asked for a sign of life.
+    last_asked: Instant,
     last_heard: Instant,
     /// Bytes that have come since.
     torn: usize,
@@ -164,7 +165,7 @@ impl Broker {
             has_more: false,
             deadline: now + CONNECT,
             keepalive: Duration::from_secs(login.keepalive.into()),
-            last_said: now,
+            last_asked: now,
             last_heard: now,
             torn: 0,
             closed: false,
@@ -207,7 +208,7 @@ impl Broker {
         if !self.is_in {
             return self.deadline;
         }
-        (self.last_said + self.keepalive).min(self.last_heard + self.keepalive + self.keepalive / 2)
+        (self.last_asked + self.keepalive).min(self.last_heard + self.keepalive + self.keepalive / 2)
     }
 
     /// Says something.
@@ -219,7 +220,6 @@ impl Broker {
             }
             None => self.outgoing.extend_from_slice(octets),
         }
-        self.last_said = Instant::now();
         self.write()
     }
 
@@ -256,7 +256,9 @@ impl Broker {
         if self.is_in && now >= self.last_heard + self.keepalive + self.keepalive / 2 {
             return Err(Fault::Silent);
         }
-        if self.is_in && now >= self.last_said + self.keepalive {
+        // However much we say: a broker that wants no answer of us, and hears of us alone, says nothing by itself.
+        if self.is_in && now >= self.last_asked + self.keepalive {
+            self.last_asked = now;
             self.say(&Session::ping())?;
         }
         Ok(())
