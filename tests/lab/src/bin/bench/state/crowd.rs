@@ -30,7 +30,7 @@ const CHANGES: usize = 100;
 const GAP: Duration = Duration::from_millis(100);
 
 /// What as many devices of its own cost an Asterisk that shares nothing.
-pub struct Alone {
+struct Alone {
     /// Memory of each, in KiB.
     kib: f64,
     /// Seconds of the processor for all of them.
@@ -38,7 +38,7 @@ pub struct Alone {
 }
 
 /// Measures that.
-pub fn alone() -> Result<Alone> {
+fn alone() -> Result<Alone> {
     let mut sharing = Sharing::new(&[Version::V22], "")?;
     let system = sharing.at_mut(0)?;
     system.edit_conf("modules.conf", "load = res_synch.so\n", "")?;
@@ -55,8 +55,9 @@ pub fn alone() -> Result<Alone> {
     Ok(Alone { kib, cpu: (system.cpu_time()? - before.1).as_secs_f64() })
 }
 
-/// Measures the rest and prints it.
-pub fn tell(alone: &Alone) -> Result {
+/// Measures and prints.
+pub fn tell() -> Result {
+    let alone = alone()?;
     println!("\n{SITES} simulated sites of {DEVICES} phones, each of which hears {} others:", sites::HEARD);
     println!("berlin takes all of them, bonn takes ten and berlin; both Asterisk 22");
     let names: Vec<String> = (0..SITES).map(sites::name).collect();

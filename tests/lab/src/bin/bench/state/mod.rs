@@ -22,21 +22,24 @@ use lab::Result;
 use self::company::{Company, Means};
 use self::table::Figures;
 
-/// Measures and prints.
+/// Measures and prints: both parts, or the one that a second word names.
 pub fn tell() -> Result {
+    match std::env::args().nth(2).as_deref() {
+        Some("pair") => pair(),
+        Some("crowd") => crowd::tell(),
+        _ => pair().and_then(|()| crowd::tell()),
+    }
+}
+
+fn pair() -> Result {
     println!("States: berlin says, bonn shows; both Asterisk 22, {} hints each", company::LAMPS);
     let mut measured = Vec::new();
-    let only = std::env::args().nth(2).unwrap_or_default();
-    for means in Means::ALL.into_iter().filter(|means| means.to_string().starts_with(&only)) {
+    for means in Means::ALL {
         println!("  (measuring {means})");
         measured.push((means, figures(means)?));
     }
     table::print(&measured);
-    if !only.is_empty() {
-        return Ok(());
-    }
-    let alone = crowd::alone()?;
-    crowd::tell(&alone)
+    Ok(())
 }
 
 fn figures(means: Means) -> Result<Figures> {
