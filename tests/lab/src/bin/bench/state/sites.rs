@@ -122,7 +122,7 @@ fn live(broker: Ipv4Addr, number: usize, end: Instant, joined: &AtomicUsize) -> 
         }
         if now >= sign {
             sign += SIGN_OF_LIFE;
-            write(&mut stream, &own, &site(&own)?)?;
+            write(&mut stream, &own, &publish(&format!("synch/1/{own}/alive"), "", false)?)?;
         }
         if now >= change {
             change += GAP;
@@ -176,7 +176,7 @@ fn device_topic(number: usize, device: usize) -> String {
     format!("device/PJSIP/{number:04}{device:02}")
 }
 
-/// Its sign of life.
+/// Who it is.
 fn site(own: &str) -> Result<Vec<u8>> {
     said(own, "site", "joined 5d0a6b1f0c2e9947 22.10.1 0.5.0")
 }
