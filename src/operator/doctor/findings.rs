@@ -24,7 +24,7 @@ pub struct Findings {
     pub slips: Vec<Slip>,
     /// Where phones are sent over TCP and TLS.
     pub listeners: Vec<Listener>,
-    /// Asterisk's HTTP server; none where [http] is off.
+    /// Asterisk's HTTP server; none where `[http]` is off.
     pub http: Option<HttpServer>,
     /// The trunks, by key.
     pub trunks: Vec<(&'static str, String, Reach)>,
