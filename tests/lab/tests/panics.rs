@@ -146,7 +146,7 @@ fn every_worker_panics_and_is_run_again_while_the_dns_answers(version: Version) 
     for (worker, times) in twice.chain(others) {
         assert_eq!(restarts(&site, worker)?, times, "{worker} in {}", site.status("RestartsOf")?);
     }
-    assert_eq!(site.status("Restarts")?, "23");
+    assert_eq!(site.status("Restarts")?, "25");
     site.wait_status("Dialplan", "in force")?;
     site.wait_status("MainEvents", "heard")?;
     assert!(!site.branch.rx("synch show history")?.contains("Unhealthy"));
