@@ -1,19 +1,25 @@
 //! A held mode that ends by itself, and work on the main: from its last sync to the question whether its phones may go home.
+//!
+//! - `hold`: what a held mode has besides the mode
+
+mod hold;
+
+pub(super) use hold::Hold;
 
 use std::time::{Duration, Instant, SystemTime};
 
+use self::hold::{REFUSED, Waits};
 use super::Running;
 use crate::{
     engine::{
-        host::{Host, Level},
+        host::Level,
         work::sync::{Claim, Order, Question},
     },
-    maintenance::{Drain, End, Refusal, Until, at_end, is_version, is_well, readable},
+    maintenance::{Drain, End, Refusal, Until, at_end, is_version, is_well},
     operator::{
         control::{Reply, Start},
-        status::{MaintenanceStatus, cannot_serve},
+        status::cannot_serve,
     },
-    settings::Settings,
     verdict::failover::{Failover, ServiceChange},
     words::{
         state::{DrainState, MaintenanceState as State, Mode, ServiceState},
@@ -21,121 +27,14 @@ use crate::{
     },
 };
 
-/// Where the mode, its end and the reason of a maintenance are remembered across restarts, and why the main was not let have
-/// its phones.
-const MODE: &str = "mode";
-const UNTIL: &str = "until";
-const REASON: &str = "reason";
-const REFUSED: &str = "refused";
-
 /// The longest that a last sync or the questions of a gate are waited for: a sync reads for 5 minutes at most, and writes.
 const LATE: Duration = Duration::from_secs(360);
 /// A main that is in doubt for longer at the end of a maintenance is told of: one that restarts is not for so long.
 const DOUBT: Duration = Duration::from_secs(60);
 /// How soon a main that did not answer at the end of a maintenance is asked again: each time it is read as by a sync.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
-/// How often it is looked whether a main that is in doubt at the end of a maintenance is well or dead.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
 /// Where an operator waits for the answer.
 type Told = Reply<Result<String, String>>;
-
-/// What a held mode has besides the mode.
-#[derive(Default)]
-pub(super) struct Hold {
-    /// When it ends by itself; the second is what counts: a clock that jumps moves no phone.
-    until: Option<(Until, Instant)>,
-    /// Why there is a maintenance.
-    reason: String,
-    /// The calls on the main; `None` without a maintenance.
-    drain: Option<Drain>,
-    waits: Waits,
-    /// Why the phones stayed when they were last to go home.
-    refused: String,
-    /// Whether the main was asked, and did not have what the phones need: then it is an operator, or the same questions, who
-    /// let them go.
-    is_barred: bool,
-    /// Whether what comes at the end has been done or told.
-    is_told: bool,
-    /// Before that, a main that did not answer at the end is not asked again.
-    not_before: Option<Instant>,
-    /// The number of the last order to the sync.
-    number: u64,
-}
-
-/// What a maintenance waits for.
-#[derive(Default)]
-enum Waits {
-    #[default]
-    Nothing,
-    /// The last sync.
-    Last(Start, Told, Claim),
-    /// The main's answers. Nobody waits for them at the end of a maintenance.
-    Gate(Option<Told>, Claim),
-}
-
-impl Hold {
-    /// Returns the mode that was held before this start, and what it has besides.
-    pub(super) fn recall(host: &dyn Host, settings: &Settings) -> (Mode, Self) {
-        let mode = host.recall(MODE).and_then(|word| Mode::from_word(&word)).unwrap_or(Mode::Auto);
-        if mode == Mode::Auto {
-            return (mode, Self::default());
-        }
-        let mut until = host.recall(UNTIL).and_then(|memo| Until::from_memo(&memo));
-        if mode == Mode::Maintenance && until.is_none() {
-            // It could not be written, or was not whole. Each maintenance has an end.
-            let given = Until::after(settings.maintenance.minutes, SystemTime::now());
-            let _ = host.remember(UNTIL, Some(&given.memo()));
-            until = Some(given);
-        }
-        let until = until.map(|until| (until, Instant::now() + until.left(SystemTime::now())));
-        let reason = host.recall(REASON).unwrap_or_default();
-        let drain = (mode == Mode::Maintenance).then(|| Drain::begin(Instant::now()));
-        let refused = host.recall(REFUSED).filter(|_| mode == Mode::Maintenance);
-        let is_barred = refused.is_some();
-        let refused = refused.unwrap_or_default();
-        (mode, Self { until, reason, drain, refused, is_barred, ..Self::default() })
-    }
-
-    /// Returns the same for who looks.
-    pub(super) fn status(&self, host: &dyn Host, main_starts: bool) -> MaintenanceStatus {
-        MaintenanceStatus {
-            until: self.until.map(|(until, _)| (until, host.local_time(until.time()))),
-            reason: self.reason.clone(),
-            drain: self.drain.as_ref().map(Drain::state),
-            main_calls: self.drain.as_ref().and_then(Drain::calls),
-            refused: self.refused.clone(),
-            main_starts,
-            begins: matches!(self.waits, Waits::Last(..)),
-            asks: matches!(self.waits, Waits::Gate(..)),
-        }
-    }
-
-    /// Returns how soon it has something to do; `None` where only an operator ends it.
-    pub(super) fn due(&self, now: Instant) -> Option<Duration> {
-        let ends = self.until.filter(|_| !self.is_told).map(|(_, at)| at);
-        let late = match &self.waits {
-            Waits::Nothing => None,
-            Waits::Last(_, _, claim) | Waits::Gate(_, claim) => Some(claim.until),
-        };
-        let left = |at: Instant| match at.saturating_duration_since(now) {
-            // What is over waits for the monitor.
-            Duration::ZERO => LOOK_AGAIN,
-            left => left,
-        };
-        ends.into_iter().chain(late).map(left).min()
-    }
-
-    fn is_over(&self, now: Instant) -> bool {
-        self.until.is_some_and(|(_, at)| at <= now)
-    }
-
-    /// ` until 2026-11-29 14:30`, or nothing.
-    fn until_shown(&self, host: &dyn Host) -> String {
-        let shown = |until: Until| format!(" until {}", readable(&host.local_time(until.time())));
-        self.until.map_or_else(String::new, |(until, _)| shown(until))
-    }
-}
 
 impl Running {
     /// Chooses a mode for an operator, with an end or without. It ends a maintenance.
@@ -554,20 +453,10 @@ impl Running {
         }
     }
 
-    /// Remembers the mode across restarts. A held one has its end first, and auto has none left behind: whatever fails, none
-    /// is held without its end.
+    /// Remembers the mode across restarts. Each word is tried, whatever fails.
     fn remember(&self, mode: Mode) {
-        let until = self.hold.until.map(|(until, _)| until.memo());
-        let reason = Some(self.hold.reason.as_str()).filter(|reason| !reason.is_empty());
-        let refused = Some(self.hold.refused.as_str()).filter(|_| self.hold.is_barred);
-        let mut words =
-            [(UNTIL, until.as_deref()), (REASON, reason), (REFUSED, refused), (MODE, Some(mode.word()))];
-        if mode == Mode::Auto {
-            words.reverse();
-        }
-        // Each is tried: above all the mode, which is what counts.
-        for (key, word) in words {
-            self.remember_word(key, word);
+        for (key, word) in self.hold.words(mode) {
+            self.remember_word(key, word.as_deref());
         }
     }
 

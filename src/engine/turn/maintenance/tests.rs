@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use super::*;
+use super::{
+    hold::{LOOK_AGAIN, MODE, REASON, UNTIL},
+    *,
+};
 use crate::{
-    engine::{crew::roll::Roll, stand_in::StandIn},
+    engine::{crew::roll::Roll, host::Host, stand_in::StandIn},
     maintenance::Losing,
     operator::status::SyncStatus,
+    settings::Settings,
     site::users::User,
     verdict::probe::{Kind, Outcome},
     words::{
@@ -304,4 +308,11 @@ fn a_main_that_is_still_starting_at_the_end_is_told_of_as_such() {
 fn what_ends_as_a_question_gets_no_point() {
     assert_eq!(sentence("is it there?"), "is it there?");
     assert_eq!(sentence("it is"), "it is.");
+}
+
+#[test]
+fn a_held_mode_is_kept_behind_its_end_and_auto_before_nothing_is_left_of_one() {
+    let keys = |mode| Hold::default().words(mode).map(|(key, _)| key);
+    assert_eq!(keys(Mode::Maintenance), [UNTIL, REASON, REFUSED, MODE]);
+    assert_eq!(keys(Mode::Auto), [MODE, REFUSED, REASON, UNTIL]);
 }
