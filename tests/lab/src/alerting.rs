@@ -4,14 +4,15 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::error::{Context, Error, Result};
-use crate::net::{Host, Net};
+use crate::net::Net;
+use crate::quarters::Quarters;
 use crate::rootfs::reader_rootfs;
 use crate::wait::{GENEROUS, until_ok};
 
@@ -39,45 +40,21 @@ pub fn tool(name: &str) -> Result<Command> {
 /// The machine that watches the fleet, with both programs. Dropped, they are killed.
 pub struct Alerting {
     programs: Vec<Child>,
-    root: PathBuf,
-    /// Its folder, as it sees it.
-    home: String,
-    host: Host,
+    /// Where it keeps its files.
+    pub quarters: Quarters,
 }
 
 impl Alerting {
     /// The machine, with an empty folder.
     pub fn new(net: &Arc<Net>) -> Result<Self> {
-        let root = reader_rootfs()?;
-        let home = format!("/lab/{}/alerting", net.name());
-        let alerting = Self { programs: Vec::new(), root, home, host: net.phone_host("alerting")? };
-        let folder = alerting.path("");
-        fs::create_dir_all(&folder).context(format!("making {}", folder.display()))?;
-        Ok(alerting)
-    }
-
-    /// Where a file of its folder is, seen from outside.
-    pub fn path(&self, file: &str) -> PathBuf {
-        self.root.join(self.home.trim_start_matches('/')).join(file)
-    }
-
-    /// The same file as the programs name it.
-    pub fn inside(&self, file: &str) -> String {
-        format!("{}/{file}", self.home)
-    }
-
-    /// Writes a file, and says how the programs name it.
-    pub fn write(&self, file: &str, text: &str) -> Result<String> {
-        let path = self.path(file);
-        fs::write(&path, text).context(format!("writing {}", path.display()))?;
-        Ok(self.inside(file))
+        Ok(Self { programs: Vec::new(), quarters: Quarters::new(net, reader_rootfs()?, "alerting")? })
     }
 
     /// Starts Alertmanager with this configuration.
     pub fn run_alertmanager(&mut self, configuration: &str) -> Result {
         let words = [
-            format!("--config.file={}", self.write("alertmanager.yml", configuration)?),
-            format!("--storage.path={}", self.inside("alerts")),
+            format!("--config.file={}", self.quarters.write("alertmanager.yml", configuration)?),
+            format!("--storage.path={}", self.quarters.inside("alerts")),
             format!("--web.listen-address=:{ALERTMANAGER}"),
             // One alone.
             "--cluster.listen-address=".to_owned(),
@@ -88,25 +65,24 @@ impl Alerting {
     /// Starts Prometheus with this configuration.
     pub fn run_prometheus(&mut self, configuration: &str) -> Result {
         let words = [
-            format!("--config.file={}", self.write("prometheus.yml", configuration)?),
-            format!("--storage.tsdb.path={}", self.inside("series")),
+            format!("--config.file={}", self.quarters.write("prometheus.yml", configuration)?),
+            format!("--storage.tsdb.path={}", self.quarters.inside("series")),
             format!("--web.listen-address=:{PROMETHEUS}"),
         ];
         self.run("prometheus", &words, PROMETHEUS)
     }
 
     fn run(&mut self, program: &str, words: &[String], port: u16) -> Result {
-        let log_file = self.path(&format!("{program}.log"));
-        let log = fs::File::create(&log_file).context(format!("making {}", log_file.display()))?;
-        let copy = log.try_clone().context("sharing the log")?;
-        let mut command = self.host.command(&["chroot"]);
-        command.arg(&self.root).arg(program).args(words);
-        command.stdin(Stdio::null()).stdout(copy).stderr(log);
-        self.programs.push(command.spawn().context(format!("starting {program}"))?);
+        let log = format!("{program}.log");
+        let mut command = self.quarters.command(&[program]);
+        self.programs.push(self.quarters.spawn(command.args(words), &log)?);
         until_ok(&format!("{program} to be ready"), GENEROUS, || self.get(port, "/-/ready"))
             .map(drop)
             .map_err(|error| {
-                Error::new(format!("{error}\n{}", fs::read_to_string(&log_file).unwrap_or_default()))
+                Error::new(format!(
+                    "{error}\n{}",
+                    fs::read_to_string(self.quarters.path(&log)).unwrap_or_default()
+                ))
             })
     }
 
@@ -135,7 +111,7 @@ impl Alerting {
 
     /// What one of them answers.
     fn get(&self, port: u16, path: &str) -> Result<String> {
-        get(SocketAddr::from((self.host.address, port)), path)
+        get(SocketAddr::from((self.quarters.address(), port)), path)
     }
 }
 
@@ -144,10 +120,6 @@ impl Drop for Alerting {
         for mut program in self.programs.drain(..) {
             let _ = program.kill();
             let _ = program.wait();
-        }
-        let _ = fs::remove_dir_all(self.path(""));
-        if let Some(lab) = self.path("").parent() {
-            let _ = fs::remove_dir(lab);
         }
     }
 }

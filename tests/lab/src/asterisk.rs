@@ -142,10 +142,8 @@ impl Asterisk {
         let _ = fs::remove_file(self.path("run/asterisk.ctl"));
         let output = File::options().create(true).append(true).open(self.path("log/output"));
         let output = output.context("opening the file for Asterisk's output")?;
-        // The namespace of mounts that `ip netns exec` makes is private: /proc goes with the process.
-        let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
-        let mut command = self.host.command(&["sh", "-c", script]);
-        command.arg(&self.root).args(&self.launcher).args([BINARY, "-f", "-C", &self.conf()]);
+        let mut command = self.host.chroot(&self.root);
+        command.args(&self.launcher).args([BINARY, "-f", "-C", &self.conf()]);
         // `-U root` is not the same as no -U: it takes the permission to bind port 53 away from root, too.
         if self.user != "root" {
             command.args(["-U", self.user]);

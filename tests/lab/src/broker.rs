@@ -3,13 +3,14 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::Arc;
 
 use crate::certificates::Authority;
 use crate::command::run;
 use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
+use crate::quarters::Quarters;
 use crate::rootfs::{rabbit_rootfs, rootfs, servers_rootfs};
 use crate::version::Version;
 use crate::wait::{GENEROUS, until_ok};
@@ -37,10 +38,7 @@ pub enum Kind {
 pub struct Broker {
     kind: Kind,
     child: Option<Child>,
-    root: PathBuf,
-    /// Its folder, as it sees it.
-    home: String,
-    host: Host,
+    quarters: Quarters,
 }
 
 impl Broker {
@@ -64,11 +62,7 @@ impl Broker {
     }
 
     fn in_root(net: &Arc<Net>, root: PathBuf, kind: Kind, sites: &[&str]) -> Result<Self> {
-        let host = net.phone_host("broker")?;
-        let home = format!("/lab/{}/broker", net.name());
-        let mut broker = Self { kind, child: None, root, home, host };
-        let folder = broker.path("");
-        fs::create_dir_all(&folder).context(format!("making {}", folder.display()))?;
+        let mut broker = Self { kind, child: None, quarters: Quarters::new(net, root, "broker")? };
         match kind {
             Kind::Mosquitto => broker.configure_mosquitto(sites)?,
             Kind::Nats => broker.configure_nats(sites)?,
@@ -82,13 +76,12 @@ impl Broker {
     }
 
     fn configure_mosquitto(&self, sites: &[&str]) -> Result {
-        let conf = CONF.replace("/etc/mosquitto", &self.home);
-        self.write("synch.conf", &format!("{conf}\nuser root\n"))?;
-        self.write("synch.acl", ACL)?;
+        let conf = CONF.replace("/etc/mosquitto", self.quarters.home());
+        self.quarters.write("synch.conf", &format!("{conf}\nuser root\n"))?;
+        self.quarters.write("synch.acl", ACL)?;
         let accounts: String = sites.iter().map(|site| format!("{site}:{}\n", secret(site))).collect();
-        self.write("synch.passwd", &accounts)?;
-        let file = format!("{}/synch.passwd", self.home);
-        run(self.chroot().args(["mosquitto_passwd", "-U", &file])).map(drop)
+        let file = self.quarters.write("synch.passwd", &accounts)?;
+        run(&mut self.quarters.command(&["mosquitto_passwd", "-U", &file])).map(drop)
     }
 
     /// Each level of a topic is one of a subject there.
@@ -98,22 +91,22 @@ impl Broker {
         let conf = format!(
             "server_name: lab\njetstream {{ store_dir: \"{}/store\" }}\nmqtt {{ host: \"{}\", port: 1883 }}\n\
              authorization {{\n  users = [\n{users}  ]\n}}\n",
-            self.home,
+            self.quarters.home(),
             self.address()
         );
-        self.write("synch.conf", &conf)
+        self.quarters.write("synch.conf", &conf).map(drop)
     }
 
     fn configure_rabbit(&self) -> Result {
         // Erlang looks its own node up.
-        let hosts = self.root.join("etc/hosts");
+        let hosts = self.quarters.root().join("etc/hosts");
         fs::write(&hosts, "127.0.0.1 localhost\n").context(format!("writing {}", hosts.display()))?;
-        self.write("plugins", "[rabbitmq_mqtt].\n")?;
+        self.quarters.write("plugins", "[rabbitmq_mqtt].\n")?;
         let lines = format!(
             "listeners.tcp = none\nmqtt.listeners.tcp.default = {}:1883\nmqtt.allow_anonymous = false\n",
             self.address()
         );
-        self.write("rabbitmq.conf", &lines)
+        self.quarters.write("rabbitmq.conf", &lines).map(drop)
     }
 
     /// Accounts, each with the rights of docs/state.md.
@@ -130,39 +123,32 @@ impl Broker {
 
     /// A program of RabbitMQ's, for the node of this broker.
     fn rabbit(&self, program: &str) -> Command {
-        let mut command = self.chroot();
-        command.args(["env", "RABBITMQ_NODENAME=rabbit@localhost", "LC_ALL=C.UTF-8"]);
-        command.arg(format!("HOME={}", self.home));
-        command.arg(format!("RABBITMQ_MNESIA_BASE={}/mnesia", self.home));
-        command.arg(format!("RABBITMQ_LOG_BASE={}", self.home));
-        command.arg(format!("RABBITMQ_ENABLED_PLUGINS_FILE={}/plugins", self.home));
-        command.arg(format!("RABBITMQ_CONFIG_FILE={}/rabbitmq.conf", self.home));
+        let mut command =
+            self.quarters.command(&["env", "RABBITMQ_NODENAME=rabbit@localhost", "LC_ALL=C.UTF-8"]);
+        command.arg(format!("HOME={}", self.quarters.home()));
+        command.arg(format!("RABBITMQ_MNESIA_BASE={}", self.quarters.inside("mnesia")));
+        command.arg(format!("RABBITMQ_LOG_BASE={}", self.quarters.home()));
+        command.arg(format!("RABBITMQ_ENABLED_PLUGINS_FILE={}", self.quarters.inside("plugins")));
+        command.arg(format!("RABBITMQ_CONFIG_FILE={}", self.quarters.inside("rabbitmq.conf")));
         command.arg(format!("/usr/lib/rabbitmq/bin/{program}"));
         command
     }
 
     /// Runs it, in the place of one that was killed.
     pub fn run(&mut self) -> Result {
-        let conf = format!("{}/synch.conf", self.home);
-        let with_conf = |program| {
-            let mut command = self.chroot();
-            command.args([program, "-c", &conf]);
-            command
-        };
+        let conf = self.quarters.inside("synch.conf");
+        let with_conf = |program| self.quarters.command(&[program, "-c", &conf]);
         let mut command = match self.kind {
             Kind::Mosquitto => with_conf("mosquitto"),
             Kind::Nats => with_conf("nats-server"),
             Kind::Rabbit => self.rabbit("rabbitmq-server"),
         };
-        let log = fs::File::create(self.path("log")).context("making the broker's log")?;
-        let copy = log.try_clone().context("sharing the broker's log")?;
-        command.stdin(Stdio::null()).stdout(copy).stderr(log);
-        self.child = Some(command.spawn().context("starting the broker")?);
+        self.child = Some(self.quarters.spawn(&mut command, "log")?);
         until_ok("the broker to listen", GENEROUS, || {
             std::net::TcpStream::connect((self.address(), 1883)).context("connecting to the broker").map(drop)
         })
         .map_err(|error| {
-            let log = fs::read_to_string(self.path("log")).unwrap_or_default();
+            let log = fs::read_to_string(self.quarters.path("log")).unwrap_or_default();
             Error::new(format!("{error}\n{log}"))
         })
     }
@@ -170,16 +156,18 @@ impl Broker {
     /// Runs anew with this access list in the place of its own.
     pub fn run_with_acl(&mut self, acl: &str) -> Result {
         self.kill();
-        self.write("synch.acl", acl)?;
+        self.quarters.write("synch.acl", acl)?;
         self.run()
     }
 
     /// Runs anew and keeps what it knows on its disk, as Debian's does.
     pub fn remember(&mut self) -> Result {
         self.kill();
-        let conf = fs::read_to_string(self.path("synch.conf")).context("reading the broker's file")?;
-        let home = &self.home;
-        self.write("synch.conf", &format!("{conf}persistence true\npersistence_location {home}/\n"))?;
+        let conf =
+            fs::read_to_string(self.quarters.path("synch.conf")).context("reading the broker's file")?;
+        let home = self.quarters.home();
+        self.quarters
+            .write("synch.conf", &format!("{conf}persistence true\npersistence_location {home}/\n"))?;
         self.run()
     }
 
@@ -187,21 +175,22 @@ impl Broker {
     pub fn save(&self) -> Result {
         let pid = self.child.as_ref().context("the broker does not run")?.id();
         run(Command::new("kill").args(["-USR1", &pid.to_string()]))?;
-        let file = self.path("mosquitto.db");
+        let file = self.quarters.path("mosquitto.db");
         until_ok("the broker to write", GENEROUS, || fs::metadata(&file).context(file.display()).map(drop))
     }
 
     /// Runs anew and takes TLS as well, with a certificate for its address that the authority signs which this returns.
     pub fn take_tls(&mut self) -> Result<Authority> {
         self.kill();
-        let authority = Authority::new(&self.path("keys"))?;
+        let authority = Authority::new(&self.quarters.path("keys"))?;
         authority.sign("broker", &format!("IP:{}", self.address()), 2)?;
-        let conf = fs::read_to_string(self.path("synch.conf")).context("reading the broker's file")?;
-        let keys = format!("{}/keys", self.home);
+        let conf =
+            fs::read_to_string(self.quarters.path("synch.conf")).context("reading the broker's file")?;
+        let keys = self.quarters.inside("keys");
         let lines = format!(
             "listener 8883\ncafile {keys}/ca.crt\ncertfile {keys}/broker.crt\nkeyfile {keys}/broker.key\n"
         );
-        self.write("synch.conf", &format!("{conf}{lines}"))?;
+        self.quarters.write("synch.conf", &format!("{conf}{lines}"))?;
         self.run()?;
         Ok(authority)
     }
@@ -221,12 +210,12 @@ impl Broker {
 
     /// Its address.
     pub fn address(&self) -> Ipv4Addr {
-        self.host.address
+        self.quarters.address()
     }
 
     /// Its host.
     pub fn host(&self) -> &Host {
-        &self.host
+        self.quarters.host()
     }
 
     /// What it keeps on topics that fit `filter`, a line each: topic and payload.
@@ -244,35 +233,14 @@ impl Broker {
 
     /// A client of mosquitto's, logged in as that account.
     pub fn client(&self, program: &str, site: &str) -> Command {
-        let mut command = self.chroot();
-        command.args([program, "-h", &self.address().to_string(), "-u", site, "-P", &secret(site)]);
+        let mut command = self.quarters.command(&[program]);
+        command.args(["-h", &self.address().to_string(), "-u", site, "-P", &secret(site)]);
         command
-    }
-
-    fn chroot(&self) -> Command {
-        // RabbitMQ looks at /proc. The namespace of mounts is private: it goes with the process.
-        let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
-        let mut command = self.host.command(&["sh", "-c", script]);
-        command.arg(&self.root);
-        command
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.root.join(self.home.trim_start_matches('/')).join(file)
-    }
-
-    fn write(&self, file: &str, text: &str) -> Result {
-        let path = self.path(file);
-        fs::write(&path, text).context(format!("writing {}", path.display()))
     }
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
         self.kill();
-        let _ = fs::remove_dir_all(self.path(""));
-        if let Some(lab) = self.path("").parent() {
-            let _ = fs::remove_dir(lab);
-        }
     }
 }

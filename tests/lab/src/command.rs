@@ -5,6 +5,9 @@ use std::process::{Command, Output, Stdio};
 
 use crate::error::{Context, Error, Result};
 
+/// For `sh -c`, in a namespace of mounts of its own: the root file system and a command follow.
+pub const IN_ROOT: &str = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
+
 /// Runs `command` to its end; its standard output, or an error with everything it said.
 pub fn run(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().context(describe(command))?;

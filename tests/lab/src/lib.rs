@@ -16,6 +16,7 @@
 //! | [`net`] | namespaces, links, and the ways to cut them |
 //! | [`rootfs`] | the root file systems that hold Asterisk 22 and 16 |
 //! | [`overlay`] | a root file system of a test's own, over a shared one |
+//! | [`quarters`] | a host with a folder of its own in a root file system |
 //! | [`asterisk`] | one running Asterisk: its files, life and vitals |
 //! | [`conf`] | the configuration files of main, branch and carrier, as a test finds them |
 //! | [`carrier`] | the public network, at the branch's own line |
@@ -84,6 +85,7 @@ pub mod net;
 pub mod overlay;
 pub mod pair;
 pub mod phone;
+pub mod quarters;
 pub mod registered;
 pub mod rootfs;
 pub mod sharing;

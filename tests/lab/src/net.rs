@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::command::{run, run_with, words};
+use crate::command::{IN_ROOT, run, run_with, words};
 use crate::error::{Context, Error, Result};
 use crate::rootfs::forget;
 
@@ -275,6 +275,14 @@ impl Host {
     pub fn command(&self, line: &[&str]) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace]).args(line);
+        command
+    }
+
+    /// A command that runs in this host's namespace and in that root file system, with its own /proc: the namespace of mounts
+    /// that `ip netns exec` makes is private, and goes with the process.
+    pub fn chroot(&self, root: &Path) -> Command {
+        let mut command = self.command(&["sh", "-c", IN_ROOT]);
+        command.arg(root);
         command
     }
 

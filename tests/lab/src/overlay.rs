@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::command::{run, words};
+use crate::command::{IN_ROOT, run, words};
 use crate::error::{Context, Result};
 use crate::rootfs::lab_dir;
 
@@ -39,8 +39,7 @@ impl Overlay {
 
     /// What a command in it prints.
     pub fn run(&self, line: &[&str]) -> Result<String> {
-        let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
-        run(words(&["unshare", "--mount", "sh", "-c", script]).arg(self.root()).args(line))
+        run(words(&["unshare", "--mount", "sh", "-c", IN_ROOT]).arg(self.root()).args(line))
     }
 
     /// Lets its apt do something with packages. It asks nobody and no other machine.

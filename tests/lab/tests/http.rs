@@ -40,10 +40,23 @@ fn listens(site: &Site, more: &str) -> Result {
 /// A branch with this in its `[http]`, that has not started yet.
 fn with_page(version: Version, section: &str) -> Result<Site> {
     let site = Site::with_module(version)?;
-    listens(&site, "")?;
-    let conf = site.branch.read_conf("res_synch.conf")?;
-    site.branch.write_conf("res_synch.conf", &(conf + section))?;
+    show_page(&site, section)?;
     Ok(site)
+}
+
+/// The same with the usual page, and a module that goes wrong to order.
+fn that_goes_wrong(version: Version) -> Result<Site> {
+    let site = Site::new(version)?;
+    site.branch.install_module_that_panics()?;
+    site.branch.load_module_at_start()?;
+    show_page(&site, SECTION)?;
+    Ok(site)
+}
+
+fn show_page(site: &Site, section: &str) -> Result {
+    listens(site, "")?;
+    let conf = site.branch.read_conf("res_synch.conf")?;
+    site.branch.write_conf("res_synch.conf", &(conf + section))
 }
 
 /// A branch in normal service that shows its page.
@@ -262,12 +275,7 @@ fn a_reload_opens_closes_and_changes_it(version: Version) -> Result {
 
 /// An unload that takes its time, because a worker hangs to order.
 fn an_unload_is_told_to_whoever_asks(version: Version) -> Result {
-    let mut site = Site::new(version)?;
-    site.branch.install_module_that_panics()?;
-    site.branch.load_module_at_start()?;
-    listens(&site, "")?;
-    let conf = site.branch.read_conf("res_synch.conf")?;
-    site.branch.write_conf("res_synch.conf", &(conf + SECTION))?;
+    let mut site = that_goes_wrong(version)?;
     site.serve()?;
     site.branch.order_hang("presence")?;
     until("the worker to hang", GENEROUS, || site.branch.hangs_at("presence"))?;
@@ -288,12 +296,7 @@ fn an_unload_is_told_to_whoever_asks(version: Version) -> Result {
 }
 
 fn a_handler_that_panics_answers_and_asterisk_lives(version: Version) -> Result {
-    let mut site = Site::new(version)?;
-    site.branch.install_module_that_panics()?;
-    site.branch.load_module_at_start()?;
-    listens(&site, "")?;
-    let conf = site.branch.read_conf("res_synch.conf")?;
-    site.branch.write_conf("res_synch.conf", &(conf + SECTION))?;
+    let mut site = that_goes_wrong(version)?;
     site.branch.start()?;
     until("the page", GENEROUS, || get(&site, "/synch/").is_ok_and(|answer| answer.code == 200))?;
     let pid = site.branch.pid()?;

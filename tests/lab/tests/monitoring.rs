@@ -268,7 +268,7 @@ fn typed(dashboard: &str) -> Result<String> {
 fn a_lost_main_is_one_alarm_and_a_branch_that_is_off_another() -> Result {
     let net = Net::new()?;
     let mut monitor = Alerting::new(&net)?;
-    let authority = Authority::new(&monitor.path("keys"))?;
+    let authority = Authority::new(&monitor.quarters.path("keys"))?;
     let sites = ["berlin", "bonn", "kiel"];
     let mut branches = Vec::new();
     for port in (20_001..).take(sites.len()) {
@@ -335,8 +335,8 @@ fn a_real_branch_tells_of_its_main(version: Version) -> Result {
 
     let mut monitor = Alerting::new(&site.net)?;
     let ca = fs::read_to_string(authority.certificate()).context("reading the authority's certificate")?;
-    fs::create_dir_all(monitor.path("keys")).context("making a folder for the certificate")?;
-    monitor.write("keys/ca.crt", &ca)?;
+    fs::create_dir_all(monitor.quarters.path("keys")).context("making a folder for the certificate")?;
+    monitor.quarters.write("keys/ca.crt", &ca)?;
     let told = Told::listen(site.net.own_address())?;
     monitor.run_alertmanager(&told.alertmanager()?)?;
     // Of its three branches the first.
@@ -366,17 +366,17 @@ fn a_real_branch_tells_of_its_main(version: Version) -> Result {
 
 /// The example, for these branches and in a hurry.
 fn prometheus(monitor: &Alerting, branches: &[Branch]) -> Result<String> {
-    let password = monitor.write("password", PASSWORD)?;
+    let password = monitor.quarters.write("password", PASSWORD)?;
     let mut rules = file("synch.rules.yml")?;
     for (long, short) in [("for: 1m\n", "for: 1s\n"), ("for: 2m\n", "for: 6s\n"), ("for: 5m\n", "for: 6s\n")]
     {
         rules = rules.replace(long, short);
     }
-    let rules = monitor.write("synch.rules.yml", &rules)?;
+    let rules = monitor.quarters.write("synch.rules.yml", &rules)?;
     let mut text = file("prometheus.example.yml")?
         .replace("/etc/prometheus/synch.rules.yml", &rules)
         .replace("/etc/prometheus/synch.password", &password)
-        .replace("/etc/prometheus/synch-ca.crt", &monitor.inside("keys/ca.crt"))
+        .replace("/etc/prometheus/synch-ca.crt", &monitor.quarters.inside("keys/ca.crt"))
         .replace(": 15s", ": 1s");
     for (number, branch) in branches.iter().enumerate() {
         let example = format!("192.168.{number}.254:8089");
