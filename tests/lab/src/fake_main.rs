@@ -8,12 +8,13 @@ pub use fault::{Fault, Moment};
 pub use pjsip::with_pjsip_users;
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{JoinHandle, spawn};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::spawn;
 
-use crate::error::{Context, Result};
+use crate::error::Result;
+use crate::listener::{Listener, lock};
 use crate::site::Site;
 use crate::version::Version;
 use crate::wait::{GENEROUS, until};
@@ -39,9 +40,8 @@ pub struct Reply {
 
 /// A manager interface that answers as it is told to, until it is dropped.
 pub struct FakeMain {
-    address: SocketAddr,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 struct Shared {
@@ -49,8 +49,6 @@ struct Shared {
     faults: Mutex<Vec<(Moment<'static>, Fault)>>,
     asked: AtomicUsize,
     heard: Mutex<String>,
-    stop: AtomicBool,
-    connections: Mutex<Vec<TcpStream>>,
 }
 
 impl Section {
@@ -177,28 +175,19 @@ impl FakeMain {
     }
 
     fn start(address: SocketAddr, reply: Reply) -> Result<Self> {
-        let listener = TcpListener::bind(address).context(format!("a main at {address}"))?;
         let shared = Arc::new(Shared {
             script: Mutex::new(Box::new(move || reply.clone())),
             faults: Mutex::default(),
             asked: AtomicUsize::new(0),
             heard: Mutex::default(),
-            stop: AtomicBool::new(false),
-            connections: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
-        let thread = spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if serving.stop.load(Ordering::Relaxed) {
-                    return;
-                }
-                lock(&serving.connections).extend(stream.try_clone());
-                let shared = Arc::clone(&serving);
-                // A connection that breaks is the branch's business.
-                spawn(move || shared.converse(stream));
-            }
-        });
-        Ok(Self { address, shared, thread: Some(thread) })
+        let listener = Listener::start(address, move |stream| {
+            let shared = Arc::clone(&serving);
+            // A connection that breaks is the branch's business.
+            spawn(move || shared.converse(stream));
+        })?;
+        Ok(Self { shared, listener })
     }
 
     /// From now on answers like this.
@@ -229,27 +218,13 @@ impl FakeMain {
 
     /// Ends every connection.
     pub fn hang_up(&self) {
-        for connection in lock(&self.shared.connections).drain(..) {
-            let _ = connection.shutdown(std::net::Shutdown::Both);
-        }
+        self.listener.hang_up();
     }
 
     /// Waits until it has been asked for its file so many times.
     pub fn wait_asked(&self, times: usize) -> Result {
         let asked = || self.shared.asked.load(Ordering::Relaxed);
         until(&format!("the branch to ask {times} times"), GENEROUS, || asked() >= times)
-    }
-}
-
-impl Drop for FakeMain {
-    fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
-        // Any connection wakes the thread up.
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-        self.hang_up();
     }
 }
 
@@ -309,8 +284,4 @@ fn request(reader: &mut impl BufRead, heard: &Mutex<String>) -> Option<(String, 
             _ => {}
         }
     }
-}
-
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,13 @@
 //! A broker of the test's own, which says whatever a test wants.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{JoinHandle, spawn};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::spawn;
 
-use crate::error::{Context, Result};
+use crate::error::Result;
+use crate::listener::{Listener, lock};
 use crate::loud::{packet, text};
 
 /// What it does with whoever connects.
@@ -14,49 +15,34 @@ type Script = Arc<dyn Fn(&mut Guest) -> io::Result<()> + Send + Sync>;
 
 /// One that listens at an address of the test process. Dropped, it is gone.
 pub struct FalseBroker {
-    address: SocketAddr,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 struct Shared {
     script: Mutex<Script>,
-    connections: Mutex<Vec<TcpStream>>,
     guests: AtomicUsize,
-    stop: AtomicBool,
 }
 
 impl FalseBroker {
     /// Listens, and lets nobody in yet.
     pub fn start(address: Ipv4Addr, port: u16) -> Result<Self> {
-        let address = SocketAddr::from((address, port));
-        let listener = TcpListener::bind(address).context(format!("a broker at {address}"))?;
-        let shared = Arc::new(Shared {
-            script: Mutex::new(Arc::new(|_| Ok(()))),
-            connections: Mutex::default(),
-            guests: AtomicUsize::new(0),
-            stop: AtomicBool::new(false),
-        });
+        let shared =
+            Arc::new(Shared { script: Mutex::new(Arc::new(|_| Ok(()))), guests: AtomicUsize::new(0) });
         let serving = Arc::clone(&shared);
-        let thread = spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if serving.stop.load(Ordering::Relaxed) {
-                    return;
-                }
-                lock(&serving.connections).extend(stream.try_clone());
-                serving.guests.fetch_add(1, Ordering::Relaxed);
-                let script = Arc::clone(&lock(&serving.script));
-                spawn(move || {
-                    let mut guest = Guest { stream, version: 0 };
-                    // A connection that breaks is the module's business.
-                    let _ = script(&mut guest);
-                    // With something unread, a close would take back what was said.
-                    let _ = guest.stream.shutdown(Shutdown::Write);
-                    while guest.read().is_ok() {}
-                });
-            }
-        });
-        Ok(Self { address, shared, thread: Some(thread) })
+        let listener = Listener::start(SocketAddr::from((address, port)), move |stream| {
+            serving.guests.fetch_add(1, Ordering::Relaxed);
+            let script = Arc::clone(&lock(&serving.script));
+            spawn(move || {
+                let mut guest = Guest { stream, version: 0 };
+                // A connection that breaks is the module's business.
+                let _ = script(&mut guest);
+                // With something unread, a close would take back what was said.
+                let _ = guest.stream.shutdown(Shutdown::Write);
+                while guest.read().is_ok() {}
+            });
+        })?;
+        Ok(Self { shared, listener })
     }
 
     /// From now on does this with whoever connects, and hangs up behind it. Whoever is connected is put out.
@@ -72,21 +58,7 @@ impl FalseBroker {
 
     /// Ends every connection.
     pub fn hang_up(&self) {
-        for connection in lock(&self.shared.connections).drain(..) {
-            let _ = connection.shutdown(Shutdown::Both);
-        }
-    }
-}
-
-impl Drop for FalseBroker {
-    fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
-        // Any connection wakes the thread up.
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-        self.hang_up();
+        self.listener.hang_up();
     }
 }
 
@@ -193,8 +165,4 @@ impl Guest {
         let [octet] = octet;
         Ok(octet)
     }
-}
-
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

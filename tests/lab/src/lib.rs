@@ -33,6 +33,7 @@
 //! | [`dns`] | a DNS question and its answer |
 //! | [`name_server`] | the site's own name server, which forwards the phones' zone to the branch |
 //! | [`pair`] | a site with two branch machines |
+//! | [`listener`] | a port of the test process, on which something is played |
 //! | [`broker`] | a broker over which sites share their states |
 //! | [`files`] | a folder for what else a test writes |
 //! | [`fleet`] | branches that are nothing but their metrics |
@@ -77,6 +78,7 @@ pub mod harness;
 pub mod hints;
 pub mod http;
 pub mod line;
+pub mod listener;
 pub mod loud;
 pub mod monitor;
 pub mod mqtt;
