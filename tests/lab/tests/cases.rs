@@ -73,7 +73,7 @@ const CASES: &[Case] = &[
             "mailbox 700@default (700 in site-a)",
             "queue support",
             "phone 2001",
-            "at once",
+            "can't be called, because the first step was left out",
             ": 703 in site-a.",
         ],
         ..case("21-contexts-refer", "1001")
