@@ -243,7 +243,8 @@ fn a_main_that_restarts_again_and_again_moves_the_phones_once(version: Version) 
         }
         site.main.kill_9()
     })?;
-    assert_reason(&site, &["all ports of the main are closed"])
+    // Which of the starts a look meets, and in what state, is chance: nobody there, a banner cut off, AMI before SIP.
+    assert_reason(&site, &["main is Failed"])
 }
 
 fn lost_packets_are_no_verdict(version: Version) -> Result {
