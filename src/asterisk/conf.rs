@@ -4,15 +4,21 @@ use std::{
     ffi::{OsStr, c_char},
     fs::File,
     io,
-    path::Path,
+    path::{Path, PathBuf},
     ptr,
 };
 
-use super::{host::Asterisk, sys, text};
+use super::{sys, text};
 use crate::{
-    engine::host::{Host, HostError},
+    engine::host::HostError,
     words::conf::{ConfSection, ConfVariable},
 };
+
+/// The folder that they are in, as `asterisk.conf` has it.
+pub(super) fn dir() -> PathBuf {
+    // SAFETY: Asterisk sets its paths before any module loads and never changes them.
+    unsafe { text::from_c(sys::ast_config_AST_CONFIG_DIR) }.into()
+}
 
 /// Reads one file: a path, or a name in Asterisk's configuration folder. Neither the loader's cache nor realtime
 /// is asked: the caller wants what is in the file now.
@@ -42,7 +48,7 @@ pub(super) fn load_besides(path: &Path, file: Option<&str>) -> Result<Vec<ConfSe
         // Asterisk says the same of a file that it may not read.
         sys::SYNCH_CONFIG_MISSING if is_forbidden(path) => Err(HostError(format!(
             "{0} can't be read by Asterisk's user: chgrp asterisk {0}; chmod 640 {0}",
-            Asterisk.config_dir().join(path).display()
+            dir().join(path).display()
         ))),
         sys::SYNCH_CONFIG_MISSING => Err(HostError(format!("{} is missing", path.display()))),
         _ => Err(HostError(format!("{} is invalid; see the lines above in the log", path.display()))),
@@ -50,7 +56,7 @@ pub(super) fn load_besides(path: &Path, file: Option<&str>) -> Result<Vec<ConfSe
 }
 
 fn is_forbidden(path: &Path) -> bool {
-    let opened = File::open(Asterisk.config_dir().join(path));
+    let opened = File::open(dir().join(path));
     opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 

@@ -93,12 +93,11 @@ impl Host for Asterisk {
     }
 
     fn config_dir(&self) -> PathBuf {
-        // SAFETY: Asterisk sets its paths before any module loads and never changes them.
-        unsafe { text::from_c(sys::ast_config_AST_CONFIG_DIR) }.into()
+        conf::dir()
     }
 
     fn data_dir(&self) -> PathBuf {
-        // SAFETY: as in `config_dir`.
+        // SAFETY: as in `conf::dir`.
         unsafe { text::from_c(sys::ast_config_AST_VAR_DIR) }.into()
     }
 

@@ -16,7 +16,10 @@ use std::{
 use super::{current, guard::guard, host, log, sys, text};
 use crate::{
     engine::host::Level,
-    operator::http::{self, Failures, Method, Place, Request, Response},
+    operator::{
+        http::{self, Failures, Method, Request, Response},
+        page::Place,
+    },
     words::faults,
 };
 

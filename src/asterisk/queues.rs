@@ -6,7 +6,7 @@ use super::{
     devices::{ask, read_into},
     dialplan,
 };
-use crate::peers::{Fact, people::is_plain};
+use crate::peers::{Fact, is_plain};
 
 /// Room for the members of one queue: some thousand. app_queue leaves out whoever has no place in it.
 const MEMBERS: usize = 64 * 1024;

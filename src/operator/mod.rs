@@ -5,9 +5,10 @@
 //! - [`cli`], [`actions`]: the commands and AMI actions; [`operate`]: what both can change
 //! - [`functions`]: what a dialplan can ask synch
 //! - [`doctor`]: what was looked at, and what to do; [`drill`]: what an outage would come to
-//! - [`http`]: what is answered at Asterisk's HTTP server: [`page`], and [`metrics`] for Prometheus
+//! - [`http`]: what is answered at Asterisk's HTTP server: [`page`], and [`metrics`] for Prometheus; [`access`]: to whom
 //! - [`control`]: how Asterisk's threads read the snapshot and hand commands to the engine
 
+pub mod access;
 pub mod actions;
 pub mod cli;
 pub mod control;

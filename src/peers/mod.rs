@@ -25,4 +25,4 @@ pub use eid::Eid;
 pub use exchange::{Exchange, Fact, Out, Own, Show};
 pub use payload::{Agent, Count, DeviceState, Person, Presence};
 pub use site::SiteState;
-pub use topic::{Subject, Topic};
+pub use topic::{Subject, Topic, is_plain};

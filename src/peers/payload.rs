@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{people::is_plain, topic::is_name};
+use super::topic::{is_name, is_plain};
 use crate::words::wording::visible;
 
 /// The longest payload but that of people.

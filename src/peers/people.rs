@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Person, payload::cut};
+use super::{Person, payload::cut, topic::is_plain};
 use crate::{
     settings::Technology,
     words::{caller_id, number::is_number},
@@ -35,14 +35,6 @@ pub fn phone(device: &str) -> Option<(Technology, &str)> {
         let name = device.strip_prefix(technology.driver())?.strip_prefix('/')?;
         is_plain(name).then_some((technology, name))
     })
-}
-
-/// Returns whether a device can stand in a hint and in an argument of a function as it is: Asterisk would carry out what
-/// has a `$` in it, and take a comma or a `&` for the beginning of something else.
-#[must_use]
-pub fn is_plain(device: &str) -> bool {
-    !device.is_empty()
-        && device.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.:@+*#".contains(&byte))
 }
 
 fn told(number: &str, name: &str, device: &str) -> Option<Person> {

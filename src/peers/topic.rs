@@ -157,6 +157,14 @@ impl std::fmt::Display for Topic {
     }
 }
 
+/// Returns whether a device can stand in a hint and in an argument of a function as it is: Asterisk would carry out what
+/// has a `$` in it, and take a comma or a `&` for the beginning of something else.
+#[must_use]
+pub fn is_plain(device: &str) -> bool {
+    !device.is_empty()
+        && device.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.:@+*#".contains(&byte))
+}
+
 /// Returns whether something of that name can be shared: printable, without an empty part, short enough for Asterisk.
 #[must_use]
 pub fn is_name(name: &str) -> bool {

@@ -9,7 +9,7 @@ use crate::{
         own::networks,
     },
     engine::host::Level,
-    operator::http::Access,
+    operator::access::Access,
     settings::Settings,
     uplink::ami::password,
 };

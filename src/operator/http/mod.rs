@@ -3,18 +3,19 @@
 //! Nothing of a request is in any answer. Nothing is changed by one: whoever may change something has the CLI, AMI or
 //! Ansible.
 //!
-//! - `access`: who may read
 //! - `failures`: what the log hears of those who may not
 
-mod access;
 mod failures;
 
-pub use access::Access;
 pub use failures::Failures;
 
 use std::{ffi::CStr, net::IpAddr};
 
-use crate::operator::{metrics, page, status::Snapshot};
+use crate::operator::{
+    metrics,
+    page::{self, AGAIN, Place},
+    status::Snapshot,
+};
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -40,15 +41,6 @@ pub enum Method {
     Other,
 }
 
-/// Where and when a page is shown.
-#[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    /// What `http.conf` has in front of each path: empty, or `/asterisk`.
-    pub prefix: &'a str,
-    /// The local time, `yyyyMMddHHmmss`.
-    pub now: &'a str,
-}
-
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
@@ -72,9 +64,6 @@ const RULES: &str = "Content-Security-Policy: default-src 'none'; style-src 'uns
      form-action 'none'; frame-ancestors 'none'\r\n\
      X-Content-Type-Options: nosniff\r\n\
      Referrer-Policy: no-referrer\r\n";
-
-/// How often a browser asks for the page again, in seconds.
-pub const AGAIN: u32 = 10;
 
 impl Response {
     fn new(code: u16, title: &'static CStr, kind: &str, body: impl Into<String>) -> Self {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     dns::relay::allow::Allowed,
-    operator::status::tests::snapshot,
+    operator::{access::Access, status::tests::snapshot},
     settings::{self, Secret},
     words::conf::ConfSection,
 };

@@ -11,16 +11,25 @@ mod style;
 
 use self::html::Html;
 use crate::{
-    operator::{
-        http::{AGAIN, Place},
-        status::{self, HistoryEntry, Snapshot, Value, object, objects},
-    },
+    operator::status::{self, HistoryEntry, Snapshot, Value, object, objects},
     site::phones::Place as Whereabouts,
     words::{
         state::{BranchState, DrainState, LoginState, Mode, ServiceState},
         wording::{counted, listed},
     },
 };
+
+/// How often a browser asks for the page again, in seconds.
+pub const AGAIN: u32 = 10;
+
+/// Where and when the page is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// What `http.conf` has in front of each path: empty, or `/asterisk`.
+    pub prefix: &'a str,
+    /// The local time, `yyyyMMddHHmmss`.
+    pub now: &'a str,
+}
 
 /// Changes on the page, newest first: a night's worth. The JSON has all that are kept.
 const CHANGES: usize = 40;

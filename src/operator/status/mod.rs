@@ -43,7 +43,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 use crate::{
     dialplan::{Context, Door, Known},
     dns::Counters,
-    operator::http::Access,
+    operator::access::Access,
     settings::{Settings, Technology},
     site::{
         call_settings::CallSettings,

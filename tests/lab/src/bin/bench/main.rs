@@ -1,4 +1,5 @@
-//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `files`, `rest`, `line`, `dns`, `http`, `state`.
+//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `files`, `rest`, `line`, `dns`, `http`, `restart`,
+//! `state`.
 //!
 //! What depends on the machine is set against something measured in the same run: the machine is not always as fast.
 //!
@@ -9,6 +10,7 @@
 //! - `line`: what the directory does to a slow line (an hour)
 //! - `dns`: our DNS, against four name servers and a bare echo
 //! - `http`: what a scrape of the metrics costs
+//! - `restart`: how long the phones are without a name server, for each way to restart Asterisk
 //! - `state`: states that two systems share, against Asterisk's own module for that; and a company of a thousand sites
 //! - `run`: the same measurements of one module, whichever it is
 //! - `table`: what `switch` prints
@@ -21,6 +23,7 @@ mod http;
 mod line;
 mod meter;
 mod rest;
+mod restart;
 mod run;
 mod state;
 mod switch;
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Some("line") => line::tell(),
         Some("dns") => dns::tell(),
         Some("http") => http::tell(),
+        Some("restart") => restart::tell(),
         Some("state") => state::tell(),
         // What `dns` compares with, in another network namespace.
         Some("echo") => dns::echo::serve(&std::env::args().nth(2).unwrap_or_default()),
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
             rest::tell,
             dns::tell,
             http::tell,
+            restart::tell,
             state::tell,
             line::tell,
         ]
