@@ -31,7 +31,9 @@ pub enum Kind {
     /// nats-server 2.9, which speaks MQTT 3.1.1.
     Nats,
     /// RabbitMQ 3.10, which speaks MQTT 3.1.1 and gives no retained message to who asks with a wildcard.
-    Rabbit,
+    Rabbit3,
+    /// RabbitMQ 4.3, which speaks MQTT 5.
+    Rabbit4,
 }
 
 /// A broker. Dropped, it is killed.
@@ -56,7 +58,8 @@ impl Broker {
     pub fn of_kind(net: &Arc<Net>, kind: Kind, sites: &[&str]) -> Result<Self> {
         let root = match kind {
             Kind::Mosquitto | Kind::Nats => servers_rootfs()?,
-            Kind::Rabbit => rabbit_rootfs()?,
+            Kind::Rabbit3 => rabbit_rootfs("bookworm")?,
+            Kind::Rabbit4 => rabbit_rootfs("forky")?,
         };
         Self::in_root(net, root, kind, sites)
     }
@@ -66,10 +69,10 @@ impl Broker {
         match kind {
             Kind::Mosquitto => broker.configure_mosquitto(sites)?,
             Kind::Nats => broker.configure_nats(sites)?,
-            Kind::Rabbit => broker.configure_rabbit()?,
+            Kind::Rabbit3 | Kind::Rabbit4 => broker.configure_rabbit()?,
         }
         broker.run()?;
-        if kind == Kind::Rabbit {
+        if matches!(kind, Kind::Rabbit3 | Kind::Rabbit4) {
             broker.allow_at_rabbit(sites)?;
         }
         Ok(broker)
@@ -141,7 +144,7 @@ impl Broker {
         let mut command = match self.kind {
             Kind::Mosquitto => with_conf("mosquitto"),
             Kind::Nats => with_conf("nats-server"),
-            Kind::Rabbit => self.rabbit("rabbitmq-server"),
+            Kind::Rabbit3 | Kind::Rabbit4 => self.rabbit("rabbitmq-server"),
         };
         self.child = Some(self.quarters.spawn(&mut command, "log")?);
         until_ok("the broker to listen", GENEROUS, || {

@@ -47,9 +47,10 @@ pub fn servers_rootfs() -> Result<PathBuf> {
     kept("dns", packages, |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
 }
 
-/// The root file system of RabbitMQ, which is as large as all others together.
-pub fn rabbit_rootfs() -> Result<PathBuf> {
-    kept("rabbit", "rabbitmq-server,iproute2", |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
+/// The root file system of RabbitMQ, which is as large as all others together, in the version of that Debian.
+pub fn rabbit_rootfs(debian: &str) -> Result<PathBuf> {
+    let name = format!("rabbit-{debian}");
+    kept(&name, "rabbitmq-server,iproute2", |mirror| vec![debian.to_owned(), mirror.to_owned()])
 }
 
 /// The root file system of version 22 with valgrind, which must be of the same Debian: it replaces functions of the C

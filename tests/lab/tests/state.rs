@@ -31,6 +31,8 @@ lab::tests_on!(
     the_directory_shows_everybody_with_state_presence_and_queues,
     #[ignore = "RabbitMQ is as large as all else in the lab, and starts for half a minute"]
     newcomers_ask_where_the_broker_keeps_nothing_for_them,
+    #[ignore = "the same"]
+    newcomers_ask_as_well_where_it_speaks_the_newer_version,
     a_branch_says_nothing_of_phones_that_are_at_the_main_and_lives_without_the_broker,
 );
 
@@ -431,9 +433,17 @@ fn a_broker_that_speaks_the_older_version_does_as_well(_: Version) -> Result {
     sharing.at(0)?.wait_dark("1234")
 }
 
-/// RabbitMQ keeps what each topic said last, and gives it to nobody who asks for all topics.
 fn newcomers_ask_where_the_broker_keeps_nothing_for_them(_: Version) -> Result {
-    let mut sharing = Sharing::over(Kind::Rabbit, &BOTH, "hold = 2")?;
+    newcomers_ask(Kind::Rabbit3)
+}
+
+fn newcomers_ask_as_well_where_it_speaks_the_newer_version(_: Version) -> Result {
+    newcomers_ask(Kind::Rabbit4)
+}
+
+/// RabbitMQ keeps what each topic said last, and gives it to nobody who asks for all topics.
+fn newcomers_ask(kind: Kind) -> Result {
+    let mut sharing = Sharing::over(kind, &BOTH, "hold = 2")?;
     sharing.start()?;
     sharing.at(1)?.set_device("Custom:mystate", "INUSE")?;
     let berlin = sharing.at(0)?;
