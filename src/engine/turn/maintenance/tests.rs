@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use super::{
-    hold::{LOOK_AGAIN, MODE, REASON, UNTIL},
+    hold::{LOOK_AGAIN, MODE, REASON, REFUSED, UNTIL},
     *,
 };
 use crate::{
     engine::{crew::roll::Roll, host::Host, stand_in::StandIn},
-    maintenance::Losing,
+    maintenance::{Losing, Refusal},
     operator::status::SyncStatus,
     settings::Settings,
     site::users::User,
     verdict::probe::{Kind, Outcome},
     words::{
         conf::ConfSection,
-        state::{MonitorState, SyncState},
+        state::{MonitorState, ServiceState, SyncState},
     },
 };
 
