@@ -43,7 +43,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all before headers tools install uninstall deb deb-check demo demo-ground one test test-pure test-lab check lint release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab lab-22 clean help
+.PHONY: all before headers tools install uninstall deb deb-check fleet demo demo-ground one test test-pure test-lab check lint release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab lab-22 clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -158,6 +158,11 @@ lint: tools ## the same without the tests
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps $(PURE) --quiet
 	./.ci/licences
 	./.ci/advisories
+
+# What is quick of it, make test runs, too.
+fleet: lab-22 ## three branches by Ansible: upgrade, the way back, canaries, backup, restore, maintenance (root)
+	@tests/lab/install fleet
+	cargo test --locked --no-fail-fast --package lab --test 'fleet*' -- --include-ignored --test-threads=2
 
 release-check: ## what a release still lacks (docs/developing/releasing.md)
 	@./.ci/release-check

@@ -36,6 +36,7 @@
 //! | [`listener`] | a port of the test process, on which something is played |
 //! | [`broker`] | a broker over which sites share their states |
 //! | [`files`] | a folder for what else a test writes |
+//! | [`deploy`] | branch machines as they come, and Ansible, which makes branches of them |
 //! | [`fleet`] | branches that are nothing but their metrics |
 //! | [`alerting`] | Prometheus and Alertmanager, which watch them |
 //! | [`loud`] | a client of a broker that says whatever it likes |
@@ -66,6 +67,7 @@ pub mod command;
 pub mod conf;
 pub mod crowd;
 pub mod death;
+pub mod deploy;
 pub mod dialplan;
 pub mod dns;
 pub mod error;
@@ -102,6 +104,7 @@ pub use alerting::Alerting;
 pub use asterisk::Asterisk;
 pub use broker::Broker;
 pub use carrier::Carrier;
+pub use deploy::Deploy;
 pub use error::{Context, Error, Result};
 pub use monitor::Monitor;
 pub use name_server::NameServer;

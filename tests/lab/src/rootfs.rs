@@ -40,6 +40,13 @@ pub fn rootfs(version: Version) -> Result<PathBuf> {
     })
 }
 
+/// The root file system of a branch machine as Ansible finds it: Debian's Asterisk 22, the Python that Ansible wants, and what
+/// the role makes use of.
+pub fn fleet_rootfs() -> Result<PathBuf> {
+    let packages = "asterisk,procps,python3,python3-apt,openssl,nftables,keepalived,iproute2";
+    kept("fleet", packages, |mirror| vec!["forky".to_owned(), mirror.to_owned()])
+}
+
 /// The root file system of other name servers, which `make bench` compares with and which stand in for a site's own, and of
 /// Debian 12's brokers. It is made as the others are: installed on the machine itself, each of them would start.
 pub fn servers_rootfs() -> Result<PathBuf> {

@@ -1,0 +1,165 @@
+//! A branch machine as it comes: Debian's Asterisk with Debian's files, in a root file system of its own.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::command::{run, words};
+use crate::error::{Context, Error, Result};
+use crate::net::{Host, Net};
+use crate::overlay::Overlay;
+use crate::rootfs::{fleet_rootfs, lab_dir};
+use crate::wait::{GENEROUS, until, until_ok};
+
+/// What stands for `systemctl start asterisk` and `systemctl restart asterisk`.
+const START: &str = include_str!("../../conf/deploy/start-asterisk");
+/// How long a command at the console may take.
+const ANSWER: &str = "60";
+
+/// The machine. Dropped, its Asterisk is killed and the machine is gone; its log and settings are kept aside.
+pub struct Machine {
+    name: &'static str,
+    host: Host,
+    overlay: Overlay,
+}
+
+impl Machine {
+    /// Makes one in the LAN. Its Asterisk does not run yet.
+    pub fn new(net: &Arc<Net>, name: &'static str) -> Result<Self> {
+        let overlay = Overlay::new(&format!("{}-{name}", net.name()), &fleet_rootfs()?)?;
+        let machine = Self { name, host: net.phone_host(name)?, overlay };
+        let start = machine.path("usr/local/sbin/start-asterisk");
+        fs::write(&start, START).context(format!("writing {}", start.display()))?;
+        run(words(&["chmod", "755"]).arg(&start))?;
+        fs::write(machine.path("etc/hostname"), format!("{name}\n")).context("naming a machine")?;
+        Ok(machine)
+    }
+
+    /// The same machine after its disk was lost: as it comes, at the same address.
+    pub fn anew(self) -> Result<Self> {
+        self.kill();
+        let (name, host) = (self.name, self.host.clone());
+        let lab = host.namespace.split('-').next().unwrap_or_default().to_owned();
+        drop(self);
+        let overlay = Overlay::new(&format!("{lab}-{name}"), &fleet_rootfs()?)?;
+        let machine = Self { name, host, overlay };
+        let start = machine.path("usr/local/sbin/start-asterisk");
+        fs::write(&start, START).context(format!("writing {}", start.display()))?;
+        run(words(&["chmod", "755"]).arg(&start))?;
+        Ok(machine)
+    }
+
+    /// Its name, which is the site's.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Ipv4Addr {
+        self.host.address
+    }
+
+    /// Its root file system.
+    pub fn root(&self) -> PathBuf {
+        self.overlay.root()
+    }
+
+    /// Where a file of it is: `etc/asterisk/res_synch.conf`.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.overlay.root().join(file)
+    }
+
+    /// A file's text.
+    pub fn read(&self, file: &str) -> Result<String> {
+        let path = self.path(file);
+        fs::read_to_string(&path).context(format!("reading {}", path.display()))
+    }
+
+    /// What a command in it prints.
+    pub fn run(&self, line: &[&str]) -> Result<String> {
+        run(self.host.chroot(&self.root()).args(line))
+    }
+
+    /// Starts its Asterisk, and does not wait until it is up.
+    pub fn start(&self) -> Result {
+        self.run(&["/usr/local/sbin/start-asterisk"]).map(drop)
+    }
+
+    /// Waits until its Asterisk is up.
+    pub fn wait_booted(&self) -> Result {
+        until_ok(&format!("{} to boot", self.name), GENEROUS, || self.rx("core waitfullybooted").map(drop))
+    }
+
+    /// What a command at its console says.
+    pub fn rx(&self, command: &str) -> Result<String> {
+        let bounded = ["timeout", "--kill-after=1", ANSWER, "chroot"];
+        run(words(&bounded).arg(self.root()).args(["/usr/sbin/asterisk", "-rx", command]))
+    }
+
+    /// One value of `synch show status json`.
+    pub fn status(&self, key: &str) -> Result<String> {
+        let text = self.rx("synch show status json")?;
+        let json: serde_json::Value =
+            serde_json::from_str(&text).context(format!("reading the status of {}: {text}", self.name))?;
+        match json.pointer(&format!("/0/{key}")) {
+            Some(serde_json::Value::String(value)) => Ok(value.clone()),
+            Some(value) => Ok(value.to_string()),
+            None => Err(Error::new(format!("the status has no {key}: {text}"))),
+        }
+    }
+
+    /// Waits until the status says so.
+    pub fn wait_status(&self, key: &str, wanted: &str) -> Result {
+        until_ok(&format!("{key} of {} to be {wanted}", self.name), GENEROUS, || match self.status(key)? {
+            found if found == wanted => Ok(()),
+            found => Err(Error::new(format!("{key} is {found}; {:?}", self.status(&format!("{key}Reason"))))),
+        })
+    }
+
+    /// The process of its Asterisk.
+    pub fn pid(&self) -> Result<u32> {
+        let text = self.read("run/asterisk/asterisk.pid")?;
+        text.trim().parse().context(format!("asterisk.pid of {} says {text}", self.name))
+    }
+
+    /// When its Asterisk has begun: another after each restart, even in the same process.
+    pub fn began(&self) -> Result<String> {
+        let text = self.rx("core show settings")?;
+        let line = text.lines().find(|line| line.contains("Startup time:"));
+        line.map(|line| line.trim().to_owned()).context(format!("no startup time in {text}"))
+    }
+
+    /// Kills its Asterisk, as a power cut would.
+    pub fn kill(&self) {
+        let Ok(pid) = self.pid() else { return };
+        // Only where it is this machine's own: after a restart the number may be somebody else's.
+        let own = fs::read_link(format!("/proc/{pid}/root")).is_ok_and(|root| root == self.root());
+        if own {
+            let _ = run(&mut words(&["kill", "-9", &pid.to_string()]));
+            let gone = || !Path::new(&format!("/proc/{pid}")).exists();
+            let _ = until("Asterisk to be gone", GENEROUS, gone);
+        }
+        let _ = fs::remove_file(self.path("run/asterisk/asterisk.pid"));
+        let _ = fs::remove_file(self.path("run/asterisk/asterisk.ctl"));
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.kill();
+        let test = std::thread::current().name().unwrap_or("main").replace("::", "-");
+        let kept = lab_dir().join("last").join(test).join(self.name);
+        let _ = fs::remove_dir_all(&kept);
+        let _ = fs::create_dir_all(&kept);
+        for file in ["var/log/asterisk/messages.log", "etc/asterisk/res_synch.conf", "etc/asterisk/pjsip.conf"] {
+            let name = file.rsplit('/').next().unwrap_or(file);
+            let _ = fs::copy(self.path(file), kept.join(name));
+        }
+    }
+}
