@@ -27,7 +27,7 @@ const VAULT: &str = include_str!("../../conf/deploy/vault.yml");
 const SSH: &str = include_str!("../../conf/deploy/ssh");
 
 /// Words that may be in no output: every password of the vault.
-pub const SECRETS: [&str; 3] = ["SomePasswordHere", "monitor-secret", "pair-secr"];
+pub const SECRETS: [&str; 4] = ["SomePasswordHere", "monitor-secret", "pair-secr", "trunk-secret"];
 
 /// An inventory, and where its packages and backups are. Dropped, all of it is gone.
 pub struct Deploy {
