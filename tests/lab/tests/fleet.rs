@@ -9,7 +9,7 @@ use lab::command::run;
 use lab::conf::Role;
 use lab::deploy::{Machine, Packed, machines, package, playbooks};
 use lab::phone::Settings;
-use lab::wait::GENEROUS;
+use lab::wait::{GENEROUS, until_value};
 use lab::{Asterisk, Context, Deploy, Error, Net, Phone, Result, Site, Version};
 
 /// The playbooks that a reader of deploy/README.md has.
@@ -81,9 +81,9 @@ fn three_hundred_sites_are_rendered_and_the_module_reads_each() -> Result {
         let _ = write!(hosts, "    site{number}:\n      ansible_host: 10.99.{high}.{low}\n");
         let odd = ODD.get(number % ODD.len()).context("an odd value")?;
         // In YAML, '' is one '.
-        let odd = odd.replace('\'', "''");
+        let quoted = odd.replace('\'', "''");
         let own = format!(
-            "synch_site:\n  main: {{host: 192.0.2.1, username: 'site{number}', secret: 'x{odd}'}}\n  sync:\n    \
+            "synch_site:\n  main: {{host: 192.0.2.1, username: 'site{number} {quoted}', secret: 'x{quoted}'}}\n  sync:\n    \
              filter_value: '^Site{number}$'\n    files: [pjsip.conf, 'more{number}.conf']\n  dns: {{target_normal: 192.0.2.1}}\n  \
              maintenance: {{minutes: {minutes}}}\n  failover: {{return_when: manual}}\n  state:\n    host: 192.0.2.2\n    \
              site: 'site{number}'\n    accept: ['^a$ ^PJSIP/1', '^b$ ^PJSIP/2']\n",
@@ -109,11 +109,14 @@ fn three_hundred_sites_are_rendered_and_the_module_reads_each() -> Result {
         site.branch.reload_module_when_possible().map_err(|error| {
             Error::new(format!("{name}: {error}\n{text}\n{:?}", site.branch.module_log("ERROR")))
         })?;
-        let number = name.trim_start_matches("site");
-        let shown = site.branch.rx("synch show config")?;
-        let minutes = number.parse::<usize>().context(name)? + 1;
+        // They are in force a moment later.
+        let number = name.trim_start_matches("site").parse::<usize>().context(name)?;
+        let odd = ODD.get(number % ODD.len()).context("an odd value")?;
+        let username = format!("username = {name} {odd}\n");
+        let shown = || site.branch.rx("synch show config");
+        let shown = until_value(name, GENEROUS, shown, |shown| shown.contains(&username))?;
+        let minutes = number + 1;
         for line in [
-            format!("username = {name}\n"),
             format!("filter_value = ^Site{number}$\n"),
             format!("files = pjsip.conf,more{number}.conf\n"),
             format!("minutes = {minutes}\n"),

@@ -28,7 +28,8 @@ struct Branches {
 }
 
 /// Each site's name, and the account codes of its users.
-const SITES: [(&str, &str); 3] = [("berlin", "HeadOffice"), ("bonn", "DevOps"), ("kiel", "(HeadOffice|DevOps)")];
+const SITES: [(&str, &str); 3] =
+    [("berlin", "HeadOffice"), ("bonn", "DevOps"), ("kiel", "(HeadOffice|DevOps)")];
 
 impl Branches {
     /// As many of the sites, not installed yet.
@@ -311,7 +312,9 @@ fn settings_that_are_refused_are_taken_back() -> Result {
     let branches = Branches::in_service(["berlin"])?;
     let berlin = branches.machine("berlin")?;
     let before = berlin.read("etc/asterisk/res_synch.conf")?;
-    branches.deploy.site("berlin", "synch_site:\n  sync: {filter_value: '^HeadOffice$', interval: never}\n")?;
+    branches
+        .deploy
+        .site("berlin", "synch_site:\n  sync: {filter_value: '^HeadOffice$', interval: never}\n")?;
     let played = branches.play_badly(&["site.yml"])?;
     assert!(played.text.contains("does not take the settings"), "{}", played.text);
     assert_eq!(berlin.read("etc/asterisk/res_synch.conf")?, before);
@@ -424,7 +427,8 @@ fn a_backup_is_put_into_a_new_machine_while_the_main_is_dead() -> Result {
 #[ignore = "make fleet"]
 fn a_maintenance_begins_with_a_backup_and_ends_with_questions() -> Result {
     let branches = Branches::in_service(["berlin", "bonn"])?;
-    let start = ["maintenance.yml", "-e", "do=start", "-e", "minutes=30", "-e", "{\"reason\": \"upgrade to 22.11\"}"];
+    let start =
+        ["maintenance.yml", "-e", "do=start", "-e", "minutes=30", "-e", "{\"reason\": \"upgrade to 22.11\"}"];
     branches.play_well(&start)?;
     for machine in &branches.machines {
         assert_eq!(machine.status("Mode")?, "maintenance");

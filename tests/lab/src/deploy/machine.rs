@@ -157,7 +157,9 @@ impl Drop for Machine {
         let kept = lab_dir().join("last").join(test).join(self.name);
         let _ = fs::remove_dir_all(&kept);
         let _ = fs::create_dir_all(&kept);
-        for file in ["var/log/asterisk/messages.log", "etc/asterisk/res_synch.conf", "etc/asterisk/pjsip.conf"] {
+        for file in
+            ["var/log/asterisk/messages.log", "etc/asterisk/res_synch.conf", "etc/asterisk/pjsip.conf"]
+        {
             let name = file.rsplit('/').next().unwrap_or(file);
             let _ = fs::copy(self.path(file), kept.join(name));
         }

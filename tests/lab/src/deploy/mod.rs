@@ -128,7 +128,11 @@ impl Deploy {
     /// Plays it, and it has to fail.
     pub fn play_badly(&self, line: &[&str]) -> Result<Played> {
         let played = self.play(line)?;
-        if played.well { Err(Error::new(format!("{line:?} does not fail:\n{}", played.text))) } else { Ok(played) }
+        if played.well {
+            Err(Error::new(format!("{line:?} does not fail:\n{}", played.text)))
+        } else {
+            Ok(played)
+        }
     }
 
     /// One of Ansible's programs, in the folder of the playbooks.

@@ -26,7 +26,8 @@ pub fn package(folder: &Path, number: &str, packed: Packed) -> Result<PathBuf> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let own = own_version(&repository)?;
     let module = module_file("22");
-    let mut octets = fs::read(&module).context(format!("reading {}: `make test` builds it", module.display()))?;
+    let mut octets =
+        fs::read(&module).context(format!("reading {}: `make test` builds it", module.display()))?;
     if packed != Packed::OtherVersion {
         replace(&mut octets, &own, number)?;
     }
