@@ -97,13 +97,19 @@ fn targets(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Option<String> {
             listed(normal),
             listed(failover)
         )),
+        // `bind` says it, and only warns.
+        (false, false) if failover.iter().all(|address| listens_at(dns, *address)) => None,
         (false, false) => Some(format!(
-            "target_failover = {} is not an address of this machine, so phones would be sent to another one (an \
-             address that moves between two machines must be on this one)",
+            "target_failover = {} is not an address of this machine, so phones would be sent to another one (one \
+             that moves between the two of a pair has to be in bind as well)",
             listed(failover)
         )),
         (_, true) => None,
     }
+}
+
+fn listens_at(dns: &Dns, address: IpAddr) -> bool {
+    dns.bind.iter().any(|bound| bound.ip() == address)
 }
 
 /// An address that nobody can ask at now.
@@ -111,6 +117,12 @@ fn bind(dns: &Dns, is_own: &dyn Fn(IpAddr) -> bool) -> Option<String> {
     let mut addresses = dns.bind.iter().map(|address| address.ip());
     let is_anywhere = |address: &IpAddr| address.is_unspecified() || address.is_loopback();
     let away = addresses.find(|address| !is_anywhere(address) && !is_own(*address))?;
+    if dns.target_failover.contains(&away) {
+        return Some(format!(
+            "bind and target_failover are {away}, which is not an address of this machine now: right while the other \
+             one of a pair has it, else no phone gets an answer here, and in an outage phones would be sent elsewhere"
+        ));
+    }
     Some(format!(
         "bind = {away} is not an address of this machine now, so no phone gets an answer there until it is (an address \
          that moves between two machines must be on this one)"
@@ -178,5 +190,21 @@ mod tests {
         let [Slip { fails: false, text }] = slips.as_slice() else { panic!("{slips:?}") };
         assert!(text.starts_with("bind = 192.168.0.250 is not an address of this machine now"), "{text}");
         assert_eq!(found(&[("bind", "0.0.0.0,[::]")]), []);
+    }
+
+    #[test]
+    fn the_address_of_a_pair_is_elsewhere_while_this_one_stands_by() {
+        let floating = "192.168.0.250";
+        for bind in [floating, "192.168.0.254,192.168.0.250"] {
+            let slips = found(&[("bind", bind), ("target_failover", floating)]);
+            let [Slip { fails: false, text }] = slips.as_slice() else { panic!("{slips:?}") };
+            assert!(
+                text.starts_with("bind and target_failover are 192.168.0.250, which is not an"),
+                "{text}"
+            );
+        }
+        // One that the name server never listens at is none of a pair.
+        let slips = found(&[("bind", floating), ("target_failover", "192.168.0.25")]);
+        assert!(slips.iter().any(|slip| slip.fails && slip.text.contains("has to be in bind")), "{slips:?}");
     }
 }
