@@ -43,7 +43,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all before headers tools install uninstall deb deb-check fleet demo demo-ground one test test-pure test-lab check lint release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab lab-22 clean help
+.PHONY: all before headers tools install uninstall deb deb-stand-in deb-check arm64 fleet demo demo-ground one test test-pure test-lab check lint release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab lab-22 clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -92,11 +92,26 @@ uninstall: ## what install put there; configuration and synced users stay
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 # A build of its own, in which no path of this machine is (packaging/deb/build).
-deb: tools headers ## a Debian package for one Asterisk, in target/deb (ASTERISK_VERSION=22)
-	@packaging/deb/build $(call major_of,$(ASTERISK_INCLUDE))
+deb: tools headers ## a Debian package for one Asterisk, in target/deb (ASTERISK_VERSION=22 ARCH=arm64)
+	@$(if $(ARCH),.ci/cross $(ARCH))
+	@packaging/deb/build $(call major_of,$(ASTERISK_INCLUDE)) $(ARCH)
+
+# ASTMODDIR and ASTDATADIR are the branch's.
+deb-stand-in: ## a package that stands for an Asterisk built from source (ASTERISK_VERSION=22 ASTMODDIR= ASTDATADIR=)
+	@packaging/deb/stand-in $(or $(ASTERISK_VERSION),22) $(or $(ARCH),$(shell dpkg --print-architecture)) \
+		$(ASTMODDIR) $(ASTDATADIR) target/deb
 
 deb-check: tools headers ## builds the package of the last commit in two folders and compares (two builds)
-	@packaging/deb/check $(call major_of,$(ASTERISK_INCLUDE))
+	@$(if $(ARCH),.ci/cross $(ARCH))
+	@packaging/deb/check $(call major_of,$(ASTERISK_INCLUDE)) $(ARCH)
+
+# On this machine's processor: the tests of a Raspberry Pi's package run in an Asterisk that qemu runs.
+arm64: tools ## the package of a Raspberry Pi, cross-built and tried under emulation (root; 20 minutes the first time)
+	@tests/lab/install arm64
+	@.ci/cross arm64
+	@asterisk-headers/unpack 22
+	@package=$$(ASTERISK_INCLUDE=$(CURDIR)/asterisk-headers/22 packaging/deb/build 22 arm64) && echo "$$package" && \
+		SYNCH_PACKAGE_ARM64=$$package cargo test --locked --package lab --test arm64 -- --ignored --nocapture
 
 # One module, the demo and its Asterisk, side by side: the module's last step has one processor to itself.
 demo: tools ## one outage, from nothing, with a real main, branch and phones (root)

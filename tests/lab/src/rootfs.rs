@@ -74,8 +74,23 @@ pub fn reader_rootfs() -> Result<PathBuf> {
     kept("reader", packages, |mirror| vec!["bookworm".to_owned(), mirror.to_owned()])
 }
 
+/// The root file system of version 22 for the processor of a Raspberry Pi, whose programs qemu runs (`tests/lab/install arm64`).
+pub fn arm64_rootfs() -> Result<PathBuf> {
+    kept_for(Some("arm64"), "arm64", "asterisk,procps", |mirror| vec!["forky".to_owned(), mirror.to_owned()])
+}
+
 /// A root file system of that name with these packages; `suites` are the suite and the sources, for mmdebstrap.
 fn kept(name: &str, packages: &str, suites: impl FnOnce(&str) -> Vec<String>) -> Result<PathBuf> {
+    kept_for(None, name, packages, suites)
+}
+
+/// The same for another processor, by Debian's name for it.
+fn kept_for(
+    architecture: Option<&str>,
+    name: &str,
+    packages: &str,
+    suites: impl FnOnce(&str) -> Vec<String>,
+) -> Result<PathBuf> {
     let dir = lab_dir();
     fs::create_dir_all(&dir).context(format!("making {}", dir.display()))?;
     let root = dir.join(format!("rootfs-{name}"));
@@ -87,8 +102,9 @@ fn kept(name: &str, packages: &str, suites: impl FnOnce(&str) -> Vec<String>) ->
         if half_made.exists() {
             fs::remove_dir_all(&half_made).context(format!("removing {}", half_made.display()))?;
         }
-        eprintln!("lab: making the root file system {name} (half a minute, once)");
-        make(packages, &suites(&mirror()?), &half_made)?;
+        let takes = if architecture.is_some() { "ten minutes" } else { "half a minute" };
+        eprintln!("lab: making the root file system {name} ({takes}, once)");
+        make(architecture, packages, &suites(&mirror()?), &half_made)?;
         if root.exists() {
             fs::remove_dir_all(&root).context(format!("removing {}", root.display()))?;
         }
@@ -113,7 +129,7 @@ pub fn forget(lab: &str) {
     }
 }
 
-fn make(packages: &str, suites: &[String], dir: &Path) -> Result {
+fn make(architecture: Option<&str>, packages: &str, suites: &[String], dir: &Path) -> Result {
     let mut mmdebstrap = command::words(&[
         // What it mounts in there stays out of sight, and goes when it ends, even by kill -9.
         "unshare",
@@ -125,6 +141,7 @@ fn make(packages: &str, suites: &[String], dir: &Path) -> Result {
         // The suites' release files can be past their date.
         "--aptopt=Acquire::Check-Valid-Until \"false\"",
     ]);
+    mmdebstrap.args(architecture.map(|name| format!("--architectures={name}")));
     mmdebstrap.arg(format!("--include={packages}"));
     let (suite, sources) = suites.split_first().context("no suite to make a root file system of")?;
     mmdebstrap.arg(suite).arg(dir).args(sources);

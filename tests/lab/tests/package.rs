@@ -18,6 +18,8 @@ lab::on_22_and_16!(
     has_what_a_branch_needs,
     changes_under_a_loaded_module_and_disturbs_nobody,
     is_refused_by_another_asterisk,
+    goes_beside_another_vendors_asterisk,
+    goes_beside_one_that_was_built_from_source,
 );
 
 /// What Debian's checker has to say of it: nothing.
@@ -27,6 +29,35 @@ fn debian_has_nothing_to_say() -> Result {
         let package = make(version, "1.0.0")?;
         let lintian = ["lintian", "--allow-root", "--tag-display-limit", "0", "--fail-on", "error,warning"];
         run(words(&lintian).arg(package))?;
+    }
+    Ok(())
+}
+
+/// Of Asterisks that the laboratory does not have: what apt goes by. The module in it is that of 22.
+#[test]
+fn is_named_after_any_major() -> Result {
+    let folder = Folder::new("majors")?;
+    for (major, next) in [(18, 19), (20, 21), (21, 22), (23, 24)] {
+        // Another vendor's build, with other options.
+        let headers = folder.path(&format!("headers-{major}"));
+        fs::create_dir_all(headers.join("asterisk")).context("making headers")?;
+        let sum = format!("{major}0123456789abcdef0123456789abcd");
+        let line = format!("#define AST_BUILDOPT_SUM \"{sum}\"\n");
+        fs::write(headers.join("asterisk/buildopts.h"), line).context("writing headers")?;
+        let module = module_file("22");
+        run(packager(&headers).arg(major.to_string()).arg(module).arg(folder.path("")).arg("1.0.0"))?;
+        let package = folder.path(&format!("asterisk{major}-res-synch_1.0.0_amd64.deb"));
+        let depends = run(words(&["dpkg-deb", "--field"]).arg(&package).arg("Depends"))?;
+        let wanted = format!(
+            ", asterisk-abi-{sum} | asterisk-{sum} | asterisk{major}, asterisk (>= 1:{major}~) | asterisk{major}, \
+             asterisk (<< 1:{next}~) | asterisk{major}"
+        );
+        assert!(depends.contains(&wanted), "{wanted}: {depends}");
+        let contents = run(words(&["dpkg-deb", "--contents"]).arg(&package))?;
+        assert!(
+            contents.contains(" ./usr/lib/x86_64-linux-gnu/asterisk/modules/res_synch.so\n"),
+            "{contents}"
+        );
     }
     Ok(())
 }
@@ -182,6 +213,92 @@ fn is_refused_by_another_asterisk(version: Version) -> Result {
     overlay.apt(&["install", &package]).map(drop)
 }
 
+/// As with Sangoma's: the name of the package is all that ours goes by.
+fn goes_beside_another_vendors_asterisk(version: Version) -> Result {
+    let overlay = Overlay::new(&format!("vendor-{version}"), &rootfs(version)?)?;
+    forget_debians(&overlay)?;
+    let package = copy_in(&overlay, &make(version, "1.0.0")?)?;
+    is_unmet(overlay.apt(&["install", &package]))?;
+
+    let folder = Folder::new(&format!("vendor-{version}"))?;
+    let theirs = folder.path("theirs");
+    fs::create_dir_all(theirs.join("DEBIAN")).context("making a package")?;
+    let control = format!(
+        "Package: asterisk{version}\nVersion: {version}.7.0-1.sng12\nArchitecture: amd64\nMaintainer: a vendor <a@b.example>\n\
+         Description: Asterisk\n"
+    );
+    fs::write(theirs.join("DEBIAN/control"), control).context("writing a package")?;
+    let built = folder.path("theirs.deb");
+    run(words(&["dpkg-deb", "--root-owner-group", "--build"]).arg(&theirs).arg(&built))?;
+    overlay.apt(&["install", &copy_in(&overlay, &built)?])?;
+    overlay.apt(&["install", &package]).map(drop)
+}
+
+/// A stand-in (`make deb-stand-in`) says to apt that an Asterisk is there, and leads our files to where that one looks.
+fn goes_beside_one_that_was_built_from_source(version: Version) -> Result {
+    let net = Net::new()?;
+    let overlay = Overlay::new(&format!("{}-source", net.name()), &rootfs(version)?)?;
+    forget_debians(&overlay)?;
+    // Where `./configure` alone puts them.
+    let (modules, data) = ("/usr/lib/asterisk/modules", "/var/lib/asterisk");
+    let moved = format!(
+        "[ -d {modules} ] || {{ mkdir {parent} && mv /usr/lib/*/asterisk/modules {parent}/; }}; \
+         mv /usr/share/asterisk/documentation/thirdparty {data}/",
+        parent = "/usr/lib/asterisk"
+    );
+    overlay.run(&["sh", "-c", &moved])?;
+    let package = copy_in(&overlay, &make(version, "1.0.0")?)?;
+    is_unmet(overlay.apt(&["install", &package]))?;
+
+    let folder = Folder::new(&format!("source-{version}"))?;
+    let stand_in = |major: &str| -> Result<String> {
+        let mut script = Command::new(repository().join("packaging/deb/stand-in"));
+        let said = run(script.args([major, "amd64", modules, data]).arg(folder.path("")))?;
+        copy_in(&overlay, Path::new(said.trim()))
+    };
+    match overlay.apt(&["install", &stand_in("18")?]) {
+        Ok(said) => return Err(Error::new(format!("Asterisk {version} passed for 18:\n{said}"))),
+        Err(said) => assert!(said.to_string().contains("has to say Asterisk 18 here"), "{said}"),
+    }
+    overlay.apt(&["install", &stand_in(version.number())?])?;
+    overlay.apt(&["install", &package])?;
+    let there = overlay.run(&["ls", &format!("{modules}/res_synch.so")])?;
+    assert_eq!(there.trim(), format!("{modules}/res_synch.so"));
+    overlay.run(&["ls", &format!("{data}/documentation/thirdparty/res_synch-en_US.xml")])?;
+
+    let main = Asterisk::new(&net, Role::Main, version)?;
+    let branch = Asterisk::in_root(&net, Role::Branch, version, overlay.root())?;
+    branch.load_module_at_start()?;
+    let mut site = Site { main, branch, net };
+    site.serve()?;
+    let pid = site.branch.pid()?;
+    overlay.apt(&["remove", &name(version)])?;
+    assert!(overlay.run(&["ls", &format!("{modules}/res_synch.so")]).is_err());
+    goes_on(&mut site, pid)?;
+    drop(site);
+    Ok(())
+}
+
+/// What is in the overlay is as before, and dpkg does not know who brought Asterisk.
+fn forget_debians(overlay: &Overlay) -> Result {
+    let path = overlay.root().join("var/lib/dpkg/status");
+    let status = fs::read_to_string(&path).context(format!("reading {}", path.display()))?;
+    let kept: String =
+        status.split_inclusive("\n\n").filter(|entry| !entry.starts_with("Package: asterisk")).collect();
+    assert!(kept.len() < status.len(), "no Asterisk of Debian's");
+    fs::write(&path, kept).context(format!("writing {}", path.display()))
+}
+
+fn is_unmet(said: Result<String>) -> Result {
+    match said {
+        Ok(said) => Err(Error::new(format!("taken without an Asterisk that apt knows:\n{said}"))),
+        Err(said) => {
+            assert!(said.to_string().contains("unmet dependencies"), "{said}");
+            Ok(())
+        }
+    }
+}
+
 /// The branch serves as before, in the same process.
 fn goes_on(site: &mut Site, pid: u32) -> Result {
     assert!(site.branch.is_running());
@@ -209,13 +326,19 @@ fn make(version: Version, number: &str) -> Result<PathBuf> {
         return Ok(path);
     }
     let major = version.number();
+    let headers = repository().join("asterisk-headers").join(major);
+    let module = module_file(&version.to_string());
+    run(packager(&headers).arg(major).arg(module).arg(folder.path("")).arg(number))?;
+    if path.exists() { Ok(path) } else { Err(Error::new(format!("{} was not made", path.display()))) }
+}
+
+/// What makes packages for an Asterisk that has these headers.
+fn packager(headers: &Path) -> Command {
     let mut package = Command::new(repository().join("packaging/deb/package"));
-    package.env("ASTERISK_INCLUDE", repository().join("asterisk-headers").join(major));
+    package.env("ASTERISK_INCLUDE", headers);
     // A module of the tests is large: it is not packed for anybody.
     package.env("DPKG_DEB_COMPRESSOR_LEVEL", "0");
-    package.arg(major).arg(module_file(&version.to_string())).arg(folder.path("")).arg(number);
-    run(&mut package)?;
-    if path.exists() { Ok(path) } else { Err(Error::new(format!("{} was not made", path.display()))) }
+    package
 }
 
 /// Where a root file system sees the package.
