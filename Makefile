@@ -133,7 +133,7 @@ test-pure: tools
 
 # Six tests at once, two of each of three files, the longest first: most wait for something most of the time. With fewer
 # files, one that has a long test at its end would leave places empty.
-LONGEST = maintenance http state_hostile two_branches site_dns hang slow_line cycles verdict sync_files reachable outage calls older one_session handsets faults_main
+LONGEST = fleet maintenance http state_hostile two_branches site_dns hang slow_line cycles verdict sync_files reachable outage calls older one_session handsets faults_main
 OTHERS = $(filter-out $(LONGEST),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
 LAB_TESTS = cargo test --locked --no-fail-fast --package lab
 test-lab: lab

@@ -30,21 +30,32 @@ const MADE_WITH: &str = "etc/synch-lab";
 
 /// The root file system of `version`, made now if there is none yet (half a minute, needs root and a Debian mirror).
 pub fn rootfs(version: Version) -> Result<PathBuf> {
-    kept(&version.to_string(), packages(version), |mirror| match version {
+    kept(&version.to_string(), packages(version), |mirror| suites(version, mirror))
+}
+
+/// Suite and sources of a Debian that has that version.
+fn suites(version: Version, mirror: &str) -> Vec<String> {
+    match version {
         Version::V22 => vec!["forky".to_owned(), mirror.to_owned()],
         // Asterisk of bullseye, on bookworm's C library: what is built on bookworm loads there.
         Version::V16 => {
             let source = |suite: &str| format!("deb {mirror} {suite} main");
             vec!["bookworm".to_owned(), source("bookworm"), source("bullseye")]
         }
-    })
+    }
 }
 
-/// The root file system of a branch machine as Ansible finds it: Debian's Asterisk 22, the Python that Ansible wants, and what
-/// the role makes use of.
-pub fn fleet_rootfs() -> Result<PathBuf> {
-    let packages = "asterisk,procps,python3,python3-apt,openssl,nftables,keepalived,iproute2";
-    kept("fleet", packages, |mirror| vec!["forky".to_owned(), mirror.to_owned()])
+/// The root file system of a branch machine as Ansible finds it: Debian's Asterisk, the Python that Ansible wants, and what the
+/// role makes use of.
+pub fn fleet_rootfs(version: Version) -> Result<PathBuf> {
+    let beside = "procps,python3,python3-apt,openssl,nftables,keepalived,iproute2";
+    match version {
+        Version::V22 => kept("fleet", &format!("asterisk,{beside}"), |mirror| suites(version, mirror)),
+        Version::V16 => {
+            let packages = format!("asterisk,asterisk-voicemail,{beside}");
+            kept("fleet-16", &packages, |mirror| suites(version, mirror))
+        }
+    }
 }
 
 /// The root file system of other name servers, which `make bench` compares with and which stand in for a site's own, and of

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use lab::command::{run, words};
 use lab::conf::Role;
-use lab::deploy::{Machine, Packed, Played, machines, package};
+use lab::deploy::{Machine, Packed, Played, machines, machines_of, package, package_for};
 use lab::dns::{RecordType, question};
 use lab::phone::Settings;
 use lab::site::NAME;
@@ -448,3 +448,78 @@ fn a_maintenance_begins_with_a_backup_and_ends_with_questions() -> Result {
     }
     branches.play_badly(&["maintenance.yml"]).map(drop)
 }
+
+/// An Asterisk that is in no package gets the module out of one all the same.
+#[test]
+#[ignore = "make fleet"]
+fn the_module_is_unpacked_where_a_package_would_be_refused() -> Result {
+    let branches = Branches::new(["berlin"])?;
+    let berlin = branches.machine("berlin")?;
+    let folders = "synch_install: unpacked\nsynch_modules: /usr/lib/x86_64-linux-gnu/asterisk/modules\n\
+                   synch_data: /usr/share/asterisk\n";
+    branches.deploy.site("berlin", &(folders.to_owned() + &own("HeadOffice", None)))?;
+    branches.play_well(&["site.yml"])?;
+    branches.all_run("1.0.0")?;
+    assert!(berlin.run(&["dpkg-query", "--show", "asterisk22-res-synch"]).is_err());
+    let played = branches.play_well(&["site.yml"])?;
+    assert_eq!(played.count("berlin", "changed"), Some(0), "{}", played.text);
+    branches.make("1.1.0", Packed::Well)?;
+    branches.play_well(&["site.yml", "-e", "synch_version=1.1.0"])?;
+    branches.all_run("1.1.0")
+}
+
+/// An older Asterisk, whose users are chan_sip's.
+#[test]
+#[ignore = "make fleet"]
+fn an_asterisk_16_with_chan_sip_is_a_branch_as_well() -> Result {
+    let net = Net::new()?;
+    let mut main = Asterisk::new(&net, Role::Main, Version::V16)?;
+    main.start()?;
+    let machines = machines_of(&net, ["berlin"], Version::V16)?;
+    let deploy = Deploy::new(&net, &machines.iter().collect::<Vec<_>>())?;
+    deploy.site("berlin", OLDER)?;
+    package_for(Version::V16, &deploy.path("packages"), "1.0.0", Packed::Well)?;
+    deploy.play_well(&["site.yml", "-vvv"])?.keeps_secrets()?;
+    let berlin = machines.first().context("no machine")?;
+    for (key, wanted) in [("Version", "1.0.0"), ("Sync", "Synced"), ("Service", "Normal"), ("Users", "3")] {
+        assert_eq!(berlin.status(key)?, wanted, "{key}");
+    }
+    let played = deploy.play_well(&["site.yml"])?;
+    assert_eq!(played.count("berlin", "changed"), Some(0), "{}", played.text);
+    Ok(())
+}
+
+/// What is another with an Asterisk 16.
+const OLDER: &str = "synch_asterisk: 16
+synch_site:
+  sync: {technology: sip, filter_value: '^HeadOffice$'}
+synch_blocks:
+  - file: sip.conf
+    text: |
+      [general](+)
+      context = nowhere
+      udpbindaddr = {{ synch_address }}
+      callcounter = yes
+      #tryinclude sip_synch.conf
+      [main-trunk]
+      type = peer
+      host = {{ synch_fleet.main.host }}
+      context = from-main
+      [local-trunk]
+      type = peer
+      host = {{ synch_address }}
+      context = from-outside
+    reload: sip reload
+  - file: voicemail.conf
+    text: '#tryinclude voicemail_synch.conf'
+    reload: voicemail reload
+  - file: modules.conf
+    text: |
+      [modules](+)
+      noload = chan_pjsip.so
+      noload = app_voicemail_odbc.so
+      noload = app_voicemail_imap.so
+      noload = app_voicemail_imapstorage.so
+      noload = app_voicemail_odbcstorage.so
+    restart: true
+";

@@ -1,4 +1,4 @@
-//! A branch machine as it comes: Debian's Asterisk with Debian's files, in a root file system of its own.
+//! A branch machine as it comes: Debian's Asterisk 22 or 16 with Debian's files, in a root file system of its own.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -10,6 +10,7 @@ use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
 use crate::overlay::Overlay;
 use crate::rootfs::{fleet_rootfs, lab_dir};
+use crate::version::Version;
 use crate::wait::{GENEROUS, until, until_ok};
 
 /// What stands for `systemctl start asterisk` and `systemctl restart asterisk`.
@@ -20,33 +21,32 @@ const ANSWER: &str = "60";
 /// The machine. Dropped, its Asterisk is killed and the machine is gone; its log and settings are kept aside.
 pub struct Machine {
     name: &'static str,
+    version: Version,
     host: Host,
     overlay: Overlay,
 }
 
 impl Machine {
     /// Makes one in the LAN. Its Asterisk does not run yet.
-    pub fn new(net: &Arc<Net>, name: &'static str) -> Result<Self> {
-        let overlay = Overlay::new(&format!("{}-{name}", net.name()), &fleet_rootfs()?)?;
-        let machine = Self { name, host: net.phone_host(name)?, overlay };
-        let start = machine.path("usr/local/sbin/start-asterisk");
-        fs::write(&start, START).context(format!("writing {}", start.display()))?;
-        run(words(&["chmod", "755"]).arg(&start))?;
-        fs::write(machine.path("etc/hostname"), format!("{name}\n")).context("naming a machine")?;
-        Ok(machine)
+    pub fn new(net: &Arc<Net>, name: &'static str, version: Version) -> Result<Self> {
+        Self::of(net.phone_host(name)?, &net.name(), name, version)
     }
 
     /// The same machine after its disk was lost: as it comes, at the same address.
     pub fn anew(self) -> Result<Self> {
-        self.kill();
-        let (name, host) = (self.name, self.host.clone());
+        let (name, version, host) = (self.name, self.version, self.host.clone());
         let lab = host.namespace.split('-').next().unwrap_or_default().to_owned();
         drop(self);
-        let overlay = Overlay::new(&format!("{lab}-{name}"), &fleet_rootfs()?)?;
-        let machine = Self { name, host, overlay };
+        Self::of(host, &lab, name, version)
+    }
+
+    fn of(host: Host, lab: &str, name: &'static str, version: Version) -> Result<Self> {
+        let overlay = Overlay::new(&format!("{lab}-{name}"), &fleet_rootfs(version)?)?;
+        let machine = Self { name, version, host, overlay };
         let start = machine.path("usr/local/sbin/start-asterisk");
         fs::write(&start, START).context(format!("writing {}", start.display()))?;
         run(words(&["chmod", "755"]).arg(&start))?;
+        fs::write(machine.path("etc/hostname"), format!("{name}\n")).context("naming a machine")?;
         Ok(machine)
     }
 
@@ -157,9 +157,12 @@ impl Drop for Machine {
         let kept = lab_dir().join("last").join(test).join(self.name);
         let _ = fs::remove_dir_all(&kept);
         let _ = fs::create_dir_all(&kept);
-        for file in
-            ["var/log/asterisk/messages.log", "etc/asterisk/res_synch.conf", "etc/asterisk/pjsip.conf"]
-        {
+        for file in [
+            "var/log/asterisk/messages.log",
+            "var/log/asterisk/messages",
+            "etc/asterisk/res_synch.conf",
+            "etc/asterisk/pjsip.conf",
+        ] {
             let name = file.rsplit('/').next().unwrap_or(file);
             let _ = fs::copy(self.path(file), kept.join(name));
         }

@@ -12,12 +12,13 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 pub use machine::Machine;
-pub use packages::{Packed, package};
+pub use packages::{Packed, package, package_for};
 
 use crate::command::{run, words};
 use crate::error::{Context, Error, Result};
 use crate::files::Folder;
 use crate::net::Net;
+use crate::version::Version;
 
 /// What all branches of the lab have in common, with places for what differs.
 const BRANCHES: &str = include_str!("../../conf/deploy/branches.yml");
@@ -186,9 +187,18 @@ pub fn playbooks() -> PathBuf {
     path.canonicalize().unwrap_or(path)
 }
 
-/// So many machines of these names in the LAN, with a factory-fresh Asterisk that runs.
+/// Machines of these names in the LAN, each with an Asterisk 22 that runs as Debian has installed it.
 pub fn machines<const N: usize>(net: &Arc<Net>, names: [&'static str; N]) -> Result<Vec<Machine>> {
-    let machines = names.iter().map(|name| Machine::new(net, name)).collect::<Result<Vec<_>>>()?;
+    machines_of(net, names, Version::V22)
+}
+
+/// The same with that version of Asterisk.
+pub fn machines_of<const N: usize>(
+    net: &Arc<Net>,
+    names: [&'static str; N],
+    version: Version,
+) -> Result<Vec<Machine>> {
+    let machines = names.iter().map(|name| Machine::new(net, name, version)).collect::<Result<Vec<_>>>()?;
     machines.iter().try_for_each(Machine::start)?;
     machines.iter().try_for_each(Machine::wait_booted)?;
     Ok(machines)

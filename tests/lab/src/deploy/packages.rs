@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::asterisk::module_file;
 use crate::command::run;
 use crate::error::{Context, Error, Result};
+use crate::version::Version;
 
 /// What is in a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +24,15 @@ pub enum Packed {
 
 /// Makes the package of that version for Asterisk 22 in this folder.
 pub fn package(folder: &Path, number: &str, packed: Packed) -> Result<PathBuf> {
+    package_for(Version::V22, folder, number, packed)
+}
+
+/// The same for that version.
+pub fn package_for(version: Version, folder: &Path, number: &str, packed: Packed) -> Result<PathBuf> {
+    let major = version.number();
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let own = own_version(&repository)?;
-    let module = module_file("22");
+    let module = module_file(major);
     let mut octets =
         fs::read(&module).context(format!("reading {}: `make test` builds it", module.display()))?;
     if packed != Packed::OtherVersion {
@@ -42,10 +49,10 @@ pub fn package(folder: &Path, number: &str, packed: Packed) -> Result<PathBuf> {
     let changed = folder.join(format!("res_synch-{number}.so"));
     fs::write(&changed, octets).context(format!("writing {}", changed.display()))?;
     let mut package = Command::new(repository.join("packaging/deb/package"));
-    package.env("ASTERISK_INCLUDE", repository.join("asterisk-headers/22"));
+    package.env("ASTERISK_INCLUDE", repository.join("asterisk-headers").join(major));
     // A module of the tests is large: it is not packed for anybody.
     package.env("DPKG_DEB_COMPRESSOR_LEVEL", "0");
-    package.arg("22").arg(&changed).arg(folder).arg(number);
+    package.arg(major).arg(&changed).arg(folder).arg(number);
     let path = run(&mut package)?.trim().to_owned();
     fs::remove_file(&changed).context(format!("removing {}", changed.display()))?;
     Ok(PathBuf::from(path))
