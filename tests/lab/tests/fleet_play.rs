@@ -382,6 +382,11 @@ fn a_backup_is_put_back_into_a_branch_that_works() -> Result {
     let live = berlin.rx("pjsip show endpoint 1001")?;
     assert!(live.contains("Alice"), "{live}");
 
+    // One that is cut short takes nothing out.
+    let broken = branches.deploy.path("backups/berlin/20010101T000001Z.tar.gz");
+    fs::write(&broken, "no archive").context("a broken archive")?;
+    branches.play_badly(&["restore.yml", "--limit", "berlin", "-e", "restore_timestamp=20010101T000001Z"])?;
+    assert_eq!(berlin.status("HeldVersion")?, "1");
     let played = branches.play_badly(&["restore.yml", "-e", "restore_timestamp=20010101T000000Z"])?;
     assert!(played.text.contains("is not there"), "{}", played.text);
     branches.play_badly(&["restore.yml"]).map(drop)
