@@ -62,7 +62,7 @@ fn a_raspberry_pi_takes_the_package() -> Result {
     // An outage, too: the name leads to the branch.
     site.kill_main()?;
     until_ok("the branch to serve", EMULATED, || named(&site, site.branch.address()))?;
-    println!("{}", site.branch.rx("synch show status")?);
+    eprintln!("{}", site.branch.rx("synch show status")?);
     // Before its root file system.
     drop(site);
     Ok(())
@@ -76,7 +76,7 @@ fn serves(site: &Site) -> Result {
             found => Err(Error::new(format!("{found}: {}", site.status(&format!("{key}Reason"))?))),
         })?;
     }
-    println!("{}", site.branch.rx("synch show status")?);
+    eprintln!("{}", site.branch.rx("synch show status")?);
     until_ok("an answer", EMULATED, || named(site, site.main.address()))
 }
 
