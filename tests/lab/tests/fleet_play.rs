@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use lab::command::{run, words};
 use lab::conf::Role;
-use lab::deploy::{Machine, Packed, Played, machines, machines_of, package, package_for};
+use lab::deploy::{Machine, Packed, Played, machines, machines_of, own_version, package, package_for};
 use lab::dns::{RecordType, question};
 use lab::phone::Settings;
 use lab::site::NAME;
@@ -270,7 +270,7 @@ fn what_is_broken_ends_at_the_canary() -> Result {
     for (number, packed, why) in [
         ("1.1.0", Packed::NotLoadable, "the module is not loaded"),
         ("1.2.0", Packed::NotSyncing, "Sync is Unsynced"),
-        ("1.3.0", Packed::OtherVersion, "it runs 0.5.0, not 1.3.0"),
+        ("1.3.0", Packed::OtherVersion, &format!("it runs {}, not 1.3.0", own_version()?)),
     ] {
         branches.make(number, packed)?;
         let version = format!("synch_version={number}");
@@ -528,3 +528,46 @@ synch_blocks:
       noload = app_voicemail_odbcstorage.so
     restart: true
 ";
+
+/// What deploy/README.md says: the example with the lines changed that say CHANGE.
+#[test]
+#[ignore = "make fleet"]
+fn the_inventory_of_the_readme_makes_two_branches() -> Result {
+    let net = Net::new()?;
+    let mut main = Asterisk::new(&net, Role::Main, Version::V22)?;
+    let accounts = ["berlin", "bonn"].iter().zip(["SomePasswordHere", "AnotherPassword"]);
+    let accounts = accounts.map(|(site, secret)| {
+        format!("\n[synch-{site}]\nsecret = {secret}\nread = system\nwrite = system\nwritetimeout = 10000\n")
+    });
+    let before = main.read_conf("manager.conf")?;
+    main.write_conf("manager.conf", &(before + &accounts.collect::<String>()))?;
+    main.start()?;
+    let machines = machines(&net, ["berlin", "bonn"])?;
+    let deploy = Deploy::new(&net, &machines.iter().collect::<Vec<_>>())?;
+    let addresses: Vec<String> = machines.iter().map(|machine| machine.address().to_string()).collect();
+    let [berlin, bonn] = addresses.as_slice() else { return Err(Error::new("not two machines")) };
+    deploy.take_example(&[
+        ("192.168.0.254", berlin),
+        ("192.168.1.254", bonn),
+        ("10.0.0.254", &main.address().to_string()),
+        // The marks of the lab's users.
+        ("^Berlin$", "^HeadOffice$"),
+        ("^Bonn$", "^DevOps$"),
+    ])?;
+    let version = own_version()?;
+    package(&deploy.path("packages"), &version, Packed::Well)?;
+    deploy.play_well(&["site.yml", "-vvv"])?.keeps_secrets()?;
+    let status = deploy.play_well(&["status.yml"])?;
+    for (machine, users) in machines.iter().zip(["3", "2"]) {
+        for (key, wanted) in [("Sync", "Synced"), ("Service", "Normal"), ("Users", users)] {
+            assert_eq!(machine.status(key)?, wanted, "{key} of {}", machine.name());
+        }
+        let line = status.text.lines().find(|line| line.trim_start().starts_with(machine.name()));
+        assert!(line.is_some_and(|line| line.ends_with(&version)), "{}", status.text);
+    }
+    let played = deploy.play_well(&["site.yml"])?;
+    for machine in &machines {
+        assert_eq!(played.count(machine.name(), "changed"), Some(0), "{}", played.text);
+    }
+    Ok(())
+}

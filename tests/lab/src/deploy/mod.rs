@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 pub use machine::Machine;
-pub use packages::{Packed, package, package_for};
+pub use packages::{Packed, own_version, package, package_for};
 
 use crate::command::{run, words};
 use crate::error::{Context, Error, Result};
@@ -24,6 +24,8 @@ use crate::version::Version;
 const BRANCHES: &str = include_str!("../../conf/deploy/branches.yml");
 /// The passwords, which a vault keeps.
 const VAULT: &str = include_str!("../../conf/deploy/vault.yml");
+/// What the example of `deploy/` lacks for the lab.
+const LAB: &str = include_str!("../../conf/deploy/lab.yml");
 /// In the place of ssh.
 const SSH: &str = include_str!("../../conf/deploy/ssh");
 
@@ -56,11 +58,7 @@ impl Deploy {
         }
         let ssh = deploy.folder.write("ssh", &SSH.replace("@DOORS@", &deploy.text("doors")))?;
         run(words(&["chmod", "755"]).arg(&ssh))?;
-        let branches = BRANCHES
-            .replace("@MAIN@", &net.main_address().to_string())
-            .replace("@SSH@", &deploy.text("ssh"))
-            .replace("@PACKAGES@", &deploy.text("packages"))
-            .replace("@BACKUPS@", &deploy.text("backups"));
+        let branches = deploy.fill(BRANCHES).replace("@MAIN@", &net.main_address().to_string());
         deploy.folder.write("inventory/group_vars/branches.yml", &branches)?;
         deploy.folder.write("vault-password", "what opens the vault\n")?;
         deploy.folder.write("inventory/group_vars/all/vault.yml", VAULT)?;
@@ -76,6 +74,33 @@ impl Deploy {
         hosts += &format!("canary:\n  hosts:\n    {canary}:\n");
         deploy.folder.write("inventory/hosts.yml", &hosts)?;
         Ok(deploy)
+    }
+
+    /// Takes the inventory that `deploy/README.md` begins with in the place of the lab's own, each word of the first column
+    /// changed to that of the second.
+    pub fn take_example(&self, changes: &[(&str, &str)]) -> Result {
+        let example = playbooks().join("inventory/example");
+        for file in [
+            "hosts.yml",
+            "group_vars/branches.yml",
+            "group_vars/all/vault.yml",
+            "host_vars/berlin.yml",
+            "host_vars/bonn.yml",
+        ] {
+            let path = example.join(file);
+            let mut text = fs::read_to_string(&path).context(path.display())?;
+            for (from, to) in changes {
+                text = text.replace(from, to);
+            }
+            self.folder.write(&format!("inventory/{file}"), &text)?;
+        }
+        self.folder.write("inventory/group_vars/all/lab.yml", &self.fill(LAB)).map(drop)
+    }
+
+    fn fill(&self, text: &str) -> String {
+        text.replace("@SSH@", &self.text("ssh"))
+            .replace("@PACKAGES@", &self.text("packages"))
+            .replace("@BACKUPS@", &self.text("backups"))
     }
 
     /// Says what is a site's own, in YAML.

@@ -31,7 +31,7 @@ pub fn package(folder: &Path, number: &str, packed: Packed) -> Result<PathBuf> {
 pub fn package_for(version: Version, folder: &Path, number: &str, packed: Packed) -> Result<PathBuf> {
     let major = version.number();
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let own = own_version(&repository)?;
+    let own = own_version()?;
     let module = module_file(major);
     let mut octets =
         fs::read(&module).context(format!("reading {}: `make test` builds it", module.display()))?;
@@ -59,8 +59,9 @@ pub fn package_for(version: Version, folder: &Path, number: &str, packed: Packed
 }
 
 /// The version that the module of this repository calls itself.
-pub fn own_version(repository: &Path) -> Result<String> {
-    let cargo = fs::read_to_string(repository.join("Cargo.toml")).context("reading Cargo.toml")?;
+pub fn own_version() -> Result<String> {
+    let cargo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
+    let cargo = fs::read_to_string(cargo).context("reading Cargo.toml")?;
     let version = cargo.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
     version.map(str::to_owned).context("Cargo.toml has no version")
 }

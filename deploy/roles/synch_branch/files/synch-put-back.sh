@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts an archive of `archive` back, into an Asterisk without the module: put_back ARCHIVE ETC VAR USER GROUP SETTINGS FILES
+# Puts an archive of synch-pack.sh back, into an Asterisk without the module: synch-put-back.sh ARCHIVE ETC VAR USER GROUP SETTINGS FILES
 # CLI… With SETTINGS yes, res_synch.conf too; with FILES yes, Asterisk's own files too.
 set -eu
 umask 077

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Packs what this branch would need once more: archive TO ETC VAR FILES CLI…
+# Packs what this branch would need once more: synch-pack.sh TO ETC VAR FILES CLI…
 # etc/ and var/ of it are of ETC and VAR; `database` has the words of Asterisk's database. FILES are patterns.
 set -eu
 umask 077
