@@ -28,7 +28,7 @@ fn role_and_playbooks_are_sound() -> Result {
     let net = Net::new()?;
     let deploy = Deploy::new(&net, &[])?;
     let names = all_playbooks()?;
-    for wanted in ["backup", "doctor", "maintenance", "restore", "site", "status"] {
+    for wanted in ["backup", "doctor", "drill", "maintenance", "restore", "site", "status", "takeover"] {
         assert!(names.contains(&format!("{wanted}.yml")), "{names:?}");
     }
     for name in &names {

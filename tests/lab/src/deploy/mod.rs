@@ -30,7 +30,7 @@ const LAB: &str = include_str!("../../conf/deploy/lab.yml");
 const SSH: &str = include_str!("../../conf/deploy/ssh");
 
 /// Words that may be in no output: every password of the vault.
-pub const SECRETS: [&str; 4] = ["SomePasswordHere", "monitor-secret", "pair-secr", "trunk-secret"];
+pub const SECRETS: [&str; 4] = ["SomePasswordHere", "monitor-secret", "pair-key", "trunk-secret"];
 
 /// An inventory, and where its packages and backups are. Dropped, all of it is gone.
 pub struct Deploy {
