@@ -24,6 +24,7 @@
 //! - [`maintenance`]: work on the main: how long, whether its calls have ended, and whether it may have its phones back
 //! - [`site`]: whose phones these are: users, mailboxes, directory, where the phones are
 //! - [`dialplan`]: what the users of this site can dial, and what of the main's contexts may run here
+//! - [`export`]: what a main with this module says to its branches, the same code for both sides
 //! - [`dns`]: the name server of the phones: zone, relay, and the sockets around them
 //! - [`operator`]: what an administrator sees and says: status, CLI, AMI actions, functions, doctor, drill
 //!
@@ -62,6 +63,7 @@ mod attacks;
 pub mod dialplan;
 pub mod dns;
 pub mod engine;
+pub mod export;
 pub mod maintenance;
 pub mod operator;
 pub mod peers;

@@ -39,6 +39,10 @@ impl Crypto for Asterisk {
         }
     }
 
+    fn sha256(&self, octets: &[u8]) -> Option<[u8; 32]> {
+        tls::sha256(octets)
+    }
+
     fn tls(&self, settings: &Tls) -> Result<Box<dyn TlsSession>, TlsError> {
         Ok(Box::new(tls::Session::new(settings)?))
     }

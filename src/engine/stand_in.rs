@@ -83,6 +83,9 @@ impl Crypto for StandIn {
     fn md5(&self, text: &str) -> String {
         text.to_owned()
     }
+    fn sha256(&self, octets: &[u8]) -> Option<[u8; 32]> {
+        Some(crate::export::stand_in::sha256(octets))
+    }
     fn tls(&self, _: &Tls) -> Result<Box<dyn TlsSession>, TlsError> {
         Err(TlsError::Unusable("no cryptography here".to_owned()))
     }

@@ -11,6 +11,8 @@ mod openssl;
 
 use std::{ffi::c_int, ptr};
 
+pub(super) use self::openssl::sha256;
+
 use self::{
     client::Client,
     openssl::{Bio, ERROR_SSL, ERROR_WANT_READ, ERROR_WANT_WRITE, ERROR_ZERO_RETURN, OpenSsl, Ssl},

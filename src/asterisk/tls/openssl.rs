@@ -8,6 +8,8 @@ use std::{
     mem,
 };
 
+use once_cell::sync::OnceCell;
+
 use super::text;
 
 /// Objects of OpenSSL that we only have the addresses of.
@@ -128,4 +130,22 @@ fn symbol(name: &'static str) -> Result<*mut c_void, String> {
         return Err(format!("this Asterisk has no OpenSSL function {}", name.to_string_lossy()));
     }
     Ok(found)
+}
+
+/// `SHA256` of openssl/sha.h.
+type Sha256 = unsafe extern "C" fn(*const u8, usize, *mut u8) -> *mut u8;
+
+/// Returns the SHA-256 of octets; `None` where the process has no OpenSSL.
+pub(in crate::asterisk) fn sha256(octets: &[u8]) -> Option<[u8; 32]> {
+    /// Looked for once: each user has a digest.
+    static FOUND: OnceCell<Option<Sha256>> = OnceCell::new();
+    let sha256 = (*FOUND.get_or_init(|| {
+        let found = symbol("SHA256\0").ok()?;
+        // SAFETY: not NULL, and OpenSSL declares the function of this name like this, from 1.1.0 to 3.
+        Some(unsafe { mem::transmute::<*mut c_void, Sha256>(found) })
+    }))?;
+    let mut digest = [0; 32];
+    // SAFETY: reads so many octets, writes SHA256_DIGEST_LENGTH = 32 octets, and keeps neither address.
+    let done = unsafe { sha256(octets.as_ptr(), octets.len(), digest.as_mut_ptr()) };
+    (!done.is_null()).then_some(digest)
 }
