@@ -27,14 +27,14 @@ mod asterisk {
         |config_load2|config_destroy|config_hook_(register|unregister)|category_browse|variable_browse|manager_register2|manager_unregister\
         |hook_send_action|module_(check|reload)|pthread_create_stack)|__ast_(cli_register|custom_function_register|module_ref|module_unref\
         |manager_event_multichan)|astman_(append|get_header|send_error|send_ack|send_listack\
-        |send_list_complete_start|send_list_complete_end)|pbx_findapp|pbx_substitute_variables_helper|ast_channel_name|ast_channel_iterator_(all_new|destroy)|synch_((un)?watch|tell_all|(show|clear|forget)_(device|mailbox)|next_channel|module|fully_booted|debug|strdup|unref|variable|config_state|http_(link|unlink|client|send)|append)|ast_http_(get_auth|prefix)";
+        |send_list_complete_start|send_list_complete_end)|pbx_findapp|pbx_substitute_variables_helper|ast_channel_name|ast_channel_iterator_(all_new|destroy)|synch_((un)?watch|tell_all|(show|clear|forget)_(device|mailbox)|next_channel|module|fully_booted|debug|strdup|unref|variable|config_state|http_(link|unlink|client|send)|append|visit(_keep)?|main_listen(_no_more)?|(not_)?at_exit|session_id|report_key)|ast_shutting_down|ast_http_(get_auth|prefix)";
     const TYPES: &str = "ast_cli_(entry|args|command)|ast_variable|ast_switch|ast_custom_function|manager_custom_hook|ast_tm|ast_device_state|synch_config_state|synch_what|synch_said|synch_method";
-    const VALUES: &str = "ast_startuptime|ast_defaultlanguage|ast_config_AST_(CONFIG_DIR|VAR_DIR|DATA_DIR|MODULE_DIR|SYSTEM_NAME)|EVENT_FLAG_(SYSTEM|REPORTING)|PRIORITY_HINT|AST_DEVICE_(UNKNOWN|NOT_INUSE|UNAVAILABLE|INVALID|INUSE|BUSY|RINGING|RINGINUSE|ONHOLD)\
+    const VALUES: &str = "ast_startuptime|ast_defaultlanguage|ast_config_AST_(CONFIG_DIR|VAR_DIR|DATA_DIR|MODULE_DIR|SYSTEM_NAME)|EVENT_FLAG_(SYSTEM|REPORTING|LOG)|PRIORITY_HINT|AST_DEVICE_(UNKNOWN|NOT_INUSE|UNAVAILABLE|INVALID|INUSE|BUSY|RINGING|RINGINUSE|ONHOLD)\
         |__LOG_(NOTICE|WARNING|ERROR|DEBUG)|CONFIG_FLAG_(NOCACHE|NOREALTIME)|CLI_(INIT|GENERATE|HANDLER)\
         |SYNCH_(CONFIG_.*|GET|HEAD|OTHER|DEVICE|MAILBOX|PRESENCE|MEMBER)";
 
     pub(super) fn build() {
-        for changed in ["include", "src/asterisk/shim.c", "src/asterisk/states.c", "src/asterisk/http.c"] {
+        for changed in ["include", "src/asterisk/shim.c", "src/asterisk/states.c", "src/asterisk/http.c", "src/asterisk/export.c"] {
             println!("cargo::rerun-if-changed={changed}");
         }
         println!("cargo::rerun-if-env-changed=ASTERISK_INCLUDE");
@@ -152,7 +152,7 @@ mod asterisk {
     fn compile_shim(include: &Path) {
         let mut build = cc::Build::new();
         build
-            .files(["src/asterisk/shim.c", "src/asterisk/states.c", "src/asterisk/http.c"])
+            .files(["src/asterisk/shim.c", "src/asterisk/states.c", "src/asterisk/http.c", "src/asterisk/export.c"])
             .include(include)
             .include("include")
             .define("_GNU_SOURCE", None);

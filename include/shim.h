@@ -131,4 +131,36 @@ void synch_clear_device(const char *device, const unsigned char *eid);
 int synch_show_mailbox(const char *mailbox, const char *context, int fresh, int old, const unsigned char *eid);
 int synch_forget_mailbox(const char *mailbox, const char *context, const unsigned char *eid);
 
+/*
+ * The main's side: sessions of branches at the manager interface.
+ */
+struct mansession;
+
+/* Offered by Rust (src/asterisk/export.rs). */
+void synch_visit_ends(void *visit);                            /* the session has ended */
+int synch_main_said(const char *event, const char *body);      /* an event of the manager interface; never waits */
+void synch_exits(void);                                        /* Asterisk ends */
+
+/* Offered by the shim (src/asterisk/export.c). */
+
+/* What is kept with a session; NULL where nothing is. */
+void *synch_visit(struct mansession *session);
+
+/* Keeps something with a session, until it ends. -1: there is no memory for it. */
+int synch_visit_keep(struct mansession *session, void *visit);
+
+/* Hears what the manager interface says, whether or not anybody is logged in. */
+void synch_main_listen(void);
+void synch_main_listen_no_more(void);
+
+/* Is told when Asterisk ends. 0: it will be. */
+int synch_at_exit(void);
+void synch_not_at_exit(void);
+
+/* What security events call the session. */
+void synch_session_id(const struct mansession *session, char *id, size_t size);
+
+/* Reports a wrong key of an account, from that address. */
+void synch_report_key(const struct mansession *session, const char *account, const char *nonce, const char *remote);
+
 #endif

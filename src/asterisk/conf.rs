@@ -1,7 +1,8 @@
 //! Configuration files, read by Asterisk's own loader.
 
 use std::{
-    ffi::{OsStr, c_char},
+    collections::BTreeSet,
+    ffi::{CStr, OsStr, c_char},
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -11,6 +12,7 @@ use std::{
 use super::{sys, text};
 use crate::{
     engine::host::HostError,
+    export::Section,
     words::conf::{ConfSection, ConfVariable},
 };
 
@@ -60,6 +62,27 @@ fn is_forbidden(path: &Path) -> bool {
     opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
+/// Reads one file as GetConfig does, octet by octet, a table of extconfig.conf included; with the files that it is made of.
+/// `None`: there is none of that name.
+///
+/// # Errors
+/// Asterisk calls it invalid.
+pub(super) fn load_octets(path: &Path) -> Result<Option<(Vec<Section>, BTreeSet<PathBuf>)>, HostError> {
+    let name = text::to_c(&path.to_string_lossy());
+    let flags = sys::ast_flags { flags: sys::CONFIG_FLAG_NOCACHE };
+    // SAFETY: both texts are NUL-terminated and only read during the call.
+    let config = unsafe { sys::ast_config_load2(name.as_ptr(), c"res_synch".as_ptr(), flags) };
+    // SAFETY: as in `load_besides`.
+    match unsafe { sys::synch_config_state(config) } {
+        sys::SYNCH_CONFIG_LOADED => Ok(Some(Loaded(config).octets())),
+        sys::SYNCH_CONFIG_MISSING if is_forbidden(path) => {
+            Err(HostError(format!("{} can't be read by Asterisk's user", path.display())))
+        }
+        sys::SYNCH_CONFIG_MISSING => Ok(None),
+        _ => Err(HostError(format!("{} is invalid; see the lines above in the log", path.display()))),
+    }
+}
+
 /// A loaded configuration; given back to Asterisk when dropped.
 struct Loaded(*mut sys::ast_config);
 
@@ -80,6 +103,39 @@ impl Loaded {
             if !besides.is_some_and(is_from) {
                 sections.push(ConfSection { name, variables: self.variables(category) });
             }
+        }
+    }
+
+    fn octets(&self) -> (Vec<Section>, BTreeSet<PathBuf>) {
+        let (mut sections, mut files) = (Vec::new(), BTreeSet::new());
+        let mut category: *mut c_char = ptr::null_mut();
+        let mut last = String::new();
+        loop {
+            // SAFETY: as in `sections`.
+            category = unsafe { sys::ast_category_browse(self.0, category) };
+            if category.is_null() {
+                return (sections, files);
+            }
+            // SAFETY: ast_category_browse() returned a NUL-terminated name that the configuration owns.
+            let mut section = Section::new(unsafe { CStr::from_ptr(category) }.to_bytes());
+            // SAFETY: as in `variables`.
+            let mut variable = unsafe { sys::ast_variable_browse(self.0, category) };
+            // SAFETY: NULL or a variable that the configuration owns, alive until it is destroyed.
+            while let Some(found) = unsafe { variable.as_ref() } {
+                // SAFETY: name and value of a variable are NUL-terminated strings in the same allocation, never NULL.
+                let (key, value) = unsafe { (CStr::from_ptr(found.name), CStr::from_ptr(found.value)) };
+                section.push(key.to_bytes(), value.to_bytes());
+                if !found.file.is_null() {
+                    // SAFETY: the file of a variable is a NUL-terminated string in the same allocation.
+                    let file = unsafe { text::from_c(found.file) };
+                    if file != last {
+                        files.insert(PathBuf::from(&file));
+                        last = file;
+                    }
+                }
+                variable = found.next;
+            }
+            sections.push(section);
         }
     }
 

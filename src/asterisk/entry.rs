@@ -48,9 +48,9 @@ extern "C" fn synch_reload() -> c_int {
         faults::point("reload");
         let result = settings().and_then(|settings| {
             let control = current::control().ok_or_else(|| vec!["synch is not running.".to_owned()])?;
-            let has_page = settings.http.is_some();
+            let (has_page, exports) = (settings.http.is_some(), settings.export.is_some());
             control.send(Command::Configure(settings.into())).map_err(|error| vec![error.to_string()])?;
-            instance::reloaded(has_page);
+            instance::reloaded(has_page, exports);
             Ok(())
         });
         if let Some(control) = current::control() {

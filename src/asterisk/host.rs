@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     dialplan::{Context, Hint},
-    engine::host::{Hears, Host, HostError, Level, ReloadError, StatesWatch, Verdict},
+    engine::host::{Hears, Host, HostError, Level, Octets, ReloadError, StatesWatch, Verdict},
     operator::doctor::Reach,
     peers::{DeviceState, Fact, Show},
     settings::{Shared, Technology, Tls},
@@ -111,6 +111,10 @@ impl Host for Asterisk {
 
     fn load_conf_besides(&self, path: &Path, file: &str) -> Result<Vec<ConfSection>, HostError> {
         conf::load_besides(path, Some(file))
+    }
+
+    fn load_octets(&self, path: &Path) -> Result<Option<Octets>, HostError> {
+        conf::load_octets(path)
     }
 
     fn reload(&self, module: &str) -> Result<(), ReloadError> {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    cli, current, dialplan, functions, host::Asterisk, http, lamps, log, manager, prometheus, switch,
+    cli, current, dialplan, export, functions, host::Asterisk, http, lamps, log, manager, prometheus, switch,
     thread::Supervisor,
 };
 use crate::{
@@ -34,6 +34,7 @@ struct Instance {
     switch: switch::Registered,
     hook: dialplan::hints::Registered,
     page: Option<http::Linked>,
+    export: Option<export::Registered>,
     ending: Ending,
     gate: Arc<Gate>,
     supervisor: Supervisor,
@@ -56,7 +57,7 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
     if !booted {
         lamps::add(&settings);
     }
-    let has_page = settings.http.is_some();
+    let (has_page, exports) = (settings.http.is_some(), settings.export.is_some());
     let gate = Arc::new(Gate::default());
     let (control, engine) = engine::prepare(Arc::new(Asterisk), Arc::new(settings), Arc::clone(&gate));
     let ending = engine.ending(&control);
@@ -70,6 +71,7 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
         switch: switch::register(),
         hook,
         page: has_page.then(http::link).flatten(),
+        export: exports.then(export::register),
         ending,
         gate,
         supervisor,
@@ -80,14 +82,19 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes up what Asterisk has to know of new settings: whether there is a page. And res_prometheus, which may have been loaded
-/// anew.
-pub(super) fn reloaded(has_page: bool) {
+/// Takes up what Asterisk has to know of new settings: whether there is a page, and whether branches are served. And
+/// res_prometheus, which may have been loaded anew.
+pub(super) fn reloaded(has_page: bool, exports: bool) {
     let mut slot = INSTANCE.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(instance) = &mut *slot else { return };
     match (has_page, instance.page.is_some()) {
         (true, false) => instance.page = http::link(),
         (false, true) => instance.page = None,
+        (true, true) | (false, false) => {}
+    }
+    match (exports, instance.export.is_some()) {
+        (true, false) => instance.export = Some(export::register()),
+        (false, true) => instance.export = None,
         (true, true) | (false, false) => {}
     }
     prometheus::register();
@@ -103,7 +110,10 @@ pub(super) fn stop() -> bool {
         return false;
     }
     if let Some(instance) = slot.take() {
-        let Instance { actions, commands, functions, switch, hook, page, ending, supervisor, .. } = instance;
+        let Instance { actions, commands, functions, switch, hook, page, export, ending, supervisor, .. } =
+            instance;
+        // Branches that wait are answered first.
+        drop(export);
         // From here on, a request finds nobody.
         http::close();
         prometheus::unregister();

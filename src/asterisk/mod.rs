@@ -5,6 +5,7 @@
 //! - `current`: how CLI and AMI calls find the engine
 //! - `host`: [`crate::engine::host::Host`] on this Asterisk
 //! - `cli`, `manager`: registration of the commands and actions of [`crate::operator::cli`] and [`crate::operator::actions`]
+//! - `export`: the actions of branches, on a main
 //! - `dialplan`, `functions`, `switch`: our contexts and hints, the functions of [`crate::operator::functions`], where a number leads
 //! - `http`: the page and the metrics at Asterisk's HTTP server; `prometheus`: the same metrics for res_prometheus
 //! - `conf`, `reload`, `objects`, `peers`, `devices`, `queues`, `log`, `thread`, `version`: one part of the API each
@@ -28,6 +29,7 @@ mod devices;
 mod dialplan;
 mod documentation;
 mod entry;
+mod export;
 mod functions;
 mod guard;
 mod host;

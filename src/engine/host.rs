@@ -1,6 +1,7 @@
 //! What the engine asks of the Asterisk it runs in. Implemented by `asterisk`, and by a stand-in in tests.
 
 use std::{
+    collections::BTreeSet,
     net::IpAddr,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -8,6 +9,7 @@ use std::{
 
 use crate::{
     dialplan::{Context, Hint},
+    export::Section,
     operator::doctor::Reach,
     peers::{DeviceState, Fact, Show},
     settings::{Shared, Technology},
@@ -61,6 +63,9 @@ pub enum Verdict {
     Refused,
 }
 
+/// The sections of a file, and the files that they are from.
+pub type Octets = (Vec<Section>, BTreeSet<PathBuf>);
+
 /// Where what this Asterisk says of itself is heard, on its own threads: it may not wait.
 pub type Hears = Box<dyn Fn(Fact) + Send + Sync>;
 
@@ -101,6 +106,12 @@ pub trait Host: Crypto + 'static {
     /// # Errors
     /// The file is missing or Asterisk calls it invalid.
     fn load_conf(&self, path: &Path) -> Result<Vec<ConfSection>, HostError>;
+
+    /// Reads a configuration file as GetConfig does, with the files that it is made of. `None`: there is none of that name.
+    ///
+    /// # Errors
+    /// Asterisk calls it invalid, or may not read it.
+    fn load_octets(&self, path: &Path) -> Result<Option<Octets>, HostError>;
 
     /// Reloads another module and waits for it.
     ///

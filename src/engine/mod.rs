@@ -70,8 +70,8 @@ pub fn prepare(host: Arc<dyn Host>, settings: Arc<Settings>, gate: Arc<Gate>) ->
     let published = Published::new(first);
     let asked = Arc::clone(&host);
     let devices = DeviceLook::new(move |device| asked.device_state(device));
-    let control = Control::new(published.clone(), to_engine, to_stop, devices);
-    let kit = Kit::new(host, gate, published);
+    let kit = Kit::new(host, gate, published.clone());
+    let control = Control::new(published, to_engine, to_stop, devices, Arc::clone(&kit.desk));
     let (roll, life) = (Roll::default(), Life::default());
     (control, Engine { kit, settings, commands, stop, roll, life })
 }

@@ -23,6 +23,7 @@ use crate::{
             doctor::{self, Examining},
             drain::Draining,
             drill::{self, Drilling},
+            export::Exporting,
             presence::Presence,
             probe::{self, SipProbing},
             selfcheck::{OwnDialplan, OwnSip},
@@ -82,6 +83,7 @@ posts! {
     contacts: Asking,
     drain: Draining,
     state: Sharing,
+    export: Exporting,
 }
 
 impl Roster {

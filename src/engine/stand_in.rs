@@ -19,9 +19,10 @@ use super::crew::kit::Kit;
 use crate::{
     dialplan::{Context, Hint},
     engine::{
-        host::{Hears, Host, HostError, Level, ReloadError, StatesWatch, Verdict},
+        host::{Hears, Host, HostError, Level, Octets, ReloadError, StatesWatch, Verdict},
         turn::first_snapshot,
     },
+    export::Section,
     operator::{control::Published, doctor::Reach},
     peers::{DeviceState, Fact, Show},
     settings::{Settings, Shared, Technology, Tls},
@@ -131,6 +132,19 @@ impl Host for StandIn {
     }
     fn load_conf_besides(&self, _: &Path, _: &str) -> Result<Vec<ConfSection>, HostError> {
         Ok(Vec::new())
+    }
+    fn load_octets(&self, path: &Path) -> Result<Option<Octets>, HostError> {
+        let path = self.folder.join(path);
+        let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
+        let mut sections: Vec<Section> = Vec::new();
+        for line in text.lines().map(str::trim) {
+            if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                sections.push(Section::new(name));
+            } else if let (Some((key, value)), Some(section)) = (line.split_once('='), sections.last_mut()) {
+                section.push(key.trim().as_bytes(), value.trim().as_bytes());
+            }
+        }
+        Ok(Some((sections, [path].into())))
     }
     fn reload(&self, _: &str) -> Result<(), ReloadError> {
         let file = self.load_conf(&self.folder.join("pjsip_synch.conf")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a main with this module says to its branches, and how both sides read it: the same code for both. Pure.
+//! What a main with this module says to its branches, and how both sides read it: the same code for both. Pure, but for the waits.
 //!
 //! A branch proves over its AMI session who it is, asks whether anything of its own has changed, and is given what has.
 //! What is said has the form of GetConfig, so that a branch believes it no more than any main.
@@ -7,11 +7,21 @@
 //! - [`digest`]: SHA-256 and HMAC, by the Asterisk around us; what makes two things the same
 //! - [`proof`]: how a session shows whose it is
 //! - [`text`]: sections as headers of an answer, and the digest over them
+//!
+//! On the main alone:
+//! - [`stock`]: what there is for each site, made of the main's files
+//! - [`desk`]: what the branches' sessions are answered, and what they wait for
+//! - [`share`]: how much one account may have
+//! - [`waits`]: who waits for news; the one file with waits
 
+pub mod desk;
 pub mod digest;
 pub mod part;
 pub mod proof;
+pub mod share;
+pub mod stock;
 pub mod text;
+pub mod waits;
 
 pub use digest::{Digest, NoHash, Short};
 pub use part::Part;

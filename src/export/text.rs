@@ -33,24 +33,24 @@ impl Section {
     }
 
     /// Returns its lines, `key=value`.
-    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
         self.lines
             .split_inclusive(|octet| *octet == b'\n')
             .map(|line| line.strip_suffix(b"\n").unwrap_or(line))
     }
 
+    /// Returns keys and values, in order.
+    pub fn pairs(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
+        self.lines().filter_map(|line| {
+            let equals = line.iter().position(|octet| *octet == b'=')?;
+            let (key, value) = line.split_at_checked(equals)?;
+            Some((key, value.strip_prefix(b"=")?))
+        })
+    }
+
     /// Returns the values of a key, in upper or lower case, in order.
     pub fn values<'s>(&'s self, key: &'s str) -> impl DoubleEndedIterator<Item = &'s [u8]> {
-        let split = |line: &'s [u8]| {
-            let equals = line.iter().position(|octet| *octet == b'=')?;
-            let (name, value) = line.split_at_checked(equals)?;
-            Some((name, value.strip_prefix(b"=")?))
-        };
-        let lines: Vec<_> = self.lines().filter_map(split).collect();
-        lines
-            .into_iter()
-            .filter(|(name, _)| name.eq_ignore_ascii_case(key.as_bytes()))
-            .map(|(_, value)| value)
+        self.pairs().filter(|(name, _)| name.eq_ignore_ascii_case(key.as_bytes())).map(|(_, value)| value)
     }
 
     /// Returns how many octets it holds.

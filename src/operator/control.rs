@@ -18,6 +18,7 @@ use std::{
 use crossbeam_channel::{Sender, TrySendError};
 
 use crate::{
+    export::desk::Desk,
     operator::{doctor::Check, drill::Report, status::Snapshot},
     peers::DeviceState,
     settings::Settings,
@@ -200,6 +201,8 @@ impl fmt::Debug for DeviceLook {
 pub struct Control {
     /// The states of devices.
     pub devices: DeviceLook,
+    /// Where a main serves its branches.
+    pub desk: Arc<Desk>,
     published: Published,
     commands: Sender<Numbered>,
     stop: Sender<()>,
@@ -214,8 +217,9 @@ impl Control {
         commands: Sender<Numbered>,
         stop: Sender<()>,
         devices: DeviceLook,
+        desk: Arc<Desk>,
     ) -> Self {
-        Self { devices, published, commands, stop, last: Arc::default() }
+        Self { devices, desk, published, commands, stop, last: Arc::default() }
     }
 
     /// Ends all work: a way of its own, so that waiting commands can't be before it.

@@ -4,7 +4,7 @@
 //! the rows: [`read`] to take the values out of the file, [`text`] to print those in force, [`keys`] to list them.
 //!
 //! - `main`, `probe`, `failover`, `sync`, `policy`, `dialplan`, `classes`, `voicemail`, `dns`, `drill`, `maintenance`,
-//!   `http`, `state`: the sections; `policy` has those of options, too
+//!   `http`, `state`, `export`: the sections; `policy` has those of options, too
 //! - `transport`, `relay`: keys of `[dns]`
 //! - `walk`: what a row may say, and who walks over the rows
 //! - `value`, `expression`, `pattern`: one value, from its text
@@ -13,6 +13,7 @@ mod classes;
 mod dialplan;
 mod dns;
 mod drill;
+mod export;
 mod expression;
 mod failover;
 mod http;
@@ -33,6 +34,7 @@ pub use classes::{Class, Classes, Door, Grants, PEOPLE};
 pub use dialplan::{Contexts, Dialplan, Outside, Trunk};
 pub use dns::{Dns, Soa};
 pub use drill::{Account, Drill};
+pub use export::{Export, LostForward, SiteSection, Sites, Source};
 pub use expression::Expression;
 pub use failover::{Failover, ReturnWhen, Window, clock};
 pub use http::Http;
@@ -79,13 +81,15 @@ pub struct Settings {
     pub http: Option<Http>,
     /// `[state]`; `None` where it names no broker.
     pub state: Option<State>,
+    /// `[export]`, with the sections of its sites; `None` where it names no site.
+    pub export: Option<Export>,
 }
 
 impl Settings {
     /// Every section, in the order of the file.
     fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
-        // Who only shares states has no main: nothing is on by itself then that needs one.
-        let has_main = keys.has("main") || !keys.has("state");
+        // Who only shares states, or is a main, has no main: nothing is on by itself then that needs one.
+        let has_main = keys.has("main") || !(keys.has("state") || keys.has("export"));
         rows!(
             keys,
             in_force,
@@ -102,10 +106,16 @@ impl Settings {
                 maintenance: section("maintenance", Maintenance::rows),
                 http: switched(false, "http", Http::rows),
                 state: section("state", State::rows),
+                export: group(Export::sections),
             },
-            if matches!((&main, &state), (Some(None), Some(None))) {
-                keys.begin("state");
-                keys.error(&"host", &"is missing; wanted is a broker, or the section [main]");
+            if matches!((&main, &state, &export), (Some(None), Some(None), Some(None))) {
+                let (section, key, wanted) = if keys.has("export") {
+                    ("export", "sites", "is missing; wanted is manager or names of AMI accounts, or the section [main]")
+                } else {
+                    ("state", "host", "is missing; wanted is a broker, or the section [main]")
+                };
+                keys.begin(section);
+                keys.error(&key, &wanted);
                 keys.pass_over();
                 keys.end();
             },
@@ -151,7 +161,8 @@ pub struct SettingsError {
 /// Every unknown section or key, every bad value and every missing key, in one list.
 pub fn read(sections: &[ConfSection]) -> Result<Settings, Vec<SettingsError>> {
     let known = describe().sections;
-    let unknown = sections.iter().filter(|section| !known.contains(&section.name.as_str()));
+    let is_known = |name: &str| known.contains(&name) || export::is_site_section(name);
+    let unknown = sections.iter().filter(|section| !is_known(&section.name));
     let error = |section: &ConfSection| SettingsError {
         section: section.name.clone(),
         key: "-".to_owned(),

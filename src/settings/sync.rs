@@ -67,7 +67,8 @@ impl Sync {
     }
 }
 
-fn usual_file(technology: Option<Technology>) -> &'static str {
+/// Returns the file that has the users of a channel driver.
+pub(super) fn usual_file(technology: Option<Technology>) -> &'static str {
     if technology == Some(Technology::Sip) { "sip_additional.conf" } else { "pjsip.conf" }
 }
 
@@ -85,7 +86,7 @@ pub enum Technology {
 }
 
 impl Technology {
-    fn from_word(word: &str) -> Option<Self> {
+    pub(super) fn from_word(word: &str) -> Option<Self> {
         match word.to_ascii_lowercase().as_str() {
             "pjsip" => Some(Self::Pjsip),
             "sip" => Some(Self::Sip),
@@ -194,7 +195,7 @@ pub enum FilterKey {
 const CATEGORY_NAME: &str = "categoryname";
 
 impl FilterKey {
-    fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &str) -> Option<Self> {
         if text.eq_ignore_ascii_case(CATEGORY_NAME) {
             return Some(FilterKey::CategoryName);
         }

@@ -16,6 +16,7 @@ use crate::{
         gate::Gate,
         host::{Host, Level},
     },
+    export::desk::Desk,
     operator::control::Published,
     uplink::ami::Crypto,
     words::repeats::Repeats,
@@ -27,6 +28,8 @@ pub(in crate::engine) struct Kit {
     pub(in crate::engine) host: Arc<dyn Host>,
     pub(in crate::engine) gate: Arc<Gate>,
     pub(in crate::engine) published: Published,
+    /// Where a main serves its branches.
+    pub(in crate::engine) desk: Arc<Desk>,
     repeats: Arc<Mutex<Repeats>>,
     /// Whether nothing is read from the main, because of a maintenance.
     leaves_main_alone: Arc<AtomicBool>,
@@ -35,7 +38,9 @@ pub(in crate::engine) struct Kit {
 impl Kit {
     /// Makes the kit that all workers of an engine share.
     pub(in crate::engine) fn new(host: Arc<dyn Host>, gate: Arc<Gate>, published: Published) -> Self {
-        Self { host, gate, published, repeats: Arc::default(), leaves_main_alone: Arc::default() }
+        let desk = Arc::new(Desk::new(Arc::clone(&host) as Arc<dyn Crypto>));
+        let (repeats, leaves_main_alone) = Default::default();
+        Self { host, gate, published, desk, repeats, leaves_main_alone }
     }
 
     /// Returns whether nothing may be read from the main now.

@@ -9,6 +9,7 @@
 //! - `dns`: serves the zone of the present situation
 //! - `selfcheck`: asks the branch's own SIP and dialplan
 //! - `state`: shares the states of devices with other sites over a broker
+//! - `export`: on a main, reads the files of its users for the branches
 //! - `doctor`, `drill`: run once, for who asked
 
 pub(super) mod contacts;
@@ -17,6 +18,7 @@ pub(super) mod dns;
 pub(super) mod doctor;
 pub(super) mod drain;
 pub(super) mod drill;
+pub(super) mod export;
 pub(super) mod presence;
 pub(super) mod probe;
 pub(super) mod selfcheck;

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::{
+    export::{desk::Desk, stand_in::Hashing},
     operator::{
         control::{DeviceLook, Published},
         status::tests::snapshot,
@@ -10,7 +13,8 @@ use crate::{
 fn run(line: &str, is_there: fn(&str) -> bool) -> Answer {
     let ((commands, _), (stop, _)) = (crossbeam_channel::bounded(1), crossbeam_channel::bounded(1));
     let devices = DeviceLook::new(|_| DeviceState::Unavailable);
-    let control = Control::new(Published::new(snapshot()), commands, stop, devices);
+    let desk = Arc::new(Desk::new(Arc::new(Hashing)));
+    let control = Control::new(Published::new(snapshot()), commands, stop, devices, desk);
     let words: Vec<&str> = line.split(' ').collect();
     let begins = |command: &&CliCommand| {
         let own = command.words.to_str().unwrap().split(['[', '{']).next().unwrap().trim();

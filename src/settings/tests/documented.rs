@@ -16,7 +16,7 @@ fn sample(defaults: bool) -> Vec<ConfSection> {
         // The head of the file talks in sentences; only `key = value` and `[section]` are meant.
         match said.split_once(" =") {
             Some((key, value)) if !key.contains(' ') => words += &format!("{key}={} ", value.trim()),
-            None if said.starts_with('[') => words += &format!("{said} "),
+            None if said.starts_with('[') => words += &format!("{} ", said.replace(' ', "~")),
             _ => {}
         }
     }
@@ -52,11 +52,16 @@ fn the_sample_is_valid_and_shows_every_default_as_it_is() {
 fn keys_of(sections: &[ConfSection]) -> Vec<(String, String)> {
     let ours = sections.iter().filter(|section| !FREE.contains(&&*section.name));
     let line = |(section, line): (&ConfSection, &ConfVariable)| {
-        (format!("{} {}", section.name, line.key), line.value.clone())
+        (format!("{} {}", described(&section.name), line.key), line.value.clone())
     };
     ours.flat_map(|section| section.variables.iter().map(move |variable| (section, variable)))
         .map(line)
         .collect()
+}
+
+/// How the pages call a section: that of a site is called after it.
+fn described(section: &str) -> &str {
+    if section == "site" || section.starts_with("site ") { "site NAME" } else { section }
 }
 
 /// Keys and defaults of the documentation that Asterisk shows: `section key=default`.
@@ -68,7 +73,7 @@ fn documented() -> Vec<String> {
     };
     for line in include_str!("../../../docs/res_synch-en_US.xml").lines().map(str::trim) {
         if line.starts_with("<configObject") {
-            section = said(line, "name").unwrap();
+            section = described(&said(line, "name").unwrap()).to_owned();
         } else if line.starts_with("<configOption") {
             let default = said(line, "default").unwrap_or_default();
             found.push(format!("{section} {}={default}", said(line, "name").unwrap()));
@@ -148,7 +153,8 @@ const FREE: [&str; 4] = ["endpoint", "aor", "peer", "classes"];
 fn the_sample_the_page_and_asterisks_help_know_the_same_keys() {
     let sections = sample(true);
     let keys = sections.iter().filter(|section| !FREE.contains(&&*section.name)).flat_map(|section| {
-        section.variables.iter().map(|line| (section.name.as_str(), line.key.as_str(), line.value.as_str()))
+        let name = described(&section.name);
+        section.variables.iter().map(move |line| (name, line.key.as_str(), line.value.as_str()))
     });
     let keys: Vec<_> = keys.collect();
     let names: Vec<String> = keys.iter().map(|(section, key, _)| format!("{section} {key}")).collect();

@@ -1,4 +1,5 @@
 mod documented;
+mod export;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -19,7 +20,8 @@ fn sections(text: &str) -> Vec<ConfSection> {
     let mut sections: Vec<ConfSection> = Vec::new();
     for word in text.split_whitespace() {
         if let Some(name) = word.strip_prefix('[') {
-            let name = name.trim_end_matches(']').to_owned();
+            // A blank ends a word: `~` stands for one in the name of a section.
+            let name = name.trim_end_matches(']').replace('~', " ");
             sections.push(ConfSection { name, variables: Vec::new() });
         } else {
             let (key, value) = word.split_once('=').unwrap();

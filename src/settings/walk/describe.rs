@@ -45,6 +45,14 @@ impl Keys for Describer {
         self.open.push(section);
     }
 
+    fn begin_named(&mut self, described: &'static str, _: &str) {
+        self.begin(described);
+    }
+
+    fn sections_of(&self, _: &str, _: &[String]) -> Vec<String> {
+        vec!["NAME".to_owned()]
+    }
+
     fn end(&mut self) {
         self.open.pop();
     }

@@ -23,6 +23,12 @@ pub(super) trait Keys {
     /// Begins a section, which may stand within another one: as one of its rows.
     fn begin(&mut self, section: &'static str);
 
+    /// Begins a section whose name the administrator chose: as the pages call it, and as it is called.
+    fn begin_named(&mut self, described: &'static str, name: &str);
+
+    /// Returns the names behind the word by which such sections begin, each once.
+    fn sections_of(&self, word: &str, in_force: &[String]) -> Vec<String>;
+
     /// Ends the section that was begun last.
     fn end(&mut self) {}
 

@@ -19,7 +19,7 @@ pub(in crate::settings) struct Reader<'a> {
 
 /// The variables of a section, taken out one by one; what is left in the end nobody knows.
 struct Open<'a> {
-    section: &'static str,
+    section: String,
     left: Vec<&'a ConfVariable>,
 }
 
@@ -50,9 +50,24 @@ impl<'a> Reader<'a> {
 
 impl Keys for Reader<'_> {
     fn begin(&mut self, section: &'static str) {
+        self.begin_named(section, section);
+    }
+
+    fn begin_named(&mut self, _: &'static str, section: &str) {
         let found = self.sections.iter().filter(|found| found.name == section);
         let left = found.flat_map(|found| &found.variables).collect();
-        self.open.push(Open { section, left });
+        self.open.push(Open { section: section.to_owned(), left });
+    }
+
+    fn sections_of(&self, word: &str, _: &[String]) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for section in self.sections {
+            let rest = section.name.strip_prefix(word).and_then(|rest| rest.strip_prefix(' '));
+            if let Some(name) = rest.filter(|name| !names.iter().any(|known| known == name)) {
+                names.push(name.to_owned());
+            }
+        }
+        names
     }
 
     fn end(&mut self) {
@@ -103,9 +118,9 @@ impl Keys for Reader<'_> {
     }
 
     fn error(&mut self, key: &dyn Display, problem: &dyn Display) {
-        let section = self.open.last().map_or("-", |open| open.section);
+        let section = self.open.last().map_or("-", |open| open.section.as_str()).to_owned();
         self.errors.push(SettingsError {
-            section: section.to_owned(),
+            section,
             key: key.to_string(),
             problem: problem.to_string(),
         });

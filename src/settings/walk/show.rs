@@ -8,7 +8,7 @@ use super::{Facts, Keys, Source};
 #[derive(Default)]
 pub(in crate::settings) struct Shower {
     /// The section whose heading is still to be printed.
-    heading: Option<&'static str>,
+    heading: Option<String>,
     /// All of it.
     pub text: String,
 }
@@ -24,7 +24,15 @@ impl Shower {
 
 impl Keys for Shower {
     fn begin(&mut self, section: &'static str) {
-        self.heading = Some(section);
+        self.begin_named(section, section);
+    }
+
+    fn begin_named(&mut self, _: &'static str, section: &str) {
+        self.heading = Some(section.to_owned());
+    }
+
+    fn sections_of(&self, _: &str, in_force: &[String]) -> Vec<String> {
+        in_force.to_vec()
     }
 
     fn end(&mut self) {

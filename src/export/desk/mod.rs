@@ -1,0 +1,276 @@
+//! The desk between the branches' sessions, on threads of Asterisk's manager interface, and the worker that reads the
+//! main's files. A session reads what lies there; it never reads a file of users itself.
+//!
+//! - `visit`: what one session has shown of itself
+//! - `actions`: SynchHello, SynchExport and SynchWait: headers in, an answer out
+
+pub mod actions;
+mod visit;
+
+pub use actions::{Around, Reply};
+pub use visit::Visit;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Sender;
+
+use super::{
+    Digest, NoHash, Part, Section,
+    share::{Admission, MOST_SESSIONS, Share},
+    stock::{Stock, Texts, Things, TooMany},
+    waits::{Reason, Waits},
+};
+use crate::uplink::ami::Crypto;
+
+/// From one word of a branch to the next where there are few sites: `[probe] interval` by default.
+const SHORTEST_WAIT: u64 = 5;
+/// The same where there are many.
+const LONGEST_WAIT: u64 = 25;
+/// So many sites make the wait a second longer.
+const SITES_A_SECOND: u64 = 20;
+
+/// How long all who wait have to be gone when the module is unloaded, or the main shuts down.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// What the export worker is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Read the texts: a branch fetches some.
+    Texts,
+    /// A branch has fetched some: they are kept for the next one.
+    Fetched,
+    /// The main has reloaded something that is exported.
+    Reloaded,
+    /// The phone of a user has come or gone.
+    Phone(String),
+}
+
+/// What of a site changes by itself, and is not in a file.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// Its things.
+    pub things: Arc<Things>,
+    /// Of each thing: its section, its name and what is said of it.
+    pub lines: Arc<[(Box<str>, Box<str>, Box<str>)]>,
+}
+
+/// What lies on the desk.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// What there is for each site; `None` before the first reading.
+    pub stock: Option<Arc<Stock>>,
+    /// The texts behind it; `None` where nobody has fetched any for a while.
+    pub texts: Option<Arc<Texts>>,
+    /// What changes by itself, by site and part.
+    pub live: BTreeMap<String, BTreeMap<Part, Live>>,
+    /// When the files were last taken up, in seconds since 1970.
+    pub taken_up: u64,
+    /// Why nothing is exported, or not what the main has; empty where all is well.
+    pub problem: String,
+}
+
+impl Shown {
+    /// Returns the things of a part of a site; `None` where there is no such part.
+    fn things(&self, site: &str, part: Part) -> Option<Result<&Arc<Things>, &TooMany>> {
+        match part {
+            Part::Contacts | Part::Settings => self.live.get(site)?.get(&part).map(|live| Ok(&live.things)),
+            _ => self.stock.as_ref()?.part(site, part),
+        }
+    }
+}
+
+/// What is known of the account of a site.
+#[derive(Clone, Debug)]
+pub struct Account {
+    share: Share,
+    sessions: usize,
+    /// Waits that it has in hand.
+    waits: usize,
+    /// When it last said something.
+    pub last_word: Instant,
+    /// The service state that the branch gave last.
+    pub state: String,
+    /// The version that it gave.
+    pub version: String,
+}
+
+impl Account {
+    fn new(now: Instant) -> Self {
+        let (state, version) = (String::new(), String::new());
+        Self { share: Share::new(now), sessions: 0, waits: 0, last_word: now, state, version }
+    }
+
+    /// Returns whether it waits for news now.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.waits > 0
+    }
+}
+
+/// The desk.
+pub struct Desk {
+    crypto: Arc<dyn Crypto>,
+    shown: RwLock<Arc<Shown>>,
+    accounts: Mutex<BTreeMap<String, Account>>,
+    worker: Mutex<Option<Sender<Order>>>,
+    /// Those who wait for news.
+    news: Waits,
+    /// Those who wait for texts.
+    readers: Waits,
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Desk")
+    }
+}
+
+impl Desk {
+    /// Makes a desk on which nothing lies.
+    #[must_use]
+    pub fn new(crypto: Arc<dyn Crypto>) -> Self {
+        Self {
+            crypto,
+            shown: RwLock::default(),
+            accounts: Mutex::default(),
+            worker: Mutex::default(),
+            news: Waits::default(),
+            readers: Waits::default(),
+        }
+    }
+
+    /// Returns what lies there now.
+    #[must_use]
+    pub fn shown(&self) -> Arc<Shown> {
+        Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts something else there, and wakes who waits for it: the sites of which a part has changed.
+    pub fn show(&self, shown: Shown) {
+        let shown = Arc::new(shown);
+        let before = {
+            let mut place = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *place, Arc::clone(&shown))
+        };
+        self.readers.wake_all(Reason::Changed);
+        let sites = shown.stock.iter().flat_map(|stock| stock.sites.keys());
+        for site in sites {
+            let digest = |shown: &Shown, part| {
+                shown.things(site, part).and_then(Result::ok).map(|things| things.digest)
+            };
+            if Part::ALL.into_iter().any(|part| digest(&before, part) != digest(&shown, part)) {
+                self.news.wake(site, Reason::Changed);
+            }
+        }
+    }
+
+    /// Tells all who wait that the main has reloaded.
+    pub fn reloaded(&self) {
+        self.news.wake_all(Reason::Reload);
+    }
+
+    /// Takes note of the worker that reads the files; `None`: it has ended.
+    pub fn set_worker(&self, worker: Option<Sender<Order>>) {
+        *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = worker;
+    }
+
+    /// Asks something of the worker, without a wait.
+    pub fn order(&self, order: Order) {
+        if let Some(worker) = &*self.worker.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = worker.try_send(order);
+        }
+    }
+
+    /// Ends all waits, lets nobody wait any more, and gives those who do a second to be gone.
+    pub fn close(&self, reason: Reason) -> bool {
+        let end = Instant::now() + LEAVE;
+        self.readers.wake_all(reason);
+        let news = self.news.close(reason, LEAVE);
+        self.readers.close(reason, end.saturating_duration_since(Instant::now())) && news
+    }
+
+    /// Lets branches wait again.
+    pub fn open(&self) {
+        self.news.open();
+        self.readers.open();
+    }
+
+    /// Returns what is known of the account of each site that has said something.
+    #[must_use]
+    pub fn accounts(&self) -> BTreeMap<String, Account> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn with_account<T>(&self, site: &str, change: impl FnOnce(&mut Account) -> T) -> T {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = accounts.entry(site.to_owned()).or_insert_with(|| Account::new(Instant::now()));
+        change(account)
+    }
+
+    /// A session of a site comes; `false` where it has enough.
+    fn comes(&self, site: &str) -> bool {
+        self.with_account(site, |account| {
+            let has_room = account.sessions < MOST_SESSIONS;
+            if has_room {
+                account.sessions += 1;
+            }
+            has_room
+        })
+    }
+
+    fn goes(&self, site: &str) {
+        self.with_account(site, |account| account.sessions = account.sessions.saturating_sub(1));
+    }
+
+    fn admits(&self, site: &str) -> Admission {
+        let now = Instant::now();
+        self.with_account(site, |account| {
+            account.last_word = now;
+            account.share.ask(now)
+        })
+    }
+
+    /// Returns how long a branch is to wait for news.
+    fn wait_time(&self) -> u64 {
+        let sites = self.shown().stock.as_ref().map_or(0, |stock| stock.sites.len());
+        let sites = u64::try_from(sites).unwrap_or(u64::MAX);
+        (sites / SITES_A_SECOND).clamp(SHORTEST_WAIT, LONGEST_WAIT)
+    }
+
+    /// Returns the digest of a part as a branch asks for it: of contexts, of those that it has chosen.
+    fn digest(
+        &self,
+        shown: &Shown,
+        site: &str,
+        part: Part,
+        contexts: &[&str],
+    ) -> Result<Option<Digest>, NoHash> {
+        let Some(Ok(things)) = shown.things(site, part) else { return Ok(None) };
+        if part == Part::Contexts && !contexts.is_empty() {
+            return Ok(Some(things.chosen(&*self.crypto, contexts)?.digest));
+        }
+        Ok(Some(things.digest))
+    }
+}
+
+/// Returns what changes by itself as an answer: a section for each kind, a line for each thing.
+fn live_sections(live: &Live, is_wanted: impl Fn(&str) -> bool) -> Vec<Section> {
+    let mut sections: Vec<Section> = Vec::new();
+    for (section, name, value) in live.lines.iter().filter(|(_, name, _)| is_wanted(name)) {
+        if sections.last().is_none_or(|last| last.name != section.as_bytes()) {
+            sections.push(Section::new(section.as_bytes()));
+        }
+        if let Some(last) = sections.last_mut() {
+            last.push(name.as_bytes(), value.as_bytes());
+        }
+    }
+    sections
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,276 @@
+//! `[export]` and `[site NAME]`: what a main with this module gives to its branches.
+
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use super::{
+    FilterKey, Pattern, Technology,
+    sync::usual_file,
+    value::{self, DAY, each_of},
+    walk::{Keys, Row, key, rows, section},
+};
+
+/// How the sections of single sites begin, and how the pages call them.
+const SITE: &str = "site";
+const SITES: &str = "site NAME";
+/// The value of `sites` that takes them from manager.conf.
+const MANAGER: &str = "manager";
+/// A name of an account longer than this is a typing error.
+const MAX_ACCOUNT: usize = 80;
+/// A site is told from its filter value by [`SiteSection::max_users`]: far more than a branch has, and less than a filter that
+/// fits everybody of a large main would choose.
+const MAX_USERS: usize = 500;
+
+/// Which sites there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sites {
+    /// Each AMI account whose write class is `log` and nothing else.
+    Manager,
+    /// The AMI accounts of these names.
+    Named(BTreeSet<String>),
+}
+
+impl Sites {
+    fn read(text: &str) -> Option<Self> {
+        if text.eq_ignore_ascii_case(MANAGER) {
+            return Some(Self::Manager);
+        }
+        each_of(text, account).map(BTreeSet::from_iter).map(Self::Named)
+    }
+
+    fn are_none(&self) -> bool {
+        matches!(self, Self::Named(names) if names.is_empty())
+    }
+}
+
+impl fmt::Display for Sites {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manager => f.write_str(MANAGER),
+            Self::Named(names) => f.write_str(&names.iter().cloned().collect::<Vec<_>>().join(",")),
+        }
+    }
+}
+
+/// Where the main's users are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In files of its configuration folder.
+    Files,
+    /// In a database, from which res_pjsip's sorcery has them.
+    Sorcery,
+}
+
+impl Source {
+    fn from_word(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "files" => Some(Self::Files),
+            "sorcery" => Some(Self::Sorcery),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Files => "files",
+            Self::Sorcery => "sorcery",
+        })
+    }
+}
+
+/// What is done for the users of a site that is on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostForward {
+    /// Nothing.
+    None,
+    /// FreePBX's forward for phones that are not there (CFU) leads to their public number.
+    FreePbx,
+}
+
+impl LostForward {
+    fn from_word(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "none" => Some(Self::None),
+            "freepbx" => Some(Self::FreePbx),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for LostForward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::FreePbx => "freepbx",
+        })
+    }
+}
+
+/// `[site NAME]`: what is special of a site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SiteSection {
+    /// The AMI account.
+    pub name: String,
+    /// Which value of `filter_key` its users have; `None`: its name.
+    pub filter_value: Option<Pattern>,
+    /// Users at most. More are an error, never a cut answer.
+    pub max_users: usize,
+}
+
+impl SiteSection {
+    /// Makes what counts for a site that has no section.
+    #[must_use]
+    pub fn usual(name: &str) -> Self {
+        Self { name: name.to_owned(), filter_value: None, max_users: MAX_USERS }
+    }
+}
+
+/// The keys of such a section.
+#[derive(Clone)]
+struct SiteKeys {
+    filter_value: Option<Pattern>,
+    max_users: usize,
+}
+
+impl SiteKeys {
+    fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        rows!(
+            keys,
+            in_force,
+            SiteKeys {
+                filter_value: key::maybe("a regular expression", Pattern::new),
+                max_users: key::number(MAX_USERS, 1..=20_000),
+            },
+        )
+    }
+}
+
+/// `[export]`: what a main gives to its branches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Export {
+    /// Which sites there are.
+    pub sites: Sites,
+    /// Which of a user's options says whose user it is.
+    pub filter_key: FilterKey,
+    /// The channel driver of the users.
+    pub technology: Technology,
+    /// The files that have the users.
+    pub files: Vec<String>,
+    /// Where the users are.
+    pub source: Source,
+    /// From one question to a database to the next.
+    pub refresh: Duration,
+    /// After so long without a word a site counts as lost.
+    pub lost_after: Duration,
+    /// What is done for its users then.
+    pub lost_forward: LostForward,
+    /// Percent of all users that may be forwarded at once. With more it is the main whose line is dead.
+    pub lost_max: u8,
+    /// The variable of a user that has the public number.
+    pub public_key: String,
+    /// Sites that have a section of their own.
+    pub special: Vec<SiteSection>,
+}
+
+impl Export {
+    /// `[export]` and all sections of sites; `None` where no site is named.
+    pub(super) fn sections(keys: &mut dyn Keys, in_force: Option<&Option<Self>>) -> Option<Option<Self>> {
+        let in_force = in_force.map(Option::as_ref);
+        let special = Self::special(keys, in_force.map(|export| export.map_or(&[][..], |export| &export.special)));
+        let export = match in_force {
+            Some(None) => Some(None),
+            in_force => section("export", Self::rows).walk("export", keys, in_force.flatten()).map(Some),
+        };
+        let (export, special) = (export?, special?);
+        let export = export.filter(|export| !export.sites.are_none());
+        Some(export.map(|export| Self { special, ..export }))
+    }
+
+    fn rows(keys: &mut dyn Keys, in_force: Option<&Self>) -> Option<Self> {
+        rows!(
+            keys,
+            in_force,
+            Export {
+                sites: key::text("manager, or names of AMI accounts, separated by commas", Sites::read)
+                    .or(Sites::Named(BTreeSet::new())),
+                filter_key: key::text("the name of a variable, or categoryname", FilterKey::read)
+                    .or(FilterKey::Variable("accountcode".to_owned())),
+                technology: key::text("pjsip or sip", Technology::from_word).or(Technology::Pjsip),
+                files: key::list(
+                    "names of configuration files of this system, separated by commas",
+                    value::file_on_main
+                )
+                .or(vec![usual_file(technology).to_owned()]),
+                source: key::text("files or sorcery", Source::from_word).or(Source::Files),
+                refresh: key::seconds(60, 5..=DAY),
+                lost_after: key::seconds(30, 10..=3600),
+                lost_forward: key::text("none or freepbx", LostForward::from_word).or(LostForward::None),
+                lost_max: key::number(50, 0..=100),
+                public_key: key::text("the name of a variable", value::option)
+                    .or(super::Dialplan::PUBLIC_KEY.to_owned()),
+                special: NoKeys,
+            },
+            if source == Some(Source::Sorcery) && technology == Some(Technology::Sip) {
+                keys.error(&"source = sorcery", &"is for technology = pjsip alone; chan_sip has no sorcery");
+            },
+        )
+    }
+
+    /// All sections of sites.
+    fn special(keys: &mut dyn Keys, in_force: Option<&[SiteSection]>) -> Option<Vec<SiteSection>> {
+        let names: Vec<String> = in_force.into_iter().flatten().map(|site| site.name.clone()).collect();
+        let mut sites = Some(Vec::new());
+        for name in keys.sections_of(SITE, &names) {
+            keys.begin_named(SITES, &format!("{SITE} {name}"));
+            if account(&name).is_none() {
+                keys.error(&"-", &"wanted is the name of an AMI account behind 'site'");
+                sites = None;
+            }
+            let known = in_force.into_iter().flatten().find(|site| site.name == name);
+            let known = known.map(|SiteSection { filter_value, max_users, .. }| SiteKeys {
+                filter_value: filter_value.clone(),
+                max_users: *max_users,
+            });
+            let read = SiteKeys::rows(keys, known.as_ref());
+            keys.end();
+            sites = sites.zip(read).map(|(mut sites, SiteKeys { filter_value, max_users })| {
+                sites.push(SiteSection { name, filter_value, max_users });
+                sites
+            });
+        }
+        sites
+    }
+
+    /// Returns what is special of a site.
+    #[must_use]
+    pub fn site(&self, name: &str) -> SiteSection {
+        let found = self.special.iter().find(|site| site.name == name);
+        found.cloned().unwrap_or_else(|| SiteSection::usual(name))
+    }
+}
+
+/// The row of a field that has no key in its section.
+struct NoKeys;
+
+impl Row<Vec<SiteSection>> for NoKeys {
+    fn walk(
+        self,
+        _: &'static str,
+        _: &mut dyn Keys,
+        _: Option<&Vec<SiteSection>>,
+    ) -> Option<Vec<SiteSection>> {
+        Some(Vec::new())
+    }
+}
+
+/// Returns whether a section is one of a site.
+pub(super) fn is_site_section(name: &str) -> bool {
+    name.strip_prefix(SITE).is_some_and(|rest| rest.starts_with(' '))
+}
+
+/// The name of an AMI account.
+fn account(text: &str) -> Option<String> {
+    let plain = text.bytes().all(|letter| letter.is_ascii_graphic() && !b",[]".contains(&letter));
+    (plain && (1..=MAX_ACCOUNT).contains(&text.len()) && text != "general").then(|| text.to_owned())
+}
