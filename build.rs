@@ -34,7 +34,13 @@ mod asterisk {
         |SYNCH_(CONFIG_.*|GET|HEAD|OTHER|DEVICE|MAILBOX|PRESENCE|MEMBER)";
 
     pub(super) fn build() {
-        for changed in ["include", "src/asterisk/shim.c", "src/asterisk/states.c", "src/asterisk/http.c", "src/asterisk/export.c"] {
+        for changed in [
+            "include",
+            "src/asterisk/shim.c",
+            "src/asterisk/states.c",
+            "src/asterisk/http.c",
+            "src/asterisk/export.c",
+        ] {
             println!("cargo::rerun-if-changed={changed}");
         }
         println!("cargo::rerun-if-env-changed=ASTERISK_INCLUDE");
@@ -152,7 +158,12 @@ mod asterisk {
     fn compile_shim(include: &Path) {
         let mut build = cc::Build::new();
         build
-            .files(["src/asterisk/shim.c", "src/asterisk/states.c", "src/asterisk/http.c", "src/asterisk/export.c"])
+            .files([
+                "src/asterisk/shim.c",
+                "src/asterisk/states.c",
+                "src/asterisk/http.c",
+                "src/asterisk/export.c",
+            ])
             .include(include)
             .include("include")
             .define("_GNU_SOURCE", None);

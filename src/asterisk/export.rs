@@ -92,7 +92,10 @@ pub(super) fn register() -> Registered {
         };
         if result != 0 {
             let name = action.name.to_string_lossy();
-            log::write(Level::Error, &format!("AMI action {name} could not be registered: no branch is served."));
+            log::write(
+                Level::Error,
+                &format!("AMI action {name} could not be registered: no branch is served."),
+            );
         }
     }
     // SAFETY: the shim registers a structure of its own, once: `Registered` is its only owner.
@@ -208,7 +211,9 @@ extern "C" fn handle(session: *mut sys::mansession, message: *const sys::message
         let action = ACTIONS.iter().find(|action| action.name.to_string_lossy().eq_ignore_ascii_case(&name));
         match (action, current::control()) {
             (Some(action), Some(control)) if !CLOSED.load(Ordering::Acquire) => {
-                let Some(visit) = call.visit(&control.desk) else { return Some(failed("has no memory left")) };
+                let Some(visit) = call.visit(&control.desk) else {
+                    return Some(failed("has no memory left"));
+                };
                 Some((action.run)(&control.desk, &visit, &|name| call.header(name), &call))
             }
             _ => Some(failed("is not running")),
@@ -288,7 +293,8 @@ impl Around for Call {
     fn secret(&self, account: &str) -> Option<String> {
         // As Asterisk does for each login: it may have been changed. A reload takes the new one up there.
         let sections = conf::load(std::path::Path::new("manager.conf")).ok()?;
-        let account = sections.iter().rfind(|section| section.name == account && section.name != "general")?;
+        let account =
+            sections.iter().rfind(|section| section.name == account && section.name != "general")?;
         account.variables.iter().rfind(|line| line.key == "secret").map(|line| line.value.clone())
     }
 

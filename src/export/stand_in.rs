@@ -32,11 +32,11 @@ fn fraction(prime: u32, cube: bool) -> u32 {
         let middle = (low + high) / 2;
         if middle.pow(power) <= target { low = middle } else { high = middle }
     }
-    low as u32
+    (low & u128::from(u32::MAX)).try_into().unwrap()
 }
 
 fn primes(count: usize) -> Vec<u32> {
-    let is_prime = |number: &u32| (2..*number).all(|by| number % by != 0);
+    let is_prime = |number: &u32| (2..*number).all(|by| !number.is_multiple_of(by));
     (2..).filter(is_prime).take(count).collect()
 }
 

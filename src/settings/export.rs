@@ -177,7 +177,8 @@ impl Export {
     /// `[export]` and all sections of sites; `None` where no site is named.
     pub(super) fn sections(keys: &mut dyn Keys, in_force: Option<&Option<Self>>) -> Option<Option<Self>> {
         let in_force = in_force.map(Option::as_ref);
-        let special = Self::special(keys, in_force.map(|export| export.map_or(&[][..], |export| &export.special)));
+        let special =
+            Self::special(keys, in_force.map(|export| export.map_or(&[][..], |export| &export.special)));
         let export = match in_force {
             Some(None) => Some(None),
             in_force => section("export", Self::rows).walk("export", keys, in_force.flatten()).map(Some),

@@ -110,7 +110,11 @@ impl Settings {
             },
             if matches!((&main, &state, &export), (Some(None), Some(None), Some(None))) {
                 let (section, key, wanted) = if keys.has("export") {
-                    ("export", "sites", "is missing; wanted is manager or names of AMI accounts, or the section [main]")
+                    (
+                        "export",
+                        "sites",
+                        "is missing; wanted is manager or names of AMI accounts, or the section [main]",
+                    )
                 } else {
                     ("state", "host", "is missing; wanted is a broker, or the section [main]")
                 };

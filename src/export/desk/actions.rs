@@ -86,8 +86,8 @@ impl From<NoHash> for Reply {
 
 impl Desk {
     /// `SynchHello`: gives a nonce, or takes the proof that is made with it.
-    pub fn hello(&self, visit: &Mutex<Visit>, header: Header<'_>, around: &dyn Around) -> Reply {
-        let mut visit = lock(visit);
+    pub fn hello(&self, visit_of: &Mutex<Visit>, header: Header<'_>, around: &dyn Around) -> Reply {
+        let mut visit = lock(visit_of);
         if let Err(reply) = admitted(visit.admits()) {
             return reply;
         }
@@ -113,34 +113,44 @@ impl Desk {
         let Some(nonce) = visit.nonce.take() else {
             return Reply::error("ask for a nonce first (SynchHello without Site)");
         };
-        let proved = self.is_proved(&site, &nonce, &header("Key"), around);
-        match proved {
-            Err(error) => error.into(),
-            Ok(true) if visit.site() == Some(&site) => Reply::success(&[("Message", "proved")]),
-            Ok(true) if visit.site().is_some() => {
-                Reply::error("this session has proved to be of another site already")
-            }
-            Ok(true) if visit.proved(&site) => Reply::success(&[("Message", "proved")]),
-            Ok(true) => Reply::busy("this site has too many sessions", true),
-            Ok(false) => {
-                drop(visit);
-                around.report(&site, nonce.text());
-                if let Ok(place) = self.readers.enter("") {
-                    let end = Instant::now() + AFTER_WRONG_KEY;
-                    around.wait(&mut || {
-                        while let Reason::Changed | Reason::Reload = place.wait(end) {}
-                    });
-                }
-                let message = "not proved: the key is not that of this site, or there is no such site";
-                Reply { ends: true, ..Reply::error(message) }
-            }
-        }
+        drop(visit);
+        self.proved(&site, &nonce, &header("Key"), visit_of, around).unwrap_or_else(|reply| reply)
     }
 
-    fn is_proved(&self, site: &str, nonce: &Nonce, key: &str, around: &dyn Around) -> Result<bool, NoHash> {
-        let is_site = self.shown().stock.as_ref().is_some_and(|stock| stock.sites.contains_key(site));
+    fn proved(
+        &self,
+        site: &str,
+        nonce: &Nonce,
+        key: &str,
+        visit: &Mutex<Visit>,
+        around: &dyn Around,
+    ) -> Result<Reply, Reply> {
         let secret = around.secret(site).unwrap_or_default();
-        Ok(proves(&*self.crypto, &secret, nonce, site, key)? && is_site)
+        if !proves(&*self.crypto, &secret, nonce, site, key)? {
+            if let Ok(place) = self.readers.enter("") {
+                let end = Instant::now() + AFTER_WRONG_KEY;
+                around.wait(&mut || while let Reason::Changed | Reason::Reload = place.wait(end) {});
+            }
+            // Only now is it known for sure where the session comes from: Asterisk tells of a login some time after it.
+            around.report(site, nonce.text());
+            let message = "not proved: the key is not made with the password of an account of that name";
+            return Err(Reply { ends: true, ..Reply::error(message) });
+        }
+        let shown = self.shown_with(site, around, |shown| shown.stock.is_some())?;
+        if !shown.stock.as_ref().is_some_and(|stock| stock.sites.contains_key(site)) {
+            // One that was added a moment ago is one at its next attempt.
+            self.order(Order::Sites);
+            let message = "not proved: this account is no site; [export] sites of the main says which are";
+            return Err(Reply { ends: true, ..Reply::error(message) });
+        }
+        let mut visit = lock(visit);
+        if visit.site().is_some_and(|known| known != site) {
+            return Err(Reply::error("this session has proved to be of another site already"));
+        }
+        if visit.site().is_none() && !visit.proved(site) {
+            return Err(Reply::busy("this site has too many sessions", true));
+        }
+        Ok(Reply::success(&[("Message", "proved")]))
     }
 
     /// `SynchExport`: says that nothing has changed, which things there are, or what is in them.
@@ -188,7 +198,8 @@ impl Desk {
             }
             return Ok(reply);
         }
-        let names: Option<BTreeSet<&str>> = (users.trim() != "*").then(|| listed(&users).into_iter().collect());
+        let names: Option<BTreeSet<&str>> =
+            (users.trim() != "*").then(|| listed(&users).into_iter().collect());
         let answer = if let Some(live) = shown.live.get(site).and_then(|parts| parts.get(&part)) {
             let mut answer = Answer::default();
             let is_wanted = |name: &str| names.as_ref().is_none_or(|names| names.contains(name));

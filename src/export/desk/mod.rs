@@ -44,6 +44,8 @@ pub enum Order {
     Texts,
     /// A branch has fetched some: they are kept for the next one.
     Fetched,
+    /// Look whether there is a site more.
+    Sites,
     /// The main has reloaded something that is exported.
     Reloaded,
     /// The phone of a user has come or gone.
@@ -55,8 +57,19 @@ pub enum Order {
 pub struct Live {
     /// Its things.
     pub things: Arc<Things>,
-    /// Of each thing: its section, its name and what is said of it.
-    pub lines: Arc<[(Box<str>, Box<str>, Box<str>)]>,
+    /// What is said of each.
+    pub lines: Arc<[Line]>,
+}
+
+/// A line of what changes by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its section.
+    pub section: Box<str>,
+    /// The thing that it is about.
+    pub name: Box<str>,
+    /// What is said of it.
+    pub value: Box<str>,
 }
 
 /// What lies on the desk.
@@ -261,7 +274,7 @@ impl Desk {
 /// Returns what changes by itself as an answer: a section for each kind, a line for each thing.
 fn live_sections(live: &Live, is_wanted: impl Fn(&str) -> bool) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
-    for (section, name, value) in live.lines.iter().filter(|(_, name, _)| is_wanted(name)) {
+    for Line { section, name, value } in live.lines.iter().filter(|line| is_wanted(&line.name)) {
         if sections.last().is_none_or(|last| last.name != section.as_bytes()) {
             sections.push(Section::new(section.as_bytes()));
         }

@@ -56,7 +56,8 @@ impl Things {
     /// # Errors
     /// Asterisk has no SHA-256.
     pub fn chosen(&self, crypto: &dyn Crypto, names: &[&str]) -> Result<Self, NoHash> {
-        let is_chosen = |(name, _): &&(Box<[u8]>, Short)| names.iter().any(|chosen| chosen.as_bytes() == &**name);
+        let is_chosen =
+            |(name, _): &&(Box<[u8]>, Short)| names.iter().any(|chosen| chosen.as_bytes() == &**name);
         Self::new(crypto, self.list.iter().filter(is_chosen).cloned().collect())
     }
 }
@@ -134,10 +135,14 @@ impl Texts {
                     first.is_some_and(|section| is_wanted(&section.name))
                 });
                 let places: BTreeSet<usize> = wanted.flatten().copied().collect();
-                places.iter().filter_map(|place| self.files.users.get(*place)).for_each(|one| answer.push(one));
+                places
+                    .iter()
+                    .filter_map(|place| self.files.users.get(*place))
+                    .for_each(|one| answer.push(one));
             }
             Part::Boxes => {
-                let theirs = stock.sites.get(site).and_then(|site| site.boxes.as_ref()).map(|boxes| &boxes.list);
+                let theirs =
+                    stock.sites.get(site).and_then(|site| site.boxes.as_ref()).map(|boxes| &boxes.list);
                 let theirs: BTreeSet<&[u8]> = theirs.into_iter().flatten().map(|(name, _)| &**name).collect();
                 for section in self.files.boxes.iter().flatten() {
                     let mut some = Section::new(section.name.clone());
@@ -331,7 +336,9 @@ impl<'s> Index<'s> {
         let mut places: HashMap<_, Vec<usize>> = HashMap::new();
         if technology == Technology::Pjsip {
             for (place, section) in sections.iter().enumerate() {
-                let of_type = |kind: &str| section.values("type").any(|said| said.eq_ignore_ascii_case(kind.as_bytes()));
+                let of_type = |kind: &str| {
+                    section.values("type").any(|said| said.eq_ignore_ascii_case(kind.as_bytes()))
+                };
                 for (_, kind) in NAMES.into_iter().filter(|(_, kind)| of_type(kind)) {
                     places.entry((kind, section.name.as_slice())).or_default().push(place);
                 }
@@ -383,12 +390,14 @@ impl<'s> Choice<'s> {
         let mut take = |value: &[u8]| {
             let value = String::from_utf8_lossy(value);
             sites.extend(self.by_name.get(&*value));
-            sites.extend(self.special.iter().filter(|site| fits(site, &value)).map(|site| site.name.as_str()));
+            sites
+                .extend(self.special.iter().filter(|site| fits(site, &value)).map(|site| site.name.as_str()));
         };
         match self.key {
             FilterKey::CategoryName => take(&section.name),
             FilterKey::Variable(key) => {
-                let says = |(name, _): &(&[u8], &[u8])| wizard::plain_key(name).eq_ignore_ascii_case(key.as_bytes());
+                let says =
+                    |(name, _): &(&[u8], &[u8])| wizard::plain_key(name).eq_ignore_ascii_case(key.as_bytes());
                 if sets_variable(key) {
                     section.pairs().filter(says).for_each(|(_, value)| take(value));
                 } else if let Some((_, value)) = section.pairs().rfind(says) {

@@ -126,7 +126,8 @@ fn a_site_has_its_own_users_with_what_they_name_and_nobody_elses() {
     assert_eq!(names(&part(&stock, "ulm", Part::Users)), ["2001"]);
     assert!(stock.part("bonn", Part::Users).is_none());
     let berlin = said(&texts, &stock, "berlin", Part::Users, None);
-    for there in ["secret-1001", "secret-1002", "Category-000000: 1001\r\nLine-000000-000000: type=endpoint"] {
+    for there in ["secret-1001", "secret-1002", "Category-000000: 1001\r\nLine-000000-000000: type=endpoint"]
+    {
         assert!(berlin.contains(there), "{there}: {berlin}");
     }
     for elsewhere in ["secret-2001", "secret-trunk", "2001", "identify"] {
@@ -188,7 +189,10 @@ fn other_keys_tell_sites_apart_as_well() {
     assert_eq!(names(&part(&by_variable, "berlin", Part::Users)), ["1001"]);
     let (usual, _) = stock(users, &export(&[], &[]));
     assert_eq!(names(&part(&usual, "ulm", Part::Users)), ["wizard"]);
-    let (sip, _) = stock("[1001]\ntype=friend\naccountcode=ulm\n[1001]\ntype=aor", &export(&[("technology", "sip")], &[]));
+    let (sip, _) = stock(
+        "[1001]\ntype=friend\naccountcode=ulm\n[1001]\ntype=aor",
+        &export(&[("technology", "sip")], &[]),
+    );
     assert_eq!(names(&part(&sip, "ulm", Part::Users)), ["1001"]);
 }
 
@@ -209,7 +213,10 @@ fn contexts_are_told_but_never_what_is_global() {
     assert_eq!(names(&all.chosen(&Hashing, &["site-b", "globals"]).unwrap()), ["site-b"]);
     assert_ne!(all.chosen(&Hashing, &["site-b"]).unwrap().digest, all.digest);
     let said = said(&texts, &stock, "berlin", Part::Contexts, Some(&["site-a", "globals"]));
-    assert!(said.contains("exten=1,1") && said.contains("exten=3,1") && !said.contains("exten=2,1"), "{said}");
+    assert!(
+        said.contains("exten=1,1") && said.contains("exten=3,1") && !said.contains("exten=2,1"),
+        "{said}"
+    );
     assert!(!said.contains("secret-database"), "{said}");
 }
 

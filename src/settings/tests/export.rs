@@ -29,7 +29,8 @@ fn a_branch_exports_nothing_unless_it_says_so() {
 
 #[test]
 fn a_site_has_a_section_of_its_own_where_something_is_special() {
-    let export = export("[export] sites=manager [site~berlin] filter_value=^HeadOffice$ max_users=7 [site~ulm]");
+    let export =
+        export("[export] sites=manager [site~berlin] filter_value=^HeadOffice$ max_users=7 [site~ulm]");
     let export = export.unwrap();
     let berlin = export.site("berlin");
     assert_eq!(berlin.filter_value, Pattern::new("^HeadOffice$"));

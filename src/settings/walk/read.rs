@@ -119,10 +119,6 @@ impl Keys for Reader<'_> {
 
     fn error(&mut self, key: &dyn Display, problem: &dyn Display) {
         let section = self.open.last().map_or("-", |open| open.section.as_str()).to_owned();
-        self.errors.push(SettingsError {
-            section,
-            key: key.to_string(),
-            problem: problem.to_string(),
-        });
+        self.errors.push(SettingsError { section, key: key.to_string(), problem: problem.to_string() });
     }
 }

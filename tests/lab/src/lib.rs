@@ -52,6 +52,7 @@
 //! | [`together`] | many things at once, and whether an Asterisk stands still of it |
 //! | [`wait`] | waiting for a condition, with a bound |
 //! | [`command`] | running external commands |
+//! | [`headquarters`] | a main with the module, and clients of what it gives |
 //! | [`harness`] | the same test on 22 and on 16 |
 
 #![warn(unused_crate_dependencies)]
@@ -77,6 +78,7 @@ pub mod files;
 pub mod fleet;
 pub mod freepbx;
 pub mod harness;
+pub mod headquarters;
 pub mod hints;
 pub mod http;
 pub mod line;

@@ -111,6 +111,8 @@ struct Body<'a> {
     reloads: Debounce,
     /// Whether somebody waits for texts.
     wanted: bool,
+    /// Whether somebody believes to be a site who is none.
+    looks: bool,
     fetched: Instant,
     not_before: Instant,
 }
@@ -124,6 +126,7 @@ impl<'a> Body<'a> {
             stamp: None,
             reloads: Debounce::default(),
             wanted: false,
+            looks: false,
             fetched: now,
             not_before: now,
         }
@@ -136,22 +139,24 @@ impl<'a> Body<'a> {
             if self.reloads.take(now) {
                 self.look(stop, true)?;
                 self.desk().reloaded();
-            } else if (self.stamp.is_none() || self.wanted) && now >= self.not_before {
+            } else if (self.stamp.is_none() || self.wanted || self.looks) && now >= self.not_before {
+                self.looks = false;
                 self.look(stop, false)?;
             }
             self.forget_texts();
             let due = self.reloads.due().unwrap_or(now + LOOK);
             let mut order = stop.or_receive(&self.exporting.orders, due)?;
             while let Some(one) = order {
-                self.take(one);
+                self.take(&one);
                 order = self.exporting.orders.try_recv().ok();
             }
         }
     }
 
-    fn take(&mut self, order: Order) {
+    fn take(&mut self, order: &Order) {
         match order {
             Order::Texts => self.wanted = true,
+            Order::Sites => self.looks = true,
             Order::Fetched => self.fetched = Instant::now(),
             Order::Reloaded => self.reloads.note(Instant::now()),
             Order::Phone(_) => {}
@@ -247,7 +252,8 @@ impl<'a> Body<'a> {
         let (boxes, contexts) = (other(BOXES), other(CONTEXTS));
         let sites = self.sites()?;
         let read = Files { users, boxes, contexts };
-        let (stock, texts) = take_stock(&*self.exporting.kit.crypto(), read, export, &sites).map_err(|error| error.to_string())?;
+        let (stock, texts) = take_stock(&*self.exporting.kit.crypto(), read, export, &sites)
+            .map_err(|error| error.to_string())?;
         Ok(Read { stock, texts, files })
     }
 
@@ -256,9 +262,14 @@ impl<'a> Body<'a> {
         match &self.exporting.export.sites {
             Sites::Named(names) => Ok(names.clone()),
             Sites::Manager => {
-                let sections = self.exporting.kit.host.load_conf(Path::new(MANAGER));
+                let host = &self.exporting.kit.host;
+                let sections = host.load_conf(&host.config_dir().join(MANAGER));
                 let sections = sections.map_err(|error| error.to_string())?;
-                Ok(sections.iter().filter(|section| is_site(section)).map(|section| section.name.clone()).collect())
+                Ok(sections
+                    .iter()
+                    .filter(|section| is_site(section))
+                    .map(|section| section.name.clone())
+                    .collect())
             }
         }
     }

@@ -1,0 +1,121 @@
+use std::fs;
+
+use super::*;
+use crate::{
+    engine::{
+        crew::{post::Work, worker::on_a_worker},
+        stand_in::StandIn,
+    },
+    export::Part,
+    settings::read,
+};
+
+const LONG: Duration = Duration::from_secs(60);
+
+const USERS: &str = "[1001]\ntype=endpoint\naccountcode=berlin\n";
+const ACCOUNTS: &str =
+    "[general]\nenabled = yes\n[admin]\nwrite = system\n[both]\nwrite = log,system\n[berlin]\nwrite = log\n";
+
+/// A main with these files, and its export worker.
+struct Main {
+    folder: tempfile::TempDir,
+    desk: Arc<Desk>,
+    _line: Lent,
+    _worker: Worker,
+}
+
+impl Main {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Arc::new(read(&[ConfSection::new("export", [("sites", "manager")])]).unwrap());
+        let host = Arc::new(StandIn::at(folder.path(), ""));
+        fs::write(folder.path().join("pjsip.conf"), USERS).unwrap();
+        fs::write(folder.path().join("manager.conf"), ACCOUNTS).unwrap();
+        let kit = host.kit(&settings);
+        let (to_worker, orders) = bounded(ORDERS);
+        let export = settings.export.clone().unwrap();
+        let exporting = Exporting { kit: kit.clone(), export, orders };
+        kit.desk.set_worker(Some(to_worker));
+        let body = move |stop: &Stop| {
+            let _: Result<(), Stopped> = Body::new(&exporting).run(stop);
+        };
+        let worker = Worker::start(Role::named("export"), || {}, body).unwrap();
+        Self { folder, desk: Arc::clone(&kit.desk), _line: Lent(Arc::clone(&kit.desk)), _worker: worker }
+    }
+
+    fn write(&self, users: &str) {
+        fs::write(self.folder.path().join("pjsip.conf"), users).unwrap();
+    }
+
+    fn until(&self, what: &str, is_so: impl Fn(&Shown) -> bool) -> Arc<Shown> {
+        let end = Instant::now() + LONG;
+        loop {
+            let shown = self.desk.shown();
+            if is_so(&shown) {
+                return shown;
+            }
+            assert!(Instant::now() < end, "waited for {what}: {}", shown.problem);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn names(shown: &Shown) -> Vec<String> {
+    let users = shown.stock.as_ref().unwrap().part("berlin", Part::Users).unwrap().unwrap().clone();
+    users.list.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect()
+}
+
+#[test]
+fn sites_are_the_accounts_of_class_log_alone_and_changes_count_when_they_are_reloaded() {
+    let main = Main::start();
+    let shown = main.until("the first reading", |shown| shown.stock.is_some());
+    let sites: Vec<&String> = shown.stock.as_ref().unwrap().sites.keys().collect();
+    assert_eq!(sites, ["berlin"]);
+    assert_eq!(names(&shown), ["1001"]);
+    main.write(&USERS.replace("1001", "1002"));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(names(&main.desk.shown()), ["1001"]);
+    main.desk.order(Order::Reloaded);
+    main.until("the change", |shown| names(shown) == ["1002"]);
+}
+
+#[test]
+fn a_file_that_is_missing_is_told_and_what_was_there_stays() {
+    let main = Main::start();
+    main.until("the first reading", |shown| shown.stock.is_some());
+    fs::remove_file(main.folder.path().join("pjsip.conf")).unwrap();
+    main.desk.order(Order::Reloaded);
+    let shown = main.until("the problem", |shown| !shown.problem.is_empty());
+    assert!(shown.problem.contains("pjsip.conf is missing"), "{}", shown.problem);
+    assert_eq!(names(&shown), ["1001"]);
+    main.write(USERS);
+    main.desk.order(Order::Reloaded);
+    main.until("its end", |shown| shown.problem.is_empty());
+}
+
+#[test]
+fn texts_that_nobody_fetches_are_let_go_and_read_again_when_asked_for() {
+    let main = Main::start();
+    let shown = main.until("the first reading", |shown| shown.texts.is_some());
+    main.desk.show(Shown { texts: None, ..(*shown).clone() });
+    main.desk.order(Order::Texts);
+    main.until("the texts", |shown| shown.texts.is_some());
+}
+
+#[test]
+fn only_a_main_has_such_a_worker() {
+    let branch = [
+        ConfSection::new("main", [("host", "192.0.2.1"), ("username", "synch"), ("secret", "x")]),
+        ConfSection::new("sync", [("enabled", "no")]),
+        ConfSection::new("dns", [("enabled", "no")]),
+    ];
+    assert!(Exporting::spec(&read(&branch).unwrap()).is_none());
+    // And it ends when it is told to.
+    on_a_worker(|stop| {
+        let settings = Arc::new(read(&[ConfSection::new("export", [("sites", "a")])]).unwrap());
+        let kit = Arc::new(StandIn::default()).kit(&settings);
+        let orders = bounded(1).1;
+        let exporting = Exporting { kit, export: settings.export.clone().unwrap(), orders };
+        let _: Result<(), Stopped> = Body::new(&exporting).run(stop);
+    });
+}

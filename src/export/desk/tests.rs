@@ -1,0 +1,335 @@
+use std::{collections::BTreeSet, sync::atomic::AtomicUsize, sync::atomic::Ordering, thread};
+
+use super::*;
+use crate::{
+    export::{
+        proof::{Nonce, key},
+        share::MOST_SESSIONS,
+        stand_in::Hashing,
+        stock::{Files, take_stock},
+    },
+    settings::read,
+    words::conf::ConfSection,
+};
+
+/// The Asterisk of a test, with two accounts.
+#[derive(Default)]
+struct Asterisk {
+    reported: Mutex<Vec<String>>,
+    drawn: AtomicUsize,
+}
+
+impl Around for Asterisk {
+    fn secret(&self, account: &str) -> Option<String> {
+        match account {
+            "berlin" => Some("s-berlin".to_owned()),
+            "ulm" => Some("s-ulm".to_owned()),
+            "empty" => Some(String::new()),
+            "admin" => Some("s-admin".to_owned()),
+            _ => None,
+        }
+    }
+
+    fn draw(&self) -> Option<u128> {
+        Some(self.drawn.fetch_add(1, Ordering::SeqCst) as u128)
+    }
+
+    fn report(&self, account: &str, _: &str) {
+        self.reported.lock().unwrap().push(account.to_owned());
+    }
+
+    fn wait(&self, wait: &mut dyn FnMut()) {
+        wait();
+    }
+
+    fn is_booted(&self) -> bool {
+        true
+    }
+}
+
+fn user(name: &str, site: &str, secret: &str) -> Section {
+    let mut section = Section::new(name);
+    section.push(b"type", b"endpoint");
+    section.push(b"accountcode", site.as_bytes());
+    section.push(b"set_var", format!("SECRET={secret}").as_bytes());
+    section
+}
+
+fn shown(users: Vec<Section>) -> Shown {
+    let export =
+        read(&[ConfSection::new("export", [("sites", "berlin,ulm,empty")])]).unwrap().export.unwrap();
+    let sites: BTreeSet<String> = ["berlin", "ulm", "empty"].map(str::to_owned).into();
+    let mut context = Section::new("site-a");
+    context.push(b"exten", b"1,1,NoOp");
+    let contexts = Some(vec![context, Section::new("site-b")]);
+    let files = Files { users, boxes: None, contexts };
+    let (stock, texts) = take_stock(&Hashing, files, &export, &sites).unwrap();
+    Shown { stock: Some(Arc::new(stock)), texts: Some(Arc::new(texts)), taken_up: 7, ..Shown::default() }
+}
+
+fn users(secret: &str) -> Vec<Section> {
+    vec![user("1001", "berlin", secret), user("1002", "berlin", "b"), user("2001", "ulm", "u")]
+}
+
+fn desk() -> Arc<Desk> {
+    let desk = Arc::new(Desk::new(Arc::new(Hashing)));
+    desk.show(shown(users("a")));
+    desk
+}
+
+/// A session that asks.
+struct Asking<'a> {
+    desk: Arc<Desk>,
+    visit: Mutex<Visit>,
+    around: &'a Asterisk,
+}
+
+impl<'a> Asking<'a> {
+    fn new(desk: &Arc<Desk>, around: &'a Asterisk) -> Self {
+        let visit = Mutex::new(Visit::new(Arc::clone(desk)));
+        Self { desk: Arc::clone(desk), visit, around }
+    }
+
+    fn ask(
+        &self,
+        run: fn(&Desk, &Mutex<Visit>, actions::Header<'_>, &dyn Around) -> Reply,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let header = |name: &str| {
+            let found = headers.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned()).unwrap_or_default()
+        };
+        run(&self.desk, &self.visit, &header, self.around)
+    }
+
+    fn nonce(&self) -> Nonce {
+        let reply = self.ask(Desk::hello, &[]);
+        Nonce::read(&get(&reply, "Nonce")).unwrap()
+    }
+
+    fn prove(&self, nonce: &Nonce, site: &str, secret: &str) -> Reply {
+        let key = key(&Hashing, secret, nonce, site).unwrap().to_string();
+        self.ask(Desk::hello, &[("Site", site), ("Key", &key)])
+    }
+
+    fn of(desk: &Arc<Desk>, around: &'a Asterisk, site: &str) -> Self {
+        let asking = Self::new(desk, around);
+        let reply = asking.prove(&asking.nonce(), site, &format!("s-{site}"));
+        assert_eq!(get(&reply, "Message"), "proved");
+        asking
+    }
+
+    fn export(&self, headers: &[(&str, &str)]) -> Reply {
+        self.ask(Desk::export, headers)
+    }
+
+    fn wait(&self, headers: &[(&str, &str)]) -> Reply {
+        self.ask(Desk::wait, headers)
+    }
+}
+
+fn text(reply: &Reply) -> String {
+    String::from_utf8(reply.headers.clone()).unwrap()
+}
+
+fn all(reply: &Reply, key: &str) -> Vec<String> {
+    let text = text(reply);
+    let value = |line: &str| line.strip_prefix(key)?.strip_prefix(": ").map(str::to_owned);
+    text.lines().filter_map(value).collect()
+}
+
+fn get(reply: &Reply, key: &str) -> String {
+    all(reply, key).first().cloned().unwrap_or_else(|| panic!("no {key} in {}", text(reply)))
+}
+
+const UNPROVED: &str = "prove who you are first (SynchHello)";
+
+#[test]
+fn who_has_proved_nothing_is_told_nothing() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let asking = Asking::new(&desk, &around);
+    let hello = asking.ask(Desk::hello, &[]);
+    for (key, value) in [("Protocol", "1"), ("Reload", "7"), ("Booted", "yes"), ("Wait", "5")] {
+        assert_eq!(get(&hello, key), value);
+    }
+    for reply in [asking.export(&[]), asking.export(&[("Users", "*")]), asking.wait(&[("Timeout", "1")])] {
+        assert!(!reply.is_success);
+        assert_eq!(get(&reply, "Message"), UNPROVED);
+    }
+}
+
+#[test]
+fn a_key_proves_one_site_with_one_nonce_once() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let right = Asking::of(&desk, &around, "berlin");
+    // Of another site, replayed, without a nonce, of no site, of an account that is none, without a password.
+    let ulm = Asking::new(&desk, &around);
+    let nonce = ulm.nonce();
+    assert_eq!(get(&ulm.prove(&nonce, "ulm", "s-ulm"), "Message"), "proved");
+    let again = ulm.prove(&nonce, "ulm", "s-ulm");
+    assert!(get(&again, "Message").starts_with("ask for a nonce first"));
+    let berlin = right.prove(&right.nonce(), "ulm", "s-ulm");
+    assert!(get(&berlin, "Message").contains("already"));
+    assert_eq!(*around.reported.lock().unwrap(), [""; 0]);
+
+    // Its own password, and no site.
+    let admin = Asking::new(&desk, &around);
+    let reply = admin.prove(&admin.nonce(), "admin", "s-admin");
+    assert!(reply.ends && get(&reply, "Message").contains("no site"));
+
+    for (site, secret) in [("berlin", "s-ulm"), ("bonn", "s-bonn"), ("admin", "s-ulm"), ("empty", "")] {
+        let wrong = Asking::new(&desk, &around);
+        let begun = Instant::now();
+        let reply = wrong.prove(&wrong.nonce(), site, secret);
+        assert!(!reply.is_success && reply.ends, "{site}");
+        assert!(get(&reply, "Message").starts_with("not proved"));
+        assert!(begun.elapsed() >= Duration::from_secs(1));
+        assert_eq!(get(&wrong.export(&[]), "Message"), UNPROVED);
+    }
+    assert_eq!(*around.reported.lock().unwrap(), ["berlin", "bonn", "admin", "empty"]);
+}
+
+#[test]
+fn nothing_new_is_said_in_few_octets_and_what_is_new_by_name() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let berlin = Asking::of(&desk, &around, "berlin");
+    let first = berlin.export(&[]);
+    let digest = get(&first, "Digest");
+    let listed = all(&first, "User");
+    assert_eq!(listed.len(), 2);
+    assert!(listed[0].starts_with("1001 ") && listed[0].len() == "1001 ".len() + 16, "{listed:?}");
+    let unchanged = berlin.export(&[("Digest", &digest), ("Part", "users")]);
+    assert_eq!(text(&unchanged), "Unchanged: yes\r\n");
+
+    desk.show(shown(users("changed")));
+    let second = berlin.export(&[("Digest", &digest)]);
+    assert_ne!(get(&second, "Digest"), digest);
+    assert_eq!(all(&second, "User")[1], listed[1]);
+    let one = berlin.export(&[("Users", "1001,2001")]);
+    assert!(text(&one).contains("SECRET=changed") && !text(&one).contains("2001"), "{}", text(&one));
+    assert_eq!(get(&one, "Digest"), get(&second, "Digest"));
+    let answer = text(&one);
+    let headers = answer.lines().filter_map(|line| line.split_once(": "));
+    let headers: Vec<_> = headers.map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    let sent = crate::export::text::received_digest(&Hashing, headers).unwrap().to_string();
+    assert_eq!(get(&one, "AnswerDigest"), sent);
+}
+
+#[test]
+fn parts_are_told_apart_and_contexts_are_those_chosen() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let berlin = Asking::of(&desk, &around, "berlin");
+    for missing in ["boxes", "contacts", "settings", "passwords"] {
+        assert_eq!(get(&berlin.export(&[("Part", missing)]), "Message"), "no such part");
+    }
+    let all_of_them = berlin.export(&[("Part", "contexts")]);
+    assert_eq!(all(&all_of_them, "User").len(), 2);
+    let chosen = berlin.export(&[("Part", "contexts"), ("Contexts", "site-b")]);
+    assert_eq!(all(&chosen, "User").len(), 1);
+    assert_ne!(get(&chosen, "Digest"), get(&all_of_them, "Digest"));
+    let texts = berlin.export(&[("Part", "contexts"), ("Contexts", "site-b"), ("Users", "*")]);
+    assert_eq!(all(&texts, "Category-000000"), ["site-b"]);
+    assert!(!text(&texts).contains("site-a"));
+    let directory = berlin.export(&[("Part", "directory"), ("Users", "*")]);
+    assert!(text(&directory).contains("2001=,ulm,"), "{}", text(&directory));
+}
+
+#[test]
+fn a_wait_ends_with_a_change_of_its_own_site() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let berlin = Asking::of(&desk, &around, "berlin");
+    let digest = get(&berlin.export(&[]), "Digest");
+    let known =
+        [("Timeout", "60"), ("Digest-users", &*digest), ("State", "Normal"), ("Version", "0.5.0\r\nx")];
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| berlin.wait(&known));
+        while desk.news.waiting("berlin") == 0 {
+            thread::yield_now();
+        }
+        let account = desk.accounts()["berlin"].clone();
+        assert!(account.is_waiting());
+        assert_eq!((account.state.as_str(), account.version.as_str()), ("Normal", "0.5.0x"));
+        let mut ulm = users("a");
+        ulm[2] = user("2001", "ulm", "other");
+        desk.show(shown(ulm));
+        desk.show(shown(users("changed")));
+        let reply = waiting.join().unwrap();
+        assert_eq!(text(&reply), "Reason: changed\r\nChanged: users\r\n");
+    });
+    // At once, for it differs already.
+    assert_eq!(get(&berlin.wait(&known), "Changed"), "users");
+    assert_eq!(get(&berlin.wait(&[("Timeout", "1"), ("Digest-boxes", "x")]), "Reason"), "time");
+    assert!(!desk.accounts()["berlin"].is_waiting());
+}
+
+#[test]
+fn all_waits_end_with_the_module_and_the_main() {
+    let (desk, around) = (desk(), Asterisk::default());
+    for (reason, word) in [(Reason::Unload, "unload"), (Reason::Shutdown, "shutdown")] {
+        desk.open();
+        let berlin = Asking::of(&desk, &around, "berlin");
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| berlin.wait(&[("Timeout", "60")]));
+            while desk.news.waiting("berlin") == 0 {
+                thread::yield_now();
+            }
+            assert!(desk.close(reason));
+            assert_eq!(get(&waiting.join().unwrap(), "Reason"), word);
+        });
+        assert_eq!(get(&berlin.wait(&[]), "Reason"), word);
+    }
+    desk.open();
+    let berlin = Asking::of(&desk, &around, "berlin");
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| berlin.wait(&[("Timeout", "60")]));
+        while desk.news.waiting("berlin") == 0 {
+            thread::yield_now();
+        }
+        desk.reloaded();
+        assert_eq!(get(&waiting.join().unwrap(), "Reason"), "reload");
+    });
+}
+
+#[test]
+fn an_account_has_four_sessions_and_asks_so_often() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let sessions: Vec<_> = (0..MOST_SESSIONS).map(|_| Asking::of(&desk, &around, "berlin")).collect();
+    let one_more = Asking::new(&desk, &around);
+    let reply = one_more.prove(&one_more.nonce(), "berlin", "s-berlin");
+    assert!(!reply.is_success && reply.ends);
+    assert_eq!(get(&reply, "Busy"), "yes");
+    // Another site is not concerned.
+    let _ulm = Asking::of(&desk, &around, "ulm");
+    drop(sessions);
+    let berlin = Asking::of(&desk, &around, "berlin");
+    let digest = get(&berlin.export(&[]), "Digest");
+    let mut answers = (0..100).map(|_| berlin.export(&[("Digest", &digest)]));
+    let busy = answers.find(|reply| !reply.is_success).unwrap();
+    assert_eq!((get(&busy, "Busy").as_str(), busy.ends), ("yes", false));
+    assert!(answers.any(|reply| reply.ends));
+}
+
+#[test]
+fn texts_that_are_not_there_are_asked_for_and_waited_for() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let berlin = Asking::of(&desk, &around, "berlin");
+    let whole = (*desk.shown()).clone();
+    desk.show(Shown { texts: None, ..whole.clone() });
+    let (to_worker, orders) = crossbeam_channel::unbounded();
+    desk.set_worker(Some(to_worker));
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| berlin.export(&[("Users", "*")]));
+        while orders.recv().unwrap() != Order::Texts {}
+        desk.show(whole);
+        let reply = asking.join().unwrap();
+        assert!(text(&reply).contains("SECRET=a"), "{}", text(&reply));
+    });
+    // The module goes meanwhile.
+    desk.show(Shown { texts: None, ..(*desk.shown()).clone() });
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| berlin.export(&[("Users", "*")]));
+        while orders.recv().unwrap() != Order::Texts {}
+        assert!(desk.close(Reason::Unload));
+        assert_eq!(get(&asking.join().unwrap(), "Busy"), "yes");
+    });
+}
