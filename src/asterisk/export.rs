@@ -305,7 +305,7 @@ impl Around for Call {
         (usize::try_from(got) == Ok(drawn.len())).then(|| u128::from_ne_bytes(drawn))
     }
 
-    fn report(&self, account: &str, nonce: &str) {
+    fn address(&self) -> Option<String> {
         /// Room for an address as `%p` writes it.
         const ROOM: usize = 32;
         let mut id = [0 as c_char; ROOM];
@@ -314,10 +314,12 @@ impl Around for Call {
             sys::synch_session_id(self.session, id.as_mut_ptr(), ROOM);
             text::from_c(id.as_ptr())
         };
-        let from = {
-            let known = LOGGED_IN.lock().unwrap_or_else(PoisonError::into_inner);
-            known.iter().rfind(|(session, _)| *session == id).map(|(_, address)| address.clone())
-        };
+        let known = LOGGED_IN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().rfind(|(session, _)| *session == id).map(|(_, address)| address.clone())
+    }
+
+    fn report(&self, account: &str, nonce: &str) {
+        let from = self.address();
         let account = visible(account);
         let address = from.as_deref().unwrap_or("an unknown address");
         log::write(

@@ -12,6 +12,7 @@
 //! - [`stock`]: what there is for each site, made of the main's files
 //! - [`desk`]: what the branches' sessions are answered, and what they wait for
 //! - [`share`]: how much one account may have
+//! - [`whereabouts`]: whether a site is here or on its own
 //! - [`waits`]: who waits for news; the one file with waits
 
 pub mod desk;
@@ -22,6 +23,7 @@ pub mod share;
 pub mod stock;
 pub mod text;
 pub mod waits;
+pub mod whereabouts;
 
 pub use digest::{Digest, NoHash, Short};
 pub use part::Part;

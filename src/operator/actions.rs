@@ -71,7 +71,7 @@ pub struct Action {
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 14] = [
+pub const ACTIONS: [Action; 15] = [
     Action {
         name: c"SynchStatus",
         class: Class::Reading,
@@ -128,6 +128,13 @@ pub const ACTIONS: [Action; 14] = [
         synopsis: c"List the sites that share their states with this one.",
         arguments: &[],
         run: |control, _, _| Reply::list(&status::site_table(&control.snapshot().state)),
+    },
+    Action {
+        name: c"SynchBranches",
+        class: Class::Reading,
+        synopsis: c"List the branches of this main.",
+        arguments: &[],
+        run: |control, _, _| Reply::list(&status::branch_table(&control.desk)),
     },
     Action {
         name: c"SynchSync",

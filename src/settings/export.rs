@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use super::{
     FilterKey, Pattern, Technology,
     sync::usual_file,
-    value::{self, DAY, each_of},
+    value::{self, each_of},
     walk::{Keys, Row, key, rows, section},
 };
 
@@ -48,62 +48,6 @@ impl fmt::Display for Sites {
             Self::Manager => f.write_str(MANAGER),
             Self::Named(names) => f.write_str(&names.iter().cloned().collect::<Vec<_>>().join(",")),
         }
-    }
-}
-
-/// Where the main's users are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// In files of its configuration folder.
-    Files,
-    /// In a database, from which res_pjsip's sorcery has them.
-    Sorcery,
-}
-
-impl Source {
-    fn from_word(word: &str) -> Option<Self> {
-        match word.to_ascii_lowercase().as_str() {
-            "files" => Some(Self::Files),
-            "sorcery" => Some(Self::Sorcery),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Files => "files",
-            Self::Sorcery => "sorcery",
-        })
-    }
-}
-
-/// What is done for the users of a site that is on its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LostForward {
-    /// Nothing.
-    None,
-    /// FreePBX's forward for phones that are not there (CFU) leads to their public number.
-    FreePbx,
-}
-
-impl LostForward {
-    fn from_word(word: &str) -> Option<Self> {
-        match word.to_ascii_lowercase().as_str() {
-            "none" => Some(Self::None),
-            "freepbx" => Some(Self::FreePbx),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for LostForward {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::FreePbx => "freepbx",
-        })
     }
 }
 
@@ -157,16 +101,8 @@ pub struct Export {
     pub technology: Technology,
     /// The files that have the users.
     pub files: Vec<String>,
-    /// Where the users are.
-    pub source: Source,
-    /// From one question to a database to the next.
-    pub refresh: Duration,
     /// After so long without a word a site counts as lost.
     pub lost_after: Duration,
-    /// What is done for its users then.
-    pub lost_forward: LostForward,
-    /// Percent of all users that may be forwarded at once. With more it is the main whose line is dead.
-    pub lost_max: u8,
     /// The variable of a user that has the public number.
     pub public_key: String,
     /// Sites that have a section of their own.
@@ -203,17 +139,10 @@ impl Export {
                     value::file_on_main
                 )
                 .or(vec![usual_file(technology).to_owned()]),
-                source: key::text("files or sorcery", Source::from_word).or(Source::Files),
-                refresh: key::seconds(60, 5..=DAY),
                 lost_after: key::seconds(30, 10..=3600),
-                lost_forward: key::text("none or freepbx", LostForward::from_word).or(LostForward::None),
-                lost_max: key::number(50, 0..=100),
                 public_key: key::text("the name of a variable", value::option)
                     .or(super::Dialplan::PUBLIC_KEY.to_owned()),
                 special: NoKeys,
-            },
-            if source == Some(Source::Sorcery) && technology == Some(Technology::Sip) {
-                keys.error(&"source = sorcery", &"is for technology = pjsip alone; chan_sip has no sorcery");
             },
         )
     }

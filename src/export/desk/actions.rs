@@ -42,6 +42,9 @@ pub trait Around {
     /// Reports a wrong key to whoever hears of attacks.
     fn report(&self, account: &str, nonce: &str);
 
+    /// Returns where the session comes from; `None` where that is not known.
+    fn address(&self) -> Option<String>;
+
     /// Does something that takes its time, without the module being held meanwhile: it may be unloaded.
     fn wait(&self, wait: &mut dyn FnMut());
 
@@ -281,6 +284,7 @@ impl Desk {
         self.with_account(&site, |account| {
             account.waits += 1;
             (account.state, account.version) = (state, version);
+            account.address = around.address().unwrap_or_default();
         });
         let reply = self.waited(&site, end, &known, &contexts, around);
         self.with_account(&site, |account| {

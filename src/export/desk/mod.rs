@@ -24,6 +24,7 @@ use super::{
     share::{Admission, MOST_SESSIONS, Share},
     stock::{Stock, Texts, Things, TooMany},
     waits::{Reason, Waits},
+    whereabouts::Whereabouts,
 };
 use crate::uplink::ami::Crypto;
 
@@ -110,12 +111,20 @@ pub struct Account {
     pub state: String,
     /// The version that it gave.
     pub version: String,
+    /// Where it comes from; empty where that is not known.
+    pub address: String,
 }
 
 impl Account {
     fn new(now: Instant) -> Self {
-        let (state, version) = (String::new(), String::new());
-        Self { share: Share::new(now), sessions: 0, waits: 0, last_word: now, state, version }
+        let (state, version, address) = Default::default();
+        Self { share: Share::new(now), sessions: 0, waits: 0, last_word: now, state, version, address }
+    }
+
+    /// Returns how many sessions it has.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.sessions
     }
 
     /// Returns whether it waits for news now.
@@ -130,6 +139,8 @@ pub struct Desk {
     crypto: Arc<dyn Crypto>,
     shown: RwLock<Arc<Shown>>,
     accounts: Mutex<BTreeMap<String, Account>>,
+    /// Where each site is, and why it is thought so.
+    whereabouts: Mutex<BTreeMap<String, (Whereabouts, String)>>,
     worker: Mutex<Option<Sender<Order>>>,
     /// Those who wait for news.
     news: Waits,
@@ -151,6 +162,7 @@ impl Desk {
             crypto,
             shown: RwLock::default(),
             accounts: Mutex::default(),
+            whereabouts: Mutex::default(),
             worker: Mutex::default(),
             news: Waits::default(),
             readers: Waits::default(),
@@ -217,6 +229,17 @@ impl Desk {
     #[must_use]
     pub fn accounts(&self) -> BTreeMap<String, Account> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns where each site is, and why it is thought so.
+    #[must_use]
+    pub fn whereabouts(&self) -> BTreeMap<String, (Whereabouts, String)> {
+        self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says where each site is.
+    pub fn set_whereabouts(&self, sites: BTreeMap<String, (Whereabouts, String)>) {
+        *self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner) = sites;
     }
 
     fn with_account<T>(&self, site: &str, change: impl FnOnce(&mut Account) -> T) -> T {
@@ -286,4 +309,4 @@ fn live_sections(live: &Live, is_wanted: impl Fn(&str) -> bool) -> Vec<Section> 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

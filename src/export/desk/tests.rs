@@ -38,6 +38,10 @@ impl Around for Asterisk {
         self.reported.lock().unwrap().push(account.to_owned());
     }
 
+    fn address(&self) -> Option<String> {
+        Some("192.0.2.7:4711".to_owned())
+    }
+
     fn wait(&self, wait: &mut dyn FnMut()) {
         wait();
     }
@@ -71,7 +75,8 @@ fn users(secret: &str) -> Vec<Section> {
     vec![user("1001", "berlin", secret), user("1002", "berlin", "b"), user("2001", "ulm", "u")]
 }
 
-fn desk() -> Arc<Desk> {
+/// A desk with two users of berlin, one of ulm, and none of `empty`.
+pub(crate) fn desk() -> Arc<Desk> {
     let desk = Arc::new(Desk::new(Arc::new(Hashing)));
     desk.show(shown(users("a")));
     desk
@@ -249,6 +254,7 @@ fn a_wait_ends_with_a_change_of_its_own_site() {
         let account = desk.accounts()["berlin"].clone();
         assert!(account.is_waiting());
         assert_eq!((account.state.as_str(), account.version.as_str()), ("Normal", "0.5.0x"));
+        assert_eq!(account.address, "192.0.2.7:4711");
         let mut ulm = users("a");
         ulm[2] = user("2001", "ulm", "other");
         desk.show(shown(ulm));

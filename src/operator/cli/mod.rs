@@ -50,7 +50,7 @@ pub struct CliCommand {
 }
 
 /// Every command.
-pub const COMMANDS: [CliCommand; 22] = [
+pub const COMMANDS: [CliCommand; 25] = [
     show::STATUS,
     show::CONFIG,
     show::USERS,
@@ -64,6 +64,9 @@ pub const COMMANDS: [CliCommand; 22] = [
     show::HISTORY,
     show::SITES,
     show::STATE,
+    show::BRANCHES,
+    show::BRANCH,
+    show::USERS_OF,
     show::MAINTENANCE,
     show::DOCTOR,
     change::SYNC,

@@ -258,6 +258,56 @@ pub const STATE: CliCommand = CliCommand {
     complete: nothing,
 };
 
+/// `synch show branches`
+pub const BRANCHES: CliCommand = CliCommand {
+    words: c"synch show branches",
+    summary: c"Show the branches of this main",
+    usage: c"Usage: synch show branches
+       Shows each branch that this main gives its users to ([export]):
+       whether it is here, on its own (Alone), or was not seen since the start
+       (Away); the service state, address and version that it last gave; how
+       long ago it was heard, how many users it has, and the digest of them.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _, _] => Answer::Text(status::branches(&asked.control.desk)),
+        _ => Answer::Usage,
+    },
+    complete: nothing,
+};
+
+/// `synch show branch`
+pub const BRANCH: CliCommand = CliCommand {
+    words: c"synch show branch",
+    summary: c"Show everything known about a branch",
+    usage: c"Usage: synch show branch NAME
+       Shows where a branch is and why that is thought, what it said of itself,
+       and what this main has for it: how much of each part, and its digest.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _, _, name] => answer(status::branch(&asked.control.desk, name)),
+        _ => Answer::Usage,
+    },
+    complete: nothing,
+};
+
+/// `synch show users of`
+pub const USERS_OF: CliCommand = CliCommand {
+    words: c"synch show users of",
+    summary: c"Show the users that a branch is given",
+    usage: c"Usage: synch show users of NAME
+       Shows the users that this main gives to a branch, each with the digest
+       by which the branch sees whether something of it has changed.
+",
+    at_shutdown: false,
+    run: |asked| match asked.words {
+        [_, _, _, _, name] => answer(status::users_of(&asked.control.desk, name)),
+        _ => Answer::Usage,
+    },
+    complete: nothing,
+};
+
 /// `synch show maintenance`
 pub const MAINTENANCE: CliCommand = CliCommand {
     words: c"synch show maintenance",

@@ -4,6 +4,7 @@
 //!
 //! - `summary`: the state in a few lines; `fields`: as flat keys
 //! - `lists`: users, versions, history, contexts
+//! - `branches`: the branches of a main
 //! - `counts`: what has happened how often; `live`: what is looked at when it is shown
 //! - `directory`: everybody, and how they are
 //! - `dialplan`: who can dial what
@@ -11,6 +12,7 @@
 //! - `user`: all that is known of one user
 //! - `maintenance`: a held mode that has an end, and work on the main
 
+mod branches;
 mod counts;
 mod dialplan;
 mod diff;
@@ -23,6 +25,7 @@ mod state;
 mod summary;
 mod user;
 
+pub use branches::{branch, branch_table, branches, users_of};
 pub use counts::{Counts, Drilled, Probes, SyncResult, Syncs, seconds};
 pub use dialplan::dialplan;
 pub use diff::diff;

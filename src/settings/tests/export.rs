@@ -40,12 +40,10 @@ fn a_site_has_a_section_of_its_own_where_something_is_special() {
 
 #[test]
 fn what_is_wrong_is_told_with_the_section_as_it_is_called() {
-    let found = errors(
-        "[export] sites=a lost_max=101 source=disk [site~berlin] max_users=0 colour=red [site~x~y] [siteberlin]",
-    );
+    let found =
+        errors("[export] sites=a lost_after=9 [site~berlin] max_users=0 colour=red [site~x~y] [siteberlin]");
     for expected in [
-        "[export] lost_max = 101: wanted is a whole number from 0 to 100",
-        "[export] source = disk: wanted is files or sorcery",
+        "[export] lost_after = 9: wanted is whole seconds from 10 to",
         "[site berlin] max_users = 0: wanted is",
         "[site berlin] colour: is no key of this section",
         "[site x y] -: wanted is the name of an AMI account",
@@ -53,16 +51,14 @@ fn what_is_wrong_is_told_with_the_section_as_it_is_called() {
     ] {
         assert!(found.iter().any(|error| error.starts_with(expected)), "{expected} is not in {found:#?}");
     }
-    assert_eq!(found.len(), 6, "{found:#?}");
+    assert_eq!(found.len(), 5, "{found:#?}");
     let nobody = errors("[export] sites=");
     assert!(nobody[0].starts_with("[export] sites: is missing"), "{nobody:?}");
-    let sip = errors("[export] sites=a source=sorcery technology=sip");
-    assert!(sip[0].starts_with("[export] source = sorcery: is for technology = pjsip"), "{sip:?}");
 }
 
 #[test]
 fn what_is_in_force_is_printed_as_it_is_read() {
-    let text = "[export] sites=berlin,ulm lost_forward=freepbx [site~berlin] filter_value=^x$ max_users=7";
+    let text = "[export] sites=berlin,ulm lost_after=20 [site~berlin] filter_value=^x$ max_users=7";
     let settings = read(&sections(text)).unwrap();
     let shown = crate::settings::text(&settings);
     assert!(shown.contains("[site berlin]\nfilter_value = ^x$\nmax_users = 7\n"), "{shown}");

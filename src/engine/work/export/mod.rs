@@ -6,7 +6,7 @@
 mod stamp;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -31,6 +31,7 @@ use crate::{
         Section,
         desk::{Desk, Order, Shown},
         stock::{Files, Stock, Texts, take_stock},
+        whereabouts::{Heard, Whereabouts, judge},
     },
     settings::{Export, Settings, Sites},
     words::{conf::ConfSection, faults},
@@ -144,6 +145,7 @@ impl<'a> Body<'a> {
                 self.look(stop, false)?;
             }
             self.forget_texts();
+            self.judge_sites(now);
             let due = self.reloads.due().unwrap_or(now + LOOK);
             let mut order = stop.or_receive(&self.exporting.orders, due)?;
             while let Some(one) = order {
@@ -279,6 +281,38 @@ impl<'a> Body<'a> {
         let shown = self.desk().shown();
         if shown.texts.is_some() && self.fetched.elapsed() > KEPT {
             self.desk().show(Shown { texts: None, ..(*shown).clone() });
+        }
+    }
+
+    /// Tells where each site is, where that has changed.
+    fn judge_sites(&self, now: Instant) {
+        let desk = self.desk();
+        let (shown, accounts, before) = (desk.shown(), desk.accounts(), desk.whereabouts());
+        let mut after = BTreeMap::new();
+        for site in shown.stock.iter().flat_map(|stock| stock.sites.keys()) {
+            let heard = accounts.get(site).map(|account| Heard {
+                waits: account.is_waiting(),
+                last_word: account.last_word,
+                state: &account.state,
+            });
+            let (state, reason) = judge(heard, self.exporting.export.lost_after, now);
+            let old = before.get(site).map(|(state, _)| *state).unwrap_or_default();
+            if old != state {
+                let level = if state == Whereabouts::Alone { Level::Warning } else { Level::Notice };
+                let text = format!("Branch {site} changed from {old} to {state}: {reason}");
+                self.exporting.kit.host.log(level, &text);
+                let fields = [
+                    ("Branch", site.as_str()),
+                    ("OldState", old.word()),
+                    ("NewState", state.word()),
+                    ("Reason", &reason),
+                ];
+                self.exporting.kit.host.event("SynchBranchState", &fields);
+            }
+            after.insert(site.clone(), (state, reason));
+        }
+        if after != before {
+            desk.set_whereabouts(after);
         }
     }
 

@@ -1,0 +1,88 @@
+//! Whether a site is here, on its own, or has not been seen yet, from what its sessions say. Pure.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+/// Where a site is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// It has said nothing since the start of this main.
+    #[default]
+    Away,
+    /// It waits for news, or has said something a moment ago.
+    Here,
+    /// It has said nothing for a while, or says that it serves its phones itself.
+    Alone,
+}
+
+impl Whereabouts {
+    /// Returns the word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Away => "Away",
+            Self::Here => "Here",
+            Self::Alone => "Alone",
+        }
+    }
+}
+
+impl fmt::Display for Whereabouts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// The state of a branch that serves its phones itself, as it gives it.
+const FAILOVER: &str = "Failover";
+
+/// What is known of a site that has said something.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// Whether it waits for news now.
+    pub waits: bool,
+    /// When it last said something.
+    pub last_word: Instant,
+    /// The service state that it gave last.
+    pub state: &'a str,
+}
+
+/// Judges where a site is, and says why. `None`: it has said nothing yet.
+#[must_use]
+pub fn judge(heard: Option<Heard<'_>>, lost_after: Duration, now: Instant) -> (Whereabouts, String) {
+    let Some(Heard { waits, last_word, state }) = heard else {
+        return (Whereabouts::Away, "it has said nothing since the start of this main".to_owned());
+    };
+    let silent = now.saturating_duration_since(last_word);
+    if !waits && silent > lost_after {
+        return (Whereabouts::Alone, format!("it has said nothing for {} s", lost_after.as_secs()));
+    }
+    if state.eq_ignore_ascii_case(FAILOVER) {
+        return (Whereabouts::Alone, "it says that it serves its phones itself".to_owned());
+    }
+    (Whereabouts::Here, "it is connected".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_is_here_as_long_as_it_waits_or_has_just_spoken() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let lost_after = Duration::from_secs(30);
+        let judged = |heard, now| judge(heard, lost_after, now).0;
+        assert_eq!(judged(None, after(1000)), Whereabouts::Away);
+        let heard = |waits, state| Some(Heard { waits, last_word: start, state });
+        assert_eq!(judged(heard(false, "Normal"), after(30)), Whereabouts::Here);
+        assert_eq!(judged(heard(false, "Normal"), after(31)), Whereabouts::Alone);
+        assert_eq!(judged(heard(true, "Normal"), after(1000)), Whereabouts::Here);
+        assert_eq!(judged(heard(true, ""), after(1)), Whereabouts::Here);
+        assert_eq!(judged(heard(true, "failover"), after(1)), Whereabouts::Alone);
+        let (_, why) = judge(heard(false, "Failover"), lost_after, after(31));
+        assert_eq!(why, "it has said nothing for 30 s");
+    }
+}
