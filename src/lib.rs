@@ -37,10 +37,10 @@
 //! `SECURITY.md` has the tests that hold each of them.
 //! 1. Nothing that the main, a phone or a forwarder sends can end or block Asterisk: every entry from C is fenced
 //!    against panics, every worker is run again after one, every buffer and wait of ours is bounded.
-//! 2. Asterisk's threads never wait for the network, a file or a lock that one of our workers holds for long. Two
-//!    exceptions, both bounded: a console or manager session that asks for the doctor or a drill waits for the answer
-//!    itself, and an unload waits some seconds for our workers. Who doesn't end in them is left alone and named. Of
-//!    Asterisk's own locks only those are held that `asterisk::dialplan` has proved: nothing is merged into its dialplan.
+//! 2. Asterisk's threads never wait for the network, a file or a lock that one of our workers holds for long. Three
+//!    exceptions, all bounded: a branch's session at a main waits for news where it asked to, a console or manager session
+//!    that asks for the doctor or a drill waits for the answer itself, and an unload waits some seconds for our workers. Who
+//!    doesn't end in them is left alone and named. Of Asterisk's own locks only those are held that `asterisk::dialplan` has proved: nothing is merged into its dialplan.
 //! 3. The main is believed about values, never about syntax: what it says becomes a section, a directive or a line
 //!    only where `site::users::accept` and `render` make it one; an option only where `site::users::policy` has it on a list, or
 //!    the administrator; a step of a dialplan only where `dialplan::vet` lets it run.

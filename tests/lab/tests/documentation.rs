@@ -11,7 +11,7 @@ lab::on_22_and_16!(
     without_the_documentation_the_module_works_and_warns_of_nothing,
 );
 
-const ACTIONS: [&str; 14] = [
+const ACTIONS: [&str; 15] = [
     "SynchStatus",
     "SynchUsers",
     "SynchPhones",
@@ -19,6 +19,7 @@ const ACTIONS: [&str; 14] = [
     "SynchVersions",
     "SynchHistory",
     "SynchSites",
+    "SynchBranches",
     "SynchSync",
     "SynchRollback",
     "SynchSetMode",

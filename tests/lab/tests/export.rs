@@ -21,6 +21,8 @@ lab::on_22_and_16!(
     an_account_that_asks_too_much_is_told_so_and_then_ended,
     the_accounts_of_sites_are_found_by_their_class,
     a_machine_that_exports_nothing_has_no_such_action,
+    fifty_hostile_actions_change_nothing_and_tell_nothing,
+    branches_are_shown_and_their_comings_and_goings_told,
 );
 
 fn main_of_two(version: Version) -> Result<Site> {
@@ -348,4 +350,159 @@ fn a_machine_that_exports_nothing_has_no_such_action(version: Version) -> Result
     site.main.reload_module_when_possible()?;
     assert!(!names_of(&mut site.main.ami()?)?.contains("SynchHello"));
     Ok(())
+}
+
+/// All that a stolen account could change: the files of the main, and its database.
+fn everything(site: &Site) -> Result<Vec<String>> {
+    let folder = site.main.path("etc");
+    let mut all = vec![site.main.rx("database show")?];
+    for entry in std::fs::read_dir(&folder).context(folder.display())?.flatten() {
+        let path = entry.path();
+        if path.is_file() {
+            let text = std::fs::read(&path).context(path.display())?;
+            all.push(format!("{}: {}", path.display(), String::from_utf8_lossy(&text)));
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// What of the main nobody of this site may see.
+const SECRETS: [&str; 4] = ["secret-2001", "admin-secret", "ulm-secret", "secret-database"];
+
+fn hostile() -> Vec<(&'static str, Vec<(&'static str, String)>)> {
+    let one = |name, key, value: &str| (name, vec![(key, value.to_owned())]);
+    let odd =
+        ["2001", "../../etc/passwd", "*,*", "$(id)", "`id`", "%s%n", "2001;#exec id", "globals", "general"];
+    let mut all = Vec::new();
+    for value in odd {
+        all.push(one("SynchExport", "Users", value));
+        all.push(("SynchExport", vec![("Part", "contexts".to_owned()), ("Contexts", value.to_owned())]));
+    }
+    for value in ["../users", "passwords", "users,boxes", &"x".repeat(900)] {
+        all.push(one("SynchExport", "Part", value));
+        all.push(one("SynchExport", "Digest", value));
+    }
+    let all_of = |part: &str| vec![("Part", part.to_owned()), ("Users", "*".to_owned())];
+    for part in ["boxes", "contexts", "directory"] {
+        all.push(("SynchExport", all_of(part)));
+    }
+    for (key, value) in
+        [("Timeout", "-1"), ("Timeout", "999999999999"), ("State", "$(id)"), ("Version", "%n%n")]
+    {
+        all.push(("SynchWait", vec![(key, value.to_owned()), ("Digest-users", "0".repeat(64))]));
+    }
+    let ami: [(&str, &[(&str, &str)]); 24] = [
+        ("GetConfig", &[("Filename", "manager.conf")]),
+        ("GetConfigJSON", &[("Filename", "manager.conf")]),
+        (
+            "UpdateConfig",
+            &[
+                ("SrcFilename", "manager.conf"),
+                ("DstFilename", "manager.conf"),
+                ("Action-000000", "NewCat"),
+                ("Cat-000000", "evil"),
+            ],
+        ),
+        ("CreateConfig", &[("Filename", "evil.conf")]),
+        ("Command", &[("Command", "module unload res_synch.so")]),
+        ("Originate", &[("Channel", "Local/1001@from-internal"), ("Application", "System"), ("Data", "id")]),
+        ("DBPut", &[("Family", "CFU"), ("Key", "1001"), ("Val", "0900")]),
+        ("DBDel", &[("Family", "CFU"), ("Key", "1001")]),
+        ("DBDelTree", &[("Family", "CFU")]),
+        ("DBGet", &[("Family", "AMPUSER"), ("Key", "1001")]),
+        ("Setvar", &[("Variable", "GLOBAL(x)"), ("Value", "y")]),
+        ("Getvar", &[("Variable", "AST_CONFIG(manager.conf,admin,secret)")]),
+        ("Reload", &[("Module", "manager")]),
+        ("ModuleLoad", &[("Module", "res_synch.so"), ("LoadType", "unload")]),
+        ("MessageSend", &[("To", "pjsip:1001"), ("From", "x"), ("Body", "y")]),
+        ("UserEvent", &[("UserEvent", "evil")]),
+        ("LoggerRotate", &[]),
+        ("PJSIPShowEndpoint", &[("Endpoint", "2001")]),
+        ("SIPshowpeer", &[("Peer", "2001")]),
+        ("SynchStatus", &[]),
+        ("SynchBranches", &[]),
+        ("SynchSync", &[]),
+        ("SynchSetMode", &[("Mode", "failover")]),
+        ("SynchDoctor", &[]),
+    ];
+    for (name, fields) in ami {
+        all.push((name, fields.iter().map(|(key, value)| (*key, (*value).to_owned())).collect()));
+    }
+    all
+}
+
+/// Each line of SECURITY.md's thief of a branch's account.
+fn fifty_hostile_actions_change_nothing_and_tell_nothing(version: Version) -> Result {
+    let mut site = main_with_sites(version, &[SITE, OTHER])?;
+    let dialplan = site.main.read_conf("extensions.conf")?;
+    site.main
+        .write_conf("extensions.conf", &format!("{dialplan}\n[globals]\nAMPDBPASS = secret-database\n"))?;
+    site.main.start()?;
+    let before = everything(&site)?;
+    let attacks = hostile();
+    assert!(attacks.len() >= 50, "{}", attacks.len());
+    let mut thief = session(&site.main, SITE)?;
+    let mut said = String::new();
+    for (name, fields) in &attacks {
+        // Below the rate, so that each is looked at.
+        std::thread::sleep(Duration::from_millis(110));
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let answer = match thief.action(name, &fields) {
+            Ok(answer) => answer,
+            Err(_) => {
+                thief = session(&site.main, SITE)?;
+                continue;
+            }
+        };
+        assert_ne!(answer.get("Busy"), Some("yes"), "{name} {fields:?}");
+        if !name.starts_with("SynchExport") && *name != "SynchWait" {
+            assert!(!answer.is_success(), "{name} {fields:?}: {answer:?}");
+        }
+        said.push_str(&format!("{answer:?}"));
+    }
+    let own = thief.action("SynchExport", &[("Users", "*")])?;
+    assert!(format!("{own:?}").contains("secret-1001"), "{own:?}");
+    for secret in SECRETS {
+        assert!(!said.contains(secret), "{secret} was told");
+    }
+    assert_eq!(everything(&site)?, before);
+    assert!(site.main.is_running());
+    Ok(())
+}
+
+fn branches_are_shown_and_their_comings_and_goings_told(version: Version) -> Result {
+    let site = main_of_two(version)?;
+    let mut watcher = site.main.ami()?;
+    let mut berlin = session(&site.main, SITE)?;
+    let told = |watcher: &mut Ami, state: &str| {
+        watcher.event_where(&format!("{SITE} to be {state}"), GENEROUS, |event| {
+            event.get("Event") == Some("SynchBranchState")
+                && event.get("Branch") == Some(SITE)
+                && event.get("NewState") == Some(state)
+        })
+    };
+    berlin.action("SynchWait", &[("Timeout", "1"), ("State", "Normal"), ("Version", "0.5.0")])?;
+    assert_eq!(told(&mut watcher, "Here")?.get("OldState"), Some("Away"));
+    let shown = site.main.rx("synch show branches")?;
+    let line = shown.lines().find(|line| line.starts_with(SITE)).context(&shown)?;
+    for part in ["Here", "Normal", "0.5.0", "10."] {
+        assert!(line.contains(part), "{part}: {shown}");
+    }
+    assert!(shown.contains("2 branches"), "{shown}");
+    let one = site.main.rx(&format!("synch show branch {SITE}"))?;
+    assert!(one.contains("users       : 3, digest "), "{one}");
+    let users = site.main.rx(&format!("synch show users of {SITE}"))?;
+    assert!(users.contains("1002 ") && users.contains("3 users"), "{users}");
+    let list = site.main.ami()?.list("SynchBranches", &[])?;
+    let found: Vec<_> = list.iter().map(|item| item.get("Branch").unwrap_or_default()).collect();
+    assert_eq!(found, [SITE, OTHER]);
+    // It says that it serves its phones itself.
+    berlin.action("SynchWait", &[("Timeout", "1"), ("State", "Failover")])?;
+    assert_eq!(told(&mut watcher, "Alone")?.get("OldState"), Some("Here"));
+    berlin.action("SynchWait", &[("Timeout", "1"), ("State", "Normal")])?;
+    told(&mut watcher, "Here")?;
+    // And it is gone.
+    drop(berlin);
+    told(&mut watcher, "Alone").map(drop)
 }

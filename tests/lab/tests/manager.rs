@@ -15,8 +15,15 @@ lab::on_22_and_16!(
     a_value_can_not_carry_another_header,
 );
 
-const READING: [&str; 6] =
-    ["SynchStatus", "SynchUsers", "SynchDirectory", "SynchVersions", "SynchHistory", "SynchSites"];
+const READING: [&str; 7] = [
+    "SynchStatus",
+    "SynchUsers",
+    "SynchDirectory",
+    "SynchVersions",
+    "SynchHistory",
+    "SynchSites",
+    "SynchBranches",
+];
 const CHANGING: [(&str, &[(&str, &str)]); 3] =
     [("SynchSetMode", &[("Mode", "normal")]), ("SynchRollback", &[("Version", "1")]), ("SynchSync", &[])];
 /// Changes something, too, but not while all is well.

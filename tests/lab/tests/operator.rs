@@ -17,7 +17,7 @@ lab::on_22_and_16!(
     commands_for_a_sync_that_is_off_say_so,
 );
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 25] = [
     "synch show status",
     "synch show config",
     "synch show users",
@@ -31,6 +31,9 @@ const COMMANDS: [&str; 22] = [
     "synch show history",
     "synch show sites",
     "synch show state",
+    "synch show branches",
+    "synch show branch",
+    "synch show users of",
     "synch show maintenance",
     "synch maintenance start",
     "synch maintenance stop",
@@ -43,7 +46,9 @@ const COMMANDS: [&str; 22] = [
 ];
 
 /// What `synch show` shows.
-const SHOWN: [&str; 14] = [
+const SHOWN: [&str; 16] = [
+    "branch",
+    "branches",
     "config",
     "contexts",
     "dialplan",
@@ -274,7 +279,7 @@ fn words_are_completed(version: Version) -> Result {
         ),
         ("synch show ", "", &SHOWN),
         ("synch show status ", "", &["full", "json"]),
-        ("synch show users ", "", &["like"]),
+        ("synch show users ", "", &["like", "of"]),
         ("synch show user ", "", &["1001", "1002", "1003"]),
         ("synch show user 1003", "1003", &["1003"]),
         ("synch show directory ", "", &["like"]),
