@@ -113,6 +113,10 @@ impl Host for Asterisk {
         conf::load_besides(path, Some(file))
     }
 
+    fn contacts_here(&self, technology: Technology, user: &str) -> Vec<String> {
+        peers::contacts(technology, user)
+    }
+
     fn load_octets(&self, path: &Path) -> Result<Option<Octets>, HostError> {
         conf::load_octets(path)
     }

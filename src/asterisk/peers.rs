@@ -4,10 +4,19 @@ use std::{
     cell::RefCell,
     collections::HashSet,
     ffi::{CStr, c_char, c_int},
+    time::SystemTime,
 };
 
 use super::{guard::guard, roomy::Roomy, sys, text};
-use crate::{engine::host::HostError, site::users::Kind};
+use crate::{
+    engine::host::HostError,
+    settings::Technology,
+    site::{
+        contacts::{of_endpoint, of_peer},
+        users::Kind,
+    },
+    uplink::ami::Frame,
+};
 
 thread_local! {
     /// What Asterisk answers to an action of this thread. ast_hook_send_action() calls back on the same thread
@@ -33,6 +42,31 @@ pub(super) fn missing(wanted: &[(Kind, String)]) -> Result<Vec<(Kind, String)>, 
     }
     let found: HashSet<&str> = answer.lines().filter_map(|line| line.strip_prefix("ObjectName: ")).collect();
     Ok(wanted.iter().filter(|(_, name)| !found.contains(name.as_str())).cloned().collect())
+}
+
+/// Returns where a user's phones are registered here, asked as a branch would ask this main. To be called on our own threads
+/// only, as above.
+pub(super) fn contacts(technology: Technology, user: &str) -> Vec<String> {
+    // It becomes a header.
+    if user.chars().any(char::is_control) {
+        return Vec::new();
+    }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let action = match technology {
+        Technology::Pjsip => format!("Action: PJSIPShowEndpoint\r\nEndpoint: {user}\r\n"),
+        Technology::Sip => format!("Action: SIPshowpeer\r\nPeer: {user}\r\n"),
+    };
+    let answer = ask(&text::to_c(&action));
+    let frames: Vec<Frame> = answer
+        .split("\r\n\r\n")
+        .filter(|message| !message.trim().is_empty())
+        .map(|message| Frame::new(format!("{}\r\n", message.trim()).into_bytes()))
+        .collect();
+    let told = match technology {
+        Technology::Pjsip => of_endpoint(&frames, i64::try_from(now).unwrap_or(i64::MAX)),
+        Technology::Sip => frames.first().map(|frame| of_peer(frame, user)).unwrap_or_default(),
+    };
+    told.contacts.iter().map(ToString::to_string).collect()
 }
 
 fn ask(action: &CStr) -> String {

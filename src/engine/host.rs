@@ -217,6 +217,9 @@ pub trait Host: Crypto + 'static {
     /// Where a user's phone is registered here: its contact, printable; none where it is not.
     fn contact(&self, technology: Technology, user: &str) -> Option<String>;
 
+    /// Where a user's phones are registered here, the newest first, each as a URI that can be dialled.
+    fn contacts_here(&self, technology: Technology, user: &str) -> Vec<String>;
+
     /// Whether this machine has that address: whoever answers there is not the main. Where the interfaces can't be read,
     /// only the loopback is known.
     fn is_own_address(&self, address: IpAddr) -> bool {

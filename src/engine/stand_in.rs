@@ -60,6 +60,8 @@ pub(super) struct StandIn {
     pub(super) modules: Mutex<Vec<&'static str>>,
     /// What it says of itself.
     pub(super) facts: Mutex<Vec<Fact>>,
+    /// Where phones are registered, by user.
+    pub(super) contacts: Mutex<HashMap<String, Vec<String>>>,
     /// What it was shown of other sites.
     pub(super) shown: Mutex<Vec<Show>>,
     database: Mutex<HashMap<String, String>>,
@@ -132,6 +134,9 @@ impl Host for StandIn {
     }
     fn load_conf_besides(&self, _: &Path, _: &str) -> Result<Vec<ConfSection>, HostError> {
         Ok(Vec::new())
+    }
+    fn contacts_here(&self, _: Technology, user: &str) -> Vec<String> {
+        self.contacts.lock().get(user).cloned().unwrap_or_default()
     }
     fn load_octets(&self, path: &Path) -> Result<Option<Octets>, HostError> {
         let path = self.folder.join(path);

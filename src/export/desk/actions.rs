@@ -139,7 +139,7 @@ impl Desk {
             let message = "not proved: the key is not made with the password of an account of that name";
             return Err(Reply { ends: true, ..Reply::error(message) });
         }
-        let shown = self.shown_with(site, around, |shown| shown.stock.is_some())?;
+        let shown = self.shown_with(site, around, Order::Texts, |shown| shown.stock.is_some())?;
         if !shown.stock.as_ref().is_some_and(|stock| stock.sites.contains_key(site)) {
             // One that was added a moment ago is one at its next attempt.
             self.order(Order::Sites);
@@ -175,8 +175,13 @@ impl Desk {
         };
         let (contexts, users) = (header("Contexts"), header("Users"));
         let contexts = listed(&contexts);
-        let is_stock = |shown: &Shown| shown.stock.is_some();
-        let shown = self.shown_with(site, around, is_stock)?;
+        let has_it = |shown: &Shown| {
+            // Where phones are is asked for when the first session of a site comes, which takes a second.
+            let is_known = part != Part::Contacts || shown.things(site, part).is_some();
+            shown.stock.is_some() && (is_known || shown.has_too_many(site))
+        };
+        let order = if part == Part::Contacts { Order::Live } else { Order::Texts };
+        let shown = self.shown_with(site, around, order, has_it)?;
         let things = match shown.things(site, part) {
             None => return Err(Reply::error("no such part")),
             Some(Err(too_many)) => return Err(Reply::error(&too_many.to_string())),
@@ -210,7 +215,7 @@ impl Desk {
             answer
         } else {
             let has_texts = |shown: &Shown| shown.stock.is_some() && shown.texts.is_some();
-            let shown = self.shown_with(site, around, has_texts)?;
+            let shown = self.shown_with(site, around, Order::Texts, has_texts)?;
             let (Some(stock), Some(texts)) = (&shown.stock, &shown.texts) else {
                 return Err(Reply::busy("the texts are being read", false));
             };
@@ -235,6 +240,7 @@ impl Desk {
         &self,
         site: &str,
         around: &dyn Around,
+        order: Order,
         has_it: impl Fn(&Shown) -> bool,
     ) -> Result<Arc<Shown>, Reply> {
         let shown = self.shown();
@@ -244,7 +250,7 @@ impl Desk {
         }
         let leaves = |_| Reply::busy("the module is being unloaded", false);
         let place = self.readers.enter(site).map_err(leaves)?;
-        self.order(Order::Texts);
+        self.order(order);
         let end = Instant::now() + TEXTS;
         let mut found = None;
         around.wait(&mut || {

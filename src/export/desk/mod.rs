@@ -20,7 +20,7 @@ use std::{
 use crossbeam_channel::Sender;
 
 use super::{
-    Digest, NoHash, Part, Section,
+    Digest, NoHash, Part, Section, Short,
     share::{Admission, MOST_SESSIONS, Share},
     stock::{Stock, Texts, Things, TooMany},
     waits::{Reason, Waits},
@@ -49,6 +49,8 @@ pub enum Order {
     Sites,
     /// The main has reloaded something that is exported.
     Reloaded,
+    /// Say what changes by itself: a branch asks for it.
+    Live,
     /// The phone of a user has come or gone.
     Phone(String),
 }
@@ -60,6 +62,23 @@ pub struct Live {
     pub things: Arc<Things>,
     /// What is said of each.
     pub lines: Arc<[Line]>,
+}
+
+impl Live {
+    /// Makes it of lines of which those of one thing stand together.
+    ///
+    /// # Errors
+    /// Asterisk has no SHA-256.
+    pub fn new(lines: Arc<[Line]>, crypto: &dyn Crypto) -> Result<Self, NoHash> {
+        let mut list: Vec<(Box<[u8]>, Short)> = Vec::new();
+        for thing in lines.chunk_by(|one, other| one.name == other.name) {
+            let text: Vec<&str> =
+                thing.iter().flat_map(|line| [&*line.section, "=", &*line.value, "\n"]).collect();
+            let Some(first) = thing.first() else { continue };
+            list.push((first.name.as_bytes().into(), Digest::of(crypto, text.concat().as_bytes())?.short()));
+        }
+        Ok(Self { things: Arc::new(Things::new(crypto, list)?), lines })
+    }
 }
 
 /// A line of what changes by itself.
@@ -89,6 +108,11 @@ pub struct Shown {
 }
 
 impl Shown {
+    /// Returns whether nothing is given to a site, because it has too many users.
+    fn has_too_many(&self, site: &str) -> bool {
+        self.stock.as_ref().and_then(|stock| stock.part(site, Part::Users)).is_some_and(|part| part.is_err())
+    }
+
     /// Returns the things of a part of a site; `None` where there is no such part.
     fn things(&self, site: &str, part: Part) -> Option<Result<&Arc<Things>, &TooMany>> {
         match part {

@@ -224,7 +224,7 @@ fn nothing_new_is_said_in_few_octets_and_what_is_new_by_name() {
 fn parts_are_told_apart_and_contexts_are_those_chosen() {
     let (desk, around) = (desk(), Asterisk::default());
     let berlin = Asking::of(&desk, &around, "berlin");
-    for missing in ["boxes", "contacts", "settings", "passwords"] {
+    for missing in ["boxes", "settings", "passwords"] {
         assert_eq!(get(&berlin.export(&[("Part", missing)]), "Message"), "no such part");
     }
     let all_of_them = berlin.export(&[("Part", "contexts")]);
@@ -337,5 +337,43 @@ fn texts_that_are_not_there_are_asked_for_and_waited_for() {
         while orders.recv().unwrap() != Order::Texts {}
         assert!(desk.close(Reason::Unload));
         assert_eq!(get(&asking.join().unwrap(), "Busy"), "yes");
+    });
+}
+
+#[test]
+fn where_the_phones_are_is_waited_for_and_wakes_who_waits_for_news() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let berlin = Asking::of(&desk, &around, "berlin");
+    let (to_worker, orders) = crossbeam_channel::unbounded();
+    desk.set_worker(Some(to_worker));
+    let at = |address: &str| {
+        let line = |name: &str| Line {
+            section: "contacts".into(),
+            name: name.into(),
+            value: format!("sip:{name}@{address}").into(),
+        };
+        let live = Live::new([line("1001"), line("1002")].into(), &Hashing).unwrap();
+        let live = BTreeMap::from([("berlin".to_owned(), BTreeMap::from([(Part::Contacts, live)]))]);
+        Shown { live, ..(*desk.shown()).clone() }
+    };
+    let first = thread::scope(|scope| {
+        let asking = scope.spawn(|| berlin.export(&[("Part", "contacts")]));
+        while orders.recv().unwrap() != Order::Live {}
+        desk.show(at("192.0.2.1:5060"));
+        asking.join().unwrap()
+    });
+    assert_eq!(all(&first, "User").len(), 2, "{}", text(&first));
+    let one = berlin.export(&[("Part", "contacts"), ("Users", "1002")]);
+    assert_eq!(all(&one, "Category-000000"), ["contacts"]);
+    assert_eq!(all(&one, "Line-000000-000000"), ["1002=sip:1002@192.0.2.1:5060"]);
+    assert!(!text(&one).contains("1001"), "{}", text(&one));
+    let digest = get(&first, "Digest");
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| berlin.wait(&[("Timeout", "60"), ("Digest-contacts", &digest)]));
+        while desk.news.waiting("berlin") == 0 {
+            thread::yield_now();
+        }
+        desk.show(at("192.0.2.2:5060"));
+        assert_eq!(get(&waiting.join().unwrap(), "Changed"), "contacts");
     });
 }

@@ -46,7 +46,11 @@ pub struct Things {
 }
 
 impl Things {
-    fn new(crypto: &dyn Crypto, list: Vec<(Box<[u8]>, Short)>) -> Result<Self, NoHash> {
+    /// Makes it of names and digests.
+    ///
+    /// # Errors
+    /// Asterisk has no SHA-256.
+    pub fn new(crypto: &dyn Crypto, list: Vec<(Box<[u8]>, Short)>) -> Result<Self, NoHash> {
         let digest = part_digest(crypto, list.iter().map(|(name, digest)| (&**name, *digest)))?;
         Ok(Self { digest, list: list.into() })
     }

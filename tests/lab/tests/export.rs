@@ -21,6 +21,7 @@ lab::on_22_and_16!(
     an_account_that_asks_too_much_is_told_so_and_then_ended,
     the_accounts_of_sites_are_found_by_their_class,
     a_machine_that_exports_nothing_has_no_such_action,
+    phones_of_the_site_are_told_as_they_come_and_go,
     fifty_hostile_actions_change_nothing_and_tell_nothing,
     branches_are_shown_and_their_comings_and_goings_told,
 );
@@ -505,4 +506,29 @@ fn branches_are_shown_and_their_comings_and_goings_told(version: Version) -> Res
     // And it is gone.
     drop(berlin);
     told(&mut watcher, "Alone").map(drop)
+}
+
+fn phones_of_the_site_are_told_as_they_come_and_go(version: Version) -> Result {
+    let site = main_of_two(version)?;
+    let mut berlin = session(&site.main, SITE)?;
+    let nobody = berlin.action("SynchExport", &[("Part", "contacts")])?;
+    assert!(nobody.is_success() && users(&nobody).is_empty(), "{nobody:?}");
+    let digest = nobody.need("Digest")?.to_owned();
+    let phone = std::thread::scope(|scope| -> Result<_> {
+        let waiting =
+            scope.spawn(|| berlin.action("SynchWait", &[("Timeout", "60"), ("Digest-contacts", &digest)]));
+        let phone = site.phone_at(&site.main, "1001")?;
+        let answer = waiting.join().map_err(|_| Error::new("the wait panicked"))??;
+        assert_eq!(answer.get("Changed"), Some("contacts"), "{answer:?}");
+        Ok(phone)
+    })?;
+    let there = berlin.action("SynchExport", &[("Part", "contacts"), ("Users", "*")])?;
+    let lines = sections(&there);
+    assert_eq!(lines.first().map(String::as_str), Some("[contacts"), "{there:?}");
+    assert!(lines.iter().any(|line| line.starts_with("1001=sip:1001")), "{there:?}");
+    // Nobody else's.
+    let ulm = session(&site.main, OTHER)?.action("SynchExport", &[("Part", "contacts")])?;
+    assert!(ulm.is_success() && users(&ulm).is_empty(), "{ulm:?}");
+    drop(phone);
+    Ok(())
 }

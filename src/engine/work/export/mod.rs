@@ -1,8 +1,10 @@
 //! The export worker, on a main: reads the files of its users once for all sites together, when the main has reloaded them,
 //! and puts on the desk what the branches' sessions are answered.
 //!
+//! - `phones`: where the phones of connected sites are
 //! - `stamp`: whether the files are still those that were read
 
+mod phones;
 mod stamp;
 
 use std::{
@@ -15,7 +17,10 @@ use std::{
 
 use crossbeam_channel::{Receiver, bounded};
 
-use self::stamp::{QUIET, Stamp};
+use self::{
+    phones::Phones,
+    stamp::{QUIET, Stamp},
+};
 use crate::{
     engine::{
         crew::{
@@ -114,6 +119,7 @@ struct Body<'a> {
     wanted: bool,
     /// Whether somebody believes to be a site who is none.
     looks: bool,
+    phones: Phones,
     fetched: Instant,
     not_before: Instant,
 }
@@ -128,6 +134,7 @@ impl<'a> Body<'a> {
             reloads: Debounce::default(),
             wanted: false,
             looks: false,
+            phones: Phones::default(),
             fetched: now,
             not_before: now,
         }
@@ -146,6 +153,7 @@ impl<'a> Body<'a> {
             }
             self.forget_texts();
             self.judge_sites(now);
+            self.ask_phones(now);
             let due = self.reloads.due().unwrap_or(now + LOOK);
             let mut order = stop.or_receive(&self.exporting.orders, due)?;
             while let Some(one) = order {
@@ -161,7 +169,9 @@ impl<'a> Body<'a> {
             Order::Sites => self.looks = true,
             Order::Fetched => self.fetched = Instant::now(),
             Order::Reloaded => self.reloads.note(Instant::now()),
-            Order::Phone(_) => {}
+            Order::Phone(user) => self.phones.changed(user),
+            // The phones of all who have said something are asked about.
+            Order::Live => {}
         }
     }
 
@@ -176,7 +186,8 @@ impl<'a> Body<'a> {
         for _ in 0..TRIES {
             let before = Stamp::take(&folder, &self.besides);
             let is_same = self.stamp.as_ref() == Some(&before);
-            if is_same && !self.wanted {
+            if is_same && (!self.wanted || self.desk().shown().texts.is_some()) {
+                self.wanted = false;
                 return Ok(());
             }
             let quiet = before.quiet_for(SystemTime::now()).unwrap_or(QUIET);
@@ -281,6 +292,24 @@ impl<'a> Body<'a> {
         let shown = self.desk().shown();
         if shown.texts.is_some() && self.fetched.elapsed() > KEPT {
             self.desk().show(Shown { texts: None, ..(*shown).clone() });
+        }
+    }
+
+    /// Puts where the phones of connected sites are on the desk, where that has changed.
+    fn ask_phones(&mut self, now: Instant) {
+        let desk = &self.exporting.kit.desk;
+        let shown = desk.shown();
+        let Some(stock) = &shown.stock else { return };
+        self.phones.belong(
+            stock,
+            desk.accounts().into_keys().filter(|site| stock.sites.contains_key(site)).collect(),
+            now,
+        );
+        let changed = self.phones.ask(&*self.exporting.kit.host, self.exporting.export.technology);
+        let mut next = (*shown).clone();
+        let known = self.phones.show(&mut next, &*self.exporting.kit.crypto());
+        if known.is_ok() && (changed || next.live.len() != shown.live.len()) {
+            desk.show(next);
         }
     }
 
