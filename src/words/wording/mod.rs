@@ -31,7 +31,7 @@ pub fn some_of(names: &[impl AsRef<str>]) -> String {
 /// `1 user`, `2 users`, `2 mailboxes`.
 #[must_use]
 pub fn counted(count: usize, noun: &str) -> String {
-    let ending = match (count, noun.ends_with('x')) {
+    let ending = match (count, noun.ends_with('x') || noun.ends_with("ch")) {
         (1, _) => "",
         (_, true) => "es",
         (_, false) => "s",
