@@ -11,7 +11,7 @@ use std::{
 
 use super::{sys, text};
 use crate::{
-    engine::host::HostError,
+    engine::host::{HostError, Octets},
     export::Section,
     words::conf::{ConfSection, ConfVariable},
 };
@@ -67,7 +67,7 @@ fn is_forbidden(path: &Path) -> bool {
 ///
 /// # Errors
 /// Asterisk calls it invalid.
-pub(super) fn load_octets(path: &Path) -> Result<Option<(Vec<Section>, BTreeSet<PathBuf>)>, HostError> {
+pub(super) fn load_octets(path: &Path) -> Result<Option<Octets>, HostError> {
     let name = text::to_c(&path.to_string_lossy());
     let flags = sys::ast_flags { flags: sys::CONFIG_FLAG_NOCACHE };
     // SAFETY: both texts are NUL-terminated and only read during the call.
@@ -106,7 +106,7 @@ impl Loaded {
         }
     }
 
-    fn octets(&self) -> (Vec<Section>, BTreeSet<PathBuf>) {
+    fn octets(&self) -> Octets {
         let (mut sections, mut files) = (Vec::new(), BTreeSet::new());
         let mut category: *mut c_char = ptr::null_mut();
         let mut last = String::new();

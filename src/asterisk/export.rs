@@ -18,17 +18,20 @@ use super::{conf, current, documentation, guard::guard, host::Asterisk, log, sys
 use crate::{
     engine::host::{Host, Level},
     export::{
-        desk::{Around, Desk, Order, Reply, Visit},
+        desk::{Around, Desk, Header, Order, Reply, Visit},
         waits::Reason,
     },
     words::{faults, wording::visible},
 };
 
+/// Carries an action out.
+type Run = fn(&Desk, &Mutex<Visit>, Header<'_>, &dyn Around) -> Reply;
+
 /// One action.
 struct Action {
     name: &'static CStr,
     synopsis: &'static CStr,
-    run: fn(&Desk, &Mutex<Visit>, &dyn Fn(&str) -> String, &dyn Around) -> Reply,
+    run: Run,
 }
 
 const ACTIONS: [Action; 3] = [

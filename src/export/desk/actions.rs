@@ -28,7 +28,7 @@ const USUAL: u64 = 25;
 /// Letters of what a branch says of itself at most.
 const WORD: usize = 20;
 
-/// Read by name, as AMI has them.
+/// How a header of the question is read, by its name; empty where it has none.
 pub type Header<'a> = &'a dyn Fn(&str) -> String;
 
 /// The Asterisk around a session.

@@ -7,7 +7,7 @@
 pub mod actions;
 mod visit;
 
-pub use actions::{Around, Reply};
+pub use actions::{Around, Header, Reply};
 pub use visit::Visit;
 
 use std::{
