@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Desk, Order, Shown, Visit, live_sections};
+use super::{Account, Desk, Order, Shown, Visit, live_sections};
 use crate::{
     export::{
         Answer, Digest, NoHash, PROTOCOL, Part,
@@ -290,12 +290,13 @@ impl Desk {
         self.with_account(&site, |account| {
             account.waits += 1;
             (account.state, account.version) = (state, version);
-            account.address = around.address().unwrap_or_default();
+            see_from(account, around);
         });
         let reply = self.waited(&site, end, &known, &contexts, around);
         self.with_account(&site, |account| {
             account.waits = account.waits.saturating_sub(1);
             account.last_word = Instant::now();
+            see_from(account, around);
         });
         reply.unwrap_or_else(Reply::from)
     }
@@ -340,6 +341,13 @@ fn site_of(visit: &Mutex<Visit>) -> Result<String, Reply> {
     let mut visit = lock(visit);
     admitted(visit.admits())?;
     visit.site().map(str::to_owned).ok_or_else(|| Reply::error("prove who you are first (SynchHello)"))
+}
+
+/// Takes note of where the session comes from, which Asterisk tells some time after its login.
+fn see_from(account: &mut Account, around: &dyn Around) {
+    if let Some(address) = around.address() {
+        account.address = address;
+    }
 }
 
 fn admitted(admission: Admission) -> Result<(), Reply> {

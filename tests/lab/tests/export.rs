@@ -485,7 +485,14 @@ fn branches_are_shown_and_their_comings_and_goings_told(version: Version) -> Res
     };
     berlin.action("SynchWait", &[("Timeout", "1"), ("State", "Normal"), ("Version", "0.5.0")])?;
     assert_eq!(told(&mut watcher, "Here")?.get("OldState"), Some("Away"));
-    let shown = site.main.rx("synch show branches")?;
+    // Where it comes from is told some time after its login.
+    let shown = until_ok("the address", GENEROUS, || {
+        berlin.action("SynchWait", &[("Timeout", "1"), ("State", "Normal"), ("Version", "0.5.0")])?;
+        match site.main.rx("synch show branches")? {
+            shown if shown.contains("10.") => Ok(shown),
+            shown => Err(Error::new(shown)),
+        }
+    })?;
     let line = shown.lines().find(|line| line.starts_with(SITE)).context(&shown)?;
     for part in ["Here", "Normal", "0.5.0", "10."] {
         assert!(line.contains(part), "{part}: {shown}");
