@@ -32,6 +32,24 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/monitoring")
 }
 
+/// Each query of the dashboard, with the panel that asks it.
+pub fn queries() -> Result<Vec<(String, String)>> {
+    let dashboard: Value =
+        serde_json::from_str(&file("synch-fleet.json")?).context("the dashboard is no JSON")?;
+    let panels = dashboard.get("panels").and_then(Value::as_array).context("no panels")?;
+    let mut queries = Vec::new();
+    for panel in panels {
+        let id = panel.get("id").and_then(Value::as_u64).context("a panel without an id")?;
+        let targets = panel.get("targets").and_then(Value::as_array);
+        for target in targets.context(format!("panel {id} asks nothing"))? {
+            let text =
+                |key: &str| target.get(key).and_then(Value::as_str).context(format!("panel {id}: {key}"));
+            queries.push((format!("panel:{id}:{}", text("refId")?), text("expr")?.to_owned()));
+        }
+    }
+    Ok(queries)
+}
+
 /// One of the tools, `promtool` or `amtool`. It is of this machine's Debian, and runs here as it is.
 pub fn tool(name: &str) -> Result<Command> {
     Ok(Command::new(reader_rootfs()?.join("usr/bin").join(name)))
@@ -107,6 +125,16 @@ impl Alerting {
         let value: Value = serde_json::from_str(&text).context(format!("reading Prometheus's '{text}'"))?;
         let names = value.get("data").and_then(Value::as_array).context(format!("no names in '{text}'"))?;
         Ok(names.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
+    /// What Prometheus answers to a query: a sample for each series.
+    pub fn query(&self, query: &str) -> Result<Vec<Value>> {
+        // A form needs no more than this of RFC 3986.
+        let encoded: String = query.bytes().map(|octet| format!("%{octet:02X}")).collect();
+        let text = self.get(PROMETHEUS, &format!("/api/v1/query?query={encoded}"))?;
+        let value: Value = serde_json::from_str(&text).context(format!("reading Prometheus's '{text}'"))?;
+        let samples = value.pointer("/data/result").and_then(Value::as_array);
+        samples.cloned().context(format!("no result in '{text}'"))
     }
 
     /// What one of them answers.

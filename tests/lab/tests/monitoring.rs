@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, spawn};
 
-use lab::alerting::{Alerting, file, folder, tool};
+use lab::alerting::{self, Alerting, file, folder, tool};
 use lab::certificates::Authority;
 use lab::command::{run, run_with, words};
 use lab::files::Folder;
@@ -496,19 +496,7 @@ fn message(mut connection: std::net::TcpStream) -> Option<Vec<(String, String, S
 
 /// Each query of the dashboard, with a name for it.
 fn queries() -> Result<Vec<(String, String)>> {
-    let dashboard: Value =
-        serde_json::from_str(&file("synch-fleet.json")?).context("the dashboard is no JSON")?;
-    let panels = dashboard.get("panels").and_then(Value::as_array).context("no panels")?;
-    let mut queries = Vec::new();
-    for panel in panels {
-        let id = panel.get("id").and_then(Value::as_u64).context("a panel without an id")?;
-        let targets = panel.get("targets").and_then(Value::as_array);
-        for target in targets.context(format!("panel {id} asks nothing"))? {
-            let text =
-                |key: &str| target.get(key).and_then(Value::as_str).context(format!("panel {id}: {key}"));
-            queries.push((format!("panel:{id}:{}", text("refId")?), text("expr")?.to_owned()));
-        }
-    }
+    let queries = alerting::queries()?;
     let names: BTreeSet<&String> = queries.iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), queries.len(), "two queries with one name");
     Ok(queries)
