@@ -224,6 +224,11 @@ fn an_upgrade_waits_for_the_end_of_a_call_and_cuts_none() -> Result {
     let branches = Branches::in_service(["berlin"])?;
     let berlin = branches.machine("berlin")?;
     branches.make("1.1.0", Packed::Well)?;
+    // What would change, and nothing does.
+    let played = branches.play_well(&["site.yml", "--check", "-e", "synch_version=1.1.0"])?;
+    assert_eq!(played.count("berlin", "changed"), Some(1), "{}", played.text);
+    assert!(played.text.contains("1.1.0 in the place of 1.0.0"), "{}", played.text);
+    assert!(berlin.run(&["dpkg-query", "--show", "asterisk22-res-synch"])?.contains("1.0.0"));
     // At the branch, so that the call is there.
     berlin.rx("synch set mode failover")?;
     let mut alice = branches.phone("berlin", "1001")?;
