@@ -6,11 +6,12 @@ use crossbeam_channel::Sender;
 
 use crate::{
     engine::host::Level,
+    export,
     maintenance::Refusal,
     operator::{
         control::Reply,
         drill::Report,
-        status::{StateStatus, SyncStatus},
+        status::{ExportStatus, StateStatus, SyncStatus},
     },
     site::{contacts::Book, phones::Here},
     verdict::{
@@ -67,6 +68,12 @@ pub(super) enum Event {
     Reading(bool),
     /// The main has reloaded something that is synced.
     MainReloaded,
+    /// Whether the main exports, and why not.
+    Exports(ExportStatus),
+    /// The session waits at the main, which answers by itself until then at the latest; `None` where it does not any more.
+    Waits(Option<Instant>),
+    /// The main exports something else by now.
+    MainChanged(Vec<export::Part>),
     /// A phone of this user has done something at the main.
     PhoneChanged(String),
     /// Where the phones are at the main.

@@ -166,9 +166,24 @@ impl Filter {
                 key: key::text("the name of a variable, or categoryname", FilterKey::read)
                     .named("filter_key")
                     .or(FilterKey::Variable("accountcode".to_owned())),
-                value: key::text("a regular expression", regex).named("filter_value"),
+                value: expression().named("filter_value"),
             },
         )
+    }
+
+    /// Returns whether the administrator has said whose users belong to this site. A main that exports knows it.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        !self.value.as_str().is_empty()
+    }
+}
+
+/// Not given, it leaves the choice to a main that exports.
+fn expression<'a>() -> key::Key<'a, Regex> {
+    let expression = key::text("a regular expression", regex);
+    match regex("") {
+        Some(nothing) => expression.or(nothing),
+        None => expression,
     }
 }
 

@@ -10,6 +10,7 @@
 pub mod call_settings;
 pub mod contacts;
 pub mod directory;
+pub mod exported;
 pub mod mailboxes;
 pub mod phones;
 pub mod shrink;

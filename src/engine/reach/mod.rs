@@ -76,6 +76,7 @@ impl Reach {
         self.lookup.try_now();
         if let Some((session, _)) = &self.session {
             session.set_single(false);
+            session.exports().mended();
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - `verdict`: asks the main, and judges its answers
 //! - `question`: in whose name the main is asked over SIP
+//! - `export`: whether the main exports, and what has changed there
 //! - `login`: whether the main accepts our login
 //! - `returning`: the return of the phones to the main
 //! - `maintenance`: a held mode that ends by itself, and work on the main
@@ -19,6 +20,7 @@
 pub(super) mod cautions;
 mod checking;
 mod drilled;
+mod export;
 pub(super) mod history;
 mod login;
 mod maintenance;
@@ -69,7 +71,7 @@ use crate::{
     operator::{
         control::{Command, Numbered},
         doctor::Check,
-        status::{Examined, InDialplan, LoginStatus, Snapshot, SyncStatus},
+        status::{Examined, ExportStatus, InDialplan, LoginStatus, Snapshot, SyncStatus},
     },
     settings::{Prefix, Settings},
     verdict::{
@@ -274,6 +276,9 @@ impl Running {
                     self.snapshot.watch = state;
                 }
             }
+            Event::Exports(export) => self.exports(export),
+            Event::Waits(until) => self.pace.answers_by_itself(until, Instant::now()),
+            Event::MainChanged(parts) => self.main_changed(&parts),
             Event::MainVersion(version) => self.snapshot.main_version = version,
             Event::MainCalls(calls) => self.counted(calls),
             Event::Prepared { number, problem, live } => self.prepared(number, &problem, &live),
@@ -398,6 +403,7 @@ impl Running {
         }
         if old.main != new.main {
             self.snapshot.main_version.clear();
+            self.snapshot.export = ExportStatus::default();
             self.snapshot.counts.certificate_end = None;
             self.snapshot.counts.asks_another();
             self.snapshot.monitor.last_answer_ms = None;

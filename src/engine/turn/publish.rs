@@ -7,7 +7,7 @@ use crate::{
     dialplan::{self, Plan},
     engine::turn::verdict::monitor,
     operator::status::{
-        BranchStatus, Counts, DnsStatus, InDialplan, Live, LoginStatus, MaintenanceStatus, MonitorStatus,
+        BranchStatus, Counts, DnsStatus, ExportStatus, InDialplan, Live, LoginStatus, MaintenanceStatus, MonitorStatus,
         ServiceStatus, Snapshot, SyncStatus,
     },
     settings::Settings,
@@ -92,6 +92,7 @@ pub(in crate::engine) fn first_snapshot(settings: &Arc<Settings>) -> Snapshot {
         dns: DnsStatus { state: "starting".to_owned(), counters: Arc::default() },
         login: LoginStatus { state: LoginState::Init, reason: String::new() },
         watch: "not connected yet".to_owned(),
+        export: ExportStatus::default(),
         dialplan: InDialplan::NotYet,
         dialplan_waits: false,
         drill: None,

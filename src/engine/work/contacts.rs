@@ -28,11 +28,18 @@ use crate::{
         event::{Contacts, Event, Teller},
         host::Level,
     },
+    export::Part,
     operator::status::Snapshot,
     settings::{Main, Settings, Technology},
     site::{
-        contacts::{Book, Due, Told, of_endpoint, of_peer},
+        contacts::{Book, Due, Told, of_endpoint, of_export, of_peer},
+        exported::Taken,
         phones::NOT_ASKED,
+        users::Document,
+    },
+    uplink::ami::{
+        Frame,
+        export::{ALL, Question, is_unchanged},
     },
     words::{
         disk::{keep, read_kept},
@@ -68,6 +75,8 @@ pub(in crate::engine) enum Ask {
     User(String),
     /// All of them, because events may have been missed.
     All,
+    /// All of them at once, because the main has told this branch alone that they are others.
+    Now,
 }
 
 /// What the worker needs.
@@ -131,6 +140,8 @@ struct Body<'a> {
     /// Whether the main was not well at the last look.
     was_away: bool,
     not_before: Instant,
+    /// What a main that exports has last told of all of them.
+    exported: Option<Taken>,
 }
 
 impl<'a> Body<'a> {
@@ -146,6 +157,7 @@ impl<'a> Body<'a> {
             all: Schedule::new(ALL_AGAIN, asking.spread, now),
             was_away: false,
             not_before: now,
+            exported: None,
         }
     }
 
@@ -159,6 +171,7 @@ impl<'a> Body<'a> {
                 match ask {
                     Ask::User(name) => self.due.add(name),
                     Ask::All => self.all.has_reason(Instant::now(), random()),
+                    Ask::Now => self.all.no_later_than(Instant::now()),
                 }
                 asked = self.asking.asked.try_recv().ok();
             }
@@ -214,7 +227,11 @@ impl<'a> Body<'a> {
             return Ok(());
         }
         self.not_before = now + GATHER;
-        match self.read(stop) {
+        let read = match self.asking.session.exports().is_on() {
+            true => self.read_export(stop),
+            false => self.read(stop),
+        };
+        match read {
             Ok(()) => self.contacts.problem.clear(),
             Err(Failed::Stopped) => return Err(Stopped),
             Err(Failed::Problem(problem)) => {
@@ -271,6 +288,49 @@ impl<'a> Body<'a> {
             self.took(book);
         }
         read
+    }
+
+    /// Asks a main that exports about all of them at once: where nothing has changed, that is all it says.
+    fn read_export(&mut self, stop: &Stop) -> Result<(), Failed> {
+        let taken = self.take_export(stop)?;
+        let document = Document::read_part(&taken.frame).map_err(|error| Failed::Problem(error.to_string()))?;
+        let told = of_export(&document);
+        let nothing = Told::default();
+        let mut book = (*self.contacts.book).clone();
+        let time = self.asking.kit.host.local_time(SystemTime::now());
+        let mut changed = false;
+        for user in &self.users {
+            let told = told.get(user).unwrap_or(&nothing);
+            if let Some(refusal) = &told.refused {
+                let text = format!("A contact of {user} at the main is not dialled: {refusal}");
+                self.asking.kit.host.log(Level::Debug, &text);
+            }
+            changed |= book.take(user, told.contacts.clone(), &time);
+        }
+        self.asking.session.exports().has(Part::Contacts, taken.digest);
+        self.exported = Some(taken);
+        self.contacts.lasts = None;
+        self.due.keep_only(&HashSet::new());
+        if changed {
+            self.took(book);
+        }
+        Ok(())
+    }
+
+    fn take_export(&self, stop: &Stop) -> Result<Taken, Failed> {
+        let question = |digest, things| Question { part: Part::Contacts, digest, things, contexts: String::new() };
+        let ask = |question: &Question| -> Result<Frame, Failed> {
+            let lease = self.lend(stop)?;
+            Ok(lease.ask(|link| link.export(question, Instant::now() + ANSWER))?)
+        };
+        if let Some(had) = &self.exported
+            && is_unchanged(&ask(&question(Some(had.digest), None))?)
+        {
+            return Ok(had.clone());
+        }
+        let answer = ask(&question(None, Some(ALL.to_owned())))?;
+        let crypto = self.asking.kit.crypto();
+        Taken::read(&answer, &*crypto).map_err(|void| Failed::Problem(void.to_string()))
     }
 
     /// Returns what the main knows of a user; `None` where it has no user of that name. Each user is a separate

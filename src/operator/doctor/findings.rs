@@ -70,6 +70,9 @@ pub struct Main {
     pub answer_ms: u128,
     /// Whether the account may read events.
     pub events: bool,
+    /// What the account may do that a main which exports does not need, as `system`; empty where it is nothing, or where the
+    /// main does not export.
+    pub more: Vec<&'static str>,
     /// Whether the account may log in once only.
     pub single: bool,
     /// Seconds that its clock is ahead of ours.

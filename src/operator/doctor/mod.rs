@@ -27,7 +27,7 @@ use std::{fmt, net::IpAddr};
 use crate::{
     dns::Slip,
     operator::{
-        status::{BranchStatus, Snapshot, objects},
+        status::{BranchStatus, ExportStatus, Snapshot, objects},
         table::{Cell, Column, Table},
     },
     settings::{self, Settings, Technology},
@@ -102,7 +102,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     let mut checks = Report(Vec::new());
     checks.branch(snapshot);
     checks.version(findings);
-    checks.main(findings, settings);
+    checks.main(findings, settings, &snapshot.export);
     if settings.main.is_some() {
         checks.sip(snapshot);
         checks.mode(snapshot);
@@ -203,7 +203,7 @@ impl Report {
         self.say(Level::Fine, "version", format!("res_synch {version} in Asterisk {asterisk}{built}"));
     }
 
-    fn main(&mut self, findings: &Findings, settings: &Settings) {
+    fn main(&mut self, findings: &Findings, settings: &Settings, export: &ExportStatus) {
         let Some(settings::Main { host, .. }) = &settings.main else { return };
         let Some(main) = &findings.main else {
             return self.say(Level::Broken, "main", findings.main_problem.clone());
@@ -231,7 +231,16 @@ impl Report {
             Some(_) => self.say(Level::Fine, "clock", "the clocks of main and branch agree"),
             None => {}
         }
+        self.export(host, main, export);
         if settings.sync.is_none() {
+            return;
+        }
+        if export.is_yes() {
+            self.say(Level::Fine, "events", "the main tells at once what has changed, so changes arrive soon");
+            if main.left_alone {
+                let text = "nothing is taken from the main: a maintenance goes on, until 'synch maintenance stop'";
+                self.say(Level::Warning, "files", text);
+            }
             return;
         }
         match main.events {
@@ -268,6 +277,32 @@ impl Report {
                 None => self.say(Level::Fine, "files", format!("{file} can be read on the main")),
                 Some(problem) => self.say(Level::Broken, "files", problem.clone()),
             }
+        }
+    }
+
+    /// Says whether the main exports, and what the account can do that it need not.
+    fn export(&mut self, host: &str, main: &Main, export: &ExportStatus) {
+        match export.exports {
+            Some(true) if main.more.is_empty() => {
+                let text = format!("{host} exports what this branch needs, and the account can do nothing else there");
+                self.say(Level::Fine, "export", text);
+            }
+            Some(true) => {
+                let more = main.more.join(",");
+                let text = format!(
+                    "write = {more} is more than this main needs: it exports what this branch needs, so 'read =' and \
+                     'write = log' are enough for the account in manager.conf on {host}"
+                );
+                self.say(Level::Warning, "export", text);
+            }
+            Some(false) => {
+                let text = format!(
+                    "{host} does not export, so its files are read, and the account needs 'write = system': {}",
+                    export.reason
+                );
+                self.say(Level::Fine, "export", text);
+            }
+            None => {}
         }
     }
 
@@ -491,7 +526,7 @@ mod tests {
         ] {
             let main = Main { clock: Some(apart), ..Main::default() };
             let mut report = Report(Vec::new());
-            report.main(&Findings { main: Some(main), ..Findings::default() }, &settings);
+            report.main(&Findings { main: Some(main), ..Findings::default() }, &settings, &ExportStatus::default());
             let found = report.0.iter().find(|check| check.subject == "clock").map(|check| check.level);
             assert_eq!(found, Some(level), "{apart}");
         }

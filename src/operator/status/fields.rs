@@ -78,6 +78,7 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("Syncs", Value::Number(sync.ended)),
         ("MainLogin", Value::Text(login(snapshot))),
         ("MainEvents", text(&snapshot.watch)),
+        ("MainExport", text(snapshot.export.word())),
         ("Dialplan", text(&snapshot.dialplan_state())),
         ("PhonesHere", count(phones.count(Place::Here))),
         ("PhonesKnown", count(phones.book.len())),

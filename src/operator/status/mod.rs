@@ -107,6 +107,8 @@ pub struct Snapshot {
     pub login: LoginStatus,
     /// Whether the main's own events are heard.
     pub watch: String,
+    /// Whether the main exports what this branch needs.
+    pub export: ExportStatus,
     /// Whether our contexts are in force, or why not.
     pub dialplan: InDialplan,
     /// Whether newer ones are about to replace them.
@@ -138,6 +140,45 @@ pub struct LoginStatus {
     pub state: LoginState,
     /// Why.
     pub reason: String,
+}
+
+/// Whether the main exports what this branch needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExportStatus {
+    /// `None` before it was asked.
+    pub exports: Option<bool>,
+    /// Why it does not.
+    pub reason: String,
+}
+
+impl ExportStatus {
+    /// It does.
+    #[must_use]
+    pub const fn yes() -> Self {
+        Self { exports: Some(true), reason: String::new() }
+    }
+
+    /// It does not.
+    #[must_use]
+    pub const fn no(reason: String) -> Self {
+        Self { exports: Some(false), reason }
+    }
+
+    /// Returns whether it does.
+    #[must_use]
+    pub fn is_yes(&self) -> bool {
+        self.exports == Some(true)
+    }
+
+    /// Returns the word for it; empty before it was asked.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self.exports {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "",
+        }
+    }
 }
 
 /// What the probe found.

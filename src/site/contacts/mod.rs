@@ -18,7 +18,7 @@ mod told;
 pub use book::{Book, Known, TextError};
 pub use contact::{Contact, Refusal};
 pub use due::Due;
-pub use told::{Told, of_endpoint, of_peer, user_of_event};
+pub use told::{Told, of_endpoint, of_export, of_peer, user_of_event};
 
 /// Seconds that a registration at the main should last at most: a phone comes over when it asks again, and until then
 /// only those who know where it is reach it.

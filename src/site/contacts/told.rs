@@ -1,10 +1,12 @@
 //! The contacts in what the main answers, and the users whom its events are about.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{Contact, Refusal};
-use crate::{settings::Technology, uplink::ami::Frame};
+use crate::{settings::Technology, site::users::Document, uplink::ami::Frame};
 
+/// The section that has them in what a main exports.
+const EXPORTED: &[u8] = b"contacts";
 /// Contacts of one user at most: a call rings all of them.
 const MOST: usize = 4;
 
@@ -41,6 +43,22 @@ pub fn of_endpoint(items: &[Frame], now: i64) -> Told {
         }
     }
     told
+}
+
+/// Out of what a main exports: of each user, where it is, the newest first.
+#[must_use]
+pub fn of_export(document: &Document<'_>) -> BTreeMap<String, Told> {
+    let mut all: BTreeMap<String, Told> = BTreeMap::new();
+    let sections = document.sections.iter().filter(|section| section.name == EXPORTED);
+    for line in sections.flat_map(|section| &section.lines) {
+        let told = all.entry(String::from_utf8_lossy(line.key).into_owned()).or_default();
+        match Contact::parse(&String::from_utf8_lossy(line.value)) {
+            Ok(contact) if told.contacts.len() < MOST => told.contacts.push(contact),
+            Ok(_) => {}
+            Err(refusal) => told.refused = Some(refusal),
+        }
+    }
+    all
 }
 
 /// Out of the answer to SIPshowpeer.

@@ -7,11 +7,14 @@
 //! - [`pieces`]: what to ask for, where all at once would be too much. Pure.
 //! - [`reading`]: sections as they stream by; only these four values of each are ever kept. Pure.
 //! - [`text`]: the form on disk. Pure.
+//! - [`mod@exported`]: the form in which a main exports it. Pure.
 
+pub mod exported;
 pub mod pieces;
 pub mod reading;
 pub mod text;
 
+pub use exported::{NoDirectory, exported};
 pub use pieces::{Piece, Pieces};
 pub use reading::Reading;
 pub use text::TextError;

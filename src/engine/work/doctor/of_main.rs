@@ -50,6 +50,7 @@ impl Examining {
         let mut main = doctor::Main {
             answer_ms: start.elapsed().as_millis(),
             events,
+            more: Vec::new(),
             single: way.is_single(),
             clock: clock.map(|theirs| theirs.saturating_sub(ours)),
             realm: None,
@@ -60,6 +61,12 @@ impl Examining {
             left_alone: self.kit.leaves_main_alone(),
         };
         if main.left_alone {
+            way.close();
+            return Ok(main);
+        }
+        if self.kit.published.read().export.is_yes() {
+            // Its files are nobody's business then, and the account need not read them.
+            main.more = more_than_needed(&mut way, deadline);
             way.close();
             return Ok(main);
         }
@@ -76,6 +83,20 @@ impl Examining {
         }
         way.close();
         Ok(main)
+    }
+}
+
+/// The classes of the account's `write` by which it may do what a main that exports does not need of it.
+fn more_than_needed(way: &mut Way, deadline: Instant) -> Vec<&'static str> {
+    let query = Query::named("manager.conf", NO_SECTION);
+    let reads_files = way.ask(deadline, |link| link.get_config(&query, deadline)).is_ok();
+    // Of class config, too; whoever may ask that has no need to be told which of the two it is.
+    let status = way.ask(deadline, |link| link.version(deadline)).ok().flatten().is_some();
+    match (reads_files, status) {
+        (true, true) => vec!["system"],
+        (true, false) => vec!["config"],
+        (false, true) => vec!["reporting"],
+        (false, false) => Vec::new(),
     }
 }
 

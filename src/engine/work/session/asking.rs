@@ -13,7 +13,7 @@ use crate::{
         reach::lookup::NoWay,
         work::probe::{after_an_end, is_own_fault},
     },
-    uplink::ami::{Last, LinkError},
+    uplink::ami::{Last, Link, LinkError},
     verdict::probe::Outcome,
 };
 
@@ -68,7 +68,14 @@ impl Body<'_> {
             self.tell(Event::Certificate(end));
         }
         let (keeping, now) = (self.keeping, Instant::now());
-        self.hearing.begins(link.may_read_events(), now, &mut |event| keeping.teller.tell(event));
+        self.hand.ends();
+        self.exporting.begins(now);
+        let readable = link.may_read_events();
+        // Where the main has exported, it is known in a moment whether the events are needed.
+        self.exporting.hears_later = !readable && self.exporting.was_on;
+        if !self.exporting.hears_later {
+            self.hearing.begins(readable, now, &mut |event| keeping.teller.tell(event));
+        }
         self.renewal.begins(now);
         self.version.begins();
         self.gave_up = false;
@@ -124,10 +131,11 @@ impl Body<'_> {
     }
 
     fn ping(&mut self, deadline: Instant) -> Result<(), LinkError> {
-        let (result, last) = self.link.as_mut().map_or((Err(LinkError::Stopped), Last::Nothing), |link| {
-            let pong = link.ping(deadline);
-            (pong, link.take_last())
-        });
+        let result = match self.exporting.greeting() {
+            Some(_) => self.ask_in_its_words(deadline),
+            None => self.link.as_mut().map_or(Err(LinkError::Stopped), |link| link.ping(deadline)),
+        };
+        let last = self.link.as_mut().map_or(Last::Nothing, Link::take_last);
         // At once: every millisecond counts where the main has died just now.
         self.tell_last(last);
         if last == Last::Nothing && result.is_err() {

@@ -50,6 +50,8 @@ pub(super) struct Hearing {
     rights_until: Option<Instant>,
     rights_waits: Backoff,
     debounce: Debounce,
+    /// Whether the main exports: it tells by itself what has changed, and its events are not needed.
+    exports: bool,
 }
 
 /// How the engine is told.
@@ -68,11 +70,26 @@ impl Hearing {
             rights_until: None,
             rights_waits: Backoff::new(first, renewal.max(first)),
             debounce: Debounce::default(),
+            exports: false,
         }
+    }
+
+    /// The main exports over this session.
+    pub(super) fn exports(&mut self, booted: bool, tell: Tell<'_>) {
+        (self.exports, self.first, self.rights_until) = (true, false, None);
+        self.debounce = Debounce::default();
+        tell(Event::Main(if booted { News::Started } else { News::Starting }));
+        tell(Event::Watch("heard".to_owned()));
+    }
+
+    /// The main does not export. Returns whether it did.
+    pub(super) const fn exports_no_more(&mut self) -> bool {
+        std::mem::replace(&mut self.exports, false)
     }
 
     /// A session begins. `readable` says whether the account can read events in it.
     pub(super) fn begins(&mut self, readable: bool, now: Instant, tell: Tell<'_>) {
+        self.exports = false;
         if !self.wanted {
             tell(Event::Main(News::Started));
             tell(Event::Watch(OFF.to_owned()));
@@ -107,7 +124,7 @@ impl Hearing {
 
     /// There is no session, and a login has failed.
     pub(super) fn fails(&mut self, problem: &str, tell: Tell<'_>) {
-        self.rights_until = None;
+        (self.rights_until, self.exports) = (None, false);
         // The probe tells of a main that is away.
         tell(Event::Main(News::Started));
         if self.wanted {
@@ -145,7 +162,9 @@ impl Hearing {
             // It was still starting, and tells that it is done.
             self.heard(now, tell);
         }
-        if matters(event) {
+        if self.exports {
+            // It says so by itself, and of no other site.
+        } else if matters(event) {
             self.debounce.note(now);
         } else if let Some(user) = user_of_event(event, self.technology)
             && is_ours(&user)

@@ -10,10 +10,12 @@ use std::{
 };
 
 use super::{
+    exporting::Exporting,
     hearing::Hearing,
     lending::{Counter, Wish},
     renewal::Renewal,
     version::Asking,
+    waiting::Hand,
 };
 use crate::{
     engine::{
@@ -110,8 +112,12 @@ impl Work for Keeping {
             // It only ever returns to stop.
             let Err(Stopped) = body.run(stop);
             if let Some(mut link) = body.link.take() {
-                // The successor shall find the login free.
-                link.log_off(Instant::now() + super::SOON);
+                match body.is_parked() {
+                    // The main hears nothing before the wait is over.
+                    true => link.close(),
+                    // The successor shall find the login free.
+                    false => link.log_off(Instant::now() + super::SOON),
+                }
             }
         })?;
         Ok(((), worker))
@@ -151,6 +157,10 @@ pub(super) struct Body<'a> {
     wishes: VecDeque<Wish>,
     pub(super) hearing: Hearing,
     pub(super) renewal: Renewal,
+    /// Whether the main exports over this session.
+    pub(super) exporting: Exporting,
+    /// Whether the session waits there.
+    pub(super) hand: Hand,
     /// Whether the main is still to be asked which version it runs.
     pub(super) version: Asking,
     /// Whether the main has ended the session and was not asked since.
@@ -175,6 +185,8 @@ impl<'a> Body<'a> {
             wishes: VecDeque::new(),
             hearing: Hearing::new(keeping.technology, keeping.events, keeping.main.session_renewal),
             renewal: Renewal::new(keeping.main.session_renewal, now),
+            exporting: Exporting::new(now),
+            hand: Hand::new(now),
             version: Asking::new(now),
             just_ended: false,
             gave_up: false,
@@ -210,8 +222,18 @@ impl<'a> Body<'a> {
         self.link.as_ref().is_some_and(Link::is_open)
     }
 
+    /// Returns whether somebody wants the session: a probe, or a question.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.lent.is_some() || self.waiting.is_some() || !self.wishes.is_empty()
+    }
+
     /// A probe is due.
     fn ordered(&mut self, stop: &Stop, asked: Instant) -> Result<(), Stopped> {
+        self.hand.ordered(Instant::now());
+        if self.is_parked() && !self.break_off_wait() {
+            // That the wait ends is the answer, or that it does not.
+            return Ok(());
+        }
         if let Some(outcome) = too_late(asked, self.keeping.probe.timeout, Instant::now()) {
             self.probed(asked, outcome);
         } else if let Some(pulse) = &self.lent {
@@ -251,7 +273,7 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    fn probed(&self, asked: Instant, outcome: Outcome) {
+    pub(super) fn probed(&self, asked: Instant, outcome: Outcome) {
         if self.keeping.probe.ami {
             self.tell(Event::Probed { kind: Kind::Ami, asked, outcome });
         }
@@ -266,6 +288,7 @@ impl<'a> Body<'a> {
                 link.close();
                 continue;
             }
+            self.hand.asked(Instant::now());
             let (last, open) = (link.take_last(), link.is_open());
             self.link = Some(link);
             match last {
@@ -298,6 +321,7 @@ impl<'a> Body<'a> {
 
     /// There is no session.
     pub(super) fn fails(&mut self, problem: &str) {
+        self.hand.ends();
         let teller = &self.keeping.teller;
         if self.version.ends() {
             teller.tell(Event::MainVersion(String::new()));
@@ -312,6 +336,9 @@ impl<'a> Body<'a> {
         let (keeping, now) = (self.keeping, Instant::now());
         if keeping.teller.is_crowded() {
             return Ok(false);
+        }
+        if self.is_parked() {
+            return self.look_at_wait(if came { now + AT_ONCE } else { now });
         }
         let Some(link) = self.link.as_mut().filter(|link| link.is_open()) else { return Ok(false) };
         match link.next_event(if came { now + AT_ONCE } else { now }) {
@@ -350,8 +377,11 @@ impl<'a> Body<'a> {
         if self.hearing.look(now, &mut |event| keeping.teller.tell(event)) {
             self.renewal.hurry(now);
         }
+        self.ask_export()?;
         self.ask_version()?;
-        if keeping.probe.ami {
+        self.take_wishes();
+        self.park(stop)?;
+        if keeping.probe.ami || self.is_parked() {
             return Ok(());
         }
         if !self.is_open() {
@@ -380,7 +410,7 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    fn log_in_alone(&mut self) -> Result<(), Stopped> {
+    pub(super) fn log_in_alone(&mut self) -> Result<(), Stopped> {
         let not_in = match self.log_in(Instant::now() + ANSWER) {
             Ok(()) => {
                 self.alone_at = Instant::now() + SILENCE;
@@ -414,7 +444,7 @@ impl<'a> Body<'a> {
     /// Lends the session to the worker that has waited longest.
     fn serve(&mut self) {
         self.take_wishes();
-        if self.waiting.is_some() || !self.is_open() {
+        if self.waiting.is_some() || !self.is_open() || self.is_parked() {
             return;
         }
         if let Some(wish) = self.wishes.pop_front()
@@ -438,7 +468,11 @@ impl<'a> Body<'a> {
         }
         if self.lent.is_none() {
             until = until.min(self.hearing.due().unwrap_or(until));
-            if !keeping.probe.ami {
+            if self.is_open() {
+                let due = self.wait_due(now).into_iter().chain(self.exporting.due());
+                until = due.fold(until, Instant::min);
+            }
+            if !keeping.probe.ami && !self.is_parked() {
                 until = until.min(self.alone_at);
                 if self.is_open() {
                     until = until.min(self.renewal.at());

@@ -11,7 +11,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::Unanswered;
+use super::{Exports, Unanswered};
 use crate::{
     engine::{
         crew::{
@@ -36,6 +36,7 @@ pub(in crate::engine) struct Session {
     wishes: Sender<Wish>,
     bell: Bell,
     single: Arc<AtomicBool>,
+    exports: Exports,
 }
 
 /// The side of the worker that keeps the session; its successor takes it over.
@@ -49,6 +50,7 @@ pub(in crate::engine) struct Counter {
     pub(super) returned: Receiver<Link>,
     /// Whether the main allows this one session only.
     pub(super) single: Arc<AtomicBool>,
+    pub(super) exports: Exports,
     pub(super) bell: Bell,
     pub(super) ear: Ear,
     back: Sender<Link>,
@@ -89,8 +91,15 @@ pub(in crate::engine) fn counter() -> io::Result<(Session, Counter)> {
     // Full: a probe is waiting already.
     let (order, orders) = bounded(1);
     let single = Arc::<AtomicBool>::default();
-    let session = Session { orders: order, wishes: wish, bell: bell.clone(), single: Arc::clone(&single) };
-    Ok((session, Counter { orders, wishes, returned, single, back, bell, ear }))
+    let exports = Exports::default();
+    let session = Session {
+        orders: order,
+        wishes: wish,
+        bell: bell.clone(),
+        single: Arc::clone(&single),
+        exports: exports.clone(),
+    };
+    Ok((session, Counter { orders, wishes, returned, single, exports, back, bell, ear }))
 }
 
 impl Session {
@@ -110,13 +119,26 @@ impl Session {
         self.single.swap(single, Ordering::Relaxed) != single
     }
 
-    /// Waits until the session is open and free, and lends it. Give it back after each question: a Ping may wait.
+    /// Returns what is known of the main's export.
+    pub(in crate::engine) const fn exports(&self) -> &Exports {
+        &self.exports
+    }
+
+    /// Somebody has seen that the main exports by now: the kept session asks.
+    pub(super) fn sees_export(&self) {
+        self.exports.seen();
+        self.bell.ring();
+    }
+
+    /// Waits until the session is open and free, and lends it. Give it back after each question: a Ping may wait. Where it
+    /// waits at a main that exports, that comes on top.
     ///
     /// # Errors
     /// It is time to stop, or there is no session until the deadline; the text says why.
     pub(in crate::engine) fn lend(&self, stop: &Stop, until: Instant) -> Result<Lease, NotLent> {
         let busy = || NotLent::NoWay(NoWay::Unknown(BUSY.to_owned()));
         let (answer, answered) = bounded(1);
+        let until = until + self.exports.longest();
         self.wishes.try_send(Wish { answer, until }).map_err(|_| busy())?;
         self.bell.ring();
         match stop.or_receive(&answered, until) {

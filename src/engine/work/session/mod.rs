@@ -6,6 +6,8 @@
 //!
 //! - `keeping`: the worker: what it does next
 //! - `asking`: one probe, from the login to the Pong
+//! - `exporting`: whether the main exports, and the proof whose session it is; `exports`: what others know of that
+//! - `waiting`: the session in the hand of a main that exports
 //! - `renewing`: a new session instead of an old one; `renewal`: when
 //! - `version`: which version the main runs
 //! - `hearing`: what the main tells by itself
@@ -14,6 +16,8 @@
 //! - `login`: what a login says of the account
 
 mod asking;
+mod exporting;
+mod exports;
 mod hearing;
 mod keeping;
 mod lending;
@@ -21,8 +25,10 @@ mod login;
 mod renewal;
 mod renewing;
 mod version;
+mod waiting;
 mod way;
 
+pub(in crate::engine) use exports::Exports;
 pub(in crate::engine) use keeping::Keeping;
 pub(in crate::engine) use lending::{Counter, Lease, NotLent, Session, counter};
 pub(in crate::engine) use way::{Access, Unanswered, Way};

@@ -74,6 +74,11 @@ impl Body<'_> {
     fn goes_on(&mut self) {
         let readable = self.link.as_ref().is_some_and(Link::may_read_events);
         let teller = &self.keeping.teller;
+        self.exporting.begins(Instant::now());
+        self.exporting.hears_later = self.exporting.was_on;
+        if self.exporting.hears_later {
+            return;
+        }
         self.hearing.goes_on(readable, Instant::now(), &mut |event: Event| teller.tell(event));
     }
 }

@@ -32,6 +32,12 @@ impl Asking {
         self.is_due = true;
     }
 
+    /// It was told without being asked.
+    pub(super) const fn is_known(&mut self) {
+        self.is_due = false;
+        self.is_told = true;
+    }
+
     /// Returns whether it is to be asked now. It is asked once then.
     fn take(&mut self, now: Instant) -> bool {
         std::mem::take(&mut self.is_due) && now >= self.not_before
@@ -53,7 +59,7 @@ impl Body<'_> {
     /// Asks, where a new session has not yet: behind the probe that opened it, which is not held up by it.
     pub(super) fn ask_version(&mut self) -> Result<(), Stopped> {
         let now = Instant::now();
-        if !self.is_open() || !self.version.take(now) {
+        if !self.is_open() || self.is_parked() || !self.version.take(now) {
             return Ok(());
         }
         let Some(link) = self.link.as_mut() else { return Ok(()) };

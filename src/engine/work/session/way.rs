@@ -19,7 +19,7 @@ use crate::{
         },
     },
     settings::Main,
-    uplink::ami::{Crypto, Hangup, Last, Link, LinkError, TransportError},
+    uplink::ami::{Crypto, Hangup, Last, Link, LinkError, TransportError, export::Greeting},
 };
 
 /// What a worker needs to open it.
@@ -102,7 +102,8 @@ impl Access {
     ) -> Result<Way, Unanswered> {
         if let Some(session) = &self.session {
             drop(session.lend(stop, deadline)?);
-            if session.is_single() {
+            // A main that exports sends what has changed and no more: that needs no session of its own.
+            if session.is_single() || session.exports().is_on() {
                 return Ok(self.kept(session, Some(window), stop));
             }
         }
@@ -113,7 +114,18 @@ impl Access {
             self.tell(&result);
             return Err(NoWay::TurnedAway(refusal).into());
         }
+        if result.is_ok() {
+            self.look_for_export(&mut link);
+        }
         self.choose(link, result, Some(window), stop)
+    }
+
+    /// A new connection shows whether the main exports by now: its module may have been loaded since the kept session began.
+    fn look_for_export(&self, link: &mut Link) {
+        let Some(session) = self.session.as_ref().filter(|session| session.exports().may_ask()) else { return };
+        if link.hello(Instant::now() + super::SOON).is_ok_and(|answer| Greeting::read(&answer).is_ok()) {
+            session.sees_export();
+        }
     }
 
     /// For a person who wants to know whether the main accepts our login: logs in at once.

@@ -60,7 +60,10 @@ fn take(reading: &mut Reading, common: &mut Common<'_>) -> Result<(), Failure> {
         .iter()
         .flat_map(|number| CallSetting::ALL.map(|setting| (setting.family(), number.clone())))
         .collect();
-    let said = reading.values(&keys)?;
+    let said = match reading.exports() {
+        true => common.exported.values(reading, &keys)?,
+        false => reading.values(&keys)?,
+    };
     let freepbx = !common.people.all().is_empty();
     keep(here(numbers, &said, freepbx), common)
 }

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use super::{Failure, HELD, LOOK_AGAIN, SUCCEEDED, Syncing, kept::Kept, people::People, shrink::Lost};
+use super::{
+    Failure, HELD, LOOK_AGAIN, SUCCEEDED, Syncing, exported::Exported, kept::Kept, people::People, shrink::Lost,
+};
 use crate::{
     dialplan::Context,
     engine::{
@@ -30,6 +32,8 @@ pub(super) struct Common<'a> {
     pub(super) lost: Lost,
     /// Who is logged in where: users and call settings go by it.
     pub(super) people: People,
+    /// What the branch has of the main's export.
+    pub(super) exported: Exported,
 }
 
 /// What a sync can change: the version of the users, mailboxes, contexts, call settings.
@@ -58,6 +62,7 @@ impl<'a> Common<'a> {
             gauge: Gauge::default(),
             lost: Lost::default(),
             people: People::default(),
+            exported: Exported::default(),
         }
     }
 

@@ -6,12 +6,13 @@ use super::{
     Failure, Wish,
     common::{Beside, Common},
     kept::Kept,
-    part::Part,
+    part::Part as Kind,
     reading::Reading,
 };
 use crate::{
     dialplan::{Allowed, Context, ContextChoice, LeftOutLine, Terms, Vetted, lines, vet},
     engine::host::Level,
+    export::Part,
     settings::{Dialplan, Technology, Trunk},
     site::{
         shrink::{Guarded, Names},
@@ -39,7 +40,7 @@ pub(super) struct Contexts {
     kept: Kept<Arc<[Context]>>,
 }
 
-impl<'a> Part<'a> for Contexts {
+impl<'a> Kind<'a> for Contexts {
     /// They are checked again: the list of what may run can be another by now.
     fn look_at_disk(&mut self, common: &mut Common<'a>) -> Result<(), Failure> {
         let Some(dialplan) = chosen_by(common) else { return Ok(()) };
@@ -82,8 +83,16 @@ fn chosen_by<'a>(common: &Common<'a>) -> Option<&'a Dialplan> {
     common.syncing.all.dialplan.as_ref().filter(|own| !own.contexts.chosen.is_empty())
 }
 
-fn read(reading: &mut Reading, dialplan: &Dialplan, common: &Common<'_>) -> Result<Vetted, Failure> {
+fn read(reading: &mut Reading, dialplan: &Dialplan, common: &mut Common<'_>) -> Result<Vetted, Failure> {
     let file = &dialplan.contexts.file;
+    if reading.exports() {
+        let chosen = dialplan.contexts.chosen.join(",");
+        reading.takes_contexts(&chosen);
+        let answer = common.exported.part(reading, Part::Contexts, &chosen)?;
+        let void = |error| SyncError::Document { file: file.clone(), error };
+        let document = Document::read_part(&answer.frame).map_err(void)?;
+        return Ok(check(&[document], dialplan, common));
+    }
     let choice = choice(dialplan);
     let queries: Vec<Query> = match choice.as_ref().and_then(ContextChoice::only_names) {
         Some(names) => names.iter().map(|name| Query::named(file, name)).collect(),

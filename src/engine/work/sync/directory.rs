@@ -11,7 +11,8 @@ use super::{
     failure::of_file,
     fresh::Fresh,
     kept::Kept,
-    part::Part,
+    part::Part as Kind,
+    reading::Reading,
     shrink::Permit,
 };
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
         host::Level,
         work::session::Way,
     },
+    export::Part,
     settings::{Dialplan, Technology},
     site::{
         directory::{self, Directory as Entries, Pieces},
@@ -66,6 +68,8 @@ pub(super) struct Directory<'a> {
     kept: Kept<Arc<Entries>>,
     /// The reading of it that is under way.
     everybody: Option<Everybody<'a>>,
+    /// Whether the sync that goes on has it from a main that exports.
+    is_exported: bool,
 }
 
 /// A reading of the directory that is under way. It outlives failures: what came whole is not read again.
@@ -101,7 +105,7 @@ enum Step {
     Suffered,
 }
 
-impl<'a> Part<'a> for Directory<'a> {
+impl<'a> Kind<'a> for Directory<'a> {
     fn look_at_disk(&mut self, common: &mut Common<'a>) -> Result<(), Failure> {
         let Ok(Some(text)) = common.store().and_then(|store| store.read_beside(BESIDE.file)) else {
             return Ok(());
@@ -118,13 +122,40 @@ impl<'a> Part<'a> for Directory<'a> {
         Ok(())
     }
 
+    /// Takes it from a main that exports, in one piece of 50 bytes a head, and only where it is another one.
+    fn sync(&mut self, reading: &mut Reading, _: Wish, common: &mut Common<'a>) -> Result<(), Failure> {
+        if !reading.exports() || common.syncing.settings.directory_interval.is_zero() {
+            return Ok(());
+        }
+        self.keep(common);
+        if let Some(mut everybody) = self.everybody.take() {
+            everybody.hang_up();
+        }
+        let taken = common.exported.part(reading, Part::Directory, "").and_then(|answer| Ok(directory::exported(&answer.frame)?));
+        self.is_exported = true;
+        match taken {
+            Ok(directory) => {
+                self.fresh.read(None, Instant::now());
+                common.syncing.kit.log_end(NOT_READ, READ_AGAIN);
+                common.status.directory_state.clear();
+                self.take(directory, common);
+            }
+            Err(Failure::Stopped) => return Err(Failure::Stopped),
+            Err(failure) => {
+                common.syncing.kit.log_failure(Level::Warning, &format!("{NOT_READ}: {failure}"));
+                common.status.directory_state = failure.to_string();
+            }
+        }
+        Ok(())
+    }
+
     /// Begins to read it where it is due. Nothing else depends on it: where it fails, the old one stays.
     ///
     /// There is no short way to it: the main sends whole sections, about 1 KB a head. So it is read seldom, and not at
     /// all while the main has not reloaded, where that shows (chan_sip's own reload doesn't).
     fn begin(&mut self, wish: Wish, common: &mut Common<'a>) {
         let interval = common.syncing.settings.directory_interval;
-        if interval.is_zero() {
+        if interval.is_zero() || std::mem::take(&mut self.is_exported) {
             return;
         }
         self.keep(common);

@@ -9,12 +9,13 @@ use crate::{
         reach::lookup::NoWay,
         work::session::Unanswered,
     },
+    export::Part,
     site::{
-        directory::TooMany,
+        directory::{NoDirectory, TooMany},
         shrink::Guarded,
         users::{Open, StoreError, SyncError},
     },
-    uplink::ami::{LinkError, NoMemory, Refusal},
+    uplink::ami::{LinkError, NoMemory, Refusal, export::Void},
     words::disk::DiskError,
 };
 
@@ -71,10 +72,19 @@ pub(super) enum Failure {
         "{0}; nothing was replaced. Give Asterisk more memory (ulimit -v, MemoryMax=), or sync fewer users"
     )]
     NoMemory(#[from] NoMemory),
+    #[error("the main's export of {part} is not used: {void}")]
+    Export { part: Part, void: Void },
+    #[error(
+        "[sync] filter_value is not set, and the main does not export, so nothing says whose users belong to this site: \
+         set it, or load synch on the main ('synch doctor' says why it does not export)"
+    )]
+    NoFilter,
     #[error("the main's answers are longer than the users of any company; nothing was replaced")]
     TooMuch,
     #[error(transparent)]
     Directory(#[from] TooMany),
+    #[error(transparent)]
+    NoDirectory(#[from] NoDirectory),
     #[error("version {0} holds no user and was not put back")]
     NoUsers(u64),
     #[error(

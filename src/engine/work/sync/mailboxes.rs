@@ -14,12 +14,13 @@ use super::{
     common::{Beside, Common},
     fresh::Fresh,
     kept::Kept,
-    part::Part,
+    part::Part as Kind,
     reading::Reading,
     retry::Retry,
 };
 use crate::{
     engine::host::{Host, Level},
+    export::Part,
     settings::Voicemail,
     site::{
         mailboxes::{Mailboxes as Found, Owner, WantedBoxes, assign, boxes_in, find_boxes, owners_in},
@@ -66,7 +67,7 @@ pub(super) struct Mailboxes {
     wait: Retry,
 }
 
-impl<'a> Part<'a> for Mailboxes {
+impl<'a> Kind<'a> for Mailboxes {
     fn look_at_disk(&mut self, common: &mut Common<'a>) -> Result<(), Failure> {
         let Some(voicemail) = &common.syncing.all.voicemail else { return Ok(()) };
         let sections = common.host.load_conf(&path(voicemail, common)).unwrap_or_default();
@@ -95,7 +96,8 @@ impl<'a> Part<'a> for Mailboxes {
     fn sync(&mut self, reading: &mut Reading, wish: Wish, common: &mut Common<'a>) -> Result<(), Failure> {
         let Some(voicemail) = &common.syncing.all.voicemail else { return Ok(()) };
         let owners = owners(common);
-        if wish == Wish::Due && !self.is_due(&owners, common) {
+        // A main that exports says at once where nothing has changed.
+        if wish == Wish::Due && !reading.exports() && !self.is_due(&owners, common) {
             return Ok(());
         }
         let read = self.read(reading, voicemail, &owners, common);
@@ -135,8 +137,15 @@ impl Mailboxes {
         owners: &[Owner],
         common: &mut Common<'_>,
     ) -> Result<(), Failure> {
-        let answer = reading.ask(&Query::whole(&voicemail.file))?;
-        let document = Document::read(&answer.frame)
+        let (answer, document);
+        if reading.exports() {
+            answer = common.exported.part(reading, Part::Boxes, "")?;
+            document = Document::read_part(&answer.frame);
+        } else {
+            answer = reading.ask(&Query::whole(&voicemail.file))?;
+            document = Document::read(&answer.frame);
+        }
+        let document = document
             .map_err(|error| SyncError::Document { file: voicemail.file.clone(), error })?;
         let local = local(voicemail, common);
         let mails = can_mail(common.host);

@@ -81,7 +81,11 @@ impl Site<'_> {
     fn ask_over(&mut self, reading: &mut Reading, question: &Question) -> Result<(), NotYet> {
         // Only where it matters: whatever is between us and the main may not know the question, and be silent.
         if let Some(wanted) = &question.version {
-            let says = reading.version()?;
+            let says = match reading.exports() {
+                // It has said so with the session.
+                true => Some(self.common.syncing.kit.published.read().main_version.clone()),
+                false => reading.version()?,
+            };
             self.common.syncing.teller.tell(Event::MainVersion(says.clone().unwrap_or_default()));
             is_version(Some(wanted), says.as_deref())?;
         }
@@ -90,7 +94,7 @@ impl Site<'_> {
         let boxes = all.voicemail.as_ref().map(|voicemail| &voicemail.file);
         let contexts = all.dialplan.as_ref().map(|dialplan| &dialplan.contexts);
         let contexts = contexts.filter(|own| !own.chosen.is_empty()).map(|own| &own.file);
-        for file in boxes.into_iter().chain(contexts) {
+        for file in boxes.into_iter().chain(contexts).filter(|_| !reading.exports()) {
             reading.look_for(file)?;
         }
         if self.common.status.held.is_none() {

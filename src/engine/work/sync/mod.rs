@@ -14,6 +14,7 @@
 //! - `shrink`: what the main has lost, held until a person has seen it
 //! - `disk`: our files, their versions, and the administrator's own
 //! - `reading`: what is asked of the main
+//! - `exported`: the same of a main that exports
 //! - `fresh`: whether something is to be read again
 //! - `kept`: what is saved for a restart
 //! - `maintenance`: the last sync before work on the main, and the questions behind it
@@ -26,6 +27,7 @@ mod common;
 mod contexts;
 mod directory;
 mod disk;
+mod exported;
 mod failure;
 mod fresh;
 mod kept;

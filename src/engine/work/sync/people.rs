@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Failure, reading::Reading};
+use super::{Failure, exported::Exported, reading::Reading};
 use crate::site::{
     call_settings::{DEVICE, person},
     shrink::Names,
@@ -31,13 +31,18 @@ impl People {
     pub(super) fn ask(
         &mut self,
         reading: &mut Reading,
+        exported: &mut Exported,
         accounts: Names,
         in_place: &[User],
     ) -> Result<bool, Failure> {
         self.no_database = None;
         let keys: Vec<(&str, String)> =
             accounts.iter().map(|account| (DEVICE, format!("{account}/user"))).collect();
-        let people = match reading.values(&keys) {
+        let said = match reading.exports() {
+            true => exported.values(reading, &keys),
+            false => reading.values(&keys),
+        };
+        let people = match said {
             Ok(said) => {
                 let people = accounts.into_iter().zip(said);
                 self.known = true;

@@ -2,6 +2,7 @@
 
 use std::{
     hint::black_box,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -9,10 +10,13 @@ use super::{Failure, Ticket, common::Common, failure::of_file};
 use crate::{
     engine::{
         event::Teller,
-        work::session::{Unanswered, Way},
+        work::session::{Exports, Unanswered, Way},
     },
+    export::{Digest, Part},
     site::users::Answer,
-    uplink::ami::{Gauge, LinkError, NoMemory, Query, Refusal, Stamp, Timing},
+    uplink::ami::{
+        Crypto, Frame, Gauge, LinkError, NoMemory, Query, Refusal, Stamp, Timing, export::Question,
+    },
 };
 
 /// Bound of everything that is read from the main in one sync: 20,000 users take 2 s in a LAN, and the mailboxes of
@@ -50,6 +54,9 @@ pub(super) struct Reading {
     lost_lines: bool,
     /// When the main last started and reloaded, where it tells.
     pub(super) stamp: Option<Stamp>,
+    crypto: Arc<dyn Crypto>,
+    /// The main's export; `None` where its files are read.
+    export: Option<Exports>,
 }
 
 impl Reading {
@@ -60,11 +67,17 @@ impl Reading {
         let deadline = until.into_iter().fold(Instant::now() + READ_TIMEOUT, Instant::min);
         let window = common.gauge.whole_window();
         let mut way = common.syncing.access.to_read(common.stop, common.hangup, window, deadline)?;
-        let stamp = match way.ask(deadline, |link| link.core_status(deadline)) {
-            Ok(stamp) => Some(stamp),
-            // An account that may not ask that can still be synced with.
-            Err(Unanswered::Link(LinkError::Refused { refusal: Refusal::Answer { .. }, .. })) => None,
-            Err(error) => return Err(error.into()),
+        let export = common.syncing.access.session.as_ref().map(|session| session.exports().clone());
+        let export = export.filter(Exports::is_on);
+        let stamp = match export {
+            // What it exports has digests of its own.
+            Some(_) => None,
+            None => match way.ask(deadline, |link| link.core_status(deadline)) {
+                Ok(stamp) => Some(stamp),
+                // An account that may not ask that can still be synced with.
+                Err(Unanswered::Link(LinkError::Refused { refusal: Refusal::Answer { .. }, .. })) => None,
+                Err(error) => return Err(error.into()),
+            },
         };
         let teller = common.syncing.teller.clone();
         let timings = Vec::new();
@@ -78,7 +91,54 @@ impl Reading {
             timings,
             lost_lines: false,
             stamp,
+            crypto: Arc::clone(&common.syncing.access.crypto),
+            export,
         })
+    }
+
+    /// Whether the main exports: nothing is read of its files then.
+    pub(super) const fn exports(&self) -> bool {
+        self.export.is_some()
+    }
+
+    /// What hashes here.
+    pub(super) fn crypto(&self) -> &dyn Crypto {
+        &*self.crypto
+    }
+
+    /// The branch has this of a part now.
+    pub(super) fn has(&self, part: Part, digest: Digest) {
+        if let Some(export) = &self.export {
+            export.has(part, digest);
+        }
+    }
+
+    /// These are the contexts that the branch takes.
+    pub(super) fn takes_contexts(&self, contexts: &str) {
+        if let Some(export) = &self.export {
+            export.takes_contexts(contexts);
+        }
+    }
+
+    /// The answer to one question about what the main exports.
+    pub(super) fn question(&mut self, question: &Question) -> Result<Frame, Failure> {
+        self.is_wanted()?;
+        let deadline = self.deadline;
+        let reads = self.teller.reads();
+        let answer = self.way.ask(deadline, |link| link.export(question, deadline));
+        drop(reads);
+        let frame = answer?;
+        self.count(frame.size())?;
+        Ok(frame)
+    }
+
+    /// Counts what has come, of which there is a bound.
+    fn count(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.bytes += bytes;
+        if self.bytes > MAX_ANSWERS {
+            return Err(Failure::TooMuch);
+        }
+        Ok(find_room(self.bytes)?)
     }
 
     /// Whether somebody still waits for it.
@@ -100,11 +160,7 @@ impl Reading {
         self.lost_lines |= answer.as_ref().is_err_and(Unanswered::lost_lines);
         self.timings.extend(timing);
         let frame = answer.map_err(|error| of_file(&query.file, error))?;
-        self.bytes += frame.size();
-        if self.bytes > MAX_ANSWERS {
-            return Err(Failure::TooMuch);
-        }
-        find_room(self.bytes)?;
+        self.count(frame.size())?;
         Ok(Answer { query: query.clone(), frame })
     }
 

@@ -113,7 +113,7 @@ pub enum Reason {
 pub struct SelectError {
     /// Sections looked at.
     pub sections: usize,
-    /// The filter, as `filter_key = …, filter_value = …`.
+    /// The filter, as `filter_key = …, filter_value = …`; empty where it is the main that chooses.
     pub filter: String,
     /// Those that it chose and that can't be taken over.
     pub left_out: Vec<LeftOut>,
@@ -125,6 +125,16 @@ impl std::fmt::Display for SelectError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { sections, filter, left_out } = self;
         match left_out.first() {
+            None if filter.is_empty() => write!(
+                f,
+                "the main exports no user to this account: its [export] filter_key, and [site] there, say whose users \
+                 are whose"
+            ),
+            Some(first) if filter.is_empty() => write!(
+                f,
+                "all {} that the main exports to this account are left out; the first: {first}",
+                left_out.len()
+            ),
             None if *sections == 0 => write!(
                 f,
                 "nobody on the main has {filter}; synch can't read users in a database (ps_endpoints): write those \
@@ -348,6 +358,9 @@ fn key(technology: Technology, name: &[u8]) -> Cow<'_, [u8]> {
 /// Of a key that is repeated, Asterisk takes the last value: a template may have had another one. Variables of a channel are
 /// all taken.
 pub(super) fn matches(filter: &Filter, section: &Section<'_>) -> bool {
+    if !filter.is_given() {
+        return true;
+    }
     let fits = |value: &[u8]| filter.value.is_match(value);
     match &filter.key {
         FilterKey::CategoryName => fits(section.name),
@@ -357,6 +370,9 @@ pub(super) fn matches(filter: &Filter, section: &Section<'_>) -> bool {
 }
 
 fn describe(filter: &Filter) -> String {
+    if !filter.is_given() {
+        return String::new();
+    }
     let key = match &filter.key {
         FilterKey::CategoryName => "categoryname",
         FilterKey::Variable(key) => key,

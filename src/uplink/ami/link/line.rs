@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use socket2::Socket;
+use socket2::{Socket, TcpKeepalive};
 
 use super::{Bounds, Fault, Poured, Pulse, Timing};
 use crate::uplink::ami::{
@@ -26,10 +26,14 @@ const GATHER: Duration = Duration::from_millis(1);
 /// A main that has begun an answer is given so long for each part of it: it may read its files anew before it begins, and
 /// a slow line has moved kilobytes by then.
 const SILENCE: Duration = Duration::from_secs(30);
+/// What is awaited while the main waits for something to happen.
+const WAITED: &str = "the answer to SynchWait";
 /// How often it is looked whether an answer may go on.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// What Asterisk says of a key that its database doesn't have.
 const NO_ENTRY: &str = "Database entry not found";
+/// What TCP counts the quiet in.
+const SHORTEST_IDLE: Duration = Duration::from_secs(1);
 /// What is awaited first: connecting and being greeted are one wait.
 pub(super) const BANNER: &str = "the banner of its AMI";
 /// The same where TLS comes between the two.
@@ -75,6 +79,14 @@ impl Line {
     /// For a wait on more than this connection.
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// Has the system look whether the other side is still there, where nothing has come for that long. It costs the main's
+    /// Asterisk nothing.
+    pub(super) fn keep_alive(&self, idle: Duration) {
+        let idle = TcpKeepalive::new().with_time(idle.max(SHORTEST_IDLE)).with_interval(SHORTEST_IDLE);
+        // No answer depends on it.
+        let _ = self.socket.set_tcp_keepalive(&idle);
     }
 
     /// From now on the system keeps no more than this for us.
@@ -123,6 +135,20 @@ impl Line {
     pub(super) fn exchange(&mut self, action: Action<'_>, deadline: Instant) -> Result<Frame, Fault> {
         self.send(action, deadline)?;
         self.answer(action, deadline)
+    }
+
+    /// Returns the answer to what was sent before; `None` where it does not come until the deadline.
+    pub(super) fn answer_so_far(&mut self, deadline: Instant) -> Result<Option<Frame>, Fault> {
+        loop {
+            if let Some(frame) = self.session.answer()? {
+                return Ok(Some(frame));
+            }
+            match self.receive(WAITED, deadline) {
+                Ok(_) => {}
+                Err(Fault::Transport(TransportError::TimedOut { .. })) => return Ok(None),
+                Err(fault) => return Err(fault),
+            }
+        }
     }
 
     fn answer(&mut self, action: Action<'_>, deadline: Instant) -> Result<Frame, Fault> {
@@ -287,7 +313,8 @@ impl Line {
         }
     }
 
-    fn send(&mut self, action: Action<'_>, deadline: Instant) -> Result<(), Fault> {
+    /// Sends an action, and does not wait for its answer.
+    pub(super) fn send(&mut self, action: Action<'_>, deadline: Instant) -> Result<(), Fault> {
         let bytes = self.session.request(action);
         let bytes = self.sealed(bytes)?;
         Ok(self.send_raw(&bytes, action.name(), deadline)?)
@@ -374,13 +401,13 @@ impl Line {
 /// Until when the next part of an answer is waited for.
 fn patience(action: Action<'_>, deadline: Instant) -> Instant {
     match action {
-        Action::GetConfig { .. } => deadline.min(Instant::now() + SILENCE),
+        Action::GetConfig { .. } | Action::Export(_) => deadline.min(Instant::now() + SILENCE),
         _ => deadline,
     }
 }
 
 fn gather(action: Action<'_>) {
-    if matches!(action, Action::GetConfig { .. }) {
+    if matches!(action, Action::GetConfig { .. } | Action::Export(_)) {
         thread::sleep(GATHER);
     }
 }
@@ -397,6 +424,9 @@ const fn awaited(action: Action<'_>) -> &'static str {
         Action::ShowEndpoint(_) => "the answer to PJSIPShowEndpoint",
         Action::ShowPeer(_) => "the answer to SIPshowpeer",
         Action::DbGet { .. } => "the answer to DBGet",
+        Action::Hello { .. } => "the answer to SynchHello",
+        Action::Export(_) => "the answer to SynchExport",
+        Action::Wait(_) => WAITED,
         Action::Logoff => "the answer to Logoff",
     }
 }

@@ -175,6 +175,23 @@ impl Pace {
         }
     }
 
+    /// The main answers over AMI by itself, until then at the latest: it need not be asked before. `None`: it does not any
+    /// more.
+    pub fn answers_by_itself(&mut self, until: Option<Instant>, now: Instant) {
+        let (step, lost) = (self.step(Kind::Ami), self.lost);
+        let Some(clock) = &mut self.ami else { return };
+        match until {
+            // In a hurry it is asked all the same.
+            Some(_) if self.hurry.is_some() => {}
+            Some(until) => {
+                clock.due = until.max(now) + SLACK;
+                (clock.waiting, clock.late) = (None, None);
+            }
+            None if clock.next(lost) > now + step => clock.due = now + step,
+            None => {}
+        }
+    }
+
     /// A probe of this kind failed, or is late.
     fn worry(&mut self, kind: Kind, monitor: &Monitor, now: Instant) {
         let over = monitor.verdict().state == MonitorState::Failed;

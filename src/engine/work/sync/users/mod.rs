@@ -58,7 +58,7 @@ impl<'a> Part<'a> for Users {
     /// From the main to live users.
     fn sync(&mut self, reading: &mut Reading, _: Wish, common: &mut Common<'a>) -> Result<(), Failure> {
         let start = Instant::now();
-        let answers = read_users(reading, &common.syncing.settings)?;
+        let answers = read_users(reading, common)?;
         let store = common.store()?;
         let in_place = in_place(&store, common)?;
         let synced = match self.compose(reading, &answers, in_place.as_deref(), common) {
@@ -119,6 +119,10 @@ impl Users {
         let unnamed = self.unnamed.as_deref().unwrap_or(UNNAMED);
         let concerns = |section: &Tailored| section.kind == Kind::Peer && section.context_was(unnamed);
         if !sections.iter().any(concerns) {
+            return false;
+        }
+        // Nothing of the main's own is exported.
+        if reading.exports() {
             return false;
         }
         let Ok(answer) = reading.ask(&Query::named("sip.conf", "general")) else { return false };
@@ -251,7 +255,14 @@ fn free_numbers(staying: &Names, common: &mut Common<'_>) {
 }
 
 /// As little of the main's files as there is for this site.
-fn read_users(reading: &mut Reading, settings: &settings::Sync) -> Result<Vec<Answer>, Failure> {
+fn read_users(reading: &mut Reading, common: &mut Common<'_>) -> Result<Vec<Answer>, Failure> {
+    if reading.exports() {
+        return common.exported.users(reading);
+    }
+    let settings = &common.syncing.settings;
+    if !settings.filter.is_given() {
+        return Err(Failure::NoFilter);
+    }
     let mut answers: Vec<Answer> = Vec::new();
     loop {
         let told = answers.iter().map(Answer::told).collect::<Result<Vec<_>, _>>()?;
@@ -325,7 +336,8 @@ fn ask_people(
     if !common.syncing.settings.call_settings {
         return Ok(false);
     }
-    common.people.ask(reading, accounts_in(sections), &common.status.users)
+    let Common { people, exported, status, .. } = common;
+    people.ask(reading, exported, accounts_in(sections), &status.users)
 }
 
 /// The accounts among these sections.

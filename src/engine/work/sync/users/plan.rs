@@ -18,7 +18,7 @@ impl Users {
         reading: &mut Reading,
         common: &mut Common<'_>,
     ) -> Result<(), NotYet> {
-        let answers = read_users(reading, &common.syncing.settings)?;
+        let answers = read_users(reading, common)?;
         let store = common.store().map_err(Failure::from)?;
         let in_place = in_place(&store, common)?;
         let synced = match self.compose(reading, &answers, in_place.as_deref(), common) {

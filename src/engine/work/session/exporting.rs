@@ -1,0 +1,247 @@
+//! Whether the main exports, asked once a session; and the proof whose session it is.
+
+use std::time::{Duration, Instant};
+
+use super::{SOON, keeping::Body, waiting::longest};
+use crate::{
+    engine::{crew::worker::Stopped, event::Event},
+    operator::status::ExportStatus,
+    uplink::ami::{Link, LinkError, Refusal, export::Greeting},
+};
+
+/// How long a main is left in peace that was silent to the question: whatever is between us and it may not know it, and each
+/// such silence ends the session.
+const SILENT: Duration = Duration::from_secs(3600);
+/// How long it is after a proof that it did not believe: it tells its administrator each time, and bans whoever tries often.
+const UNPROVED: Duration = Duration::from_secs(3600);
+/// How often a main is asked whether it has started up.
+const STARTING: Duration = Duration::from_secs(2);
+/// How often in one session a main may want a new proof. One whose module is loaded anew wants one.
+const PROOFS: u32 = 3;
+
+/// Whether the main exports over this session.
+#[derive(Debug)]
+pub(super) struct Exporting {
+    /// When it is asked.
+    due: Option<Instant>,
+    not_before: Instant,
+    /// Why it is not asked before then.
+    why_not: String,
+    /// Whether it is that it did not believe whose session this is.
+    unproved: bool,
+    /// What it said last in this session; `None` where it does not export.
+    greeting: Option<Greeting>,
+    /// How often it was asked in this session.
+    asked: u32,
+    /// Whether nobody was told yet whether this session hears of the main's events.
+    pub(super) hears_later: bool,
+    /// Whether the session before did.
+    pub(super) was_on: bool,
+}
+
+impl Exporting {
+    /// Nothing is asked before the first session.
+    pub(super) const fn new(now: Instant) -> Self {
+        Self {
+            due: None,
+            not_before: now,
+            why_not: String::new(),
+            unproved: false,
+            greeting: None,
+            asked: 0,
+            hears_later: false,
+            was_on: false,
+        }
+    }
+
+    /// A session begins.
+    pub(super) fn begins(&mut self, now: Instant) {
+        self.was_on |= self.greeting.take().is_some();
+        (self.due, self.asked) = (Some(now), 0);
+    }
+
+    /// The main wants to be asked anew.
+    pub(super) const fn again(&mut self, now: Instant) {
+        self.due = Some(now);
+    }
+
+    /// An administrator may have mended what was wrong with the account.
+    fn is_mended(&mut self, now: Instant) {
+        if std::mem::take(&mut self.unproved) {
+            self.not_before = now;
+            self.due = Some(now);
+        }
+    }
+
+    /// Returns what the main says of its export; `None` where it does not export over this session.
+    pub(super) const fn greeting(&self) -> Option<&Greeting> {
+        self.greeting.as_ref()
+    }
+
+    /// Returns when it is asked next.
+    pub(super) const fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    fn leave_in_peace(&mut self, until: Instant, why: &str) {
+        self.not_before = until;
+        why.clone_into(&mut self.why_not);
+    }
+}
+
+/// Why a main does not export.
+#[derive(Debug)]
+enum No {
+    /// It says so.
+    Says(String),
+    /// It does not believe whose session this is, and ends it.
+    Unproved(String),
+    /// It did not answer.
+    Link(LinkError),
+}
+
+impl Body<'_> {
+    /// Asks, where this session has not yet: behind the probe that opened it, which is not held up by it.
+    pub(super) fn ask_export(&mut self) -> Result<(), Stopped> {
+        let now = Instant::now();
+        if self.keeping.counter.exports.take_seen() {
+            self.exporting.again(now);
+        }
+        if self.keeping.counter.exports.take_mended() {
+            self.exporting.is_mended(now);
+        }
+        if !self.is_open() || self.is_parked() || self.exporting.due.is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        self.exporting.due = None;
+        if now < self.exporting.not_before {
+            let why = self.exporting.why_not.clone();
+            self.exports_not(why, false);
+            return Ok(());
+        }
+        self.exporting.asked += 1;
+        let Some(link) = self.link.as_mut() else { return Ok(()) };
+        let (greeted, last) = (greet(link, now + SOON), link.take_last());
+        match greeted {
+            Ok(_) if self.exporting.asked > PROOFS && self.exporting.greeting.is_none() => {
+                self.exports_not("the main wants a new proof again and again".to_owned(), false);
+            }
+            Ok(greeting) => self.exports(greeting, now),
+            Err(No::Says(why)) => self.exports_not(why, true),
+            Err(No::Unproved(why)) => {
+                self.exporting.leave_in_peace(now + UNPROVED, &why);
+                self.exporting.unproved = true;
+                // It ends this session, which says nothing against it.
+                if let Some(mut link) = self.link.take() {
+                    link.close();
+                }
+                self.log_in_alone()?;
+            }
+            Err(No::Link(LinkError::Stopped)) => return Err(Stopped),
+            Err(No::Link(error)) if error.is_end() => self.ended(last, &error.to_string()),
+            Err(No::Link(error)) if error.is_shutting_down() => self.tell_last(last),
+            Err(No::Link(error)) => {
+                let why = format!("the main was silent to the question: {error}");
+                self.exporting.leave_in_peace(now + SILENT, &why);
+                self.fails(&error.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn exports(&mut self, greeting: Greeting, now: Instant) {
+        let keeping = self.keeping;
+        let teller = &keeping.teller;
+        keeping.counter.exports.turn_on(longest(greeting.wait));
+        if let Some(link) = &self.link {
+            link.keep_alive(greeting.wait);
+        }
+        self.exporting.hears_later = false;
+        self.hearing.exports(greeting.booted, &mut |event| teller.tell(event));
+        if let Some(version) = &greeting.asterisk {
+            self.version.is_known();
+            teller.tell(Event::MainVersion(version.clone()));
+        }
+        teller.tell(Event::Exports(ExportStatus::yes()));
+        self.exporting.due = (!greeting.booted).then(|| now + STARTING);
+        self.exporting.greeting = Some(greeting);
+    }
+
+    fn exports_not(&mut self, why: String, may_ask: bool) {
+        self.exporting.greeting = None;
+        self.exporting.was_on = false;
+        let keeping = self.keeping;
+        keeping.counter.exports.turn_off(may_ask);
+        keeping.teller.tell(Event::Exports(ExportStatus::no(why)));
+        let hears = std::mem::take(&mut self.exporting.hears_later) || self.hearing.exports_no_more();
+        if let Some(link) = self.link.as_ref().filter(|_| hears) {
+            let tell = &mut |event| keeping.teller.tell(event);
+            self.hearing.begins(link.may_read_events(), Instant::now(), tell);
+        }
+    }
+}
+
+/// Asks what the main says of its export, and proves whose session this is.
+fn greet(link: &mut Link, deadline: Instant) -> Result<Greeting, No> {
+    let answer = link.hello(deadline).map_err(|error| match error {
+        LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. } => No::Says(meaning(&message)),
+        error => No::Link(error),
+    })?;
+    let greeting = Greeting::read(&answer).map_err(No::Says)?;
+    match link.prove(&greeting, deadline) {
+        Ok(()) => Ok(greeting),
+        Err(LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. }) => {
+            Err(No::Unproved(unproved(&message)))
+        }
+        // It may have ended the session before we have read why.
+        Err(error) if error.is_end() => Err(No::Unproved(unproved(&error.to_string()))),
+        Err(error @ LinkError::Unprepared(_)) => Err(No::Says(error.to_string())),
+        Err(error) => Err(No::Link(error)),
+    }
+}
+
+/// Returns what a refusal of the question means (`process_message` of Asterisk's `manager.c`).
+fn meaning(message: &str) -> String {
+    if message.contains("Invalid/unknown command") {
+        "the main has not loaded synch, or has no [export]".to_owned()
+    } else if message.contains("Permission denied") {
+        "the account on the main has no 'write = log'".to_owned()
+    } else {
+        format!("the main says: {message}")
+    }
+}
+
+fn unproved(message: &str) -> String {
+    format!(
+        "the main does not believe whose session this is ({message}): the account has to be a site there ([export] sites), \
+         and a secret is needed, no other proof"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
+        assert!(meaning("Invalid/unknown command: SynchHello.").contains("[export]"));
+        assert!(meaning("Permission denied").contains("write = log"));
+        assert!(meaning("other").contains("other"));
+    }
+
+    #[test]
+    fn a_session_asks_anew_and_remembers_what_the_one_before_was() {
+        let now = Instant::now();
+        let mut exporting = Exporting::new(now);
+        assert_eq!(exporting.due(), None);
+        exporting.begins(now);
+        assert!(exporting.due() == Some(now) && !exporting.was_on);
+        exporting.greeting = Greeting::read(&crate::uplink::ami::Frame::new(
+            format!("Response: Success\r\nProtocol: 1\r\nNonce: {}\r\n\r\n", "0".repeat(32)).into_bytes(),
+        ))
+        .ok();
+        assert!(exporting.greeting().is_some());
+        exporting.begins(now);
+        assert!(exporting.greeting().is_none() && exporting.was_on);
+    }
+}
