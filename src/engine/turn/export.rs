@@ -32,7 +32,8 @@ impl Running {
             }
             false => self.log(Level::Debug, &format!("{main} does not export: {reason}")),
         }
-        if self.snapshot.export.is_yes() && (was.is_some() || self.snapshot.sync.state == SyncState::Unsynced) {
+        if self.snapshot.export.is_yes() && (was.is_some() || self.snapshot.sync.state == SyncState::Unsynced)
+        {
             self.order(Order::Due);
             self.roster.ask_contacts(contacts::Ask::Now);
         }

@@ -7,8 +7,8 @@ use crate::{
     dialplan::{self, Plan},
     engine::turn::verdict::monitor,
     operator::status::{
-        BranchStatus, Counts, DnsStatus, ExportStatus, InDialplan, Live, LoginStatus, MaintenanceStatus, MonitorStatus,
-        ServiceStatus, Snapshot, SyncStatus,
+        BranchStatus, Counts, DnsStatus, ExportStatus, InDialplan, Live, LoginStatus, MaintenanceStatus,
+        MonitorStatus, ServiceStatus, Snapshot, SyncStatus,
     },
     settings::Settings,
     verdict::{failover::Failover, probe::Kind},

@@ -293,7 +293,8 @@ impl<'a> Body<'a> {
     /// Asks a main that exports about all of them at once: where nothing has changed, that is all it says.
     fn read_export(&mut self, stop: &Stop) -> Result<(), Failed> {
         let taken = self.take_export(stop)?;
-        let document = Document::read_part(&taken.frame).map_err(|error| Failed::Problem(error.to_string()))?;
+        let document =
+            Document::read_part(&taken.frame).map_err(|error| Failed::Problem(error.to_string()))?;
         let told = of_export(&document);
         let nothing = Told::default();
         let mut book = (*self.contacts.book).clone();
@@ -318,7 +319,8 @@ impl<'a> Body<'a> {
     }
 
     fn take_export(&self, stop: &Stop) -> Result<Taken, Failed> {
-        let question = |digest, things| Question { part: Part::Contacts, digest, things, contexts: String::new() };
+        let question =
+            |digest, things| Question { part: Part::Contacts, digest, things, contexts: String::new() };
         let ask = |question: &Question| -> Result<Frame, Failed> {
             let lease = self.lend(stop)?;
             Ok(lease.ask(|link| link.export(question, Instant::now() + ANSWER))?)

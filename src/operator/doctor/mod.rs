@@ -236,9 +236,14 @@ impl Report {
             return;
         }
         if export.is_yes() {
-            self.say(Level::Fine, "events", "the main tells at once what has changed, so changes arrive soon");
+            self.say(
+                Level::Fine,
+                "events",
+                "the main tells at once what has changed, so changes arrive soon",
+            );
             if main.left_alone {
-                let text = "nothing is taken from the main: a maintenance goes on, until 'synch maintenance stop'";
+                let text =
+                    "nothing is taken from the main: a maintenance goes on, until 'synch maintenance stop'";
                 self.say(Level::Warning, "files", text);
             }
             return;
@@ -284,7 +289,9 @@ impl Report {
     fn export(&mut self, host: &str, main: &Main, export: &ExportStatus) {
         match export.exports {
             Some(true) if main.more.is_empty() => {
-                let text = format!("{host} exports what this branch needs, and the account can do nothing else there");
+                let text = format!(
+                    "{host} exports what this branch needs, and the account can do nothing else there"
+                );
                 self.say(Level::Fine, "export", text);
             }
             Some(true) => {
@@ -526,7 +533,11 @@ mod tests {
         ] {
             let main = Main { clock: Some(apart), ..Main::default() };
             let mut report = Report(Vec::new());
-            report.main(&Findings { main: Some(main), ..Findings::default() }, &settings, &ExportStatus::default());
+            report.main(
+                &Findings { main: Some(main), ..Findings::default() },
+                &settings,
+                &ExportStatus::default(),
+            );
             let found = report.0.iter().find(|check| check.subject == "clock").map(|check| check.level);
             assert_eq!(found, Some(level), "{apart}");
         }

@@ -40,6 +40,7 @@ pub(crate) fn snapshot() -> Snapshot {
         dns: DnsStatus { state: "off".to_owned(), counters: Arc::default() },
         login: LoginStatus { state: LoginState::Accepted, reason: String::new() },
         watch: "heard".to_owned(),
+        export: ExportStatus::default(),
         dialplan: InDialplan::InForce,
         dialplan_waits: false,
         drill: None,

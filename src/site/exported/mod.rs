@@ -145,7 +145,8 @@ impl Copy {
     #[must_use]
     pub fn lacks(copy: Option<&Self>, manifest: &Manifest) -> Ask {
         let Some(copy) = copy else { return Ask::All };
-        let had: HashMap<&str, Short> = copy.things.iter().map(|(name, short)| (name.as_str(), *short)).collect();
+        let had: HashMap<&str, Short> =
+            copy.things.iter().map(|(name, short)| (name.as_str(), *short)).collect();
         let changed = manifest.things.iter().filter(|(name, short)| had.get(name.as_str()) != Some(short));
         let names: Vec<&str> = changed.map(|(name, _)| name.as_str()).collect();
         let is_much = names.len() > FEW && names.len() * TENTH > manifest.things.len();
@@ -196,7 +197,8 @@ impl Copy {
         let mut all: Vec<Kept> = all.into_iter().map(|(_, section)| section).collect();
         let there: HashSet<&[u8]> = manifest.things.iter().map(|(name, _)| name.as_bytes()).collect();
         let is_there = |section: &Kept| there.contains(&*section.name);
-        let named: HashSet<Vec<u8>> = all.iter().filter(|section| is_there(section)).flat_map(Kept::named).collect();
+        let named: HashSet<Vec<u8>> =
+            all.iter().filter(|section| is_there(section)).flat_map(Kept::named).collect();
         all.retain(|section| there.contains(&*section.name) || named.contains(&section.name));
         Ok(Self { digest: manifest.digest, things: manifest.things, sections: all })
     }
@@ -225,7 +227,6 @@ pub fn check(manifest: &Manifest, crypto: &dyn Crypto) -> Result<(), Void> {
     let is_whole = part_digest(crypto, things)?.is(&manifest.digest);
     is_whole.then_some(()).ok_or(Void::Digest)
 }
-
 
 fn sections(frame: &Frame) -> Result<Vec<Kept>, Void> {
     let document = Document::read_part(frame).map_err(|error| Void::Garbled(error.to_string()))?;

@@ -33,8 +33,11 @@ fn manifest(names: &[&str], users: &[Vec<Exported>]) -> Manifest {
 fn sent(digest: Digest, sections: &[Exported]) -> String {
     let mut answer = Answer::default();
     sections.iter().for_each(|section| answer.push(section));
-    let (headers, over) = (String::from_utf8(answer.headers().to_vec()).unwrap(), answer.digest(&Hashing).unwrap());
-    format!("Response: Success\r\nActionID: synch-1\r\nDigest: {digest}\r\n{headers}AnswerDigest: {over}\r\n\r\n")
+    let (headers, over) =
+        (String::from_utf8(answer.headers().to_vec()).unwrap(), answer.digest(&Hashing).unwrap());
+    format!(
+        "Response: Success\r\nActionID: synch-1\r\nDigest: {digest}\r\n{headers}AnswerDigest: {over}\r\n\r\n"
+    )
 }
 
 fn taken(digest: Digest, sections: &[Exported]) -> Taken {

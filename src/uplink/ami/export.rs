@@ -43,7 +43,9 @@ impl Greeting {
         if protocol != PROTOCOL.to_string() {
             return Err(match protocol.as_str() {
                 "" => "the main does not know the question".to_owned(),
-                other => format!("the main speaks protocol {other} of synch, and this branch speaks {PROTOCOL}"),
+                other => {
+                    format!("the main speaks protocol {other} of synch, and this branch speaks {PROTOCOL}")
+                }
             });
         }
         let nonce = text("Nonce").and_then(|text| Nonce::read(&text));

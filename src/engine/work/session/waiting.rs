@@ -156,7 +156,10 @@ impl Body<'_> {
     /// Has the main wait, where it exports and nothing else is to be asked.
     pub(super) fn park(&mut self, stop: &Stop) -> Result<(), Stopped> {
         let now = Instant::now();
-        if self.is_parked() || !self.is_open() || self.is_wanted() || self.next_wait().is_none_or(|next| next > now)
+        if self.is_parked()
+            || !self.is_open()
+            || self.is_wanted()
+            || self.next_wait().is_none_or(|next| next > now)
         {
             return Ok(());
         }
@@ -225,7 +228,8 @@ impl Body<'_> {
         match waited {
             Waited::Time => {}
             Waited::Changed(changed) => {
-                let changed: Vec<Part> = changed.iter().copied().filter(|part| parts.contains(part)).collect();
+                let changed: Vec<Part> =
+                    changed.iter().copied().filter(|part| parts.contains(part)).collect();
                 if changed.is_empty() {
                     return;
                 }

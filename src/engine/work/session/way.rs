@@ -122,7 +122,9 @@ impl Access {
 
     /// A new connection shows whether the main exports by now: its module may have been loaded since the kept session began.
     fn look_for_export(&self, link: &mut Link) {
-        let Some(session) = self.session.as_ref().filter(|session| session.exports().may_ask()) else { return };
+        let Some(session) = self.session.as_ref().filter(|session| session.exports().may_ask()) else {
+            return;
+        };
         if link.hello(Instant::now() + super::SOON).is_ok_and(|answer| Greeting::read(&answer).is_ok()) {
             session.sees_export();
         }

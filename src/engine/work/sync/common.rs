@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::{
-    Failure, HELD, LOOK_AGAIN, SUCCEEDED, Syncing, exported::Exported, kept::Kept, people::People, shrink::Lost,
+    Failure, HELD, LOOK_AGAIN, SUCCEEDED, Syncing, exported::Exported, kept::Kept, people::People,
+    shrink::Lost,
 };
 use crate::{
     dialplan::Context,

@@ -131,7 +131,10 @@ impl<'a> Kind<'a> for Directory<'a> {
         if let Some(mut everybody) = self.everybody.take() {
             everybody.hang_up();
         }
-        let taken = common.exported.part(reading, Part::Directory, "").and_then(|answer| Ok(directory::exported(&answer.frame)?));
+        let taken = common
+            .exported
+            .part(reading, Part::Directory, "")
+            .and_then(|answer| Ok(directory::exported(&answer.frame)?));
         self.is_exported = true;
         match taken {
             Ok(directory) => {

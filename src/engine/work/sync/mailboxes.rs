@@ -145,8 +145,8 @@ impl Mailboxes {
             answer = reading.ask(&Query::whole(&voicemail.file))?;
             document = Document::read(&answer.frame);
         }
-        let document = document
-            .map_err(|error| SyncError::Document { file: voicemail.file.clone(), error })?;
+        let document =
+            document.map_err(|error| SyncError::Document { file: voicemail.file.clone(), error })?;
         let local = local(voicemail, common);
         let mails = can_mail(common.host);
         let wanted = WantedBoxes { owners, local: &local, options: &voicemail.options, mails };

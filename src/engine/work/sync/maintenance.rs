@@ -94,7 +94,8 @@ impl Site<'_> {
         let boxes = all.voicemail.as_ref().map(|voicemail| &voicemail.file);
         let contexts = all.dialplan.as_ref().map(|dialplan| &dialplan.contexts);
         let contexts = contexts.filter(|own| !own.chosen.is_empty()).map(|own| &own.file);
-        for file in boxes.into_iter().chain(contexts).filter(|_| !reading.exports()) {
+        let by_file = !reading.exports();
+        for file in boxes.into_iter().chain(contexts).filter(|_| by_file) {
             reading.look_for(file)?;
         }
         if self.common.status.held.is_none() {
