@@ -22,6 +22,9 @@ use crate::{
 
 const NONCE: u128 = 7;
 
+/// What becomes of an answer on its way.
+type Spoils = fn(String) -> String;
+
 /// A main that exports, until it is dropped.
 struct Exporter {
     address: SocketAddr,
@@ -48,7 +51,7 @@ struct State {
     contacts: Vec<(String, String)>,
     boxes: Vec<(String, String)>,
     /// What is done to each answer with sections.
-    spoils: fn(String) -> String,
+    spoils: Spoils,
     /// Every request so far.
     heard: Vec<BTreeMap<String, String>>,
     connections: Vec<TcpStream>,
@@ -62,7 +65,7 @@ impl Default for State {
             believes: true,
             ends_waits: true,
             shuts_down: false,
-            users: vec![user("1001", "a"), user("1002", "a")],
+            users: vec![user("1001", "Alice"), user("1002", "Bob")],
             contacts: vec![("1001".to_owned(), "sip:1001@10.0.0.7:5060".to_owned())],
             boxes: vec![("1001".to_owned(), "1234,Alice".to_owned())],
             spoils: |text| text,
@@ -78,10 +81,10 @@ fn section(name: &str, lines: &[(&str, &str)]) -> Section {
     section
 }
 
-fn user(name: &str, context: &str) -> Vec<Section> {
-    let auth = format!("{name}-auth");
+fn user(name: &str, person: &str) -> Vec<Section> {
+    let (auth, callerid) = (format!("{name}-auth"), format!("{person} <{name}>"));
     vec![
-        section(name, &[("type", "endpoint"), ("aors", name), ("auth", &auth), ("context", context)]),
+        section(name, &[("type", "endpoint"), ("aors", name), ("auth", &auth), ("callerid", &callerid)]),
         section(name, &[("type", "aor"), ("max_contacts", "1")]),
         section(&auth, &[("type", "auth"), ("username", name), ("password", "secret-of-his")]),
     ]
@@ -386,9 +389,9 @@ fn what_changes_comes_at_once_and_nothing_else_with_it() {
     let (site, folder) = in_sync(&exporter, &[]);
     site.until("the main to be well", |snapshot| snapshot.monitor.state == MonitorState::Stable);
     until_it_waits(&exporter);
-    exporter.is(|state| state.users[1] = user("1002", "from-other"));
+    exporter.is(|state| state.users[1] = user("1002", "Robert"));
     site.until("the change", |_| {
-        users(&folder).contains("secret-of-his") && {
+        users(&folder).contains("Robert") && {
             let asked = |request: &BTreeMap<String, String>| {
                 request.get("Users").is_some_and(|users| users == "1002")
             };
@@ -457,7 +460,7 @@ fn a_proof_that_is_not_believed_is_not_given_again_and_again_and_says_nothing_ag
         state.heard.iter().filter(|request| request["Action"] == "Login").count() > logins
     });
     site.until("the main to be well again", |snapshot| snapshot.monitor.state == MonitorState::Stable);
-    assert_eq!(exporter.count(|request| request.contains_key("Key")), 1);
+    assert_eq!(exporter.count(|request| request["Action"] == "SynchHello" && request.contains_key("Key")), 1);
     // An administrator mends it.
     exporter.is(|state| state.believes = true);
     sync(&site);
@@ -488,7 +491,7 @@ fn answers_that_are_torn_or_others_than_were_sent_take_nobody_away() {
     let exporter = Exporter::start();
     let (site, folder) = in_sync(&exporter, &[]);
     let text = users(&folder);
-    let spoils: [(&str, fn(String) -> String); 8] = [
+    let spoils: [(&str, Spoils); 8] = [
         ("a line less", |text| text.replacen("Line-000000-000001", "X-Line-000000-000001", 1)),
         ("another line", |text| text.replace("type=endpoint", "type=aor")),
         ("another digest", |text| text.replace("AnswerDigest: ", "AnswerDigest: 0")),
@@ -501,7 +504,7 @@ fn answers_that_are_torn_or_others_than_were_sent_take_nobody_away() {
     for (number, (what, spoil)) in spoils.into_iter().enumerate() {
         let before = site.control.snapshot().sync.ended;
         exporter.is(|state| {
-            state.users[1] = user("1002", &format!("other-{number}"));
+            state.users[1] = user("1002", &format!("Bob {number}"));
             state.spoils = spoil;
         });
         sync(&site);

@@ -235,20 +235,10 @@ impl Report {
         if settings.sync.is_none() {
             return;
         }
-        if export.is_yes() {
-            self.say(
-                Level::Fine,
-                "events",
-                "the main tells at once what has changed, so changes arrive soon",
-            );
-            if main.left_alone {
-                let text =
-                    "nothing is taken from the main: a maintenance goes on, until 'synch maintenance stop'";
-                self.say(Level::Warning, "files", text);
-            }
-            return;
-        }
         match main.events {
+            _ if export.is_yes() => {
+                self.say(Level::Fine, "events", "the main tells this branch at once what has changed");
+            }
             true => self.say(Level::Fine, "events", "a reload of the main starts a sync, so changes arrive soon"),
             false => self.say(
                 Level::Warning,
@@ -257,6 +247,11 @@ impl Report {
                  system' in manager.conf on the main",
             ),
         }
+        self.files(main);
+    }
+
+    /// Says what of the main's files can be read.
+    fn files(&mut self, main: &Main) {
         if main.left_alone {
             let text = "none was read on the main: a maintenance goes on, until 'synch maintenance stop'";
             return self.say(Level::Warning, "files", text);
