@@ -73,6 +73,8 @@ pub struct Question {
     pub contexts: String,
 }
 
+/// How a main begins that has too much to do just now.
+pub const BUSY: &str = "Busy";
 /// Everything of a part.
 pub const ALL: &str = "*";
 

@@ -444,7 +444,9 @@ impl<'a> Body<'a> {
     /// Lends the session to the worker that has waited longest.
     fn serve(&mut self) {
         self.take_wishes();
-        if self.waiting.is_some() || !self.is_open() || self.is_parked() {
+        // Over a session that is not proved yet, a main that exports answers nothing.
+        let is_unproved = self.exporting.due().is_some_and(|due| due <= Instant::now());
+        if self.waiting.is_some() || !self.is_open() || self.is_parked() || is_unproved {
             return;
         }
         if let Some(wish) = self.wishes.pop_front()

@@ -16,7 +16,7 @@ use crate::{
     operator::status::Snapshot,
     uplink::ami::{
         Last, LinkError, Refusal,
-        export::{Waited, Waiting},
+        export::{BUSY, Waited, Waiting},
     },
     verdict::probe::Outcome,
     words::{
@@ -285,8 +285,9 @@ impl Body<'_> {
     /// It says no to a wait: it is busy, or its module was unloaded or loaded anew meanwhile.
     fn is_refused(&mut self, message: &str) {
         let now = Instant::now();
-        self.hand.not_before = now + if message.starts_with("Busy") { LATER } else { BREATH };
-        if !message.starts_with("Busy") {
+        let is_busy = message.starts_with(BUSY);
+        self.hand.not_before = now + if is_busy { LATER } else { BREATH };
+        if !is_busy {
             self.exporting.again(now);
         }
     }

@@ -19,7 +19,10 @@ use crate::{
         },
     },
     settings::Main,
-    uplink::ami::{Crypto, Hangup, Last, Link, LinkError, TransportError, export::Greeting},
+    uplink::ami::{
+        Crypto, Hangup, Last, Link, LinkError, Refusal, TransportError,
+        export::{BUSY, Greeting},
+    },
 };
 
 /// What a worker needs to open it.
@@ -64,6 +67,15 @@ impl Unanswered {
     /// Whether the answer took too long.
     pub(in crate::engine) const fn is_timed_out(&self) -> bool {
         matches!(self, Self::Link(LinkError::Transport { error: TransportError::TimedOut { .. }, .. }))
+    }
+
+    /// Whether a main that exports has too much to do just now.
+    pub(in crate::engine) fn is_busy(&self) -> bool {
+        let refusal = match self {
+            Self::Link(LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. }) => message,
+            _ => return false,
+        };
+        refusal.starts_with(BUSY)
     }
 
     /// Whether the main left out lines of its answer.

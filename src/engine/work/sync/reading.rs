@@ -9,6 +9,7 @@ use std::{
 use super::{Failure, Ticket, common::Common, failure::of_file};
 use crate::{
     engine::{
+        crew::worker::Stop,
         event::Teller,
         work::session::{Exports, Unanswered, Way},
     },
@@ -28,6 +29,10 @@ const AT_ONCE: usize = 64;
 
 /// Bound of one breath of questions to the main's database: the answers take a fifth of a second at 256 kbit/s.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often, and after which pause, a main is asked again that is busy: it reads its files anew at each reload.
+const BUSY_TRIES: u32 = 20;
+const BUSY_AGAIN: Duration = Duration::from_secs(1);
 
 /// A section that no file has: whether the file can be read is all that is asked.
 const NO_SECTION: &str = "synch";
@@ -55,6 +60,7 @@ pub(super) struct Reading {
     /// When the main last started and reloaded, where it tells.
     pub(super) stamp: Option<Stamp>,
     crypto: Arc<dyn Crypto>,
+    stop: Stop,
     /// The main's export; `None` where its files are read.
     export: Option<Exports>,
 }
@@ -92,6 +98,7 @@ impl Reading {
             lost_lines: false,
             stamp,
             crypto: Arc::clone(&common.syncing.access.crypto),
+            stop: common.stop.clone(),
             export,
         })
     }
@@ -122,14 +129,26 @@ impl Reading {
 
     /// The answer to one question about what the main exports.
     pub(super) fn question(&mut self, question: &Question) -> Result<Frame, Failure> {
-        self.is_wanted()?;
         let deadline = self.deadline;
-        let reads = self.teller.reads();
-        let answer = self.way.ask(deadline, |link| link.export(question, deadline));
-        drop(reads);
-        let frame = answer?;
-        self.count(frame.size())?;
-        Ok(frame)
+        for tries in 1.. {
+            self.is_wanted()?;
+            let reads = self.teller.reads();
+            let answer = self.way.ask(deadline, |link| link.export(question, deadline));
+            drop(reads);
+            match answer {
+                Err(error) if tries < BUSY_TRIES && error.is_busy() => {
+                    if self.stop.wait_until(Instant::now() + BUSY_AGAIN) {
+                        break;
+                    }
+                }
+                Ok(frame) => {
+                    self.count(frame.size())?;
+                    return Ok(frame);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Failure::Stopped)
     }
 
     /// Counts what has come, of which there is a bound.
