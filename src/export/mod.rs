@@ -3,6 +3,7 @@
 //! A branch proves over its AMI session who it is, asks whether anything of its own has changed, and is given what has.
 //! What is said has the form of GetConfig, so that a branch believes it no more than any main.
 //!
+//! - [`asked`]: what a branch asks, and what it makes of the answers
 //! - [`part`]: the parts of what is exported: users, mailboxes, contexts and the rest
 //! - [`digest`]: SHA-256 and HMAC, by the Asterisk around us; what makes two things the same
 //! - [`proof`]: how a session shows whose it is
@@ -15,6 +16,7 @@
 //! - [`whereabouts`]: whether a site is here or on its own
 //! - [`waits`]: who waits for news; the one file with waits
 
+pub mod asked;
 pub mod desk;
 pub mod digest;
 pub mod part;

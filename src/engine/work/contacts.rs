@@ -28,7 +28,10 @@ use crate::{
         event::{Contacts, Event, Teller},
         host::Level,
     },
-    export::Part,
+    export::{
+        Part,
+        asked::{ALL, EXPORT, Question, is_unchanged},
+    },
     operator::status::Snapshot,
     settings::{Main, Settings, Technology},
     site::{
@@ -37,10 +40,7 @@ use crate::{
         phones::NOT_ASKED,
         users::Document,
     },
-    uplink::ami::{
-        Frame,
-        export::{ALL, Question, is_unchanged},
-    },
+    uplink::ami::Frame,
     words::{
         disk::{keep, read_kept},
         faults,
@@ -323,7 +323,7 @@ impl<'a> Body<'a> {
             |digest, things| Question { part: Part::Contacts, digest, things, contexts: String::new() };
         let ask = |question: &Question| -> Result<Frame, Failed> {
             let lease = self.lend(stop)?;
-            Ok(lease.ask(|link| link.export(question, Instant::now() + ANSWER))?)
+            Ok(lease.ask(|link| link.own(EXPORT, &question.headers(), Instant::now() + ANSWER))?)
         };
         if let Some(had) = &self.exported
             && is_unchanged(&ask(&question(Some(had.digest), None))?)

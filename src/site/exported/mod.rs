@@ -5,11 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::users::{Document, Section};
 use crate::{
-    export::{Digest, Short, part_digest, text::received_digest},
-    uplink::ami::{
-        Crypto, Frame,
-        export::{Manifest, Question, Void, digest_of_answer, digest_of_part},
+    export::{
+        Digest, Short,
+        asked::{Manifest, Question, Void, digest_of_answer, digest_of_part},
+        part_digest,
+        text::received_digest,
     },
+    uplink::ami::{Crypto, Frame},
 };
 
 /// Of so many things, one may have changed: where more have, all are asked for.

@@ -1,7 +1,5 @@
 //! The AMI actions that synch sends, as bytes. Pure.
 
-use super::export::{Question, Waiting};
-
 /// Bytes of one line of a request that Asterisk reads, without the line end: its buffer has 1024 with it. A longer line
 /// voids the whole request.
 pub const LINE_LIMIT: usize = 1022;
@@ -51,15 +49,13 @@ pub enum Action<'a> {
         /// The key in it.
         key: &'a str,
     },
-    /// Asks whether the main exports, and for a nonce; or proves whose session this is.
-    Hello {
-        /// The name of the site and the key that proves it.
-        proof: Option<(&'a str, &'a str)>,
+    /// Asks something of this module on the main.
+    Own {
+        /// Which action of it.
+        name: &'static str,
+        /// What it is told.
+        headers: &'a [(&'static str, String)],
     },
-    /// Asks for a part of what the main exports.
-    Export(&'a Question),
-    /// Has the main wait until something changes there.
-    Wait(&'a Waiting),
     /// Says good-bye.
     Logoff,
 }
@@ -79,9 +75,7 @@ impl Action<'_> {
             Self::ShowEndpoint(_) => "PJSIPShowEndpoint",
             Self::ShowPeer(_) => "SIPshowpeer",
             Self::DbGet { .. } => "DBGet",
-            Self::Hello { .. } => "SynchHello",
-            Self::Export(_) => "SynchExport",
-            Self::Wait(_) => "SynchWait",
+            Self::Own { name, .. } => name,
             Self::Logoff => "Logoff",
         }
     }
@@ -114,14 +108,9 @@ impl Action<'_> {
                 header(&mut bytes, "Family", family);
                 header(&mut bytes, "Key", key);
             }
-            Self::Hello { proof } => {
-                if let Some((site, key)) = proof {
-                    header(&mut bytes, "Site", site);
-                    header(&mut bytes, "Key", key);
-                }
+            Self::Own { headers, .. } => {
+                headers.iter().for_each(|(name, value)| header(&mut bytes, name, value));
             }
-            Self::Export(question) => question.headers(&mut |name, value| header(&mut bytes, name, value)),
-            Self::Wait(waiting) => waiting.headers(&mut |name, value| header(&mut bytes, name, value)),
             Self::Ping | Self::CoreStatus | Self::CoreSettings | Self::CoreShowChannels | Self::Logoff => {}
         }
         bytes.extend_from_slice(b"\r\n");

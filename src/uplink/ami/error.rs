@@ -7,7 +7,7 @@ use super::{
     frame::{FrameTooLong, NoMemory},
     numbering::NumberingError,
 };
-use crate::{export::NoHash, words::wording::visible_octets};
+use crate::words::wording::visible_octets;
 
 /// Bytes of the peer's text that a message shows at most.
 const EXCERPT: usize = 200;
@@ -125,9 +125,6 @@ pub enum Unprepared {
     /// No TLS.
     #[error(transparent)]
     Tls(TlsError),
-    /// No hash to prove our name with.
-    #[error(transparent)]
-    NoHash(#[from] NoHash),
 }
 
 /// An answer that is not the wanted one.

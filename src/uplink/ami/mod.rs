@@ -3,7 +3,6 @@
 //! - [`frame`]: bytes into frames, header by header. Pure.
 //! - [`action`]: the few actions that synch sends. Pure.
 //! - [`query`]: what of a configuration file is asked for. Pure.
-//! - [`export`]: what is asked of a main that exports, and what it says of itself. Pure.
 //! - [`numbering`]: whether a GetConfig answer is unbroken, header by header. Pure.
 //! - [`stamp`]: when the main last reloaded, to compare. Pure.
 //! - [`crypto`], [`tls`]: what the Asterisk around us gives of cryptography. Pure.
@@ -18,7 +17,6 @@
 pub mod action;
 pub mod crypto;
 pub mod error;
-pub mod export;
 pub(crate) mod file;
 pub mod frame;
 pub mod gauge;

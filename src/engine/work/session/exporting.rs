@@ -5,8 +5,13 @@ use std::time::{Duration, Instant};
 use super::{SOON, keeping::Body, waiting::longest};
 use crate::{
     engine::{crew::worker::Stopped, event::Event},
+    export::{
+        asked::{Greeting, HELLO},
+        proof::key,
+    },
     operator::status::ExportStatus,
-    uplink::ami::{Link, LinkError, Refusal, export::Greeting},
+    settings::Main,
+    uplink::ami::{Crypto, Link, LinkError, Refusal, password},
 };
 
 /// How long a main is left in peace that was silent to the question: whatever is between us and it may not know it, and each
@@ -121,7 +126,8 @@ impl Body<'_> {
         }
         self.exporting.asked += 1;
         let Some(link) = self.link.as_mut() else { return Ok(()) };
-        let (greeted, last) = (greet(link, now + SOON), link.take_last());
+        let (main, crypto) = (&self.keeping.main, self.keeping.kit.crypto());
+        let (greeted, last) = (greet(link, main, &*crypto, now + SOON), link.take_last());
         match greeted {
             Ok(_) if self.exporting.asked > PROOFS && self.exporting.greeting.is_none() => {
                 self.exports_not("the main wants a new proof again and again".to_owned(), false);
@@ -182,20 +188,25 @@ impl Body<'_> {
 }
 
 /// Asks what the main says of its export, and proves whose session this is.
-fn greet(link: &mut Link, deadline: Instant) -> Result<Greeting, No> {
-    let answer = link.hello(deadline).map_err(|error| match error {
+fn greet(link: &mut Link, main: &Main, crypto: &dyn Crypto, deadline: Instant) -> Result<Greeting, No> {
+    let answer = link.own(HELLO, &[], deadline).map_err(|error| match error {
         LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. } => No::Says(meaning(&message)),
         error => No::Link(error),
     })?;
     let greeting = Greeting::read(&answer).map_err(No::Says)?;
-    match link.prove(&greeting, deadline) {
-        Ok(()) => Ok(greeting),
+    let (site, secret) = (&main.username, password(&main.password));
+    let secret = secret.map_err(|error| No::Says(error.to_string()))?;
+    let key =
+        key(crypto, secret.expose(), &greeting.nonce, site).map_err(|error| No::Says(error.to_string()))?;
+    let proof = [("Site", site.clone()), ("Key", key.to_string())];
+    // It takes its time where it says no.
+    match link.own(HELLO, &proof, deadline.max(Instant::now() + SOON)) {
+        Ok(_) => Ok(greeting),
         Err(LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. }) => {
             Err(No::Unproved(unproved(&message)))
         }
         // It may have ended the session before we have read why.
         Err(error) if error.is_end() => Err(No::Unproved(unproved(&error.to_string()))),
-        Err(error @ LinkError::Unprepared(_)) => Err(No::Says(error.to_string())),
         Err(error) => Err(No::Link(error)),
     }
 }

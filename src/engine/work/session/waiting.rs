@@ -12,12 +12,12 @@ use crate::{
         },
         event::{Event, News},
     },
-    export::Part,
-    operator::status::Snapshot,
-    uplink::ami::{
-        Last, LinkError, Refusal,
-        export::{BUSY, Waited, Waiting},
+    export::{
+        Part,
+        asked::{BUSY, WAIT, Waited, Waiting},
     },
+    operator::status::Snapshot,
+    uplink::ami::{Last, LinkError, Refusal},
     verdict::probe::Outcome,
     words::{
         faults,
@@ -174,7 +174,7 @@ impl Body<'_> {
         faults::point("wait");
         let waiting = self.waiting(seconds, &snapshot);
         let Some(link) = self.link.as_mut() else { return Ok(()) };
-        let (begun, last) = (link.begin_wait(&waiting, now + super::SOON), link.take_last());
+        let (begun, last) = (link.begin_own(WAIT, &waiting.headers(), now + super::SOON), link.take_last());
         match begun {
             Ok(()) => {
                 let due = now + Duration::from_secs(seconds);
@@ -194,7 +194,7 @@ impl Body<'_> {
             self.hand.ends();
             return Ok(false);
         };
-        let waited = link.waited(until);
+        let waited = link.answered(until);
         let last = link.take_last();
         let mut events = Vec::new();
         // Whoever may read events is told of them when a wait has ended.
@@ -311,13 +311,13 @@ impl Body<'_> {
     pub(super) fn ask_in_its_words(&mut self, deadline: Instant) -> Result<(), LinkError> {
         let waiting = self.waiting(0, &self.keeping.kit.published.read());
         let Some(link) = self.link.as_mut() else { return Err(LinkError::Stopped) };
-        match link.wait_now(&waiting, deadline) {
+        match link.own(WAIT, &waiting.headers(), deadline) {
             Err(LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. }) => {
                 // It answers: that is what was asked.
                 self.is_refused(&message);
                 Ok(())
             }
-            asked => asked,
+            asked => asked.map(drop),
         }
     }
 }

@@ -18,11 +18,9 @@ use crate::{
             lookup::{Address, NoWay},
         },
     },
+    export::asked::{BUSY, Greeting, HELLO},
     settings::Main,
-    uplink::ami::{
-        Crypto, Hangup, Last, Link, LinkError, Refusal, TransportError,
-        export::{BUSY, Greeting},
-    },
+    uplink::ami::{Crypto, Hangup, Last, Link, LinkError, Refusal, TransportError},
 };
 
 /// What a worker needs to open it.
@@ -137,7 +135,10 @@ impl Access {
         let Some(session) = self.session.as_ref().filter(|session| session.exports().may_ask()) else {
             return;
         };
-        if link.hello(Instant::now() + super::SOON).is_ok_and(|answer| Greeting::read(&answer).is_ok()) {
+        if link
+            .own(HELLO, &[], Instant::now() + super::SOON)
+            .is_ok_and(|answer| Greeting::read(&answer).is_ok())
+        {
             session.sees_export();
         }
     }

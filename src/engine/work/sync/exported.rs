@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Failure, reading::Reading};
 use crate::{
-    export::{Digest, Part},
+    export::{
+        Digest, Part,
+        asked::{ALL, Manifest, Question, Void, is_unchanged},
+    },
     site::{
         exported::{Ask, Copy, Taken, check},
         users::{Answer, Document},
     },
-    uplink::ami::{
-        Query,
-        export::{ALL, Manifest, Question, Void, is_unchanged},
-    },
+    uplink::ami::Query,
 };
 
 /// How often it is tried again where the main has changed while it was asked: it reads its files at each reload.

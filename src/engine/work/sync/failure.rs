@@ -9,13 +9,13 @@ use crate::{
         reach::lookup::NoWay,
         work::session::Unanswered,
     },
-    export::Part,
+    export::{Part, asked::Void},
     site::{
         directory::{NoDirectory, TooMany},
         shrink::Guarded,
         users::{Open, StoreError, SyncError},
     },
-    uplink::ami::{LinkError, NoMemory, Refusal, export::Void},
+    uplink::ami::{LinkError, NoMemory, Refusal},
     words::disk::DiskError,
 };
 

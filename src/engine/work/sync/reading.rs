@@ -13,11 +13,12 @@ use crate::{
         event::Teller,
         work::session::{Exports, Unanswered, Way},
     },
-    export::{Digest, Part},
-    site::users::Answer,
-    uplink::ami::{
-        Crypto, Frame, Gauge, LinkError, NoMemory, Query, Refusal, Stamp, Timing, export::Question,
+    export::{
+        Digest, Part,
+        asked::{EXPORT, Question},
     },
+    site::users::Answer,
+    uplink::ami::{Crypto, Frame, Gauge, LinkError, NoMemory, Query, Refusal, Stamp, Timing},
 };
 
 /// Bound of everything that is read from the main in one sync: 20,000 users take 2 s in a LAN, and the mailboxes of
@@ -133,7 +134,7 @@ impl Reading {
         for tries in 1.. {
             self.is_wanted()?;
             let reads = self.teller.reads();
-            let answer = self.way.ask(deadline, |link| link.export(question, deadline));
+            let answer = self.way.ask(deadline, |link| link.own(EXPORT, &question.headers(), deadline));
             drop(reads);
             match answer {
                 Err(error) if tries < BUSY_TRIES && error.is_busy() => {

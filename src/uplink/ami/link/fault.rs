@@ -1,7 +1,6 @@
 //! What ends an exchange. Pure.
 
 use super::Last;
-use crate::export::NoHash;
 use crate::uplink::ami::{Action, PasswordError, Refusal, TlsError, TransportError, error::Unprepared};
 
 /// What ends an exchange, before the address is added.
@@ -31,12 +30,6 @@ impl Fault {
             Self::Refused(Refusal::ShuttingDown) => Last::ShutsDown,
             _ => Last::Nothing,
         }
-    }
-}
-
-impl From<NoHash> for Fault {
-    fn from(error: NoHash) -> Self {
-        Self::Unprepared(error.into())
     }
 }
 

@@ -26,8 +26,8 @@ const GATHER: Duration = Duration::from_millis(1);
 /// A main that has begun an answer is given so long for each part of it: it may read its files anew before it begins, and
 /// a slow line has moved kilobytes by then.
 const SILENCE: Duration = Duration::from_secs(30);
-/// What is awaited while the main waits for something to happen.
-const WAITED: &str = "the answer to SynchWait";
+/// What is awaited of this module on the main.
+const OWN: &str = "the answer of synch on the main";
 /// How often it is looked whether an answer may go on.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// What Asterisk says of a key that its database doesn't have.
@@ -143,7 +143,7 @@ impl Line {
             if let Some(frame) = self.session.answer()? {
                 return Ok(Some(frame));
             }
-            match self.receive(WAITED, deadline) {
+            match self.receive(OWN, deadline) {
                 Ok(_) => {}
                 Err(Fault::Transport(TransportError::TimedOut { .. })) => return Ok(None),
                 Err(fault) => return Err(fault),
@@ -401,13 +401,13 @@ impl Line {
 /// Until when the next part of an answer is waited for.
 fn patience(action: Action<'_>, deadline: Instant) -> Instant {
     match action {
-        Action::GetConfig { .. } | Action::Export(_) => deadline.min(Instant::now() + SILENCE),
+        Action::GetConfig { .. } | Action::Own { .. } => deadline.min(Instant::now() + SILENCE),
         _ => deadline,
     }
 }
 
 fn gather(action: Action<'_>) {
-    if matches!(action, Action::GetConfig { .. } | Action::Export(_)) {
+    if matches!(action, Action::GetConfig { .. }) {
         thread::sleep(GATHER);
     }
 }
@@ -424,9 +424,7 @@ const fn awaited(action: Action<'_>) -> &'static str {
         Action::ShowEndpoint(_) => "the answer to PJSIPShowEndpoint",
         Action::ShowPeer(_) => "the answer to SIPshowpeer",
         Action::DbGet { .. } => "the answer to DBGet",
-        Action::Hello { .. } => "the answer to SynchHello",
-        Action::Export(_) => "the answer to SynchExport",
-        Action::Wait(_) => WAITED,
+        Action::Own { .. } => OWN,
         Action::Logoff => "the answer to Logoff",
     }
 }

@@ -25,12 +25,11 @@ use self::{
 };
 use super::{
     Action, Crypto, Frame, Hangup, LinkError, Part, Query, Refusal, Stamp, TransportError,
-    export::{Greeting, Question, Waiting},
     frame::{CONFIG_FRAME, SHORT_FRAME},
     password::password,
     session::FULLY_BOOTED,
 };
-use crate::{export::proof, settings::Main, uplink::marks::Mark, words::wording::visible_octets};
+use crate::{settings::Main, uplink::marks::Mark, words::wording::visible_octets};
 
 /// Time limit for connecting and logging in, which take a few round trips: a caller that allows minutes for a long
 /// answer should not wait minutes for a main that is away.
@@ -346,66 +345,47 @@ impl Link {
         self.operate(deadline, |line, deadline| line.database(keys, deadline))
     }
 
-    /// Asks what the main says of its export. Connects and logs in first where there is no connection.
+    /// Asks something of this module on the main. The answer may be as long as a file. Connects and logs in first where
+    /// there is no connection.
     ///
     /// # Errors
-    /// When no answer came before the deadline. A main that does not know the question refuses.
-    pub fn hello(&mut self, deadline: Instant) -> Result<Frame, LinkError> {
-        self.operate(deadline, |line, deadline| line.exchange(Action::Hello { proof: None }, deadline))
-    }
-
-    /// Proves whose session this is. The main ends the session of whoever can't.
-    ///
-    /// # Errors
-    /// When the main does not believe it, or no answer came before the deadline.
-    pub fn prove(&mut self, greeting: &Greeting, deadline: Instant) -> Result<(), LinkError> {
-        let site = self.main.username.clone();
-        let key = password(&self.main.password)
-            .map_err(Fault::from)
-            .and_then(|secret| Ok(proof::key(&*self.crypto, secret.expose(), &greeting.nonce, &site)?));
-        let deadline = deadline.max(Instant::now() + LOGIN_TIMEOUT);
-        self.operate(deadline, |line, deadline| {
-            let key = key?.to_string();
-            line.exchange(Action::Hello { proof: Some((&site, &key)) }, deadline).map(drop)
-        })
-    }
-
-    /// Asks for a part of what the main exports, in a session that was proved.
-    ///
-    /// # Errors
-    /// When the answer did not come whole before the deadline. The connection is closed then.
-    pub fn export(&mut self, question: &Question, deadline: Instant) -> Result<Frame, LinkError> {
+    /// When the answer did not come whole before the deadline. The connection is closed then. A main without this module
+    /// refuses.
+    pub fn own(
+        &mut self,
+        name: &'static str,
+        headers: &[(&'static str, String)],
+        deadline: Instant,
+    ) -> Result<Frame, LinkError> {
         let limit = self.frame_limit;
         self.operate(deadline, |line, deadline| {
             line.session.limit(CONFIG_FRAME);
-            let answer = line.exchange(Action::Export(question), deadline);
+            let answer = line.exchange(Action::Own { name, headers }, deadline);
             line.session.limit(limit);
             answer
         })
     }
 
-    /// Has the main wait until something changes there. It says nothing else meanwhile; [`Self::waited`] has its answer.
+    /// Asks something of this module on the main that it answers in its own time. It says nothing else meanwhile;
+    /// [`Self::answered`] has its answer.
     ///
     /// # Errors
     /// When it could not be told.
-    pub fn begin_wait(&mut self, waiting: &Waiting, deadline: Instant) -> Result<(), LinkError> {
-        self.operate(deadline, |line, deadline| line.send(Action::Wait(waiting), deadline))
+    pub fn begin_own(
+        &mut self,
+        name: &'static str,
+        headers: &[(&'static str, String)],
+        deadline: Instant,
+    ) -> Result<(), LinkError> {
+        self.operate(deadline, |line, deadline| line.send(Action::Own { name, headers }, deadline))
     }
 
-    /// Has the main answer a wait at once: it says that it is there, and hears how the branch is.
-    ///
-    /// # Errors
-    /// When the main refuses, or no answer came before the deadline.
-    pub fn wait_now(&mut self, waiting: &Waiting, deadline: Instant) -> Result<(), LinkError> {
-        self.operate(deadline, |line, deadline| line.exchange(Action::Wait(waiting), deadline).map(drop))
-    }
-
-    /// Returns the answer to [`Self::begin_wait`]; `None` where it does not come until the deadline, which leaves the
+    /// Returns the answer to [`Self::begin_own`]; `None` where it does not come until the deadline, which leaves the
     /// connection as it is.
     ///
     /// # Errors
     /// When the main refuses, or the connection broke.
-    pub fn waited(&mut self, deadline: Instant) -> Result<Option<Frame>, LinkError> {
+    pub fn answered(&mut self, deadline: Instant) -> Result<Option<Frame>, LinkError> {
         self.operate(deadline, |line, deadline| line.answer_so_far(deadline))
     }
 
@@ -414,12 +394,6 @@ impl Link {
         if let Some(line) = &self.line {
             line.keep_alive(idle);
         }
-    }
-
-    /// Returns what hashes here.
-    #[must_use]
-    pub fn crypto(&self) -> Arc<dyn Crypto> {
-        Arc::clone(&self.crypto)
     }
 
     /// Waits for the next event that tells of a reload, a stop or a start of the main, or of one of its phones; none when the deadline passes

@@ -1,17 +1,27 @@
-//! What is asked of a main that exports, and what it says of itself. Pure.
+//! What a branch asks of a main that exports, and what it makes of the answers. Pure.
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
-use super::{Frame, action::LINE_LIMIT};
+use super::{Digest, PROTOCOL, Part, Short, proof::Nonce};
 use crate::{
-    export::{Digest, PROTOCOL, Part, Short, proof::Nonce},
+    uplink::ami::{Frame, action::LINE_LIMIT},
     words::wording::visible_octets,
 };
+
+/// The actions.
+pub const HELLO: &str = "SynchHello";
+/// Asks for a part of what the main exports.
+pub const EXPORT: &str = "SynchExport";
+/// Has the main wait until something changes there.
+pub const WAIT: &str = "SynchWait";
+
+/// What an action is told.
+pub type Headers = Vec<(&'static str, String)>;
 
 /// Bytes of a version that are kept.
 const VERSION: usize = 80;
 /// How long a wait lasts at a main that does not say it.
-const WAIT: u64 = 5;
+const USUAL_WAIT: u64 = 5;
 /// The least and the most that a main may ask for: an hour would hide that it is gone.
 const WAITS: std::ops::RangeInclusive<u64> = 1..=60;
 /// What the main says of each thing of a part.
@@ -50,7 +60,7 @@ impl Greeting {
         }
         let nonce = text("Nonce").and_then(|text| Nonce::read(&text));
         let nonce = nonce.ok_or_else(|| "the main gave nothing to prove our name with".to_owned())?;
-        let wait = text("Wait").and_then(|text| text.parse().ok()).unwrap_or(WAIT);
+        let wait = text("Wait").and_then(|text| text.parse().ok()).unwrap_or(USUAL_WAIT);
         Ok(Self {
             nonce,
             booted: text("Booted").is_none_or(|word| word != "no"),
@@ -79,17 +89,16 @@ pub const BUSY: &str = "Busy";
 pub const ALL: &str = "*";
 
 impl Question {
-    pub(super) fn headers(&self, header: &mut dyn FnMut(&str, &str)) {
-        header("Part", self.part.word());
-        if let Some(digest) = &self.digest {
-            header("Digest", &digest.to_string());
-        }
+    /// Returns what SynchExport is told.
+    #[must_use]
+    pub fn headers(&self) -> Headers {
+        let mut headers = vec![("Part", self.part.word().to_owned())];
+        headers.extend(self.digest.map(|digest| ("Digest", digest.to_string())));
         if self.part == Part::Contexts {
-            header("Contexts", &self.contexts);
+            headers.push(("Contexts", self.contexts.clone()));
         }
-        if let Some(things) = &self.things {
-            header("Users", things);
-        }
+        headers.extend(self.things.clone().map(|things| ("Users", things)));
+        headers
     }
 
     /// Cuts a list of names into as many as one question can hold each. A name that could not be asked for, because it is
@@ -129,16 +138,20 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn headers(&self, header: &mut dyn FnMut(&str, &str)) {
-        header("Timeout", &self.seconds.to_string());
-        header("State", self.state);
-        header("Version", env!("CARGO_PKG_VERSION"));
-        for (part, digest) in &self.digests {
-            if *part == Part::Contexts {
-                header("Contexts", &self.contexts);
-            }
-            header(part.digest_header(), &digest.to_string());
+    /// Returns what SynchWait is told.
+    #[must_use]
+    pub fn headers(&self) -> Headers {
+        let mut headers = vec![
+            ("Timeout", self.seconds.to_string()),
+            ("State", self.state.to_owned()),
+            ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        if self.digests.contains_key(&Part::Contexts) {
+            headers.push(("Contexts", self.contexts.clone()));
         }
+        let digest = |(part, digest): (&Part, &Digest)| (part.digest_header(), digest.to_string());
+        headers.extend(self.digests.iter().map(digest));
+        headers
     }
 }
 
@@ -202,7 +215,7 @@ pub enum Void {
     Changed,
     /// There is no hash here.
     #[error(transparent)]
-    NoHash(#[from] crate::export::NoHash),
+    NoHash(#[from] super::NoHash),
 }
 
 /// Returns whether the main says that nothing has changed.
