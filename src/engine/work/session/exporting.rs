@@ -6,12 +6,12 @@ use super::{SOON, keeping::Body, waiting::longest};
 use crate::{
     engine::{crew::worker::Stopped, event::Event},
     export::{
-        asked::{Greeting, HELLO},
+        asked::{BUSY, Greeting, HELLO},
         proof::key,
     },
     operator::status::ExportStatus,
     settings::Main,
-    uplink::ami::{Crypto, Link, LinkError, Refusal, password},
+    uplink::ami::{Crypto, Link, LinkError, Refusal, TransportError, password},
 };
 
 /// How long a main is left in peace that was silent to the question: whatever is between us and it may not know it, and each
@@ -19,6 +19,10 @@ use crate::{
 const SILENT: Duration = Duration::from_secs(3600);
 /// How long it is after a proof that it did not believe: it tells its administrator each time, and bans whoever tries often.
 const UNPROVED: Duration = Duration::from_secs(3600);
+/// How long it is where the main was too busy to take the proof.
+const LATER: Duration = Duration::from_secs(15);
+/// How long the main may take over a proof: it reads its files first, where it has not yet.
+const PROOF: Duration = Duration::from_secs(12);
 /// How often a main is asked whether it has started up.
 const STARTING: Duration = Duration::from_secs(2);
 /// How often in one session a main may want a new proof. One whose module is loaded anew wants one.
@@ -101,6 +105,8 @@ enum No {
     Says(String),
     /// It does not believe whose session this is, and ends it.
     Unproved(String),
+    /// It has too much to do to take the proof.
+    Busy(String),
     /// It did not answer.
     Link(LinkError),
 }
@@ -120,6 +126,7 @@ impl Body<'_> {
         }
         self.exporting.due = None;
         if now < self.exporting.not_before {
+            self.exporting.due = Some(self.exporting.not_before);
             let why = self.exporting.why_not.clone();
             self.exports_not(why, false);
             return Ok(());
@@ -137,11 +144,11 @@ impl Body<'_> {
             Err(No::Unproved(why)) => {
                 self.exporting.leave_in_peace(now + UNPROVED, &why);
                 self.exporting.unproved = true;
-                // It ends this session, which says nothing against it.
-                if let Some(mut link) = self.link.take() {
-                    link.close();
-                }
-                self.log_in_alone()?;
+                self.log_in_instead()?;
+            }
+            Err(No::Busy(why)) => {
+                self.exporting.leave_in_peace(Instant::now() + LATER, &why);
+                self.log_in_instead()?;
             }
             Err(No::Link(LinkError::Stopped)) => return Err(Stopped),
             Err(No::Link(error)) if error.is_end() => self.ended(last, &error.to_string()),
@@ -153,6 +160,14 @@ impl Body<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The main ends this session, or is not done with it: that says nothing against it, and another one is made.
+    fn log_in_instead(&mut self) -> Result<(), Stopped> {
+        if let Some(mut link) = self.link.take() {
+            link.close();
+        }
+        self.log_in_alone()
     }
 
     fn exports(&mut self, greeting: Greeting, now: Instant) {
@@ -200,13 +215,21 @@ fn greet(link: &mut Link, main: &Main, crypto: &dyn Crypto, deadline: Instant) -
         key(crypto, secret.expose(), &greeting.nonce, site).map_err(|error| No::Says(error.to_string()))?;
     let proof = [("Site", site.clone()), ("Key", key.to_string())];
     // It takes its time where it says no.
-    match link.own(HELLO, &proof, deadline.max(Instant::now() + SOON)) {
+    match link.own(HELLO, &proof, Instant::now() + PROOF) {
         Ok(_) => Ok(greeting),
+        Err(LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. })
+            if message.starts_with(BUSY) =>
+        {
+            Err(No::Busy(format!("the main says: {message}")))
+        }
         Err(LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. }) => {
             Err(No::Unproved(unproved(&message)))
         }
         // It may have ended the session before we have read why.
         Err(error) if error.is_end() => Err(No::Unproved(unproved(&error.to_string()))),
+        Err(error @ LinkError::Transport { error: TransportError::TimedOut { .. }, .. }) => {
+            Err(No::Busy(error.to_string()))
+        }
         Err(error) => Err(No::Link(error)),
     }
 }
