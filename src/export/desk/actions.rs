@@ -277,7 +277,8 @@ impl Desk {
             Ok(site) => site,
             Err(reply) => return reply,
         };
-        let timeout = header("Timeout").parse().unwrap_or(USUAL).clamp(1, LONGEST);
+        // None at all is the question of a branch that only wants to say how it is.
+        let timeout = header("Timeout").parse().unwrap_or(USUAL).min(LONGEST);
         let end = Instant::now() + Duration::from_secs(timeout);
         let contexts = header("Contexts");
         let contexts = listed(&contexts);
