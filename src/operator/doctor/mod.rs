@@ -514,6 +514,29 @@ mod tests {
     }
 
     #[test]
+    fn what_an_account_can_do_that_it_need_not_is_told_where_the_main_exports() {
+        let settings = crate::operator::status::tests::snapshot().settings;
+        let said = |export: ExportStatus, more: &[&'static str]| {
+            let main = Main { more: more.to_vec(), ..Main::default() };
+            let mut report = Report(Vec::new());
+            report.main(&Findings { main: Some(main), ..Findings::default() }, &settings, &export);
+            report
+                .0
+                .into_iter()
+                .find(|check| check.subject == "export")
+                .map(|check| (check.level, check.text))
+        };
+        let (level, text) = said(ExportStatus::yes(), &[]).unwrap();
+        assert!(level == Level::Fine && text.contains("nothing else"), "{text}");
+        let (level, text) = said(ExportStatus::yes(), &["system"]).unwrap();
+        assert_eq!(level, Level::Warning);
+        assert!(text.contains("write = system is more than this main needs"), "{text}");
+        let (level, text) = said(ExportStatus::no("no module".to_owned()), &[]).unwrap();
+        assert!(level == Level::Fine && text.ends_with(": no module"), "{text}");
+        assert_eq!(said(ExportStatus::default(), &[]), None);
+    }
+
+    #[test]
     fn a_clock_may_be_apart_for_so_long_and_no_time_of_the_main_is_too_odd() {
         let main = [("host", "10.0.0.254"), ("username", "synch"), ("secret", "x")];
         let off = |name| ConfSection::new(name, [("enabled", "no")]);

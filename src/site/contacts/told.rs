@@ -108,6 +108,21 @@ mod tests {
     }
 
     #[test]
+    fn a_main_that_exports_tells_of_each_user_and_of_nobody_twice() {
+        let lines: String =
+            (0..9).map(|at| format!("Line-000000-{at:06}: 1001=sip:1001@10.0.0.{}:5060\n", at + 1)).collect();
+        let answer = frame(&format!(
+            "Response: Success\nCategory-000000: contacts\n{lines}Line-000000-000009: 1002=sip:x,y@10.0.0.3:5060\n\
+             Category-000001: other\nLine-000001-000000: 1003=sip:1003@10.0.0.3:5060\n\n"
+        ));
+        let told = of_export(&Document::read_part(&answer).unwrap());
+        assert_eq!(told.keys().collect::<Vec<_>>(), ["1001", "1002"]);
+        assert_eq!(shown(&told["1001"]).first().map(String::as_str), Some("sip:1001@10.0.0.1:5060"));
+        assert_eq!(told["1001"].contacts.len(), MOST);
+        assert_eq!((told["1002"].contacts.len(), told["1002"].refused.clone()), (0, Some(Refusal::User)));
+    }
+
+    #[test]
     fn contacts_of_an_endpoint_the_newest_first() {
         let items = [
             frame("Event: AorDetail\nContacts: 1001/sip:1001@10.0.0.9:5060\n"),

@@ -329,6 +329,20 @@ mod tests {
     }
 
     #[test]
+    fn a_main_that_exports_is_heard_whoever_may_read_and_its_events_start_nothing() {
+        let (mut hearing, now) = (hearing(), Instant::now());
+        assert_eq!(told(|tell| hearing.exports(true, tell)), HEARD);
+        let reload = event("Event: Reload\nModule: All\nStatus: 0\n");
+        assert_eq!(told(|tell| hearing.takes(&reload, |_| true, now, tell)), [""; 0]);
+        assert_eq!(hearing.due(), None);
+        let shutdown = event("Event: Shutdown\nShutdown: Cleanly\n");
+        assert_eq!(told(|tell| hearing.takes(&shutdown, |_| true, now, tell)), ["Main(ShutsDown)"]);
+        assert!(hearing.exports_no_more() && !hearing.exports_no_more());
+        let starting = told(|tell| hearing.exports(false, tell));
+        assert_eq!(starting.first().map(String::as_str), Some("Main(Starting)"));
+    }
+
+    #[test]
     fn phones_of_other_sites_are_nobodys_business() {
         let (mut hearing, now) = (hearing(), Instant::now());
         let of = |user: &str| {

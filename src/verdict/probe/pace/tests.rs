@@ -386,3 +386,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_main_that_answers_by_itself_is_not_asked_meanwhile_unless_something_is_wrong() {
+    let mut world = World::new(settings());
+    world.run(SECOND * 20, |_, _| (MILLISECOND, alive()));
+    assert_eq!(world.monitor.verdict().state, Stable);
+    let asked = |world: &World, kind: Kind| world.begun.iter().filter(|(of, _)| *of == kind).count();
+    let (ami, sip) = (asked(&world, Kind::Ami), asked(&world, Kind::Sip));
+    let now = world.now;
+    world.pace.answers_by_itself(Some(now + SECOND * 30), now);
+    world.run(SECOND * 50, |_, _| (MILLISECOND, alive()));
+    assert_eq!(asked(&world, Kind::Ami), ami);
+    assert!(asked(&world, Kind::Sip) > sip + 3, "SIP is asked as ever");
+    // Its answer comes, and then it is asked again in its turn.
+    let now = world.now;
+    world.pace.answers_by_itself(None, now);
+    world.run(SECOND * 60, |_, _| (MILLISECOND, alive()));
+    assert!(asked(&world, Kind::Ami) > ami);
+    // It waits again, and SIP falls silent: then both are asked.
+    let (now, ami) = (world.now, asked(&world, Kind::Ami));
+    world.pace.answers_by_itself(Some(now + SECOND * 30), now);
+    world.run(SECOND * 75, |kind, _| match kind {
+        Kind::Ami => (MILLISECOND, alive()),
+        Kind::Sip => (TIMEOUT, silent()),
+    });
+    assert!(asked(&world, Kind::Ami) > ami + 2);
+}

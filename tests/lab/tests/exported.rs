@@ -1,0 +1,161 @@
+//! A branch at a main that runs the module, too: an account that may do nothing else is enough, and changes come at once.
+
+use std::time::Instant;
+
+use lab::headquarters::{SITE, main_with_sites};
+use lab::wait::{GENEROUS, until_ok, until_value};
+use lab::{Error, Result, Site, Version};
+
+lab::on_22_and_16!(
+    an_account_of_class_log_is_enough_for_all_that_a_branch_does,
+    a_change_and_a_phone_of_the_main_are_here_within_moments,
+    a_main_that_stops_or_dies_is_left_at_once,
+    a_module_that_comes_and_goes_on_the_main_touches_no_user,
+);
+
+/// A main that exports, and a branch with an account of class log there that does not say whose users are its own.
+fn exporting(version: Version) -> Result<Site> {
+    let site = main_with_sites(version, &[SITE])?;
+    site.branch.install_module()?;
+    site.branch.load_module_at_start()?;
+    let account = format!("username = {SITE}\nsecret = {SITE}-secret");
+    site.branch.edit_conf("res_synch.conf", "username = synch\nsecret = SomePasswordHere", &account)?;
+    let filter = "filter_key = accountcode\nfilter_value = ^HeadOffice$\n";
+    site.branch.edit_conf("res_synch.conf", filter, "")?;
+    Ok(site)
+}
+
+fn in_service(version: Version) -> Result<Site> {
+    let mut site = exporting(version)?;
+    site.start_main_first()?;
+    site.wait_status("MainExport", "yes")?;
+    site.wait_status("Sync", "Synced")?;
+    Ok(site)
+}
+
+/// The users' file of the branch.
+fn users(site: &Site, version: Version) -> Result<String> {
+    site.branch.read_conf(match version {
+        Version::V22 => "pjsip_synch.conf",
+        Version::V16 => "sip_synch.conf",
+    })
+}
+
+/// How many sessions the branch has on the main.
+fn sessions(site: &Site, account: &str) -> Result<usize> {
+    let connected = site.main.rx("manager show connected")?;
+    Ok(connected.lines().filter(|line| line.split_whitespace().next() == Some(account)).count())
+}
+
+/// Gives user 1002 another name on the main, which reloads. Returns when it had.
+fn rename(site: &Site, version: Version, from: &str, to: &str) -> Result<Instant> {
+    let file = match version {
+        Version::V22 => "pjsip.endpoint.conf",
+        Version::V16 => "sip_additional.conf",
+    };
+    site.main.edit_conf(file, &format!("callerid={from} <1002>"), &format!("callerid={to} <1002>"))?;
+    site.main.rx("core reload")?;
+    Ok(Instant::now())
+}
+
+fn an_account_of_class_log_is_enough_for_all_that_a_branch_does(version: Version) -> Result {
+    let site = in_service(version)?;
+    for (key, wanted) in
+        [("MainEvents", "heard"), ("MainLogin", "accepted"), ("Users", "3"), ("Monitor", "Stable")]
+    {
+        site.wait_status(key, wanted)?;
+    }
+    for problem in ["MailboxesReason", "DirectoryReason"] {
+        site.wait_status(problem, "")?;
+    }
+    for (key, _) in [("Mailboxes", 0), ("Directory", 0)] {
+        until_value(key, GENEROUS, || site.status(key), |value| value != "0")?;
+    }
+    assert_eq!(sessions(&site, SITE)?, 1, "{}", site.main.rx("manager show connected")?);
+    let checks = site.branch.rx("synch doctor")?;
+    let line = checks.lines().find(|line| line.contains(" export ")).unwrap_or_default();
+    assert!(line.starts_with("ok") && line.contains("nothing else"), "{checks}");
+    // As by the files, with an account that may read them.
+    let exported = users(&site, version)?;
+    let other = Site::in_service(version)?;
+    assert_eq!(
+        exported,
+        users(&other, version)?.replace(&other.main.address().to_string(), &site.main.address().to_string())
+    );
+    Ok(())
+}
+
+fn a_change_and_a_phone_of_the_main_are_here_within_moments(version: Version) -> Result {
+    let site = in_service(version)?;
+    let _alice = site.phone_at(&site.main, "1001")?;
+    let known = || {
+        let shown = site.branch.rx("synch show phones")?;
+        let is_there = shown.lines().any(|line| line.contains("1001") && line.contains("sip:"));
+        if is_there || site.status("PhonesKnown")? == "1" { Ok(()) } else { Err(Error::new(shown)) }
+    };
+    until_ok("the phone to be known", GENEROUS, known)?;
+    // Quick enough to be no doing of the interval of 300 s.
+    for (from, to) in [("Alex", "Bert"), ("Bert", "Carl")] {
+        let reloaded = rename(&site, version, from, to)?;
+        until_ok("the change", GENEROUS, || {
+            if users(&site, version)?.contains(to) { Ok(()) } else { Err(Error::new("it is not there yet")) }
+        })?;
+        println!("{version:?}: {to} after {:.2} s", reloaded.elapsed().as_secs_f32());
+    }
+    site.wait_status("Sync", "Synced")?;
+    assert_eq!(site.status("Users")?, "3");
+    assert_eq!(site.moves()?, 1, "{}", site.branch.rx("synch show history")?);
+    Ok(())
+}
+
+fn a_main_that_stops_or_dies_is_left_at_once(version: Version) -> Result {
+    let mut site = in_service(version)?;
+    let text = users(&site, version)?;
+    let mut console = site.main.console()?;
+    console.type_line("core stop now")?;
+    site.wait_status("Service", "Failover")?;
+    site.main.wait_ended()?;
+    site.wait_name(site.branch.address())?;
+    site.main.start()?;
+    site.wait_status("Service", "Normal")?;
+    site.wait_status("MainExport", "yes")?;
+    site.kill_main()?;
+    site.wait_status("Service", "Failover")?;
+    site.main.start()?;
+    site.wait_status("Service", "Normal")?;
+    assert_eq!(users(&site, version)?, text);
+    Ok(())
+}
+
+fn a_module_that_comes_and_goes_on_the_main_touches_no_user(version: Version) -> Result {
+    // This account can read the files as well, so that there is a way without the module.
+    let mut site = main_with_sites(version, &[])?;
+    site.branch.install_module()?;
+    site.branch.load_module_at_start()?;
+    let conf = site.main.read_conf("res_synch.conf")?;
+    let conf = conf.replace("sites = manager", "sites = synch").replace("[site berlin]", "[site synch]");
+    site.main.write_conf("res_synch.conf", &conf)?;
+    site.main.edit_conf("manager.conf", "write = system", "write = system,log")?;
+    site.main.start()?;
+    site.main.unload_module()?;
+    site.branch.start()?;
+    site.wait_status("Sync", "Synced")?;
+    site.wait_status("MainExport", "no")?;
+    let (text, version_before) = (users(&site, version)?, site.status("SyncVersion")?);
+    for (export, change) in [("yes", true), ("no", false), ("yes", true)] {
+        if change {
+            site.main.load_module()?
+        } else {
+            site.main.unload_module()?
+        }
+        let syncs = site.status("Syncs")?;
+        site.branch.rx("synch sync")?;
+        site.wait_status("MainExport", export)?;
+        until_value("another sync", GENEROUS, || site.status("Syncs"), |now| now != syncs)?;
+        site.wait_status("Sync", "Synced")?;
+        assert_eq!(users(&site, version)?, text, "{export}");
+    }
+    assert_eq!(site.status("SyncVersion")?, version_before);
+    assert_eq!(site.moves()?, 1, "{}", site.branch.rx("synch show history")?);
+    Ok(())
+}
