@@ -85,6 +85,8 @@ pub struct Question {
 
 /// How a main begins that has too much to do just now.
 pub const BUSY: &str = "Busy";
+/// How a main begins that does not export what it was asked for.
+pub const NO_PART: &str = "no such part";
 /// Everything of a part.
 pub const ALL: &str = "*";
 

@@ -228,12 +228,17 @@ impl<'a> Body<'a> {
         }
         self.not_before = now + GATHER;
         let read = match self.asking.session.exports().is_on() {
-            true => self.read_export(stop),
+            true => match self.read_export(stop) {
+                // An account that may ask about each of them has them all the same.
+                Err(Failed::NoPart) => self.read(stop),
+                read => read,
+            },
             false => self.read(stop),
         };
         match read {
             Ok(()) => self.contacts.problem.clear(),
             Err(Failed::Stopped) => return Err(Stopped),
+            Err(Failed::NoPart) => {}
             Err(Failed::Problem(problem)) => {
                 if self.contacts.problem != problem {
                     let text = format!("The contacts of the phones were not updated: {problem}");
@@ -404,6 +409,8 @@ fn is_well(snapshot: &Snapshot) -> bool {
 /// Why not all users were asked about.
 enum Failed {
     Stopped,
+    /// The main does not export them.
+    NoPart,
     Problem(String),
 }
 
@@ -411,6 +418,7 @@ impl From<Unanswered> for Failed {
     fn from(error: Unanswered) -> Self {
         match error {
             Unanswered::Stopped => Self::Stopped,
+            error if error.is_no_such_part() => Self::NoPart,
             error => Self::Problem(error.to_string()),
         }
     }

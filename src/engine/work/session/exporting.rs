@@ -25,8 +25,8 @@ const LATER: Duration = Duration::from_secs(15);
 const PROOF: Duration = Duration::from_secs(12);
 /// How often a main is asked whether it has started up.
 const STARTING: Duration = Duration::from_secs(2);
-/// How often in one session a main may want a new proof. One whose module is loaded anew wants one.
-const PROOFS: u32 = 3;
+/// How often in one session a main is asked again that does not export: two minutes in all.
+const BOOTS: u32 = 5;
 
 /// Whether the main exports over this session.
 #[derive(Debug)]
@@ -92,6 +92,12 @@ impl Exporting {
         self.due
     }
 
+    /// Returns when a main that does not export is asked again in this session: it lets us in before all its modules are
+    /// loaded, and tells whoever may not read its events nothing of that.
+    fn asks_again(&self, now: Instant) -> Option<Instant> {
+        (self.asked <= BOOTS).then(|| now + STARTING * 2_u32.saturating_pow(self.asked))
+    }
+
     fn leave_in_peace(&mut self, until: Instant, why: &str) {
         self.not_before = until;
         why.clone_into(&mut self.why_not);
@@ -105,6 +111,8 @@ enum No {
     Says(String),
     /// It does not believe whose session this is, and ends it.
     Unproved(String),
+    /// It has too much to do to be asked.
+    Later,
     /// It has too much to do to take the proof.
     Busy(String),
     /// It did not answer.
@@ -136,11 +144,11 @@ impl Body<'_> {
         let (main, crypto) = (&self.keeping.main, self.keeping.kit.crypto());
         let (greeted, last) = (greet(link, main, &*crypto, now + SOON), link.take_last());
         match greeted {
-            Ok(_) if self.exporting.asked > PROOFS && self.exporting.greeting.is_none() => {
-                self.exports_not("the main wants a new proof again and again".to_owned(), false);
-            }
             Ok(greeting) => self.exports(greeting, now),
-            Err(No::Says(why)) => self.exports_not(why, true),
+            Err(No::Says(why)) => {
+                self.exports_not(why, true);
+                self.exporting.due = self.exporting.asks_again(now);
+            }
             Err(No::Unproved(why)) => {
                 self.exporting.leave_in_peace(now + UNPROVED, &why);
                 self.exporting.unproved = true;
@@ -150,6 +158,7 @@ impl Body<'_> {
                 self.exporting.leave_in_peace(Instant::now() + LATER, &why);
                 self.log_in_instead()?;
             }
+            Err(No::Later) => self.exporting.due = Some(now + LATER),
             Err(No::Link(LinkError::Stopped)) => return Err(Stopped),
             Err(No::Link(error)) if error.is_end() => self.ended(last, &error.to_string()),
             Err(No::Link(error)) if error.is_shutting_down() => self.tell_last(last),
@@ -204,10 +213,13 @@ impl Body<'_> {
 
 /// Asks what the main says of its export, and proves whose session this is.
 fn greet(link: &mut Link, main: &Main, crypto: &dyn Crypto, deadline: Instant) -> Result<Greeting, No> {
-    let answer = link.own(HELLO, &[], deadline).map_err(|error| match error {
-        LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. } => No::Says(meaning(&message)),
-        error => No::Link(error),
-    })?;
+    let answer =
+        link.own(HELLO, &[], deadline).map_err(|error| match error {
+            LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. } => {
+                if message.starts_with(BUSY) { No::Later } else { No::Says(meaning(&message)) }
+            }
+            error => No::Link(error),
+        })?;
     let greeting = Greeting::read(&answer).map_err(No::Says)?;
     let (site, secret) = (&main.username, password(&main.password));
     let secret = secret.map_err(|error| No::Says(error.to_string()))?;

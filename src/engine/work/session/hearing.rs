@@ -162,10 +162,11 @@ impl Hearing {
             // It was still starting, and tells that it is done.
             self.heard(now, tell);
         }
-        if self.exports {
-            // It says so by itself, and of no other site.
-        } else if matters(event) {
-            self.debounce.note(now);
+        if matters(event) {
+            // A main that exports says by itself what has changed, and of no other site.
+            if !self.exports {
+                self.debounce.note(now);
+            }
         } else if let Some(user) = user_of_event(event, self.technology)
             && is_ours(&user)
         {

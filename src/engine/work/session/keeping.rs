@@ -445,8 +445,9 @@ impl<'a> Body<'a> {
     fn serve(&mut self) {
         self.take_wishes();
         // Over a session that is not proved yet, a main that exports answers nothing.
-        let is_unproved = self.exporting.due().is_some_and(|due| due <= Instant::now());
-        if self.waiting.is_some() || !self.is_open() || self.is_parked() || is_unproved {
+        let is_asked = self.exporting.due().is_some_and(|due| due <= Instant::now());
+        let is_unproved = self.exporting.greeting().is_none() && self.keeping.counter.exports.is_on();
+        if self.waiting.is_some() || !self.is_open() || self.is_parked() || is_asked || is_unproved {
             return;
         }
         if let Some(wish) = self.wishes.pop_front()

@@ -76,6 +76,15 @@ impl Unanswered {
         refusal.starts_with(BUSY)
     }
 
+    /// Whether a main that exports has no such part.
+    pub(in crate::engine) fn is_no_such_part(&self) -> bool {
+        let refusal = match self {
+            Self::Link(LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. }) => message,
+            _ => return false,
+        };
+        refusal.starts_with(NO_PART)
+    }
+
     /// Whether the main left out lines of its answer.
     pub(in crate::engine) const fn lost_lines(&self) -> bool {
         matches!(self, Self::Link(error) if error.lost_lines())

@@ -74,6 +74,8 @@ pub(super) enum Failure {
     NoMemory(#[from] NoMemory),
     #[error("the main's export of {part} is not used: {void}")]
     Export { part: Part, void: Void },
+    #[error("the main does not export its {0}")]
+    NoPart(Part),
     #[error(
         "[sync] filter_value is not set, and the main does not export, so nothing says whose users belong to this site: \
          set it, or load synch on the main ('synch doctor' says why it does not export)"

@@ -146,6 +146,7 @@ impl Reading {
                     self.count(frame.size())?;
                     return Ok(frame);
                 }
+                Err(error) if error.is_no_such_part() => return Err(Failure::NoPart(question.part)),
                 Err(error) => return Err(error.into()),
             }
         }
