@@ -18,7 +18,7 @@ use crate::{
             lookup::{Address, NoWay},
         },
     },
-    export::asked::{BUSY, Greeting, HELLO},
+    export::asked::{BUSY, Greeting, HELLO, NO_PART},
     settings::Main,
     uplink::ami::{Crypto, Hangup, Last, Link, LinkError, Refusal, TransportError},
 };

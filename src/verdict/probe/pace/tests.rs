@@ -389,7 +389,7 @@ proptest! {
 
 #[test]
 fn a_main_that_answers_by_itself_is_not_asked_meanwhile_unless_something_is_wrong() {
-    let mut world = World::new(settings());
+    let mut world = World::new(settings(5, 2, 1));
     world.run(SECOND * 20, |_, _| (MILLISECOND, alive()));
     assert_eq!(world.monitor.verdict().state, Stable);
     let asked = |world: &World, kind: Kind| world.begun.iter().filter(|(of, _)| *of == kind).count();
