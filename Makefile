@@ -183,10 +183,10 @@ release-check: ## what a release still lacks (docs/developing/releasing.md)
 	@./.ci/release-check
 
 # `make bench state` is one part of it, and so is `make bench PART=state`.
-PARTS = switch sync files rest restart dns http line state
+PARTS = switch sync files rest restart dns http line main state
 PART = $(if $(filter bench,$(MAKECMDGOALS)),$(filter $(PARTS),$(MAKECMDGOALS)))
 # A scrape and a restart are measured on both majors.
-bench: lab-22 $(if $(or $(filter http restart,$(PART)),$(if $(PART),,all)),$(LAB_MODULES)/res_synch-16.so) $(if $(filter-out sync rest,$(PART)),,before) ## the move for each death of the main; what a sync and a rest cost; our DNS beside four others; a restart; a slow line; shared states (two hours; one of these: make bench state)
+bench: lab-22 $(if $(or $(filter http restart,$(PART)),$(if $(PART),,all)),$(LAB_MODULES)/res_synch-16.so) $(if $(filter-out sync rest,$(PART)),,before) ## the move for each death of the main; what a sync and a rest cost; our DNS beside four others; a restart; a slow line; a main that exports; shared states (two hours; one of these: make bench state)
 	$(foreach part,$(or $(PART),all),cargo run --quiet --locked --package lab --bin bench -- $(part) && )true
 ifneq ($(filter bench,$(MAKECMDGOALS)),)
 .PHONY: $(PARTS)

@@ -78,6 +78,19 @@ impl Ami {
         (0..count).try_for_each(|_| self.response("Setvar").map(drop))
     }
 
+    /// Reads what comes for such a time, and forgets it. An error where the session ends.
+    pub fn rest(&mut self, time: Duration) -> Result {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline {
+            match self.message(deadline) {
+                Ok(_) => self.events.clear(),
+                Err(_) if Instant::now() >= deadline => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn send(&mut self, name: &str, requests: &str) -> Result {
         self.stream.get_mut().write_all(requests.as_bytes()).context(format!("sending {name}"))
     }

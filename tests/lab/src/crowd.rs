@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::asterisk::Asterisk;
-use crate::error::Result;
+use crate::error::{Context, Result};
 
 /// What FreePBX writes into each endpoint besides the names.
 const ENDPOINT: &str = "type=endpoint\ncontext=from-internal\ndisallow=all\nallow=ulaw,alaw,gsm,g726,g722\n\
@@ -34,10 +34,21 @@ pub fn fill_sip(main: &Asterisk, company: u32, site: u32) -> Result {
 
 /// Gives the main of version 22 `company` users, of whom the first `site` have the account code HeadOffice.
 pub fn fill(main: &Asterisk, company: u32, site: u32) -> Result {
+    let account = |user| if user < site { "HeadOffice" } else { "Elsewhere" }.to_owned();
+    fill_with(main, company, account)
+}
+
+/// Gives the main of version 22 so many users of each of these sites, whose account code is the site's name.
+pub fn fill_sites(main: &Asterisk, sites: usize, users: usize, name: impl Fn(usize) -> String) -> Result {
+    let company = u32::try_from(sites * users).context("users of all sites")?;
+    fill_with(main, company, |user| name(user as usize / users.max(1)))
+}
+
+fn fill_with(main: &Asterisk, company: u32, account: impl Fn(u32) -> String) -> Result {
     let (mut endpoints, mut aors, mut auths) = (String::new(), String::new(), String::new());
     let mut boxes = "[general]\nformat = wav\n\n[default]\n".to_owned();
     for user in (100_000..).take(company as usize) {
-        let account = if user - 100_000 < site { "HeadOffice" } else { "Elsewhere" };
+        let account = account(user - 100_000);
         let _ = write!(
             endpoints,
             "[{user}]\n{ENDPOINT}aors={user}\nauth={user}-auth\naccountcode={account}\n\

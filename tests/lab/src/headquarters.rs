@@ -1,8 +1,10 @@
 //! A main with the module: what it gives to its branches, asked for by clients of the test's own.
 
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
 use crate::ami::{Ami, Message};
 use crate::asterisk::Asterisk;
-use crate::command::{run_with, words};
 use crate::error::{Context, Error, Result};
 use crate::site::Site;
 use crate::version::Version;
@@ -42,13 +44,16 @@ pub fn main_with_sites(version: Version, names: &[&str]) -> Result<Site> {
     Ok(site)
 }
 
-/// The key by which a session proves to be of a site. OpenSSL's own program makes it.
+/// The password of an account.
+pub fn secret(name: &str) -> String {
+    format!("{name}-secret")
+}
+
+/// The key by which a session proves to be of a site.
 pub fn key(secret: &str, nonce: &str, site: &str) -> Result<String> {
-    let said = run_with(
-        &mut words(&["openssl", "dgst", "-sha256", "-hmac", secret, "-r"]),
-        &format!("synch1{nonce}{site}"),
-    )?;
-    said.split_whitespace().next().map(str::to_owned).context(format!("a digest in '{said}'"))
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).context("a key of HMAC")?;
+    mac.update(format!("synch1{nonce}{site}").as_bytes());
+    Ok(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A session of an account that has logged in and proved nothing yet.

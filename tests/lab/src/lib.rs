@@ -21,6 +21,7 @@
 //! | [`conf`] | the configuration files of main, branch and carrier, as a test finds them |
 //! | [`carrier`] | the public network, at the branch's own line |
 //! | [`dialplan`] | a branch that dials by itself, and what it has for that |
+//! | [`headquarters`] | a main with the module, and clients of what it gives |
 //! | [`hints`] | hints of an administrator's own |
 //! | [`voicemail`] | the messages in a mailbox |
 //! | [`phone`] | one baresip: registering, calling, and what it heard; phones of other makes, and hundreds at once |

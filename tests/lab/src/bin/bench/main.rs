@@ -1,5 +1,5 @@
-//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `files`, `rest`, `line`, `dns`, `http`, `restart`,
-//! `state`.
+//! `make bench`: figures of the main job, or of one part of it: `switch`, `sync`, `files`, `rest`, `line`, `dns`, `http`, `main`,
+//! `restart`, `state`.
 //!
 //! What depends on the machine is set against something measured in the same run: the machine is not always as fast.
 //!
@@ -10,6 +10,7 @@
 //! - `line`: what the directory does to a slow line (an hour)
 //! - `dns`: our DNS, against four name servers and a bare echo
 //! - `http`: what a scrape of the metrics costs
+//! - `main`: what a main with the module has to do for its branches; a thousand of them
 //! - `restart`: how long the phones are without a name server, for each way to restart Asterisk
 //! - `state`: states that two systems share, against Asterisk's own module for that; and a company of a thousand sites
 //! - `run`: the same measurements of one module, whichever it is
@@ -18,6 +19,7 @@
 
 #![expect(clippy::print_stdout, reason = "it prints figures")]
 
+mod branches;
 mod dns;
 mod http;
 mod line;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Some("line") => line::tell(),
         Some("dns") => dns::tell(),
         Some("http") => http::tell(),
+        Some("main") => branches::tell(),
         Some("restart") => restart::tell(),
         Some("state") => state::tell(),
         // What `dns` compares with, in another network namespace.
@@ -50,6 +53,12 @@ fn main() -> ExitCode {
             &std::env::args().nth(2).unwrap_or_default(),
             &std::env::args().nth(3).unwrap_or_default(),
         ),
+        // What `main` simulates, in another network namespace.
+        Some("branches") => branches::simulated::serve(
+            &std::env::args().nth(2).unwrap_or_default(),
+            &std::env::args().nth(3).unwrap_or_default(),
+            &std::env::args().nth(4).unwrap_or_default(),
+        ),
         _ => [
             switch::tell,
             sync::tell,
@@ -58,6 +67,7 @@ fn main() -> ExitCode {
             dns::tell,
             http::tell,
             restart::tell,
+            branches::tell,
             state::tell,
             line::tell,
         ]

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use lab::ami::{Ami, Message};
 use lab::error::{Context, Error};
+use lab::headquarters::{OTHER, account, session};
 use lab::{Result, Site, Version, crowd};
 
+use crate::branches::costs::Second;
 use crate::meter::{Meter, Used};
 
 /// Users of the company.
@@ -32,8 +34,35 @@ const NOT_DUE: &str = "interval = 300\ntechnology";
 /// The user who changes.
 const CHANGED: &str = "100005";
 
+/// What is measured.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    /// The module on the branch.
+    pub module: &'a Path,
+    /// Whether it hears of the main's reloads by itself; else it is told to sync at once, which in an office nobody would do.
+    pub listens: bool,
+    /// What it reads on the main; empty: its default.
+    pub files: &'a str,
+    /// Whether the main has the module, too, and exports.
+    pub exports: bool,
+}
+
+/// What a main that exports costs.
+pub struct Main {
+    /// Seconds of its processor to read the files.
+    pub parse: f32,
+    /// Another site's questions.
+    pub second: Second,
+    /// What the module takes there, in MiB, its threads and what was parsed included.
+    pub memory: f32,
+    /// AMI sessions of the branch.
+    pub sessions: usize,
+}
+
 /// What was measured.
 pub struct Figures {
+    /// What the main's module costs, where it has one.
+    pub main: Option<Main>,
     /// From the load of the module to Synced.
     pub first: Used,
     /// From then to the end of the reading of the directory, where the module has one.
@@ -50,9 +79,8 @@ pub struct Figures {
     pub without: [u64; 2],
 }
 
-/// Takes them of that module. `listens` says whether it hears of the main's reloads by itself; else it is told to sync
-/// at once, which in an office nobody would do. `files` is what it reads on the main; empty: its default.
-pub fn figures(module: &Path, listens: bool, files: &str) -> Result<Figures> {
+/// Takes them.
+pub fn figures(&Case { module, listens, files, exports }: &Case<'_>) -> Result<Figures> {
     println!("  (measuring {})", module.file_name().unwrap_or_default().to_string_lossy());
     let mut site = Site::new(Version::V22)?;
     site.branch.install_module_from(module)?;
@@ -67,8 +95,12 @@ pub fn figures(module: &Path, listens: bool, files: &str) -> Result<Figures> {
             site.branch.edit_conf("res_synch.conf", unknown, "")?;
         }
     }
+    if exports {
+        prepare_export(&site)?;
+    }
     site.start()?;
     let mut ami = site.branch.ami()?;
+    let main = exports.then(|| main_exports(&site)).transpose()?;
 
     let (first, directory) = first_sync(&site, &mut ami)?;
     let after_first = memory(&site)?;
@@ -84,8 +116,41 @@ pub fn figures(module: &Path, listens: bool, files: &str) -> Result<Figures> {
         wait_syncs(&mut ami, syncs + 1)?;
     }
     let memory = [after_first, memory(&site)?];
+    let sessions =
+        site.main.rx("manager show connected")?.lines().filter(|line| line.starts_with("synch ")).count();
+    let main = main.map(|main| Main { sessions, ..main });
     let without = without_module(&mut site)?;
-    Ok(Figures { first, directory, unchanged, live, changed, memory, without })
+    Ok(Figures { main, first, directory, unchanged, live, changed, memory, without })
+}
+
+/// The main has the module, and the branch's account there may do nothing else; nor may that of another site.
+fn prepare_export(site: &Site) -> Result {
+    let main = &site.main;
+    main.install_module()?;
+    main.edit_conf(
+        "manager.conf",
+        "SomePasswordHere\nread = system\nwrite = system",
+        "SomePasswordHere\nread =\nwrite = log",
+    )?;
+    main.write_conf("manager_custom.conf", &account(OTHER))?;
+    let sites = format!(
+        "[site synch]\nfilter_value = ^HeadOffice$\nmax_users = {COMPANY}\n\n[site {OTHER}]\nfilter_value = ^Elsewhere$\nmax_users = {COMPANY}\n"
+    );
+    main.write_conf("res_synch.conf", &format!("[export]\nsites = manager\ntechnology = pjsip\n\n{sites}"))
+}
+
+/// Loads the module there, and has another site ask.
+fn main_exports(site: &Site) -> Result<Main> {
+    let cpu = || site.main.cpu_time().map(|time| time.as_secs_f32());
+    let (before, memory) = (cpu()?, site.main.vitals()?.anonymous_kib);
+    site.main.load_module()?;
+    let mut ami = session(&site.main, OTHER)?;
+    poll("what is exported", || Ok(ami.action("SynchExport", &[])?.is_success()))?;
+    let parse = cpu()? - before;
+    #[expect(clippy::cast_precision_loss, reason = "mebibytes")]
+    let memory = site.main.vitals()?.anonymous_kib.saturating_sub(memory) as f32 / 1024.0;
+    let second = Second::ask(&mut ami, cpu)?;
+    Ok(Main { parse, second, memory, sessions: 0 })
 }
 
 fn first_sync(site: &Site, ami: &mut Ami) -> Result<(Used, Option<Used>)> {

@@ -7,7 +7,7 @@ use lab::Result;
 use lab::rootfs::lab_dir;
 
 use crate::meter::Used;
-use crate::run::{CHANGES, COMPANY, Figures, SITE, SYNCS, figures};
+use crate::run::{CHANGES, COMPANY, Case, Figures, SITE, SYNCS, figures};
 
 /// The module of then.
 const BEFORE: &str = "res_synch-at-df05f3b116c6.so";
@@ -22,9 +22,12 @@ const UNCHANGED: f32 = 0.05;
 pub fn tell() -> Result {
     println!("\n{COMPANY} users on the main, {SITE} of them at this site; one machine, Asterisk 22");
     let modules = lab_dir().join("modules");
-    let now = figures(&modules.join("res_synch-22.so"), true, "")?;
+    let now = modules.join("res_synch-22.so");
+    let case = Case { module: &now, listens: true, files: "", exports: false };
+    let now = figures(&case)?;
     let before = modules.join(BEFORE);
-    let before = if before.exists() { Some(figures(&before, false, "")?) } else { None };
+    let then = Case { module: &before, listens: false, ..case };
+    let before = if before.exists() { Some(figures(&then)?) } else { None };
     let table = Table { before: before.as_ref(), now: &now };
     table.print();
     notes(before.as_ref(), &now);
@@ -36,7 +39,8 @@ pub fn tell() -> Result {
 pub fn tell_files() -> Result {
     println!("\n{COMPANY} users on the main; before: {THREE}; now: pjsip.conf, with its includes");
     let module = lab_dir().join("modules/res_synch-22.so");
-    let (three, whole) = (figures(&module, true, THREE)?, figures(&module, true, "")?);
+    let case = Case { module: &module, listens: true, files: THREE, exports: false };
+    let (three, whole) = (figures(&case)?, figures(&Case { files: "", ..case })?);
     Table { before: Some(&three), now: &whole }.print();
     for (what, directory) in [("before", three.directory), ("now", whole.directory)] {
         if let Some(Used { time, main, megabytes, .. }) = directory {

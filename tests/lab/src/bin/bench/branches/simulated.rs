@@ -1,0 +1,173 @@
+//! Simulated branches, as a program of its own in another network namespace. It ends by itself.
+
+use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
+use std::process::{Child, ChildStdout, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{Builder, sleep};
+use std::time::{Duration, Instant};
+
+use lab::error::Context;
+use lab::{Error, Result, Site};
+
+use super::session::Session;
+
+/// How many there are.
+pub const BRANCHES: usize = 1_000;
+/// Users of each.
+pub const USERS: usize = 20;
+/// From one that logs in first to the next: faster, the main turns some away (`authlimit`).
+const JOINING: Duration = Duration::from_millis(12);
+/// A main that is away is tried again after so long, as the module probes it.
+const AGAIN: Duration = Duration::from_secs(5);
+/// A thread for each has little to do.
+const STACK: usize = 256 * 1024;
+/// How often the counts are looked at.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What each says when all have logged in, when none has a session any more, and when all have one again.
+const JOINED: &str = "joined";
+const LOST: &str = "lost";
+const BACK: &str = "back";
+
+/// What the branches do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A session that does nothing, with events off.
+    Idle,
+    /// A session that waits in the main's action, as long as it grants, and does nothing else.
+    Bare,
+    /// What a branch does.
+    Branch,
+}
+
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Bare => "bare",
+            Self::Branch => "branch",
+        }
+    }
+}
+
+/// The name of one of them: an account on the main, and what its users have as account code.
+pub fn name(number: usize) -> String {
+    format!("site{number:04}")
+}
+
+/// All of them. Dropped, they are killed.
+pub struct Simulated {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Simulated {
+    /// Starts them for such a time, and waits until they all have a session.
+    pub fn start(site: &Site, kind: Kind, time: Duration) -> Result<Self> {
+        let host = site.net.phone_host(kind.word())?;
+        let program = std::env::current_exe().context("the path of this program")?;
+        let (main, seconds) = (site.main.address().to_string(), time.as_secs().to_string());
+        let program = program.display().to_string();
+        let mut command = host.command(&[&program, "branches", &main, kind.word(), &seconds]);
+        let mut child = command.stdout(Stdio::piped()).spawn().context("starting the simulated branches")?;
+        let output = BufReader::new(child.stdout.take().context("the output of the simulated branches")?);
+        let mut branches = Self { child, output };
+        branches.wait(JOINED)?;
+        Ok(branches)
+    }
+
+    /// Waits until none of them has a session any more.
+    pub fn wait_lost(&mut self) -> Result {
+        self.wait(LOST).map(drop)
+    }
+
+    /// Waits until they all have one again; how often one was turned away.
+    pub fn wait_back(&mut self) -> Result<usize> {
+        self.wait(BACK)?.parse().context("a count of those who were turned away")
+    }
+
+    fn wait(&mut self, word: &str) -> Result<String> {
+        let mut line = String::new();
+        self.output
+            .read_line(&mut line)
+            .context(format!("waiting for '{word}' of the simulated branches"))?;
+        let rest = line.trim().strip_prefix(word);
+        rest.map(|rest| rest.trim().to_owned())
+            .context(format!("the branches: '{line}' in place of '{word}'"))
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How they are.
+#[derive(Default)]
+struct Counts {
+    open: AtomicUsize,
+    /// Connections that the main ended before it answered the login.
+    refused: AtomicUsize,
+}
+
+/// What the program does, in its own namespace: all branches at that main for so many seconds.
+pub fn serve(main: &str, kind: &str, seconds: &str) -> Result {
+    let main: Ipv4Addr = main.parse().context(main)?;
+    let kind = [Kind::Idle, Kind::Bare, Kind::Branch].into_iter().find(|known| known.word() == kind);
+    let kind = kind.context("which branches")?;
+    let end = Instant::now() + Duration::from_secs(seconds.parse().context(seconds)?);
+    let counts = Arc::new(Counts::default());
+    for number in 0..BRANCHES {
+        let counts = Arc::clone(&counts);
+        let live = move || live(main, number, kind, end, &counts);
+        Builder::new().stack_size(STACK).spawn(live).context("starting a branch")?;
+    }
+    let mut words = [(JOINED, BRANCHES), (LOST, 0), (BACK, BRANCHES)].into_iter().peekable();
+    while Instant::now() < end {
+        let open = counts.open.load(Ordering::Relaxed);
+        if let Some((word, _)) = words.next_if(|(_, wanted)| *wanted == open) {
+            println!("{word} {}", counts.refused.swap(0, Ordering::Relaxed));
+        }
+        sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// One branch, to the end.
+fn live(main: Ipv4Addr, number: usize, kind: Kind, end: Instant, counts: &Counts) {
+    let place = u32::try_from(number).unwrap_or_default();
+    let mut draw = u64::from(place) + 1;
+    sleep(JOINING * place);
+    while Instant::now() < end {
+        match Session::open(main, number, kind) {
+            Ok(mut session) => {
+                counts.open.fetch_add(1, Ordering::Relaxed);
+                while Instant::now() < end && session.rest(next(&mut draw), end).is_ok() {}
+                counts.open.fetch_sub(1, Ordering::Relaxed);
+            }
+            Err(error) if is_turned_away(&error) => {
+                counts.refused.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(_) => {}
+        }
+        let part = next(&mut draw) % 1000;
+        sleep(AGAIN * u32::try_from(part).unwrap_or_default() / 1000);
+    }
+}
+
+/// Whether the main took the connection and ended it: nobody listening is another thing.
+fn is_turned_away(error: &Error) -> bool {
+    !error.to_string().contains("Connection refused")
+}
+
+/// The next of a row of numbers that look drawn (xorshift64), each branch's its own.
+const fn next(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
