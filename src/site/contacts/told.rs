@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(told.keys().collect::<Vec<_>>(), ["1001", "1002"]);
         assert_eq!(shown(&told["1001"]).first().map(String::as_str), Some("sip:1001@10.0.0.1:5060"));
         assert_eq!(told["1001"].contacts.len(), MOST);
-        assert_eq!((told["1002"].contacts.len(), told["1002"].refused.clone()), (0, Some(Refusal::User)));
+        assert_eq!((told["1002"].contacts.len(), told["1002"].refused), (0, Some(Refusal::User)));
     }
 
     #[test]

@@ -106,7 +106,7 @@ fn a_change_and_a_phone_of_the_main_are_here_within_moments(version: Version) ->
         until_ok("the change", GENEROUS, || {
             if users(&site, version)?.contains(to) { Ok(()) } else { Err(Error::new("it is not there yet")) }
         })?;
-        println!("{version:?}: {to} after {:.2} s", reloaded.elapsed().as_secs_f32());
+        eprintln!("{version:?}: {to} after {:.2} s", reloaded.elapsed().as_secs_f32());
     }
     site.wait_status("Sync", "Synced")?;
     assert_eq!(site.status("Users")?, "3");
