@@ -131,15 +131,15 @@ test: test-pure test-lab ## every test (root)
 test-pure: tools
 	cargo test --locked $(PURE)
 
-# Six tests at once, two of each of three files, the longest first: most wait for something most of the time. With fewer
+# Eight tests at once, two of each of four files, the longest first: most wait for something most of the time. With fewer
 # files, one that has a long test at its end would leave places empty.
-LONGEST = fleet maintenance http state_hostile two_branches site_dns hang slow_line cycles verdict sync_files reachable outage calls older one_session handsets faults_main
+LONGEST = two_branches maintenance hang site_dns fleet http export state_hostile slow_line cycles verdict sync_files reachable outage calls older one_session handsets faults_main
 OTHERS = $(filter-out $(LONGEST),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
 LAB_TESTS = cargo test --locked --no-fail-fast --package lab
 test-lab: lab
 	$(LAB_TESTS) --no-run
 	@for test in --lib --bins $(addprefix --test=,$(LONGEST) $(OTHERS)); do echo "$$test"; done \
-		| xargs -P 3 -I {} $(LAB_TESTS) {} -- --test-threads=2
+		| xargs -P 4 -I {} $(LAB_TESTS) {} -- --test-threads=2
 
 # TEST is a file of tests/lab/tests, or one of its tests: outage, outage::a_killed_main. ASTERISK_VERSION is 22 or 16. Modules
 # are built as the tests are, which is quick, and only those that the file names.
