@@ -14,14 +14,14 @@ use std::{
     },
 };
 
-use super::{conf, current, documentation, guard::guard, host::Asterisk, log, sys, text};
+use super::{conf, current, documentation, guard::guard, host::Asterisk, log, manager, sys, text};
 use crate::{
     engine::host::{Host, Level},
     export::{
         desk::{Around, Desk, Header, Order, Reply, Visit},
         waits::Reason,
     },
-    words::{faults, wording::visible},
+    words::{faults, reload, wording::visible},
 };
 
 /// Carries an action out.
@@ -42,19 +42,6 @@ const ACTIONS: [Action; 3] = [
         synopsis: c"Wait until something that a site has is another.",
         run: Desk::wait,
     },
-];
-
-/// Modules whose reload may change what is exported, as the event names them; `All` stands for `core reload`.
-const MODULES: [&str; 9] = [
-    "all",
-    "manager",
-    "res_pjsip",
-    "chan_sip",
-    "chan_pjsip",
-    "app_voicemail",
-    "pbx_config",
-    "res_pjsip_config_wizard",
-    "extconfig",
 ];
 
 /// Octets of an answer that are handed to Asterisk at a time: it keeps a buffer as large for each session.
@@ -80,20 +67,8 @@ pub(super) fn register() -> Registered {
     CLOSED.store(false, Ordering::Release);
     let documented = documentation::is_read();
     for action in &ACTIONS {
-        let synopsis = if documented { std::ptr::null() } else { action.synopsis.as_ptr() };
-        // SAFETY: the texts are constants; Asterisk calls `handle` until the action is unregistered; the module is our own,
-        // so it is referenced when a call begins.
-        let result = unsafe {
-            sys::ast_manager_register2(
-                action.name.as_ptr(),
-                sys::EVENT_FLAG_LOG as c_int,
-                Some(handle),
-                sys::synch_module(),
-                synopsis,
-                synopsis,
-            )
-        };
-        if result != 0 {
+        let class = sys::EVENT_FLAG_LOG;
+        if !manager::register_one(action.name, class, handle, action.synopsis, documented) {
             let name = action.name.to_string_lossy();
             log::write(
                 Level::Error,
@@ -172,9 +147,9 @@ extern "C" fn synch_main_said(event: *const c_char, body: *const c_char) -> c_in
         } else if event == c"PeerStatus" {
             control.desk.order(Order::Phone(get("Peer").trim_start_matches("SIP/").to_owned()));
         } else {
-            let module = get("Module").to_ascii_lowercase();
-            let module = module.strip_suffix(".so").unwrap_or(&module);
-            if MODULES.contains(&module) {
+            let module = reload::plain(&get("Module"));
+            // The accounts of sites are in manager.conf.
+            if module == "manager" || reload::matters(&module) {
                 control.desk.order(Order::Reloaded);
             }
         }

@@ -25,20 +25,7 @@ pub(super) fn register() -> Registered {
             Class::Reading => sys::EVENT_FLAG_SYSTEM | sys::EVENT_FLAG_REPORTING,
             Class::Changing => sys::EVENT_FLAG_SYSTEM,
         };
-        let synopsis = if documented { ptr::null() } else { action.synopsis.as_ptr() };
-        // SAFETY: the texts are constants; Asterisk calls `handle` until the action is unregistered; the module
-        // is our own, so it is referenced during a call.
-        let result = unsafe {
-            sys::ast_manager_register2(
-                action.name.as_ptr(),
-                class as c_int,
-                Some(handle),
-                sys::synch_module(),
-                synopsis,
-                synopsis,
-            )
-        };
-        if result != 0 {
+        if !register_one(action.name, class, handle, action.synopsis, documented) {
             let name = action.name.to_string_lossy();
             super::log::write(
                 Level::Warning,
@@ -47,6 +34,34 @@ pub(super) fn register() -> Registered {
         }
     }
     Registered
+}
+
+/// What Asterisk calls for an action.
+pub(super) type Handler = extern "C" fn(*mut sys::mansession, *const sys::message) -> c_int;
+
+/// Registers one action of that class. Its texts are constants, and the handler is asked until it is unregistered. Returns
+/// whether Asterisk took it.
+pub(super) fn register_one(
+    name: &'static CStr,
+    class: u32,
+    handler: Handler,
+    synopsis: &'static CStr,
+    documented: bool,
+) -> bool {
+    let synopsis = if documented { ptr::null() } else { synopsis.as_ptr() };
+    // SAFETY: the texts are constants; Asterisk calls the handler until the action is unregistered; the module is our own, so
+    // it is referenced when a call begins.
+    let result = unsafe {
+        sys::ast_manager_register2(
+            name.as_ptr(),
+            class as c_int,
+            Some(handler),
+            sys::synch_module(),
+            synopsis,
+            synopsis,
+        )
+    };
+    result == 0
 }
 
 impl Drop for Registered {

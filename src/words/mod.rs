@@ -10,6 +10,7 @@
 //! - [`conf`]: a section of one of Asterisk's configuration files, and its words for yes and no
 //! - [`variables`]: channel variables
 //! - [`disk`]: a file of ours, the old one or the new one; the only one of these with I/O
+//! - [`reload`]: which reloads may change what a branch takes from a main
 //! - [`repeats`]: when the log hears again of a failure that repeats
 //! - [`version`]: which Asterisk this is
 //! - [`faults`]: panics and hangs to order, for the tests of the lab; nothing at all without the feature of that name
@@ -20,6 +21,7 @@ pub mod conf;
 pub mod disk;
 pub mod faults;
 pub mod number;
+pub mod reload;
 pub mod repeats;
 pub mod site;
 pub mod state;

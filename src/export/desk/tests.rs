@@ -133,6 +133,18 @@ impl<'a> Asking<'a> {
     }
 }
 
+/// How a wait of berlin ends when this is done meanwhile.
+fn while_waiting(desk: &Desk, berlin: &Asking<'_>, act: impl FnOnce()) -> Reply {
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| berlin.wait(&[("Timeout", "60")]));
+        while desk.news.waiting("berlin") == 0 {
+            thread::yield_now();
+        }
+        act();
+        waiting.join().unwrap()
+    })
+}
+
 fn text(reply: &Reply) -> String {
     String::from_utf8(reply.headers.clone()).unwrap()
 }
@@ -274,26 +286,14 @@ fn all_waits_end_with_the_module_and_the_main() {
     for (reason, word) in [(Reason::Unload, "unload"), (Reason::Shutdown, "shutdown")] {
         desk.open();
         let berlin = Asking::of(&desk, &around, "berlin");
-        thread::scope(|scope| {
-            let waiting = scope.spawn(|| berlin.wait(&[("Timeout", "60")]));
-            while desk.news.waiting("berlin") == 0 {
-                thread::yield_now();
-            }
-            assert!(desk.close(reason));
-            assert_eq!(get(&waiting.join().unwrap(), "Reason"), word);
-        });
+        let ended = while_waiting(&desk, &berlin, || assert!(desk.close(reason)));
+        assert_eq!(get(&ended, "Reason"), word);
         assert_eq!(get(&berlin.wait(&[]), "Reason"), word);
     }
     desk.open();
     let berlin = Asking::of(&desk, &around, "berlin");
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| berlin.wait(&[("Timeout", "60")]));
-        while desk.news.waiting("berlin") == 0 {
-            thread::yield_now();
-        }
-        desk.reloaded();
-        assert_eq!(get(&waiting.join().unwrap(), "Reason"), "reload");
-    });
+    let ended = while_waiting(&desk, &berlin, || desk.reloaded());
+    assert_eq!(get(&ended, "Reason"), "reload");
 }
 
 #[test]

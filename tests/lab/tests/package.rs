@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lab::asterisk::module_file;
 use lab::command::{run, words};
@@ -146,6 +146,16 @@ fn lists_its_crates(package: &Path, folder: &Folder, name: &str) -> Result {
     Ok(())
 }
 
+/// A site in service whose branch is in an overlay, with the package's module.
+fn in_service(net: Arc<Net>, overlay: &Overlay, version: Version) -> Result<Site> {
+    let main = Asterisk::new(&net, Role::Main, version)?;
+    let branch = Asterisk::in_root(&net, Role::Branch, version, overlay.root())?;
+    branch.load_module_at_start()?;
+    let mut site = Site { main, branch, net };
+    site.serve()?;
+    Ok(site)
+}
+
 fn changes_under_a_loaded_module_and_disturbs_nobody(version: Version) -> Result {
     let net = Net::new()?;
     let overlay = Overlay::new(&format!("{}-branch", net.name()), &rootfs(version)?)?;
@@ -156,11 +166,7 @@ fn changes_under_a_loaded_module_and_disturbs_nobody(version: Version) -> Result
     let said = overlay.apt(&["install", &old])?;
     assert!(!said.contains("res_synch:"), "{said}");
     assert_eq!(etc(&overlay)?, before, "a file in /etc");
-    let main = Asterisk::new(&net, Role::Main, version)?;
-    let branch = Asterisk::in_root(&net, Role::Branch, version, overlay.root())?;
-    branch.load_module_at_start()?;
-    let mut site = Site { main, branch, net };
-    site.serve()?;
+    let mut site = in_service(net, &overlay, version)?;
     let pid = site.branch.pid()?;
     assert!(!maps(pid)?.contains("(deleted)"));
 
@@ -266,11 +272,7 @@ fn goes_beside_one_that_was_built_from_source(version: Version) -> Result {
     assert_eq!(there.trim(), format!("{modules}/res_synch.so"));
     overlay.run(&["ls", &format!("{data}/documentation/thirdparty/res_synch-en_US.xml")])?;
 
-    let main = Asterisk::new(&net, Role::Main, version)?;
-    let branch = Asterisk::in_root(&net, Role::Branch, version, overlay.root())?;
-    branch.load_module_at_start()?;
-    let mut site = Site { main, branch, net };
-    site.serve()?;
+    let mut site = in_service(net, &overlay, version)?;
     let pid = site.branch.pid()?;
     overlay.apt(&["remove", &name(version)])?;
     assert!(overlay.run(&["ls", &format!("{modules}/res_synch.so")]).is_err());

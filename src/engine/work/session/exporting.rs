@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{SOON, keeping::Body, waiting::longest};
+use super::{SILENT, SOON, keeping::Body, waiting::longest};
 use crate::{
     engine::{crew::worker::Stopped, event::Event},
     export::{
@@ -14,9 +14,6 @@ use crate::{
     uplink::ami::{Crypto, Link, LinkError, Refusal, TransportError, password},
 };
 
-/// How long a main is left in peace that was silent to the question: whatever is between us and it may not know it, and each
-/// such silence ends the session.
-const SILENT: Duration = Duration::from_secs(3600);
 /// How long it is after a proof that it did not believe: it tells its administrator each time, and bans whoever tries often.
 const UNPROVED: Duration = Duration::from_secs(3600);
 /// How long it is where the main was too busy to take the proof.

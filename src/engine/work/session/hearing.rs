@@ -14,24 +14,13 @@ use crate::{
     settings::Technology,
     site::contacts::user_of_event,
     uplink::ami::Frame,
+    words::reload,
 };
 
 /// How long a main has at least to say that it has started, before a new login checks whether the account may read
 /// events now. Only a login shows that. New rights should count soon, but each login costs the main work and log lines.
 /// So the checks become rarer and rarer, until the regular renewal of the session is enough.
 const RIGHTS_AGAIN: Duration = Duration::from_secs(60);
-
-/// Modules whose reload may change synced data, without `.so`; `All` stands for `core reload`.
-const MODULES: [&str; 8] = [
-    "all",
-    "res_pjsip",
-    "chan_sip",
-    "chan_pjsip",
-    "app_voicemail",
-    "pbx_config",
-    "res_pjsip_config_wizard",
-    "extconfig",
-];
 
 /// The value of `MainEvents` where no events are needed and none are asked for.
 const OFF: &str = "off: neither [sync] nor [probe] events needs them";
@@ -204,8 +193,8 @@ fn matters(event: &Frame) -> bool {
     if event.get("Event") != Some(b"Reload") {
         return false;
     }
-    let module = String::from_utf8_lossy(event.get("Module").unwrap_or_default()).to_ascii_lowercase();
-    MODULES.contains(&module.strip_suffix(".so").unwrap_or(&module))
+    let module = String::from_utf8_lossy(event.get("Module").unwrap_or_default());
+    reload::matters(&reload::plain(&module))
 }
 
 #[cfg(test)]

@@ -37,3 +37,6 @@ use std::time::Duration;
 
 /// What is done beside the probe in this session may take so long: to end it, or to find it free.
 const SOON: Duration = Duration::from_secs(2);
+/// How long a main is left in peace that was silent to a question: whatever is between us and it may not know it, and each such
+/// silence ends the session.
+const SILENT: Duration = Duration::from_secs(3600);

@@ -1,16 +1,12 @@
 //! Which version of Asterisk the main runs: asked once a session, for a main that is upgraded ends the one before.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{SOON, keeping::Body};
+use super::{SILENT, SOON, keeping::Body};
 use crate::{
     engine::{crew::worker::Stopped, event::Event},
     uplink::ami::LinkError,
 };
-
-/// How long a main is left in peace that was silent to the question: whatever is between us and it may not know it, and each
-/// such silence ends the session.
-const SILENT: Duration = Duration::from_secs(3600);
 
 /// Whether the main is still to be asked in this session.
 #[derive(Debug)]

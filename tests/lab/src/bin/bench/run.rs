@@ -116,8 +116,12 @@ pub fn figures(&Case { module, listens, files, exports }: &Case<'_>) -> Result<F
         wait_syncs(&mut ami, syncs + 1)?;
     }
     let memory = [after_first, memory(&site)?];
-    let sessions =
-        site.main.rx("manager show connected")?.lines().filter(|line| line.starts_with("synch ")).count();
+    let sessions = site
+        .main
+        .rx("manager show connected")?
+        .lines()
+        .filter(|line| line.trim_start().starts_with("synch "))
+        .count();
     let main = main.map(|main| Main { sessions, ..main });
     let without = without_module(&mut site)?;
     Ok(Figures { main, first, directory, unchanged, live, changed, memory, without })
