@@ -24,7 +24,7 @@ use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
 use crate::rootfs::{lab_dir, rootfs};
 use crate::version::Version;
-use crate::wait::{GENEROUS, until, until_ok};
+use crate::wait::{GENEROUS, PHONES_RETRY, until, until_ok};
 
 /// Where the root file systems have it.
 const BINARY: &str = "/usr/sbin/asterisk";
@@ -217,9 +217,9 @@ impl Asterisk {
     }
 
     /// Waits until `user` is registered here.
-    pub fn wait_registered(&self, user: &str, bound: Duration) -> Result {
+    pub fn wait_registered(&self, user: &str) -> Result {
         let what = format!("{user} to register at the {}", self.role.name());
-        until_ok(&what, bound, || match self.registered_from(user)?.is_empty() {
+        until_ok(&what, PHONES_RETRY, || match self.registered_from(user)?.is_empty() {
             true => Err(Error::new("not registered")),
             false => Ok(()),
         })

@@ -22,7 +22,7 @@ use crate::audio::{LONG, hears, tone_of, write_tone};
 use crate::conf::{DOMAIN, password};
 use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
-use crate::wait::{GENEROUS, until_ok};
+use crate::wait::{GENEROUS, PHONES_RETRY, until_ok};
 use control::Control;
 use device::Device;
 pub use dialogs::Dialogs;
@@ -184,9 +184,9 @@ impl Phone {
 
     /// Waits until its last registration was taken by that system: its answer says who it was. What a system knows of
     /// phones says less: one that was killed knows old registrations when it is back.
-    pub fn wait_registered_at(&mut self, system: &Asterisk, bound: Duration) -> Result {
+    pub fn wait_registered_at(&mut self, system: &Asterisk) -> Result {
         let (user, name) = (self.user.clone(), system.role.name());
-        until_ok(&format!("{user} to register at the {name}"), bound, || {
+        until_ok(&format!("{user} to register at the {name}"), PHONES_RETRY, || {
             let said = self.command("reginfo", "")?;
             let words: Vec<&str> = said.split_whitespace().collect();
             if words.contains(&name) { Ok(()) } else { Err(Error::new(said)) }

@@ -87,7 +87,7 @@ impl Site {
     pub fn phone_told(&self, system: &Asterisk, user: &str, settings: Settings) -> Result<Phone> {
         let registrar = system.address().to_string();
         let phone = Phone::new(&self.net, user, &Settings { registrar, ..settings })?;
-        system.wait_registered(user, GENEROUS)?;
+        system.wait_registered(user)?;
         Ok(phone)
     }
 

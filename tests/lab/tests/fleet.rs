@@ -190,7 +190,7 @@ fn a_new_branch_is_installed_and_a_second_time_nothing_changes() -> Result {
     let mut alice = Phone::new(&net, "1001", &settings)?;
     let mut alex = Phone::new(&net, "1002", &settings)?;
     for user in ["1001", "1002"] {
-        main.wait_registered(user, GENEROUS)?;
+        main.wait_registered(user)?;
     }
     alice.talk_with(&mut alex)?;
 

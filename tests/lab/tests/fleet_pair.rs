@@ -95,8 +95,8 @@ impl Two {
         Phone::new(&self.net, user, &Settings::with_dns(SocketAddr::from((self.floating, 53))))
     }
 
-    fn registered_at(&self, machine: &Machine, user: &str, bound: Duration) -> Result {
-        until_ok(&format!("{user} to register at {}", machine.name()), bound, || {
+    fn registered_at(&self, machine: &Machine, user: &str) -> Result {
+        until_ok(&format!("{user} to register at {}", machine.name()), PHONES_RETRY, || {
             let contacts = machine.rx("pjsip show contacts")?;
             if contacts.contains(&format!("{user}/sip:")) { Ok(()) } else { Err(Error::new(contacts)) }
         })
@@ -119,13 +119,13 @@ fn the_floating_address_survives_its_machine() -> Result {
     assert!(doctor.contains(" 0 bad"), "{doctor}");
 
     let _alice = two.phone("1001")?;
-    two.main.wait_registered("1001", GENEROUS)?;
+    two.main.wait_registered("1001")?;
     two.main.kill_9()?;
     for machine in &two.machines {
         machine.wait_status("Service", "Failover")?;
     }
     let [active, standby] = two.order()?;
-    two.registered_at(active, "1001", PHONES_RETRY)?;
+    two.registered_at(active, "1001")?;
 
     // The active one is cut off: the other one has address, names and registrations.
     two.net.unplug(active.host())?;
@@ -137,9 +137,9 @@ fn the_floating_address_survives_its_machine() -> Result {
     eprintln!("fleet: the floating address answers {:.1?} after its machine was cut off", cut.elapsed());
     // One that is switched on now: what the other one waits for is its own affair.
     let mut alex = two.phone("1002")?;
-    two.registered_at(standby, "1002", GENEROUS)?;
+    two.registered_at(standby, "1002")?;
     eprintln!("fleet: and a phone is registered there after {:.1?}", cut.elapsed());
-    two.registered_at(standby, "1001", PHONES_RETRY)?;
+    two.registered_at(standby, "1001")?;
     eprintln!("fleet: the phone that was registered at the other one is here after {:.1?}", cut.elapsed());
 
     // Recovery alone changes nothing: the machine that is back stands by.
@@ -156,7 +156,7 @@ fn the_floating_address_survives_its_machine() -> Result {
     }
     // A call through the address goes on being possible.
     let mut alice_again = two.phone("1003")?;
-    two.registered_at(standby, "1003", GENEROUS)?;
+    two.registered_at(standby, "1003")?;
     alex.talk_with(&mut alice_again)?;
 
     // Takeover.

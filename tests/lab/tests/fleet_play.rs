@@ -16,7 +16,7 @@ use lab::deploy::{Machine, Packed, Played, machines, machines_of, own_version, p
 use lab::dns::{RecordType, question};
 use lab::phone::Settings;
 use lab::site::NAME;
-use lab::wait::{GENEROUS, until_ok};
+use lab::wait::{GENEROUS, PHONES_RETRY, until_ok};
 use lab::{Asterisk, Context, Deploy, Error, Net, Phone, Result, Version};
 
 /// A main and its branches, with 1.0.0 on each.
@@ -260,7 +260,7 @@ fn an_upgrade_waits_for_the_end_of_a_call_and_cuts_none() -> Result {
 }
 
 fn wait_registered(machine: &Machine, user: &str) -> Result {
-    until_ok(&format!("{user} to register at {}", machine.name()), GENEROUS, || {
+    until_ok(&format!("{user} to register at {}", machine.name()), PHONES_RETRY, || {
         let contacts = machine.rx("pjsip show contacts")?;
         if contacts.contains(&format!("{user}/sip:")) { Ok(()) } else { Err(Error::new(contacts)) }
     })

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lab::dns::{Responder, a_record};
 use lab::phone::Settings;
-use lab::wait::{GENEROUS, PHONES_RETRY, until};
+use lab::wait::{GENEROUS, until};
 use lab::{Net, Phone, Result, Site, Version};
 
 lab::on_22_and_16!(
@@ -33,8 +33,8 @@ fn phones_register_and_talk(version: Version) -> Result {
     let mut site = Site::new(version)?;
     site.start()?;
     let (_dns, mut alice, mut alex) = phones(&site)?;
-    site.main.wait_registered("1001", GENEROUS)?;
-    site.main.wait_registered("1002", GENEROUS)?;
+    site.main.wait_registered("1001")?;
+    site.main.wait_registered("1002")?;
     assert_eq!(site.main.registered_from("1001")?, [alice.address().to_string()]);
     assert!(site.branch.registered_from("1001").unwrap_or_default().is_empty());
 
@@ -71,13 +71,13 @@ fn phones_follow_the_name_server_to_the_branch(version: Version) -> Result {
     let settings = Settings::with_dns(server);
     let mut alice = Phone::new(&site.net, "1001", &settings)?;
     let mut alex = Phone::new(&site.net, "1002", &settings)?;
-    site.main.wait_registered("1001", GENEROUS)?;
-    site.main.wait_registered("1002", GENEROUS)?;
+    site.main.wait_registered("1001")?;
+    site.main.wait_registered("1002")?;
 
     site.main.kill_9()?;
     failover.store(true, Ordering::Relaxed);
-    site.branch.wait_registered("1001", PHONES_RETRY)?;
-    site.branch.wait_registered("1002", PHONES_RETRY)?;
+    site.branch.wait_registered("1001")?;
+    site.branch.wait_registered("1002")?;
     alice.dial("1002")?;
     alex.wait_in_call(GENEROUS)?;
     alex.wait_hears("1001", GENEROUS)?;
@@ -85,15 +85,15 @@ fn phones_follow_the_name_server_to_the_branch(version: Version) -> Result {
 
     failover.store(false, Ordering::Relaxed);
     site.main.start()?;
-    site.main.wait_registered("1001", PHONES_RETRY)?;
-    site.main.wait_registered("1002", PHONES_RETRY)
+    site.main.wait_registered("1001")?;
+    site.main.wait_registered("1002")
 }
 
 fn a_killed_main_is_gone_until_it_starts_again(version: Version) -> Result {
     let mut site = Site::new(version)?;
     site.main.start()?;
     let (_dns, mut alice, _alex) = phones(&site)?;
-    site.main.wait_registered("1001", GENEROUS)?;
+    site.main.wait_registered("1001")?;
     site.main.kill_9()?;
     assert!(!site.main.is_running());
     assert!(site.main.ami().is_err());

@@ -7,7 +7,7 @@ use lab::command::run;
 use lab::dns::{RecordType, records};
 use lab::phone::{Phone, Settings};
 use lab::site::NAME;
-use lab::wait::{GENEROUS, PHONES_RETRY, until_ok};
+use lab::wait::{GENEROUS, until_ok};
 use lab::{Asterisk, Error, Result, Site, Version};
 
 lab::on_22_and_16!(the_records_follow_the_service, a_phone_follows_naptr_and_srv_over_udp);
@@ -105,11 +105,11 @@ fn the_records_follow_the_service(version: Version) -> Result {
 /// A phone registers at the main, at the branch when the main is gone, and at the main again.
 fn over_and_back(mut site: Site, settings: &Settings) -> Result {
     let mut phone = Phone::new(&site.net, "1001", settings)?;
-    phone.wait_registered_at(&site.main, GENEROUS)?;
+    phone.wait_registered_at(&site.main)?;
     site.kill_main()?;
-    phone.wait_registered_at(&site.branch, PHONES_RETRY)?;
+    phone.wait_registered_at(&site.branch)?;
     site.main.start()?;
-    phone.wait_registered_at(&site.main, PHONES_RETRY)
+    phone.wait_registered_at(&site.main)
 }
 
 fn a_phone_follows_naptr_and_srv_over_udp(version: Version) -> Result {

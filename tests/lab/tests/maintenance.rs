@@ -10,7 +10,7 @@ use lab::dns::a_record;
 use lab::fake_main::{FakeMain, Reply};
 use lab::phone::Settings;
 use lab::site::NAME;
-use lab::wait::{GENEROUS, PHONES_RETRY, until, until_ok, until_value};
+use lab::wait::{GENEROUS, until, until_ok, until_value};
 use lab::{Error, Phone, Result, Site, Version};
 
 lab::on_22_and_16!(
@@ -176,13 +176,13 @@ fn a_user_who_was_made_just_before_the_start_registers_here(version: Version) ->
     assert!(said.contains("The last sync is done."), "{said}");
     assert_eq!(site.status("Users")?, "4");
     let mut phone = site.phone("1009")?;
-    phone.wait_registered_at(&site.branch, GENEROUS)
+    phone.wait_registered_at(&site.branch)
 }
 
 fn the_name_is_the_branchs_within_a_moment_and_phones_register_here(version: Version) -> Result {
     let site = site(version)?;
     let mut alice = site.phone("1001")?;
-    alice.wait_registered_at(&site.main, GENEROUS)?;
+    alice.wait_registered_at(&site.main)?;
     let mut ami = site.branch.ami()?;
     let answer =
         ami.action("SynchMaintenance", &[("Do", "start"), ("Minutes", "5"), ("Reason", "new disk")])?;
@@ -192,7 +192,7 @@ fn the_name_is_the_branchs_within_a_moment_and_phones_register_here(version: Ver
     eprintln!("the name is the branch's {} ms after the answer", began.elapsed().as_millis());
     event(&mut ami, "Started")?;
     assert_eq!(site.status("MaintenanceReason")?, "new disk");
-    alice.wait_registered_at(&site.branch, PHONES_RETRY)?;
+    alice.wait_registered_at(&site.branch)?;
     until("the phone to be shown", GENEROUS, || {
         site.branch.rx("synch show maintenance").is_ok_and(|shown| shown.contains("Phones         : 1 here"))
     })
@@ -265,11 +265,11 @@ fn a_stop_says_what_the_main_lacks_and_the_phones_stay(version: Version) -> Resu
     let mut site = site_with(version, "[voicemail]\nenabled = yes\n")?;
     site.add_user("1004", "HeadOffice")?;
     let mut phone = site.phone("1001")?;
-    phone.wait_registered_at(&site.main, GENEROUS)?;
+    phone.wait_registered_at(&site.main)?;
     let mut ami = site.branch.ami()?;
     start(&site, "10 to 99.1")?;
     site.wait_status("Users", "4")?;
-    phone.wait_registered_at(&site.branch, PHONES_RETRY)?;
+    phone.wait_registered_at(&site.branch)?;
     let says = site.status("MainVersion")?;
     assert!(says.starts_with(match version {
         Version::V22 => "22.",
@@ -323,12 +323,12 @@ fn a_stop_says_what_the_main_lacks_and_the_phones_stay(version: Version) -> Resu
     refused(&site, "", "GetConfig")?;
     std::fs::rename(&away, &own).map_err(|error| Error::new(error.to_string()))?;
 
-    phone.wait_registered_at(&site.branch, PHONES_RETRY)?;
+    phone.wait_registered_at(&site.branch)?;
     assert_eq!(site.status("Users")?, "4");
     let said = site.branch.rx(&format!("synch maintenance stop {says}"))?;
     assert!(said.contains("The maintenance has ended: mode is auto, phones go to the main."), "{said}");
     event(&mut ami, "Ended")?;
-    phone.wait_registered_at(&site.main, PHONES_RETRY)
+    phone.wait_registered_at(&site.main)
 }
 
 /// Whether a stop for version 99.1 is refused for that reason now.
@@ -340,9 +340,9 @@ fn refused_for(site: &Site, why: &str) -> Result {
 fn a_main_that_is_well_has_its_phones_back_and_the_sync_goes_on(version: Version) -> Result {
     let mut site = site(version)?;
     let mut phone = site.phone("1001")?;
-    phone.wait_registered_at(&site.main, GENEROUS)?;
+    phone.wait_registered_at(&site.main)?;
     start(&site, "10")?;
-    phone.wait_registered_at(&site.branch, PHONES_RETRY)?;
+    phone.wait_registered_at(&site.branch)?;
     site.main.kill_9()?;
     site.wait_status("Monitor", "Failed")?;
     // It comes back with another name of a user.
@@ -358,7 +358,7 @@ fn a_main_that_is_well_has_its_phones_back_and_the_sync_goes_on(version: Version
         assert_eq!(site.status(key)?, "", "{key}");
     }
     site.branch.wait_live("1001", "Alicia")?;
-    phone.wait_registered_at(&site.main, PHONES_RETRY)?;
+    phone.wait_registered_at(&site.main)?;
     // What changes from now on comes by itself.
     site.add_user("1009", "HeadOffice")?;
     site.main.rx("core reload")?;

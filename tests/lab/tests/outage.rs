@@ -1,6 +1,6 @@
 //! The main job: the main goes in each of its ways, the phones' name points to the branch, and back.
 
-use lab::wait::{GENEROUS, PHONES_RETRY};
+use lab::wait::GENEROUS;
 use lab::{Result, Site, Version};
 
 lab::on_22_and_16!(
@@ -63,12 +63,12 @@ fn phones_move_and_talk_in_the_outage_and_go_back(version: Version) -> Result {
     let mut site = Site::in_service(version)?;
     let mut alice = site.phone("1001")?;
     let mut alex = site.phone("1002")?;
-    site.main.wait_registered("1001", GENEROUS)?;
-    site.main.wait_registered("1002", GENEROUS)?;
+    site.main.wait_registered("1001")?;
+    site.main.wait_registered("1002")?;
 
     site.main.kill_9()?;
-    site.branch.wait_registered("1001", PHONES_RETRY)?;
-    site.branch.wait_registered("1002", PHONES_RETRY)?;
+    site.branch.wait_registered("1001")?;
+    site.branch.wait_registered("1002")?;
     alice.dial("1002")?;
     alex.wait_in_call(GENEROUS)?;
     alex.wait_hears("1001", GENEROUS)?;
@@ -76,6 +76,6 @@ fn phones_move_and_talk_in_the_outage_and_go_back(version: Version) -> Result {
     alice.hang_up()?;
 
     site.main.start()?;
-    site.main.wait_registered("1001", PHONES_RETRY)?;
-    site.main.wait_registered("1002", PHONES_RETRY)
+    site.main.wait_registered("1001")?;
+    site.main.wait_registered("1002")
 }

@@ -30,7 +30,7 @@ fn wait_place(site: &Site, user: &str, wanted: &str) -> Result {
 /// A phone that registers where the site's name leads, now that is the main, and not again for long.
 fn phone_at_the_main(site: &Site, user: &str) -> Result<Phone> {
     let phone = Phone::new(&site.net, user, &Settings { expires: 3600, ..site.phone_settings() })?;
-    site.main.wait_registered(user, GENEROUS)?;
+    site.main.wait_registered(user)?;
     wait_place(site, user, "main")?;
     Ok(phone)
 }
@@ -39,7 +39,7 @@ fn phone_at_the_main(site: &Site, user: &str) -> Result<Phone> {
 fn switch_off_and_on(site: &Site, phone: &mut Phone) -> Result {
     phone.switch_off();
     phone.start()?;
-    site.branch.wait_registered(&phone.user, GENEROUS)?;
+    site.branch.wait_registered(&phone.user)?;
     wait_place(site, &phone.user, "here")
 }
 

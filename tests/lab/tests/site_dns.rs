@@ -9,7 +9,7 @@ use lab::dns::{RData, RecordType, a_record, ask};
 use lab::name_server::Make;
 use lab::phone::Settings;
 use lab::site::NAME;
-use lab::wait::{GENEROUS, PHONES_RETRY, until_ok};
+use lab::wait::{GENEROUS, until_ok};
 use lab::{Context, Error, NameServer, Phone, Result, Site, Version};
 
 // The name server is the same beside every Asterisk.
@@ -73,18 +73,18 @@ fn phones_move_and_call(version: Version, make: Make) -> Result {
     let server = server(&site, make, "")?;
     let mut phones = [phone(&site, &server, "1001")?, phone(&site, &server, "1003")?];
     for phone in &mut phones {
-        phone.wait_registered_at(&site.main, GENEROUS)?;
+        phone.wait_registered_at(&site.main)?;
     }
     site.begin_outage()?;
     for phone in &mut phones {
-        phone.wait_registered_at(&site.branch, PHONES_RETRY)?;
+        phone.wait_registered_at(&site.branch)?;
     }
     let [alice, zoe] = &mut phones;
     alice.talk_with(zoe)?;
 
     site.heal()?;
     for phone in &mut phones {
-        phone.wait_registered_at(&site.main, PHONES_RETRY)?;
+        phone.wait_registered_at(&site.main)?;
     }
     Ok(())
 }
@@ -209,7 +209,7 @@ fn a_dead_branch_moves_nobody(version: Version, make: Make, transport: &str) -> 
     let server = NameServer::with_lines(&site.net, make, &lines_of_the_page(&site, make)?)?;
     let settings = Settings { transport: transport.to_owned(), ..Settings::with_dns(server.socket()) };
     let mut alice = Phone::new(&site.net, "1001", &settings)?;
-    alice.wait_registered_at(&site.main, GENEROUS)?;
+    alice.wait_registered_at(&site.main)?;
 
     site.branch.kill_9()?;
     outlive_the_ttl();
@@ -217,13 +217,13 @@ fn a_dead_branch_moves_nobody(version: Version, make: Make, transport: &str) -> 
     while alice.wait_registered(Duration::from_millis(1)).is_ok() {}
     for _ in 0..3 {
         alice.wait_registered(GENEROUS)?;
-        alice.wait_registered_at(&site.main, GENEROUS)?;
+        alice.wait_registered_at(&site.main)?;
     }
 
     site.branch.start()?;
     site.wait_status("Service", "Normal")?;
     site.kill_main()?;
-    alice.wait_registered_at(&site.branch, PHONES_RETRY)
+    alice.wait_registered_at(&site.branch)
 }
 
 fn a_dead_branch_moves_nobody_with_dnsmasq_as_on_the_page(version: Version) -> Result {

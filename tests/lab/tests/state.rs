@@ -119,7 +119,7 @@ fn a_phone_sees_the_calls_of_a_colleague_at_another_site(_: Version) -> Result {
         ..Settings::with_dns((bonn.address(), 53).into())
     };
     let mut phone = Phone::new(&sharing.net, "2001", &settings)?;
-    bonn.wait_registered("2001", GENEROUS)?;
+    bonn.wait_registered("2001")?;
     berlin.wait_device("PJSIP/2001", "NOT_INUSE")?;
     let lamp = Dialogs::start(&sharing.net, berlin, "1001", "2001")?;
     lamp.wait("terminated")?;
@@ -299,7 +299,7 @@ fn phones_of_both_channel_drivers_are_the_same_person(_: Version) -> Result {
     let settings =
         Settings { registrar: bonn.address().to_string(), ..Settings::with_dns((bonn.address(), 53).into()) };
     let mut phone = Phone::new(&sharing.net, "2001", &settings)?;
-    bonn.wait_registered("2001", GENEROUS)?;
+    bonn.wait_registered("2001")?;
     berlin.wait_device("PJSIP/2001", "NOT_INUSE")?;
     bonn.rx("channel originate SIP/2001 application Wait 60")?;
     berlin.wait_device("PJSIP/2001", "INUSE")?;

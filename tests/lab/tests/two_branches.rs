@@ -127,7 +127,7 @@ fn a_machine_that_is_gone_loses_nobody(version: Version) -> Result {
 /// Two phones that are at the main.
 fn two_at_the_main(pair: &Pair) -> Result<[Phone; 2]> {
     let mut phones = [pair.phone("1001")?, pair.phone("1003")?];
-    phones.iter_mut().try_for_each(|phone| phone.wait_registered_at(&pair.site.main, GENEROUS))?;
+    phones.iter_mut().try_for_each(|phone| phone.wait_registered_at(&pair.site.main))?;
     Ok(phones)
 }
 
@@ -136,12 +136,12 @@ fn in_an_outage_all_go_to_the_first_machine_and_call(version: Version) -> Result
     let mut phones = two_at_the_main(&pair)?;
     pair.begin_outage()?;
     for phone in &mut phones {
-        phone.wait_registered_at(&pair.site.branch, PHONES_RETRY)?;
+        phone.wait_registered_at(&pair.site.branch)?;
     }
     let [alice, zoe] = &mut phones;
     alice.talk_with(zoe)?;
     pair.site.heal()?;
-    phones.iter_mut().try_for_each(|phone| phone.wait_registered_at(&pair.site.main, PHONES_RETRY))
+    phones.iter_mut().try_for_each(|phone| phone.wait_registered_at(&pair.site.main))
 }
 
 fn in_an_outage_without_the_first_machine_all_go_to_the_second_and_call(version: Version) -> Result {
@@ -150,7 +150,7 @@ fn in_an_outage_without_the_first_machine_all_go_to_the_second_and_call(version:
     pair.site.net.unplug(pair.site.branch.host())?;
     pair.site.kill_main()?;
     for phone in &mut phones {
-        phone.wait_registered_at(&pair.second, PHONES_RETRY)?;
+        phone.wait_registered_at(&pair.second)?;
     }
     let [alice, zoe] = &mut phones;
     alice.talk_with(zoe)?;
@@ -158,7 +158,7 @@ fn in_an_outage_without_the_first_machine_all_go_to_the_second_and_call(version:
     // Back in the middle of the outage, it is asked first again.
     pair.site.net.plug_in(pair.site.branch.host())?;
     for phone in &mut phones {
-        phone.wait_registered_at(&pair.site.branch, PHONES_RETRY)?;
+        phone.wait_registered_at(&pair.site.branch)?;
     }
     let [alice, zoe] = &mut phones;
     alice.talk_with(zoe)
@@ -171,15 +171,15 @@ fn phones_on_different_machines_call_each_other(version: Version) -> Result {
     let mut alice = pair.phone("1001")?;
     let mut zoe = Phone::new(&pair.site.net, "1003", &turned)?;
     for phone in [&mut alice, &mut zoe] {
-        phone.wait_registered_at(&pair.site.main, GENEROUS)?;
+        phone.wait_registered_at(&pair.site.main)?;
     }
     // Each machine has to hear from the main where both are.
     for branch in [&pair.site.branch, &pair.second] {
         branch.wait_status("PhonesKnown", "2")?;
     }
     pair.begin_outage()?;
-    alice.wait_registered_at(&pair.site.branch, PHONES_RETRY)?;
-    zoe.wait_registered_at(&pair.second, PHONES_RETRY)?;
+    alice.wait_registered_at(&pair.site.branch)?;
+    zoe.wait_registered_at(&pair.second)?;
     assert!(pair.site.branch.registered_from("1003")?.is_empty());
     assert!(pair.second.registered_from("1001")?.is_empty());
     alice.talk_with(&mut zoe)?;

@@ -7,7 +7,7 @@ use super::{Asterisk, folder};
 use crate::command::run;
 use crate::error::{Context, Error, Result};
 use crate::version::Version;
-use crate::wait::{GENEROUS, until_ok};
+use crate::wait::{GENEROUS, PHONES_RETRY, until_ok};
 
 /// Where the module looks for orders to panic or to hang.
 const ORDERS: &str = "var/synch";
@@ -101,15 +101,16 @@ impl Asterisk {
         }
     }
 
-    /// Waits until the status says so.
+    /// Waits until the status says so. What it says of phones takes as long as a phone does.
     pub fn wait_status(&self, key: &str, wanted: &str) -> Result {
-        until_ok(&format!("{key} of the {} to be {wanted}", self.role.name()), GENEROUS, || {
+        let bound = if key.starts_with("Phones") { PHONES_RETRY } else { GENEROUS };
+        until_ok(&format!("{key} of the {} to be {wanted}", self.role.name()), bound, || {
             match self.status(key)? {
                 found if found == wanted => Ok(()),
-                found => Err(Error::new(format!(
-                    "{key} is {found}; reason: {}",
-                    self.status(&format!("{key}Reason"))?
-                ))),
+                found => {
+                    let reason = self.status(&format!("{key}Reason")).unwrap_or_default();
+                    Err(Error::new(format!("{key} is {found}; reason: {reason}")))
+                }
             }
         })
     }

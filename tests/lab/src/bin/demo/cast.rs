@@ -7,7 +7,7 @@ use lab::dialplan::SITE_NUMBER;
 use lab::error::Error;
 use lab::phone::Settings;
 use lab::sharing::state;
-use lab::wait::{GENEROUS, PHONES_RETRY, until_ok};
+use lab::wait::{GENEROUS, until_ok};
 use lab::{Asterisk, Broker, Carrier, Phone, Result, Site, Version};
 
 use crate::story::Story;
@@ -65,7 +65,7 @@ impl Cast {
         let alice = site.phone("1001")?;
         let zoe = Phone::new(&site.net, "1003", &Settings { calls: 1, ..site.phone_settings() })?;
         for user in ["1001", "1003"] {
-            site.main.wait_registered(user, GENEROUS)?;
+            site.main.wait_registered(user)?;
         }
         story.step("phones 1001 and 1003 registered at the main");
         let alex = site.phone_at(&site.branch, "1002")?;
@@ -88,13 +88,13 @@ impl Cast {
     /// Waits until the phones that go by the name are registered at the branch.
     pub fn phones_at_the_branch(&mut self) -> Result {
         let mut phones = [&mut self.alice, &mut self.zoe];
-        phones.iter_mut().try_for_each(|phone| phone.wait_registered_at(&self.site.branch, PHONES_RETRY))
+        phones.iter_mut().try_for_each(|phone| phone.wait_registered_at(&self.site.branch))
     }
 
     /// Waits until they are registered at the main.
     pub fn phones_at_the_main(&mut self) -> Result {
         let mut phones = [&mut self.alice, &mut self.zoe];
-        phones.iter_mut().try_for_each(|phone| phone.wait_registered_at(&self.site.main, PHONES_RETRY))
+        phones.iter_mut().try_for_each(|phone| phone.wait_registered_at(&self.site.main))
     }
 
     /// Waits until both phones that go by the name have just registered.
