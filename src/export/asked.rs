@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
-use super::{Digest, PROTOCOL, Part, Short, proof::Nonce};
+use super::{Digest, Group, PROTOCOL, Part, Short, proof::Nonce, text::received_digest};
 use crate::{
-    uplink::ami::{Frame, action::LINE_LIMIT},
+    uplink::ami::{Crypto, Frame, action::LINE_LIMIT},
     words::wording::visible_octets,
 };
 
@@ -26,6 +26,8 @@ const USUAL_WAIT: u64 = 5;
 const WAITS: std::ops::RangeInclusive<u64> = 1..=60;
 /// What the main says of each thing of a part.
 const THING: &[u8] = b"User";
+/// The same of a group of things.
+const GROUP: &[u8] = b"Group";
 /// Headers of a manifest at most: ten times a company of 20,000.
 const THINGS: usize = 200_000;
 
@@ -77,10 +79,25 @@ pub struct Question {
     pub part: Part,
     /// What the branch has of it: then the main says no more than that nothing has changed.
     pub digest: Option<Digest>,
-    /// Whose sections are wanted: names with commas, or `*`; `None` for the names and digests of all.
-    pub things: Option<String>,
+    /// What the main is to say of it.
+    pub wanted: Wanted,
     /// The contexts that the branch takes, where that is the part.
     pub contexts: String,
+}
+
+/// What a main is to say of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The names and digests of all things.
+    Things,
+    /// The sections of these things: names with commas.
+    Named(String),
+    /// The digests of all groups of things.
+    Groups,
+    /// The sections of the things in these groups: with commas.
+    InGroups(String),
+    /// The sections of all things.
+    All,
 }
 
 /// How a main begins that has too much to do just now.
@@ -99,7 +116,13 @@ impl Question {
         if self.part == Part::Contexts {
             headers.push(("Contexts", self.contexts.clone()));
         }
-        headers.extend(self.things.clone().map(|things| ("Users", things)));
+        headers.extend(match &self.wanted {
+            Wanted::Things => None,
+            Wanted::Named(names) => Some(("Users", names.clone())),
+            Wanted::All => Some(("Users", ALL.to_owned())),
+            Wanted::Groups => Some(("Groups", ALL.to_owned())),
+            Wanted::InGroups(groups) => Some(("Groups", groups.clone())),
+        });
         headers
     }
 
@@ -268,9 +291,41 @@ impl Manifest {
     }
 }
 
+/// What the main says of the groups of a part, where the branch has another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Groups {
+    /// Over all of the part.
+    pub digest: Digest,
+    /// Each group that has a thing, with a digest of its own.
+    pub groups: BTreeMap<Group, Short>,
+}
+
+impl Groups {
+    /// Reads the digests of the groups of a part.
+    ///
+    /// # Errors
+    /// One of them is none, or they are not all that the main has sent.
+    pub fn read(answer: &Frame, crypto: &dyn Crypto) -> Result<Self, Void> {
+        let digest = digest_of_part(answer)?;
+        if !received_digest(crypto, answer.headers())?.is(&digest_of_answer(answer)?) {
+            return Err(Void::Digest);
+        }
+        let mut groups = BTreeMap::new();
+        for (_, value) in answer.headers().filter(|(name, _)| name.eq_ignore_ascii_case(GROUP)) {
+            let pair = std::str::from_utf8(value).ok().and_then(|text| text.split_once(' '));
+            let pair = pair.and_then(|(group, short)| Some((Group::read(group)?, Short::read(short)?)));
+            let garbled = || Void::Garbled(visible_octets(value.get(..VERSION).unwrap_or(value)));
+            let (group, short) = pair.ok_or_else(garbled)?;
+            groups.insert(group, short);
+        }
+        Ok(Self { digest, groups })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::stand_in::Hashing;
 
     fn frame(text: &str) -> Frame {
         Frame::new(text.replace('\n', "\r\n").into_bytes())
@@ -327,6 +382,29 @@ mod tests {
         assert_eq!(of("Reason: unload"), Waited::Unload);
         assert_eq!(of("Reason: whatever"), Waited::Time);
         assert_eq!(of("Ping: Pong"), Waited::Time);
+    }
+
+    #[test]
+    fn what_is_said_of_groups_is_whole_or_void() {
+        let (digest, short) = ("ab".repeat(32), "cd".repeat(8));
+        let lines = format!("Group: 0a {short}\nGroup: ff {short}\n");
+        let over = Digest::of(&Hashing, lines.replace('\n', "\r\n").as_bytes()).unwrap();
+        let said = format!("Response: Success\nDigest: {digest}\n{lines}AnswerDigest: {over}\n\n");
+        let read = |said: &str| Groups::read(&frame(said), &Hashing);
+        let names: Vec<String> = read(&said).unwrap().groups.keys().map(Group::to_string).collect();
+        assert_eq!(names, ["0a", "ff"]);
+        for bad in [
+            said.replace(&digest, "ab"),
+            said.replace(&format!("Group: ff {short}\n"), ""),
+            said.replace("Group: ff", "Group: fe"),
+            said.replace("AnswerDigest: ", "Other: "),
+        ] {
+            assert!(read(&bad).is_err(), "{bad}");
+        }
+        let lines = "Group: 0 x\n";
+        let over = Digest::of(&Hashing, b"Group: 0 x\r\n").unwrap();
+        let said = format!("Response: Success\nDigest: {digest}\n{lines}AnswerDigest: {over}\n\n");
+        assert_eq!(read(&said), Err(Void::Garbled("0 x".to_owned())));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!
 //! - [`asked`]: what a branch asks, and what it makes of the answers
 //! - [`part`]: the parts of what is exported: users, mailboxes, contexts and the rest
+//! - [`group`]: the things of a part in 256 groups, so that a change of one costs little
 //! - [`digest`]: SHA-256 and HMAC, by the Asterisk around us; what makes two things the same
 //! - [`proof`]: how a session shows whose it is
 //! - [`text`]: sections as headers of an answer, and the digest over them
@@ -19,6 +20,7 @@
 pub mod asked;
 pub mod desk;
 pub mod digest;
+pub mod group;
 pub mod part;
 pub mod proof;
 pub mod share;
@@ -28,6 +30,7 @@ pub mod waits;
 pub mod whereabouts;
 
 pub use digest::{Digest, NoHash, Short};
+pub use group::Group;
 pub use part::Part;
 pub use text::{Answer, Section, part_digest};
 

@@ -5,6 +5,8 @@ use crate::uplink::ami::Crypto;
 
 /// What the headers of sections begin with.
 const HEADERS: [&[u8]; 2] = [b"Category-", b"Line-"];
+/// What a digest over an answer covers besides: what is said of a group.
+const GROUP: &[u8] = b"Group";
 
 /// A section as Asterisk's loader gives it: includes and templates are resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -134,8 +136,8 @@ impl Answer {
     }
 }
 
-/// Returns the digest over the sections of an answer, of its headers as they were received: to be held against the one that
-/// was sent behind them.
+/// Returns the digest over the sections or groups of an answer, of its headers as they were received: to be held against the
+/// one that was sent behind them.
 ///
 /// # Errors
 /// As [`digest`].
@@ -145,7 +147,7 @@ pub fn received_digest<'h>(
 ) -> Result<Digest, NoHash> {
     let mut text = Vec::new();
     for (name, value) in headers {
-        if HEADERS.iter().any(|begin| name.starts_with(begin)) {
+        if name == GROUP || HEADERS.iter().any(|begin| name.starts_with(begin)) {
             for part in [name, b": ", value, b"\r\n"] {
                 text.extend(part);
             }

@@ -10,7 +10,7 @@ use std::{
 use super::*;
 use crate::{
     export::{
-        Answer, Digest, Part, Section, Short, part_digest,
+        Answer, Digest, Group, Part, Section, Short, group, part_digest,
         proof::{Nonce, proves},
         stand_in::Hashing,
         text::digest,
@@ -124,6 +124,41 @@ impl State {
         }
     }
 
+    /// The name of a line of such a part, as the digests have it.
+    fn named(part: Part, section: &Section, key: &[u8]) -> Vec<u8> {
+        if part == Part::Boxes { [key, b"@", &section.name].concat() } else { key.to_vec() }
+    }
+
+    /// The digests of the groups of a part that is told whole.
+    fn groups(&self, part: Part) -> String {
+        let sections = self.whole(part).unwrap_or_default();
+        let things: Vec<(Vec<u8>, Short)> = sections
+            .iter()
+            .flat_map(|section| section.pairs().map(move |(key, value)| (section, key, value)))
+            .map(|(section, key, value)| {
+                (Self::named(part, section, key), Digest::of(&Hashing, value).unwrap().short())
+            })
+            .collect();
+        let groups = group::digests(&Hashing, things.iter().map(|(name, short)| (&**name, *short))).unwrap();
+        let line = |(group, short): &(Group, Short)| format!("Group: {group} {short}\r\n");
+        let lines: String = groups.iter().map(line).collect();
+        format!("{lines}AnswerDigest: {}\r\n", Digest::of(&Hashing, lines.as_bytes()).unwrap())
+    }
+
+    /// What is in these groups of a part.
+    fn in_groups(&self, part: Part, groups: &str) -> Vec<Section> {
+        let groups: Vec<Group> = groups.split(',').filter_map(Group::read).collect();
+        let some = |section: Section| {
+            let mut some = Section::new(section.name.clone());
+            let pairs = section.pairs();
+            pairs
+                .filter(|(key, _)| groups.contains(&Group::of(&Self::named(part, &section, key))))
+                .for_each(|(key, value)| some.push(key, value));
+            some
+        };
+        self.whole(part).unwrap_or_default().into_iter().map(some).collect()
+    }
+
     fn export(&self, request: &BTreeMap<String, String>) -> String {
         let part = Part::of_word(&request["Part"]).unwrap();
         let Some(digest) = self.digest_of(part) else {
@@ -133,6 +168,11 @@ impl State {
             return "Response: Success\r\nUnchanged: yes\r\n".to_owned();
         }
         let head = format!("Response: Success\r\nDigest: {digest}\r\n");
+        match request.get("Groups").map(String::as_str) {
+            Some("*") => return (self.spoils)(head + &self.groups(part)),
+            Some(groups) => return (self.spoils)(head + &answer(&self.in_groups(part, groups))),
+            None => {}
+        }
         let Some(wanted) = request.get("Users") else {
             let things = if part == Part::Users { self.manifest().1 } else { Vec::new() };
             let things: String =

@@ -30,13 +30,13 @@ use crate::{
     },
     export::{
         Part,
-        asked::{ALL, EXPORT, Question, is_unchanged},
+        asked::{EXPORT, Question},
     },
     operator::status::Snapshot,
     settings::{Main, Settings, Technology},
     site::{
         contacts::{Book, Due, Told, of_endpoint, of_export, of_peer},
-        exported::Taken,
+        exported::{Fault, Grouped},
         phones::NOT_ASKED,
         users::Document,
     },
@@ -141,7 +141,7 @@ struct Body<'a> {
     was_away: bool,
     not_before: Instant,
     /// What a main that exports has last told of all of them.
-    exported: Option<Taken>,
+    exported: Option<Grouped>,
 }
 
 impl<'a> Body<'a> {
@@ -299,7 +299,7 @@ impl<'a> Body<'a> {
     fn read_export(&mut self, stop: &Stop) -> Result<(), Failed> {
         let taken = self.take_export(stop)?;
         let document =
-            Document::read_part(&taken.frame).map_err(|error| Failed::Problem(error.to_string()))?;
+            Document::read_part(taken.frame()).map_err(|error| Failed::Problem(error.to_string()))?;
         let told = of_export(&document);
         let nothing = Told::default();
         let mut book = (*self.contacts.book).clone();
@@ -313,7 +313,7 @@ impl<'a> Body<'a> {
             }
             changed |= book.take(user, told.contacts.clone(), &time);
         }
-        self.asking.session.exports().has(Part::Contacts, taken.digest);
+        self.asking.session.exports().has(Part::Contacts, taken.digest());
         self.exported = Some(taken);
         self.contacts.lasts = None;
         self.due.keep_only(&HashSet::new());
@@ -323,21 +323,16 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    fn take_export(&self, stop: &Stop) -> Result<Taken, Failed> {
-        let question =
-            |digest, things| Question { part: Part::Contacts, digest, things, contexts: String::new() };
+    fn take_export(&self, stop: &Stop) -> Result<Grouped, Failed> {
         let ask = |question: &Question| -> Result<Frame, Failed> {
             let lease = self.lend(stop)?;
             Ok(lease.ask(|link| link.own(EXPORT, &question.headers(), Instant::now() + ANSWER))?)
         };
-        if let Some(had) = &self.exported
-            && is_unchanged(&ask(&question(Some(had.digest), None))?)
-        {
-            return Ok(had.clone());
-        }
-        let answer = ask(&question(None, Some(ALL.to_owned())))?;
         let crypto = self.asking.kit.crypto();
-        Taken::read(&answer, &*crypto).map_err(|void| Failed::Problem(void.to_string()))
+        Grouped::take(self.exported.clone(), Part::Contacts, "", &*crypto, ask).map_err(|fault| match fault {
+            Fault::Asked(failed) => failed,
+            Fault::Void(void) => Failed::Problem(void.to_string()),
+        })
     }
 
     /// Returns what the main knows of a user; `None` where it has no user of that name. Each user is a separate

@@ -9,7 +9,8 @@ use std::{
 use super::{Account, Desk, Order, Shown, Visit, live_sections};
 use crate::{
     export::{
-        Answer, Digest, NoHash, PROTOCOL, Part,
+        Answer, Digest, Group, NoHash, PROTOCOL, Part,
+        asked::ALL,
         proof::{Nonce, proves},
         share::Admission,
         waits::Reason,
@@ -194,20 +195,34 @@ impl Desk {
         } else {
             things
         };
-        if users.is_empty() {
+        let groups = header("Groups");
+        if users.is_empty() && matches!(groups.trim(), "" | ALL) {
             if Digest::read(&header("Digest")) == Some(things.digest) {
                 return Ok(Reply::success(&[("Unchanged", "yes")]));
             }
             let mut reply = Reply::success(&[("Digest", &things.digest.to_string())]);
-            for (name, digest) in &things.list {
-                reply.headers.extend(b"User: ");
-                reply.headers.extend(&**name);
-                reply.headers.extend(format!(" {digest}\r\n").into_bytes());
+            if groups.is_empty() {
+                for (name, digest) in &things.list {
+                    reply.headers.extend(b"User: ");
+                    reply.headers.extend(&**name);
+                    reply.headers.extend(format!(" {digest}\r\n").into_bytes());
+                }
+            } else {
+                let lines =
+                    things.groups.iter().map(|(group, digest)| format!("Group: {group} {digest}\r\n"));
+                let lines = lines.collect::<String>().into_bytes();
+                let digest = Digest::of(&*self.crypto, &lines)?;
+                reply.headers.extend(lines);
+                reply.headers.extend(format!("AnswerDigest: {digest}\r\n").into_bytes());
             }
             return Ok(reply);
         }
-        let names: Option<BTreeSet<&str>> =
-            (users.trim() != "*").then(|| listed(&users).into_iter().collect());
+        let names: Option<BTreeSet<&str>> = if users.is_empty() {
+            let groups = listed(&groups).into_iter().filter_map(Group::read).collect();
+            Some(things.of_groups(&groups))
+        } else {
+            (users.trim() != ALL).then(|| listed(&users).into_iter().collect())
+        };
         let answer = if let Some(live) = shown.live.get(site).and_then(|parts| parts.get(&part)) {
             let mut answer = Answer::default();
             let is_wanted = |name: &str| names.as_ref().is_none_or(|names| names.contains(name));

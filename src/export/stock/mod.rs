@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::export::{Answer, Digest, NoHash, Part, Section, Short, part_digest, text};
+use crate::export::{Answer, Digest, Group, NoHash, Part, Section, Short, group, part_digest, text};
 use crate::{
     settings::{Export, FilterKey, NumberFrom, SiteSection, Technology},
     site::{
@@ -43,6 +43,8 @@ pub struct Things {
     pub digest: Digest,
     /// Name and digest of each, in order.
     pub list: Box<[(Box<[u8]>, Short)]>,
+    /// The groups that have one, each with the digest over its things.
+    pub groups: Box<[(Group, Short)]>,
 }
 
 impl Things {
@@ -51,8 +53,18 @@ impl Things {
     /// # Errors
     /// Asterisk has no SHA-256.
     pub fn new(crypto: &dyn Crypto, list: Vec<(Box<[u8]>, Short)>) -> Result<Self, NoHash> {
-        let digest = part_digest(crypto, list.iter().map(|(name, digest)| (&**name, *digest)))?;
-        Ok(Self { digest, list: list.into() })
+        let things = || list.iter().map(|(name, digest)| (&**name, *digest));
+        let (digest, groups) = (part_digest(crypto, things())?, group::digests(crypto, things())?);
+        Ok(Self { digest, list: list.into(), groups })
+    }
+
+    /// Returns the names of those in these groups.
+    pub fn of_groups<'t>(&'t self, groups: &BTreeSet<Group>) -> BTreeSet<&'t str> {
+        let names = self.list.iter().map(|(name, _)| &**name);
+        names
+            .filter(|name| groups.contains(&Group::of(name)))
+            .filter_map(|name| std::str::from_utf8(name).ok())
+            .collect()
     }
 
     /// Returns those of these names.

@@ -1,6 +1,8 @@
 //! What the branch has of a part that the main exports: sections in GetConfig's own form, of which only those are asked for
 //! again that have changed. Pure.
 
+mod grouped;
+
 use std::collections::{HashMap, HashSet};
 
 use super::users::{Document, Section};
@@ -13,6 +15,8 @@ use crate::{
     },
     uplink::ami::{Crypto, Frame},
 };
+
+pub use grouped::{Fault, Grouped};
 
 /// Of so many things, one may have changed: where more have, all are asked for.
 const TENTH: usize = 10;
@@ -208,16 +212,21 @@ impl Copy {
     /// Returns it as one answer to GetConfig.
     #[must_use]
     pub fn frame(&self) -> Frame {
-        let mut bytes = b"Response: Success\r\n".to_vec();
-        for (number, section) in self.sections.iter().enumerate() {
-            header(&mut bytes, format!("Category-{number:06}").as_bytes(), &section.name);
-            for (place, line) in section.lines.iter().enumerate() {
-                header(&mut bytes, format!("Line-{number:06}-{place:06}").as_bytes(), line);
-            }
-        }
-        bytes.extend_from_slice(b"\r\n");
-        Frame::new(bytes)
+        written(&self.sections)
     }
+}
+
+/// Sections as one answer to GetConfig.
+fn written(sections: &[Kept]) -> Frame {
+    let mut bytes = b"Response: Success\r\n".to_vec();
+    for (number, section) in sections.iter().enumerate() {
+        header(&mut bytes, format!("Category-{number:06}").as_bytes(), &section.name);
+        for (place, line) in section.lines.iter().enumerate() {
+            header(&mut bytes, format!("Line-{number:06}-{place:06}").as_bytes(), line);
+        }
+    }
+    bytes.extend_from_slice(b"\r\n");
+    Frame::new(bytes)
 }
 
 /// Checks that a manifest is all that the main has sent.

@@ -6,10 +6,10 @@ use super::{Failure, reading::Reading};
 use crate::{
     export::{
         Digest, Part,
-        asked::{ALL, Manifest, Question, Void, is_unchanged},
+        asked::{Manifest, Question, Void, Wanted, is_unchanged},
     },
     site::{
-        exported::{Ask, Copy, Taken, check},
+        exported::{Ask, Copy, Fault, Grouped, Taken, check},
         users::{Answer, Document},
     },
     uplink::ami::Query,
@@ -26,7 +26,7 @@ const FILE: &str = "the main's export";
 pub(super) struct Exported {
     users: Option<Copy>,
     /// The other parts, as they were sent, each with the contexts that it is about.
-    parts: BTreeMap<Part, (String, Taken)>,
+    parts: BTreeMap<Part, (String, Grouped)>,
     /// The database, as far as it was exported.
     values: HashMap<(String, String), String>,
 }
@@ -67,10 +67,15 @@ impl Exported {
         part: Part,
         contexts: &str,
     ) -> Result<Answer, Failure> {
-        let had = self.parts.get(&part).filter(|(of, _)| of == contexts).map(|(_, taken)| taken.clone());
-        let taken = take_part(reading, part, contexts, had)?;
-        reading.has(part, taken.digest);
-        let answer = Answer { query: Query::named(FILE, FILE), frame: taken.frame.clone() };
+        let held = self.parts.get(&part).filter(|(of, _)| of == contexts).map(|(_, taken)| taken.clone());
+        let crypto = reading.crypto();
+        let taken = Grouped::take(held, part, contexts, &*crypto, |question| reading.question(question));
+        let taken = taken.map_err(|fault| match fault {
+            Fault::Asked(failure) => failure,
+            Fault::Void(void) => Failure::Export { part, void },
+        })?;
+        reading.has(part, taken.digest());
+        let answer = Answer { query: Query::named(FILE, FILE), frame: taken.frame().clone() };
         self.parts.insert(part, (contexts.to_owned(), taken));
         Ok(answer)
     }
@@ -81,13 +86,13 @@ impl Exported {
         reading: &mut Reading,
         keys: &[(&str, String)],
     ) -> Result<Vec<Option<String>>, Failure> {
-        let before = self.parts.get(&Part::Settings).map(|(_, taken)| taken.digest);
+        let before = self.parts.get(&Part::Settings).map(|(_, taken)| taken.digest());
         let answer = match self.part(reading, Part::Settings, "") {
             // An account that may ask the database itself has them all the same.
             Err(Failure::NoPart(_)) => return reading.values(keys),
             answer => answer?,
         };
-        if before != self.parts.get(&Part::Settings).map(|(_, taken)| taken.digest) {
+        if before != self.parts.get(&Part::Settings).map(|(_, taken)| taken.digest()) {
             self.values = values(&answer)?;
         }
         let value = |(family, key): &(&str, String)| {
@@ -119,49 +124,32 @@ fn values(answer: &Answer) -> Result<HashMap<(String, String), String>, Failure>
 /// Asks for the users that are others; `None` where none is. `all`: whoever has changed, all are asked for.
 fn take_users(reading: &mut Reading, copy: Option<&Copy>, all: bool) -> Result<Option<Copy>, Failure> {
     let void = |void| Failure::Export { part: Part::Users, void };
-    let question = |digest: Option<Digest>, things| Question {
+    let question = |digest: Option<Digest>, wanted| Question {
         part: Part::Users,
         digest,
-        things,
+        wanted,
         contexts: String::new(),
     };
-    let answer = reading.question(&question(copy.map(Copy::digest), None))?;
+    let answer = reading.question(&question(copy.map(Copy::digest), Wanted::Things))?;
     if is_unchanged(&answer) {
         // To a branch that has nothing, that is no answer.
         return if copy.is_some() { Ok(None) } else { Err(void(Void::Lacks("Digest"))) };
     }
     let manifest = Manifest::read(&answer).map_err(void)?;
-    check(&manifest, reading.crypto()).map_err(void)?;
+    check(&manifest, &*reading.crypto()).map_err(void)?;
     let ask = if all { Ask::All } else { Copy::lacks(copy, &manifest) };
     let (lists, copy) = match (ask, copy) {
         (Ask::Some(lists), Some(copy)) => (lists, copy),
         _ => {
-            let answer = reading.question(&question(None, Some(ALL.to_owned())))?;
-            let taken = Taken::read(&answer, reading.crypto()).map_err(void)?;
+            let answer = reading.question(&question(None, Wanted::All))?;
+            let taken = Taken::read(&answer, &*reading.crypto()).map_err(void)?;
             return Copy::whole(manifest, &taken).map(Some).map_err(void);
         }
     };
     let mut answers = Vec::with_capacity(lists.len());
     for list in lists {
-        let answer = reading.question(&question(None, Some(list)))?;
-        answers.push(Taken::read(&answer, reading.crypto()).map_err(void)?);
+        let answer = reading.question(&question(None, Wanted::Named(list)))?;
+        answers.push(Taken::read(&answer, &*reading.crypto()).map_err(void)?);
     }
     copy.with(manifest, &answers).map(Some).map_err(void)
-}
-
-fn take_part(
-    reading: &mut Reading,
-    part: Part,
-    contexts: &str,
-    had: Option<Taken>,
-) -> Result<Taken, Failure> {
-    let question = |digest, things| Question { part, digest, things, contexts: contexts.to_owned() };
-    if let Some(had) = had {
-        let answer = reading.question(&question(Some(had.digest), None))?;
-        if is_unchanged(&answer) {
-            return Ok(had);
-        }
-    }
-    let answer = reading.question(&question(None, Some(ALL.to_owned())))?;
-    Taken::read(&answer, reading.crypto()).map_err(|void| Failure::Export { part, void })
 }

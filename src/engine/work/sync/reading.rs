@@ -110,8 +110,8 @@ impl Reading {
     }
 
     /// What hashes here.
-    pub(super) fn crypto(&self) -> &dyn Crypto {
-        &*self.crypto
+    pub(super) fn crypto(&self) -> Arc<dyn Crypto> {
+        Arc::clone(&self.crypto)
     }
 
     /// The branch has this of a part now.

@@ -66,7 +66,8 @@ pub struct Simulated {
 impl Simulated {
     /// Starts them for such a time, and waits until they all have a session.
     pub fn start(site: &Site, kind: Kind, time: Duration) -> Result<Self> {
-        let host = site.net.phone_host(kind.word())?;
+        // The site has a branch of its own already.
+        let host = site.net.phone_host(&format!("all-{}", kind.word()))?;
         let program = std::env::current_exe().context("the path of this program")?;
         let (main, seconds) = (site.main.address().to_string(), time.as_secs().to_string());
         let program = program.display().to_string();
