@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    channels, conf, database, devices, dialplan, log, objects, peers, reload, roomy::Roomy, states, sys,
-    text, tls, version,
+    channels, conf, database, devices, dialplan, log, memory, objects, peers, reload, roomy::Roomy, states,
+    sys, text, tls, version,
 };
 use crate::{
     dialplan::{Context, Hint},
@@ -119,6 +119,10 @@ impl Host for Asterisk {
 
     fn load_octets(&self, path: &Path) -> Result<Option<Octets>, HostError> {
         conf::load_octets(path)
+    }
+
+    fn give_back_memory(&self) {
+        memory::give_back();
     }
 
     fn reload(&self, module: &str) -> Result<(), ReloadError> {

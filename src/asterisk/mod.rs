@@ -9,6 +9,7 @@
 //! - `dialplan`, `functions`, `switch`: our contexts and hints, the functions of [`crate::operator::functions`], where a number leads
 //! - `http`: the page and the metrics at Asterisk's HTTP server; `prometheus`: the same metrics for res_prometheus
 //! - `conf`, `reload`, `objects`, `peers`, `devices`, `queues`, `log`, `thread`, `version`: one part of the API each
+//! - `memory`: what is not used goes back to the system
 //! - `roomy`: room behind structures that Asterisk writes into
 //! - `lamps`: the hints that there are while Asterisk starts
 //! - `documentation`: whether Asterisk has read ours
@@ -38,6 +39,7 @@ mod instance;
 mod lamps;
 mod log;
 mod manager;
+mod memory;
 mod objects;
 mod peers;
 mod prometheus;

@@ -3,6 +3,7 @@ use std::{collections::BTreeSet, sync::atomic::AtomicUsize, sync::atomic::Orderi
 use super::*;
 use crate::{
     export::{
+        Group,
         proof::{Nonce, key},
         share::MOST_SESSIONS,
         stand_in::Hashing,
@@ -204,6 +205,32 @@ fn a_key_proves_one_site_with_one_nonce_once() {
         assert_eq!(get(&wrong.export(&[]), "Message"), UNPROVED);
     }
     assert_eq!(*around.reported.lock().unwrap(), ["berlin", "bonn", "admin", "empty"]);
+}
+
+#[test]
+fn what_is_new_is_said_by_groups_and_never_of_another_site() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let berlin = Asking::of(&desk, &around, "berlin");
+    let first = berlin.export(&[("Groups", "*"), ("Part", "users")]);
+    let groups = all(&first, "Group");
+    assert_eq!((groups.len(), all(&first, "User").len()), (2, 0), "{groups:?}");
+    let digest = get(&first, "Digest");
+    let unchanged = berlin.export(&[("Groups", "*"), ("Digest", &digest)]);
+    assert_eq!(text(&unchanged), "Unchanged: yes\r\n");
+
+    desk.show(shown(users("changed")));
+    let second = all(&berlin.export(&[("Groups", "*"), ("Digest", &digest)]), "Group");
+    let changed: Vec<&str> =
+        second.iter().filter(|group| !groups.contains(group)).filter_map(|group| group.get(..2)).collect();
+    assert_eq!(changed, [Group::of(b"1001").to_string()]);
+    let one = text(&berlin.export(&[("Groups", changed[0])]));
+    assert!(one.contains("SECRET=changed") && !one.contains("1002"), "{one}");
+
+    // Of the group of another site's user, and of none, there is nothing.
+    for others in [Group::of(b"2001").to_string().as_str(), "zz", "00ff", ","] {
+        let nothing = berlin.export(&[("Groups", others)]);
+        assert!(nothing.is_success && !text(&nothing).contains("Category-"), "{}", text(&nothing));
+    }
 }
 
 #[test]

@@ -196,24 +196,34 @@ impl<'a> Body<'a> {
                 continue;
             }
             let read = self.read();
-            if read.is_ok() && Stamp::take(&folder, &self.besides) != before {
-                // Somebody writes them just now.
-                reloaded = false;
-                continue;
+            if let Ok(Read { files, .. }) = &read {
+                if *files != self.besides && Stamp::take(&folder, files) != before {
+                    // Made of other files than before, of which nothing was known as they were read.
+                    self.besides.clone_from(files);
+                    continue;
+                }
+                if Stamp::take(&folder, files) != before {
+                    // Somebody writes them just now.
+                    reloaded = false;
+                    continue;
+                }
             }
             self.exporting.kit.log_outcome(
                 &read.as_ref().map(|_| ()),
                 NOT_READ,
                 "What the main has is exported to the branches again.",
             );
-            self.put(read, &folder);
+            self.put(read, before);
+            // What the loader made of the files is gone by now.
+            self.exporting.kit.host.give_back_memory();
             return Ok(());
         }
         self.not_before = Instant::now() + LOOK;
         Ok(())
     }
 
-    fn put(&mut self, read: Result<Read, String>, folder: &Path) {
+    /// `stamp`: of the files before they were read, and after.
+    fn put(&mut self, read: Result<Read, String>, stamp: Stamp) {
         let desk = self.desk();
         let before = desk.shown();
         match read {
@@ -226,7 +236,8 @@ impl<'a> Body<'a> {
                     taken_up: seconds.as_secs(),
                     problem: String::new(),
                 });
-                self.stamp = Some(Stamp::take(folder, &files));
+                // Not as they are now: somebody may have written them since.
+                self.stamp = Some(stamp);
                 self.besides = files;
                 self.wanted = false;
                 self.fetched = Instant::now();
@@ -292,6 +303,9 @@ impl<'a> Body<'a> {
         let shown = self.desk().shown();
         if shown.texts.is_some() && self.fetched.elapsed() > KEPT {
             self.desk().show(Shown { texts: None, ..(*shown).clone() });
+            // The last that has them: else they are still there.
+            drop(shown);
+            self.exporting.kit.host.give_back_memory();
         }
     }
 

@@ -1,6 +1,6 @@
 //! What has been used from one moment to the next: seconds, processor time, bytes over the WAN.
 
-use std::ops::{Add, Div};
+use std::ops::{Add, Div, Sub};
 use std::time::Instant;
 
 use lab::{Result, Site};
@@ -56,6 +56,20 @@ impl Add for Used {
             main: self.main + other.main,
             branch: self.branch + other.branch,
             megabytes: self.megabytes + other.megabytes,
+        }
+    }
+}
+
+impl Sub for Used {
+    type Output = Self;
+
+    /// Never less than nothing: the kernel counts processor time in hundredths of a second.
+    fn sub(self, other: Self) -> Self {
+        Self {
+            time: self.time,
+            main: (self.main - other.main).max(0.0),
+            branch: (self.branch - other.branch).max(0.0),
+            megabytes: (self.megabytes - other.megabytes).max(0.0),
         }
     }
 }

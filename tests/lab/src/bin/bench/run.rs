@@ -27,6 +27,10 @@ const ASKED: u16 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 /// Ten syncs of the module of before, on a machine that does much else.
 const BOUND: Duration = Duration::from_secs(300);
+/// How long it is looked at what passes without a sync.
+const IDLE: Duration = Duration::from_secs(20);
+/// The main forgets the texts two minutes after the last branch has fetched some.
+const FORGOTTEN: Duration = Duration::from_secs(130);
 /// How often syncs are due while nothing changes, in seconds.
 const DUE: &str = "interval = 2\ntechnology";
 /// The same while changes are looked at: never by itself.
@@ -53,8 +57,9 @@ pub struct Main {
     pub parse: f32,
     /// Another site's questions.
     pub second: Second,
-    /// What the module takes there, in MiB, its threads and what was parsed included.
-    pub memory: f32,
+    /// What the module takes there, in MiB, its threads included: with the texts that branches fetch, and at the end, when
+    /// nobody has fetched any for a while.
+    pub memory: [f32; 2],
     /// AMI sessions of the branch.
     pub sessions: usize,
 }
@@ -69,6 +74,8 @@ pub struct Figures {
     pub directory: Option<Used>,
     /// Of one sync that was due, with nothing changed; the time is that of the wait for it.
     pub unchanged: Used,
+    /// Of as long a time without a sync: probes, and whoever looks.
+    pub idle: Used,
     /// From the end of the main's reload to the changed user being live, each time, shortest first.
     pub live: Vec<f32>,
     /// From the end of the main's reload to the end of the sync.
@@ -109,6 +116,7 @@ pub fn figures(&Case { module, listens, files, exports }: &Case<'_>) -> Result<F
     site.branch.reload_module()?;
     poll("Synced", || Ok(status(&mut ami, "Sync")? == "Synced" && syncs(&mut ami)? >= 1))?;
     let unchanged = nothing_changed(&site, &mut ami)?;
+    let idle = without_sync(&site, &mut ami, unchanged.time)?;
     let (live, changed) = changes(&site, &mut ami, listens)?;
     for _ in 0..ASKED {
         let syncs = syncs(&mut ami)?;
@@ -122,9 +130,12 @@ pub fn figures(&Case { module, listens, files, exports }: &Case<'_>) -> Result<F
         .lines()
         .filter(|line| line.trim_start().starts_with("synch "))
         .count();
-    let main = main.map(|main| Main { sessions, ..main });
+    let main = match main {
+        Some(main) => Some(at_rest(&site, Main { sessions, ..main })?),
+        None => None,
+    };
     let without = without_module(&mut site)?;
-    Ok(Figures { main, first, directory, unchanged, live, changed, memory, without })
+    Ok(Figures { main, first, directory, unchanged, idle, live, changed, memory, without })
 }
 
 /// The main has the module, and the branch's account there may do nothing else; nor may that of another site.
@@ -146,7 +157,7 @@ fn prepare_export(site: &Site) -> Result {
 /// Loads the module there, and has another site ask.
 fn main_exports(site: &Site) -> Result<Main> {
     let cpu = || site.main.cpu_time().map(|time| time.as_secs_f32());
-    let (before, memory) = (cpu()?, site.main.vitals()?.anonymous_kib);
+    let (before, memory) = (cpu()?, trimmed(site)?);
     site.main.load_module()?;
     let mut ami = session(&site.main, OTHER)?;
     // Whoever asks more often than ten times a second is told that the main is busy.
@@ -154,10 +165,24 @@ fn main_exports(site: &Site) -> Result<Main> {
         Ok(ami.action("SynchExport", &[])?.is_success())
     })?;
     let parse = cpu()? - before;
-    #[expect(clippy::cast_precision_loss, reason = "mebibytes")]
-    let memory = site.main.vitals()?.anonymous_kib.saturating_sub(memory) as f32 / 1024.0;
+    let with_texts = trimmed(site)? - memory;
     let second = Second::ask(&mut ami, cpu)?;
-    Ok(Main { parse, second, memory, sessions: 0 })
+    Ok(Main { parse, second, memory: [with_texts, memory], sessions: 0 })
+}
+
+/// Memory that the main uses, in MiB, without what malloc keeps.
+fn trimmed(site: &Site) -> Result<f32> {
+    site.main.rx("malloc trim")?;
+    let kib = u32::try_from(site.main.vitals()?.anonymous_kib).context("the main's memory")?;
+    #[expect(clippy::cast_precision_loss, reason = "mebibytes")]
+    Ok(kib as f32 / 1024.0)
+}
+
+/// The same main when the texts are forgotten: its second memory was that before the module, and is now what that has added.
+fn at_rest(site: &Site, main: Main) -> Result<Main> {
+    let [with_texts, before] = main.memory;
+    sleep(FORGOTTEN);
+    Ok(Main { memory: [with_texts, trimmed(site)? - before], ..main })
 }
 
 fn first_sync(site: &Site, ami: &mut Ami) -> Result<(Used, Option<Used>)> {
@@ -196,10 +221,23 @@ fn nothing_changed(site: &Site, ami: &mut Ami) -> Result<Used> {
     Ok(used)
 }
 
-fn changes(site: &Site, ami: &mut Ami, listens: bool) -> Result<(Vec<f32>, Used)> {
+/// What passes in `time` seconds while no sync is due, but probes and our own looking at the branch.
+fn without_sync(site: &Site, ami: &mut Ami, time: f32) -> Result<Used> {
     site.branch.edit_conf("res_synch.conf", DUE, NOT_DUE)?;
     site.branch.reload_module()?;
     poll("Synced", || Ok(status(ami, "Sync")? == "Synced" && syncs(ami)? == 1))?;
+    quiet(site)?;
+    let (meter, end) = (Meter::start(site)?, Instant::now() + IDLE);
+    poll_each(Duration::from_secs(1), "the time to be over", || {
+        syncs(ami)?;
+        Ok(Instant::now() >= end)
+    })?;
+    let used = meter.used(site)?;
+    let times = used.time / time;
+    Ok(used / times)
+}
+
+fn changes(site: &Site, ami: &mut Ami, listens: bool) -> Result<(Vec<f32>, Used)> {
     if listens {
         poll("the main to be heard", || Ok(status(ami, "MainEvents")? == "heard"))?;
     }

@@ -39,7 +39,7 @@ const WARM_UP: u32 = 8;
 const MOST_HOURS: f64 = 24.0 * 31.0;
 
 fn main() -> ExitCode {
-    let outcome = arguments().and_then(|(time, version)| soak(time, version));
+    let outcome = arguments().and_then(|(time, version, shares)| soak(time, version, shares));
     match outcome {
         Ok(faults) if faults.is_empty() => {
             println!("\nFlat.");
@@ -57,8 +57,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Hours, and the Asterisk.
-fn arguments() -> Result<(Duration, Version)> {
+/// Hours, the Asterisk, and whether it shares states: without, for a comparison, at the word `alone`.
+fn arguments() -> Result<(Duration, Version, bool)> {
     let mut words = std::env::args().skip(1);
     let hours = words.next().unwrap_or_else(|| "1".to_owned());
     let hours: f64 = hours.parse().context(format!("'{hours}' hours"))?;
@@ -72,13 +72,18 @@ fn arguments() -> Result<(Duration, Version)> {
         Some("16") => Version::V16,
         Some(other) => return Err(Error::new(format!("there is no Asterisk '{other}' here, but 22 and 16"))),
     };
-    Ok((Duration::from_secs_f64(hours * 3600.0), version))
+    let shares = match words.next().as_deref() {
+        None => true,
+        Some("alone") => false,
+        Some(other) => return Err(Error::new(format!("'{other}': only 'alone' is known here"))),
+    };
+    Ok((Duration::from_secs_f64(hours * 3600.0), version, shares))
 }
 
 /// What is wrong in the end.
-fn soak(time: Duration, version: Version) -> Result<Vec<String>> {
+fn soak(time: Duration, version: Version, shares: bool) -> Result<Vec<String>> {
     println!("Asterisk {version}: {} minutes, after a warm-up", time.as_secs() / 60);
-    let mut office = Office::open(version)?;
+    let mut office = Office::open(version, shares)?;
     let outcome = measured(&mut office, time);
     if !office.site.branch.is_running() {
         return Err(Error::new(format!("the branch's Asterisk has crashed. {:?}", outcome.err())));

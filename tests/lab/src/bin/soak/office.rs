@@ -89,7 +89,8 @@ pub struct Office {
     load: Option<Load>,
     reloads: Option<Beside<u64>>,
     changes: Option<Beside<u64>>,
-    states: States,
+    /// `None`: the branch shares no states.
+    states: Option<States>,
     /// Sessions that are open all the time: threads of Asterisk that outlive each load of the module.
     held: (Console, Ami),
     round: u32,
@@ -99,7 +100,7 @@ pub struct Office {
 
 impl Office {
     /// A branch in normal service, with as many users and hints as an office has, and no load yet.
-    pub fn open(version: Version) -> Result<Self> {
+    pub fn open(version: Version, shares: bool) -> Result<Self> {
         let mut site = Site::with_dialplan(version)?;
         site.branch.install_module()?;
         site.branch.add_hints(HINTS)?;
@@ -116,7 +117,7 @@ impl Office {
         // One heap for all threads: what one gives back serves another. With a heap for each, as is usual, the holes that
         // a thousand users leave in each of them at every reload look like growth for the first hour.
         site.branch.run_under(&["/usr/bin/env".to_owned(), "MALLOC_ARENA_MAX=1".to_owned()]);
-        let states = States::open(&site)?;
+        let states = shares.then(|| States::open(&site)).transpose()?;
         site.serve()?;
         let held = (site.branch.console()?, quiet_session(&site)?);
         let right = Right { main: site.main.address(), branch: site.branch.address(), other: OTHER };
@@ -188,7 +189,7 @@ impl Office {
             Act::Settings => self.change_settings(),
             Act::Hold => self.hold(),
             Act::Cycle => self.cycle(),
-            Act::Part => self.states.part(&self.site.branch),
+            Act::Part => self.states.iter().try_for_each(|states| states.part(&self.site.branch)),
         }?;
         self.wait_served()?;
         self.done.acts.push(act);
@@ -219,7 +220,7 @@ impl Office {
             self.reloads = Some(reloads::start(quiet_session(&self.site)?));
         }
         if self.changes.is_none() {
-            self.changes = Some(self.states.start()?);
+            self.changes = self.states.as_ref().map(States::start).transpose()?;
         }
         Ok(())
     }
@@ -227,7 +228,9 @@ impl Office {
     fn wait_served(&self) -> Result {
         self.site.wait_status("Service", "Normal")?;
         self.site.wait_status("Sync", "Synced")?;
-        self.site.wait_status("State", "Joined")?;
+        if self.states.is_some() {
+            self.site.wait_status("State", "Joined")?;
+        }
         self.site.wait_name(self.right.main)
     }
 

@@ -16,6 +16,10 @@ const THREE: &str = "pjsip.endpoint.conf,pjsip.aor.conf,pjsip.auth.conf";
 /// A site may take 1 MB a second, and has taken more: its share is there again after that.
 const SHARE: Duration = Duration::from_secs(10);
 
+/// What it may take: so much, and so many octets a user.
+const MEMORY_MIB: f64 = 5.0;
+const MEMORY_PER_USER: f64 = 100.0;
+
 /// Measures and prints.
 pub fn tell() -> Result {
     println!("\n{COMPANY} users on the main, {SITE} of them at this site; Asterisk 22");
@@ -26,7 +30,9 @@ pub fn tell() -> Result {
     let export = figures(&Case { files: "", exports: true, ..case })?;
     println!("  {:<46} {:>12} {:>12} {:>14} {:>12}", "", "files", "export", "files/export", "target");
     used("first sync", files.first, export.first, ["3", "2", ""]);
-    used("nothing changed", files.unchanged, export.unchanged, ["10000", "1000", "20"]);
+    used("nothing changed, with the probes of that time", files.unchanged, export.unchanged, ["", "", ""]);
+    let net = |figures: &Figures| figures.unchanged - figures.idle;
+    used("nothing changed, the sync alone", net(&files), net(&export), ["10000", "1000", "20"]);
     used("one user of the site changed", files.changed, export.changed, ["100", "", ""]);
     let live = |figures: &Figures| figures.live.get(usize::from(CHANGES / 2)).copied().unwrap_or(f32::NAN);
     line("the same: live at the branch after, median", "s", live(&files), live(&export), "within 2 s");
@@ -39,8 +45,14 @@ pub fn tell() -> Result {
             main.parse
         );
         println!(
-            "  a second site's first questions: {:.3} s of the main's processor, {} octets; {:.1} MiB of memory for all",
-            main.second.seconds, main.second.octets, main.memory
+            "  a second site's first questions: {:.3} s of the main's processor, {} octets",
+            main.second.seconds, main.second.octets
+        );
+        println!(
+            "  memory of the main for it: {:.1} MiB while branches fetch, {:.1} MiB two minutes after (target: {:.1})",
+            main.memory[0],
+            main.memory[1],
+            MEMORY_MIB + MEMORY_PER_USER * f64::from(COMPANY) / 1024.0 / 1024.0
         );
         println!("  nothing new, as asked by a client: {} octets", main.second.unchanged);
         println!("  sessions of the branch at the main: {}", main.sessions);

@@ -12,6 +12,10 @@ use super::simulated::{BRANCHES, Kind, Simulated, USERS, name};
 /// Calls a second, for so long.
 const CALLS: u32 = 10;
 const WATCHED: Duration = Duration::from_secs(60);
+#[expect(clippy::cast_precision_loss, reason = "a thousand")]
+const MANY: f64 = BRANCHES as f64;
+/// Seconds.
+const DAY: f64 = 86_400.0;
 /// What was under way is over then.
 const SETTLE: Duration = Duration::from_secs(10);
 /// The branches live a bit longer than anything that is looked at.
@@ -26,7 +30,7 @@ pub fn tell() -> Result {
     );
     let mut site = headquarters()?;
     site.main.start()?;
-    let none = busy(&site)?;
+    let Busy { percent: none, octets: others } = busy(&site)?;
     println!("  no branch: {none:.1} % of a processor");
     let memory = memory(&site)?;
     let mut bare = 0.0;
@@ -35,16 +39,20 @@ pub fn tell() -> Result {
         (Kind::Bare, "sessions that wait in the module's action"),
     ] {
         let _simulated = Simulated::start(&site, kind, LIFE)?;
-        let busy = busy(&site)?;
-        println!("  {BRANCHES} {what}: {:.1} % more", busy - none);
-        bare = busy - none;
+        bare = busy(&site)?.percent - none;
+        println!("  {BRANCHES} {what}: {bare:.1} % more");
     }
     sleep(SETTLE);
     let mut simulated = Simulated::start(&site, Kind::Branch, LIFE)?;
-    let branches = busy(&site)? - none;
+    let Busy { percent, octets } = busy(&site)?;
+    let branches = percent - none;
     println!(
         "  {BRANCHES} branches: {branches:.1} % more, {:.2} times the waiting sessions alone (target: 10 %, 1.5 times)",
         branches / bare
+    );
+    println!(
+        "  to each of them, while nothing changes, the main sends {:.1} MB a day",
+        (octets - others) / MANY / WATCHED.as_secs_f64() * DAY / 1e6
     );
     println!("  memory of the main for them: {:.1} MiB", self::memory(&site)? - memory);
     let killed = Instant::now();
@@ -56,6 +64,11 @@ pub fn tell() -> Result {
     let turned_away = simulated.wait_back()?;
     println!(
         "  it is back: all have a session {:.1} s after, {turned_away} were turned away (target: none)",
+        returned.elapsed().as_secs_f64()
+    );
+    simulated.wait_proved()?;
+    println!(
+        "  and the module there has taken the proof of all {:.1} s after",
         returned.elapsed().as_secs_f64()
     );
     Ok(())
@@ -78,19 +91,27 @@ fn headquarters() -> Result<Site> {
     Ok(site)
 }
 
-/// Percent of a processor that the main takes while people telephone.
-fn busy(site: &Site) -> Result<f64> {
+/// What a main does while people telephone.
+struct Busy {
+    /// Of a processor.
+    percent: f64,
+    /// What it has sent, to all together.
+    octets: f64,
+}
+
+fn busy(site: &Site) -> Result<Busy> {
     sleep(SETTLE);
     let mut ami = site.main.ami()?;
     ami.action("Events", &[("EventMask", "off")])?;
-    let (start, before) = (Instant::now(), site.main.cpu_time()?);
+    let (start, before, sent) = (Instant::now(), site.main.cpu_time()?, site.net.bytes_from_main()?);
     for call in 0..CALLS * u32::try_from(WATCHED.as_secs()).unwrap_or_default() {
         telephone(&mut ami)?;
         let due = start + Duration::from_secs(1) * (call + 1) / CALLS;
         sleep(due.saturating_duration_since(Instant::now()));
     }
     let used = site.main.cpu_time()? - before;
-    Ok(used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0)
+    let octets = u32::try_from(site.net.bytes_from_main()? - sent).context("what the main has sent")?;
+    Ok(Busy { percent: used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0, octets: octets.into() })
 }
 
 fn telephone(ami: &mut Ami) -> Result {

@@ -14,36 +14,58 @@ const LONGEST: u64 = 25;
 /// A wait is drawn a fifth longer or shorter, as the module does.
 const SPREAD: u64 = 5;
 
-/// A session that has logged in, and proved where that is needed.
+/// A main that does not export asks for patience: it is starting. It is asked again after so long.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// A session that has logged in.
 pub struct Session {
     ami: Ami,
+    name: String,
     kind: Kind,
+    /// Whether it has proved whose it is, where that is needed.
+    proved: bool,
     /// What the main says that a wait is to last, in milliseconds.
     wait: u64,
     digest: String,
 }
 
 impl Session {
-    /// Logs in as the branch of that number.
+    /// Logs in as the branch of that number. What fails is the login, or the way there.
     pub fn open(main: Ipv4Addr, number: usize, kind: Kind) -> Result<Self> {
         let name = name(number);
         let mut ami = Ami::login(main, &name, &secret(&name))?;
-        if kind == Kind::Idle {
+        let is_idle = kind == Kind::Idle;
+        if is_idle {
             ami.action("Events", &[("EventMask", "off")])?;
-            return Ok(Self { ami, kind, wait: LONGEST * 1000, digest: String::new() });
         }
-        let hello = ami.action("SynchHello", &[])?;
-        let key = key(&secret(&name), hello.need("Nonce")?, &name)?;
-        let proved = ami.action("SynchHello", &[("Site", &name), ("Key", &key)])?;
-        if !proved.is_success() {
-            return Err(Error::new(format!("{name}: {proved:?}")));
+        Ok(Self { ami, name, kind, proved: is_idle, wait: LONGEST * 1000, digest: String::new() })
+    }
+
+    /// Whether it has proved whose it is, where that is needed.
+    pub const fn has_proved(&self) -> bool {
+        self.proved
+    }
+
+    /// Proves whose it is, and takes what the main has. A main that is starting knows no such question, or has not read its
+    /// files yet.
+    fn prove(&mut self) -> Result<()> {
+        let hello = self.ami.action("SynchHello", &[])?;
+        let Some(nonce) = hello.get("Nonce") else { return Ok(()) };
+        let key = key(&secret(&self.name), nonce, &self.name)?;
+        let answer = self.ami.action("SynchHello", &[("Site", &self.name), ("Key", &key)])?;
+        if !answer.is_success() {
+            let is_busy = answer.get("Busy") == Some("yes");
+            return if is_busy { Ok(()) } else { Err(Error::new(format!("{}: {answer:?}", self.name))) };
         }
         let wait = hello.get("Wait").and_then(|text| text.parse::<u64>().ok()).unwrap_or(LONGEST);
-        let mut session = Self { ami, kind, wait: wait * 1000, digest: String::new() };
-        if kind == Kind::Branch {
-            session.digest.push_str(session.ami.action("SynchExport", &[])?.need("Digest")?);
+        self.wait = wait * 1000;
+        if self.kind == Kind::Branch {
+            let answer = self.ami.action("SynchExport", &[])?;
+            let Some(digest) = answer.get("Digest") else { return Ok(()) };
+            digest.clone_into(&mut self.digest);
         }
-        Ok(session)
+        self.proved = true;
+        Ok(())
     }
 
     /// Does what a branch does until its next question, at most until then.
@@ -55,6 +77,13 @@ impl Session {
             Kind::Idle | Kind::Bare => LONGEST,
             Kind::Branch => drawn.div_ceil(1000),
         };
+        if !self.proved {
+            self.prove()?;
+            if !self.proved {
+                return self.ami.rest(most.min(AGAIN));
+            }
+            return Ok(());
+        }
         if self.kind == Kind::Idle {
             return self.ami.rest(most.min(Duration::from_secs(seconds)));
         }

@@ -26,10 +26,12 @@ const STACK: usize = 256 * 1024;
 /// How often the counts are looked at.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// What each says when all have logged in, when none has a session any more, and when all have one again.
+/// What each says when all have logged in and proved who they are, when none has a session any more, when all have logged in
+/// again, and when they have proved it again.
 const JOINED: &str = "joined";
 const LOST: &str = "lost";
 const BACK: &str = "back";
+const PROVED: &str = "proved";
 
 /// What the branches do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,11 @@ impl Simulated {
         self.wait(LOST).map(drop)
     }
 
+    /// Waits until the main has taken the proof of all of them again.
+    pub fn wait_proved(&mut self) -> Result {
+        self.wait(PROVED).map(drop)
+    }
+
     /// Waits until they all have one again; how often one was turned away.
     pub fn wait_back(&mut self) -> Result<usize> {
         self.wait(BACK)?.parse().context("a count of those who were turned away")
@@ -111,6 +118,7 @@ impl Drop for Simulated {
 #[derive(Default)]
 struct Counts {
     open: AtomicUsize,
+    proved: AtomicUsize,
     /// Connections that the main ended before it answered the login.
     refused: AtomicUsize,
 }
@@ -127,10 +135,14 @@ pub fn serve(main: &str, kind: &str, seconds: &str) -> Result {
         let live = move || live(main, number, kind, end, &counts);
         Builder::new().stack_size(STACK).spawn(live).context("starting a branch")?;
     }
-    let mut words = [(JOINED, BRANCHES), (LOST, 0), (BACK, BRANCHES)].into_iter().peekable();
+    type Is = fn(&Counts) -> bool;
+    let all_have: Is = |counts| counts.open.load(Ordering::Relaxed) == BRANCHES;
+    let all_proved: Is = |counts| counts.proved.load(Ordering::Relaxed) == BRANCHES;
+    let none: Is = |counts| counts.open.load(Ordering::Relaxed) == 0;
+    let mut words =
+        [(JOINED, all_proved), (LOST, none), (BACK, all_have), (PROVED, all_proved)].into_iter().peekable();
     while Instant::now() < end {
-        let open = counts.open.load(Ordering::Relaxed);
-        if let Some((word, _)) = words.next_if(|(_, wanted)| *wanted == open) {
+        if let Some((word, _)) = words.next_if(|(_, is_so)| is_so(&counts)) {
             println!("{word} {}", counts.refused.swap(0, Ordering::Relaxed));
         }
         sleep(LOOK);
@@ -147,7 +159,17 @@ fn live(main: Ipv4Addr, number: usize, kind: Kind, end: Instant, counts: &Counts
         match Session::open(main, number, kind) {
             Ok(mut session) => {
                 counts.open.fetch_add(1, Ordering::Relaxed);
-                while Instant::now() < end && session.rest(next(&mut draw), end).is_ok() {}
+                let mut proved = 0;
+                loop {
+                    if session.has_proved() && proved == 0 {
+                        proved = 1;
+                        counts.proved.fetch_add(proved, Ordering::Relaxed);
+                    }
+                    if Instant::now() >= end || session.rest(next(&mut draw), end).is_err() {
+                        break;
+                    }
+                }
+                counts.proved.fetch_sub(proved, Ordering::Relaxed);
                 counts.open.fetch_sub(1, Ordering::Relaxed);
             }
             Err(error) if is_turned_away(&error) => {
