@@ -9,10 +9,11 @@ use std::{
 use super::{Account, Desk, Order, Shown, Visit, live_sections};
 use crate::{
     export::{
-        Answer, Digest, Group, NoHash, PROTOCOL, Part,
+        Answer, Digest, Group, NoHash, PROTOCOL, Part, Short,
         asked::ALL,
         proof::{Nonce, proves},
         share::Admission,
+        stock::Things,
         waits::Reason,
     },
     words::wording::visible,
@@ -200,22 +201,7 @@ impl Desk {
             if Digest::read(&header("Digest")) == Some(things.digest) {
                 return Ok(Reply::success(&[("Unchanged", "yes")]));
             }
-            let mut reply = Reply::success(&[("Digest", &things.digest.to_string())]);
-            if groups.is_empty() {
-                for (name, digest) in &things.list {
-                    reply.headers.extend(b"User: ");
-                    reply.headers.extend(&**name);
-                    reply.headers.extend(format!(" {digest}\r\n").into_bytes());
-                }
-            } else {
-                let lines =
-                    things.groups.iter().map(|(group, digest)| format!("Group: {group} {digest}\r\n"));
-                let lines = lines.collect::<String>().into_bytes();
-                let digest = Digest::of(&*self.crypto, &lines)?;
-                reply.headers.extend(lines);
-                reply.headers.extend(format!("AnswerDigest: {digest}\r\n").into_bytes());
-            }
-            return Ok(reply);
+            return self.listed(things, !groups.is_empty());
         }
         let names: Option<BTreeSet<&str>> = if users.is_empty() {
             let groups = listed(&groups).into_iter().filter_map(Group::read).collect();
@@ -247,6 +233,25 @@ impl Desk {
         reply.headers.extend(answer.headers());
         let digest = answer.digest(&*self.crypto)?;
         reply.headers.extend(format!("AnswerDigest: {digest}\r\n").into_bytes());
+        Ok(reply)
+    }
+
+    /// Says what there is of a part: each thing or each group, with its digest.
+    fn listed(&self, things: &Things, by_groups: bool) -> Result<Reply, Reply> {
+        let mut reply = Reply::success(&[("Digest", &things.digest.to_string())]);
+        if by_groups {
+            let line = |(group, digest): &(Group, Short)| format!("Group: {group} {digest}\r\n");
+            let lines = things.groups.iter().map(line).collect::<String>().into_bytes();
+            let digest = Digest::of(&*self.crypto, &lines)?;
+            reply.headers.extend(lines);
+            reply.headers.extend(format!("AnswerDigest: {digest}\r\n").into_bytes());
+        } else {
+            for (name, digest) in &things.list {
+                reply.headers.extend(b"User: ");
+                reply.headers.extend(&**name);
+                reply.headers.extend(format!(" {digest}\r\n").into_bytes());
+            }
+        }
         Ok(reply)
     }
 
