@@ -135,11 +135,17 @@ test-pure: tools
 # files, one that has a long test at its end would leave places empty.
 LONGEST = two_branches maintenance hang site_dns fleet http export state_hostile slow_line cycles verdict sync_files reachable outage calls older one_session handsets faults_main
 OTHERS = $(filter-out $(LONGEST),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
+# FLEET=all has what `make fleet` has run among them, which takes less than one after the other.
+ifeq ($(FLEET),all)
+override FLEET = fleet_play $(filter-out fleet_play,$(filter fleet%,$(LONGEST) $(OTHERS)))
+endif
 LAB_TESTS = cargo test --locked --no-fail-fast --package lab
 test-lab: lab
 	$(LAB_TESTS) --no-run
-	@for test in --lib --bins $(addprefix --test=,$(LONGEST) $(OTHERS)); do echo "$$test"; done \
-		| xargs -P 4 -I {} $(LAB_TESTS) {} -- --test-threads=2
+	$(if $(FLEET),@tests/lab/install fleet)
+	@{ for test in $(FLEET); do echo "--test=$$test -- --include-ignored"; done; \
+		for test in --lib --bins $(addprefix --test=,$(filter-out $(FLEET),$(LONGEST) $(OTHERS))); do echo "$$test --"; done; } \
+		| xargs -P 4 -L 1 sh -c '$(LAB_TESTS) "$$@" --test-threads=2' lab
 
 # TEST is a file of tests/lab/tests, or one of its tests: outage, outage::a_killed_main. ASTERISK_VERSION is 22 or 16. Modules
 # are built as the tests are, which is quick, and only those that the file names.

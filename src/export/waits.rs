@@ -72,10 +72,12 @@ struct Signal {
 impl Signal {
     fn wake(&self, reason: Reason) {
         let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
-        // A site that has changed is told so, whatever else there is.
-        if *woken != Some(Reason::Changed) || matches!(reason, Reason::Shutdown | Reason::Unload) {
-            *woken = Some(reason);
-        }
+        // The end is told whatever comes after it, and a change of the site whatever else there is but that.
+        *woken = match (*woken, reason) {
+            (Some(end @ (Reason::Shutdown | Reason::Unload)), _) => Some(end),
+            (Some(Reason::Changed), Reason::Reload | Reason::Time) => Some(Reason::Changed),
+            _ => Some(reason),
+        };
         self.signal.notify_all();
     }
 }
@@ -230,6 +232,9 @@ mod tests {
         waits.open();
         let place = waits.enter("berlin").unwrap();
         assert!(!waits.close(Reason::Shutdown, Duration::ZERO));
+        // Whatever is told meanwhile.
+        waits.wake("berlin", Reason::Changed);
+        waits.wake_all(Reason::Reload);
         assert_eq!(place.wait(Instant::now() + LONG), Reason::Shutdown);
     }
 

@@ -35,8 +35,8 @@ impl fmt::Display for Whereabouts {
     }
 }
 
-/// The state of a branch that serves its phones itself, as it gives it.
-const FAILOVER: &str = "Failover";
+/// The states of a branch that serves its phones itself, as it gives them.
+const SERVES: [&str; 2] = ["Failover", "Maintenance"];
 
 /// What is known of a site that has said something.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ pub fn judge(heard: Option<Heard<'_>>, lost_after: Duration, now: Instant) -> (W
     if !waits && silent > lost_after {
         return (Whereabouts::Alone, format!("it has said nothing for {} s", lost_after.as_secs()));
     }
-    if state.eq_ignore_ascii_case(FAILOVER) {
+    if SERVES.iter().any(|serves| state.eq_ignore_ascii_case(serves)) {
         return (Whereabouts::Alone, "it says that it serves its phones itself".to_owned());
     }
     (Whereabouts::Here, "it is connected".to_owned())
@@ -81,7 +81,9 @@ mod tests {
         assert_eq!(judged(heard(false, "Normal"), after(31)), Whereabouts::Alone);
         assert_eq!(judged(heard(true, "Normal"), after(1000)), Whereabouts::Here);
         assert_eq!(judged(heard(true, ""), after(1)), Whereabouts::Here);
-        assert_eq!(judged(heard(true, "failover"), after(1)), Whereabouts::Alone);
+        for serves in ["failover", "Maintenance"] {
+            assert_eq!(judged(heard(true, serves), after(1)), Whereabouts::Alone);
+        }
         let (_, why) = judge(heard(false, "Failover"), lost_after, after(31));
         assert_eq!(why, "it has said nothing for 30 s");
     }

@@ -13,7 +13,10 @@ pub use visit::Visit;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{self, AtomicU64},
+    },
     time::{Duration, Instant},
 };
 
@@ -35,6 +38,8 @@ const LONGEST_WAIT: u64 = 25;
 /// So many sites make the wait a second longer.
 const SITES_A_SECOND: u64 = 20;
 
+/// A session that has asked nothing for so long has lost its line, or does nothing: a wait lasts a minute at most.
+const SILENT: Duration = Duration::from_secs(90);
 /// How long all who wait have to be gone when the module is unloaded, or the main shuts down.
 const LEAVE: Duration = Duration::from_secs(1);
 
@@ -115,6 +120,11 @@ impl Shown {
 
     /// Returns the things of a part of a site; `None` where there is no such part.
     fn things(&self, site: &str, part: Part) -> Option<Result<&Arc<Things>, &TooMany>> {
+        // Of too many users, nothing is given: what changes by itself knows none of them, and that nobody has a phone is no
+        // news to give.
+        if let Some(Err(too_many)) = self.stock.as_ref().and_then(|stock| stock.part(site, Part::Users)) {
+            return Some(Err(too_many));
+        }
         match part {
             Part::Contacts | Part::Settings => self.live.get(site)?.get(&part).map(|live| Ok(&live.things)),
             _ => self.stock.as_ref()?.part(site, part),
@@ -126,7 +136,8 @@ impl Shown {
 #[derive(Clone, Debug)]
 pub struct Account {
     share: Share,
-    sessions: usize,
+    /// Its sessions and when each of them last asked something, the oldest first.
+    sessions: Vec<(u64, Instant)>,
     /// Waits that it has in hand.
     waits: usize,
     /// When it last said something.
@@ -141,14 +152,14 @@ pub struct Account {
 
 impl Account {
     fn new(now: Instant) -> Self {
-        let (state, version, address) = Default::default();
-        Self { share: Share::new(now), sessions: 0, waits: 0, last_word: now, state, version, address }
+        let (sessions, state, version, address) = Default::default();
+        Self { share: Share::new(now), sessions, waits: 0, last_word: now, state, version, address }
     }
 
     /// Returns how many sessions it has.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.sessions
+        self.sessions.len()
     }
 
     /// Returns whether it waits for news now.
@@ -166,6 +177,7 @@ pub struct Desk {
     /// Where each site is, and why it is thought so.
     whereabouts: Mutex<BTreeMap<String, (Whereabouts, String)>>,
     worker: Mutex<Option<Sender<Order>>>,
+    last_session: AtomicU64,
     /// Those who wait for news.
     news: Waits,
     /// Those who wait for texts.
@@ -188,6 +200,7 @@ impl Desk {
             accounts: Mutex::default(),
             whereabouts: Mutex::default(),
             worker: Mutex::default(),
+            last_session: AtomicU64::default(),
             news: Waits::default(),
             readers: Waits::default(),
         }
@@ -240,6 +253,10 @@ impl Desk {
         let end = Instant::now() + LEAVE;
         self.readers.wake_all(reason);
         let news = self.news.close(reason, LEAVE);
+        if reason == Reason::Unload {
+            // Each session keeps the desk as long as it lives, and with it what lies there.
+            *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        }
         self.readers.close(reason, end.saturating_duration_since(Instant::now())) && news
     }
 
@@ -272,26 +289,31 @@ impl Desk {
         change(account)
     }
 
-    /// A session of a site comes; `false` where it has enough.
-    fn comes(&self, site: &str) -> bool {
+    /// A session of a site comes; `None` where it has enough. It takes the place of one that has been silent for long: where a
+    /// line is cut while nothing is said, Asterisk never learns that a session has ended.
+    fn comes(&self, site: &str, now: Instant) -> Option<u64> {
+        let number = self.last_session.fetch_add(1, atomic::Ordering::Relaxed);
         self.with_account(site, |account| {
-            let has_room = account.sessions < MOST_SESSIONS;
-            if has_room {
-                account.sessions += 1;
+            if account.sessions.len() >= MOST_SESSIONS {
+                let is_silent = |(_, last): &(u64, Instant)| now.saturating_duration_since(*last) > SILENT;
+                let place = account.sessions.iter().position(is_silent)?;
+                account.sessions.remove(place);
             }
-            has_room
+            account.sessions.push((number, now));
+            Some(number)
         })
     }
 
-    fn goes(&self, site: &str) {
-        self.with_account(site, |account| account.sessions = account.sessions.saturating_sub(1));
+    fn goes(&self, site: &str, number: u64) {
+        self.with_account(site, |account| account.sessions.retain(|(known, _)| *known != number));
     }
 
-    fn admits(&self, site: &str) -> Admission {
-        let now = Instant::now();
+    /// Takes a question of a session; `None` where another one has taken its place.
+    fn admits(&self, site: &str, number: u64, now: Instant) -> Option<Admission> {
         self.with_account(site, |account| {
+            account.sessions.iter_mut().find(|(known, _)| *known == number)?.1 = now;
             account.last_word = now;
-            account.share.ask(now)
+            Some(account.share.ask(now))
         })
     }
 

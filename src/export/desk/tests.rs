@@ -312,6 +312,7 @@ fn all_waits_end_with_the_module_and_the_main() {
     let (desk, around) = (desk(), Asterisk::default());
     for (reason, word) in [(Reason::Unload, "unload"), (Reason::Shutdown, "shutdown")] {
         desk.open();
+        desk.show(shown(users("a")));
         let berlin = Asking::of(&desk, &around, "berlin");
         let ended = while_waiting(&desk, &berlin, || assert!(desk.close(reason)));
         assert_eq!(get(&ended, "Reason"), word);
@@ -340,6 +341,50 @@ fn an_account_has_four_sessions_and_asks_so_often() {
     let busy = answers.find(|reply| !reply.is_success).unwrap();
     assert_eq!((get(&busy, "Busy").as_str(), busy.ends), ("yes", false));
     assert!(answers.any(|reply| reply.ends));
+}
+
+#[test]
+fn a_session_that_has_lost_its_line_makes_room_for_another_one() {
+    let desk = desk();
+    let start = Instant::now();
+    let sessions: Vec<u64> = (0..MOST_SESSIONS).map(|_| desk.comes("berlin", start).unwrap()).collect();
+    let later = start + SILENT + Duration::from_secs(1);
+    assert_eq!(desk.comes("berlin", start + SILENT), None);
+    // All but the second are silent.
+    desk.admits("berlin", sessions[1], start + SILENT).unwrap();
+    let new = desk.comes("berlin", later).unwrap();
+    assert_eq!(desk.admits("berlin", sessions[0], later), None);
+    for known in [sessions[1], new] {
+        assert_eq!(desk.admits("berlin", known, later), Some(Admission::Granted));
+    }
+    // One that was taken for dead goes, and takes nobody with it.
+    desk.goes("berlin", sessions[0]);
+    assert_eq!(desk.accounts()["berlin"].sessions(), MOST_SESSIONS);
+}
+
+#[test]
+fn of_a_site_with_too_many_users_nothing_is_said() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let berlin = Asking::of(&desk, &around, "berlin");
+    let few = (*desk.shown()).clone();
+    let many: Vec<Section> = (0..600).map(|number| user(&number.to_string(), "berlin", "a")).collect();
+    desk.show(Shown { live: few.live, ..shown(many) });
+    for part in ["users", "boxes", "directory", "contacts", "settings"] {
+        let reply = berlin.export(&[("Part", part)]);
+        assert!(
+            !reply.is_success && get(&reply, "Message").contains("max_users"),
+            "{part}: {}",
+            text(&reply)
+        );
+    }
+}
+
+#[test]
+fn a_module_that_goes_leaves_nothing_on_the_desk_of_sessions_that_stay() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let _berlin = Asking::of(&desk, &around, "berlin");
+    assert!(desk.close(Reason::Unload));
+    assert!(desk.shown().stock.is_none() && desk.shown().texts.is_none());
 }
 
 #[test]

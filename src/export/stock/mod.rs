@@ -72,8 +72,8 @@ impl Things {
     /// # Errors
     /// Asterisk has no SHA-256.
     pub fn chosen(&self, crypto: &dyn Crypto, names: &[&str]) -> Result<Self, NoHash> {
-        let is_chosen =
-            |(name, _): &&(Box<[u8]>, Short)| names.iter().any(|chosen| chosen.as_bytes() == &**name);
+        let names: BTreeSet<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+        let is_chosen = |(name, _): &&(Box<[u8]>, Short)| names.contains(&**name);
         Self::new(crypto, self.list.iter().filter(is_chosen).cloned().collect())
     }
 }
@@ -118,7 +118,8 @@ impl Stock {
         let of_site = self.sites.get(site)?;
         match part {
             Part::Users => Some(of_site.users.as_ref()),
-            Part::Boxes => of_site.boxes.as_ref().map(Ok),
+            // Of too many users, nothing is given.
+            Part::Boxes => of_site.boxes.as_ref().map(|boxes| of_site.users.as_ref().map(|_| boxes)),
             Part::Contexts => self.contexts.as_ref().map(Ok),
             Part::Directory => Some(Ok(&self.directory)),
             Part::Contacts | Part::Settings => None,
@@ -297,7 +298,8 @@ fn is_nobodys(section: &Section) -> bool {
     NOBODYS.iter().any(|name| section.name.eq_ignore_ascii_case(name.as_bytes()))
 }
 
-/// The boxes that the users of a site name, and those of their own names and numbers.
+/// The boxes that the users of a site name, and those of their own names and numbers: these in the usual context, and in those
+/// in which a user of the site names one. In another one, the same number is somebody else.
 fn boxes_of(
     crypto: &dyn Crypto,
     all: &[Section],
@@ -319,11 +321,17 @@ fn boxes_of(
             }
         }
     }
+    let context = |name: &Box<[u8]>| {
+        let at = name.iter().position(|octet| *octet == b'@')?;
+        name.get(at + 1..).map(<[u8]>::to_vec)
+    };
+    let contexts: BTreeSet<Vec<u8>> = named.iter().filter_map(context).collect();
     let mut boxes = Vec::new();
     for section in all.iter().filter(|section| !is_nobodys(section)) {
+        let is_theirs = section.name == DEFAULT.as_bytes() || contexts.contains(&section.name);
         for (number, value) in section.pairs() {
             let name = box_name(number, &section.name);
-            if own.contains(number) || named.contains(&name) {
+            if is_theirs && own.contains(number) || named.contains(&name) {
                 boxes.push((name, Digest::of(crypto, value)?.short()));
             }
         }

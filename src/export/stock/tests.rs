@@ -169,6 +169,7 @@ fn a_section_of_a_site_names_its_users_and_their_number_is_bounded() {
     let problem = more.part("berlin", Part::Users).unwrap().unwrap_err().to_string();
     assert!(problem.contains("berlin has 4 users, more than max_users = 3"), "{problem}");
     assert_eq!(names(&part(&more, "ulm", Part::Users)), ["2001"]);
+    assert!(more.part("berlin", Part::Boxes).unwrap().is_err(), "nor are the passwords of all mailboxes");
 }
 
 #[test]
@@ -200,7 +201,11 @@ fn other_keys_tell_sites_apart_as_well() {
 fn boxes_are_those_that_the_users_name_and_those_of_their_numbers() {
     let (stock, texts) = stock(USERS, &export(&[], &[]));
     assert_eq!(names(&part(&stock, "ulm", Part::Boxes)), ["2001@default"]);
-    assert_eq!(names(&part(&stock, "berlin", Part::Boxes)), ["1001@default", "1002@default", "1001@other"]);
+    // In another context, 1001 is somebody else, as long as nobody of the site says that it is theirs.
+    assert_eq!(names(&part(&stock, "berlin", Part::Boxes)), ["1001@default", "1002@default"]);
+    let named = USERS.replacen("accountcode=old", "mailboxes=1002@other", 1);
+    let (named, _) = self::stock(&named, &export(&[], &[]));
+    assert_eq!(names(&part(&named, "berlin", Part::Boxes)), ["1001@default", "1002@default", "1001@other"]);
     let berlin = said(&texts, &stock, "berlin", Part::Boxes, Some(&["1002@default", "2001@default"]));
     assert_eq!(berlin, "Category-000000: default\r\nLine-000000-000000: 1002=4321,Bob\r\n");
 }

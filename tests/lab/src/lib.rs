@@ -62,6 +62,7 @@ pub mod alerting;
 pub mod ami;
 pub mod asterisk;
 pub mod audio;
+pub mod between;
 pub mod broker;
 pub mod carrier;
 pub mod certificates;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use lab::between::{Between, Change};
 use lab::headquarters::{SITE, main_with_sites};
 use lab::wait::{GENEROUS, until_ok, until_value};
 use lab::{Error, Result, Site, Version};
@@ -11,6 +12,7 @@ lab::on_22_and_16!(
     a_change_and_a_phone_of_the_main_are_here_within_moments,
     a_main_that_stops_or_dies_is_left_at_once,
     a_module_that_comes_and_goes_on_the_main_touches_no_user,
+    what_a_main_gets_wrong_takes_nobody_away,
 );
 
 /// A main that exports, and a branch with an account of class log there that does not say whose users are its own.
@@ -161,6 +163,77 @@ fn a_module_that_comes_and_goes_on_the_main_touches_no_user(version: Version) ->
         site.wait_status("Sync", "Synced")?;
         assert_eq!(sections(&site, version)?, before, "{export}");
     }
+    assert_eq!(site.moves()?, 1, "{}", site.branch.rx("synch show history")?);
+    Ok(())
+}
+
+/// A main of another version, and mains that are broken: what they say, and where the branch tells of it.
+const WRONG: [(&str, Change, &str); 10] = [
+    ("another protocol", |said| said.replace("Protocol: 1\n", "Protocol: 2\n"), "MainExport"),
+    ("no nonce", |said| said.replace("Nonce: ", "Other: "), "MainExport"),
+    ("a line less", |said| without_last(&said, "Line-"), "Sync"),
+    ("no digest", |said| said.replace("AnswerDigest: ", "Other: "), "Sync"),
+    ("names that are none", |said| said.replace("User: ", "User: \u{1}"), "Sync"),
+    ("a name less", |said| without_last(&said, "User: "), "Sync"),
+    (
+        "names without end",
+        |said| before(&said, "User: ", &"User: x 0123456789abcdef\n".repeat(250_000)),
+        "Sync",
+    ),
+    (
+        "a line without end",
+        |said| before(&said, "Line-", &format!("Line-000000-000000: {}\n", "x".repeat(1 << 20))),
+        "Sync",
+    ),
+    ("sections that never began", |said| said.replace("Category-", "Cat-"), "Sync"),
+    ("groups that are none", |said| said.replace("Group: ", "Group: zz"), "DirectoryReason"),
+];
+
+fn before(said: &str, header: &str, more: &str) -> String {
+    said.replacen(&format!("\n{header}"), &format!("\n{more}{header}"), 1)
+}
+
+fn without_last(said: &str, header: &str) -> String {
+    let last = said.lines().rfind(|line| line.starts_with(header));
+    last.map_or_else(|| said.to_owned(), |line| said.replacen(&format!("{line}\n"), "", 1))
+}
+
+fn what_a_main_gets_wrong_takes_nobody_away(version: Version) -> Result {
+    let mut site = exporting(version)?;
+    let between = Between::branch_and_main(&site)?;
+    site.start_main_first()?;
+    let well = |site: &Site, name: &str| {
+        site.wait_status("MainExport", "yes")?;
+        until_ok("the change", GENEROUS, || {
+            if users(site, version)?.contains(name) { Ok(()) } else { Err(Error::new("it is not there yet")) }
+        })?;
+        site.wait_status("Sync", "Synced")?;
+        site.wait_status("DirectoryReason", "")
+    };
+    let mut name = "Alex".to_owned();
+    well(&site, &name)?;
+    for (number, (what, change, key)) in WRONG.into_iter().enumerate() {
+        let (text, right) = (users(&site, version)?, site.status(key)?);
+        between.changes(change);
+        let new = format!("Person {number}");
+        rename(&site, version, &name, &new)?;
+        let told = until_value(key, GENEROUS, || site.status(key), |value| value != right);
+        told.map_err(|error| Error::new(format!("{what}: {error}")))?;
+        // The users' file has the change where only another part is wrong.
+        let same = |text: &str| text.replace(&name, &new);
+        assert_eq!(same(&users(&site, version)?), same(&text), "{what}");
+        assert_eq!(site.status("Users")?, "3", "{what}");
+        between.changes(|said| said);
+        name = new;
+        well(&site, &name).map_err(|error| Error::new(format!("after {what}: {error}")))?;
+    }
+    // One that always has news is asked again and again, and no faster than it lets a branch ask.
+    between.changes(|said| said.replace("Reason: time", "Reason: changed\nChanged: users"));
+    for _ in 0..5 {
+        site.sync()?;
+        well(&site, &name)?;
+    }
+    assert!(site.branch.is_running(), "the branch's Asterisk has ended");
     assert_eq!(site.moves()?, 1, "{}", site.branch.rx("synch show history")?);
     Ok(())
 }

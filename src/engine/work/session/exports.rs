@@ -1,6 +1,10 @@
 //! What the keeper of the session knows of the main's export, and what the others have taken of it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 
@@ -24,6 +28,8 @@ struct Known {
     mended: bool,
     /// What the branch has of each part.
     digests: BTreeMap<Part, Digest>,
+    /// Of what the main has another one, or what could not be taken: the main tells of these no more.
+    awaited: BTreeSet<Part>,
     /// The contexts that the branch takes.
     contexts: String,
 }
@@ -36,7 +42,25 @@ impl Exports {
 
     /// The branch has this of a part now: the main is to tell where it has another one.
     pub(in crate::engine) fn has(&self, part: Part, digest: Digest) {
-        self.0.lock().digests.insert(part, digest);
+        let mut known = self.0.lock();
+        known.digests.insert(part, digest);
+        known.awaited.remove(&part);
+    }
+
+    /// This part could not be taken.
+    pub(in crate::engine) fn lacks(&self, part: Part) {
+        self.0.lock().awaited.insert(part);
+    }
+
+    /// The main does not export this part.
+    pub(in crate::engine) fn is_without(&self, part: Part) {
+        self.0.lock().awaited.remove(&part);
+    }
+
+    /// Returns whether a sync has left something that the main exports and tells of no more.
+    pub(in crate::engine) fn awaits(&self) -> bool {
+        let known = self.0.lock();
+        known.on && known.awaited.iter().any(|part| *part != Part::Contacts)
     }
 
     /// These are the contexts that the branch takes.
@@ -65,6 +89,7 @@ impl Exports {
         let mut known = self.0.lock();
         (known.on, known.may_ask, known.seen) = (false, may_ask, false);
         known.digests.clear();
+        known.awaited.clear();
     }
 
     /// Returns whether a connection for something else may ask whether the main exports by now.
@@ -101,7 +126,9 @@ impl Exports {
 
     /// The main has another one of these: what the branch has is not worth waiting with until it has taken that.
     pub(super) fn forget(&self, parts: &[Part]) {
-        self.0.lock().digests.retain(|part, _| !parts.contains(part));
+        let mut known = self.0.lock();
+        known.digests.retain(|part, _| !parts.contains(part));
+        known.awaited.extend(parts);
     }
 
     /// Returns whether the branch has something of each of these.
@@ -130,6 +157,26 @@ mod tests {
         assert!(!exports.has_all(&[Part::Users, Part::Boxes]));
         exports.has(Part::Users, digest("c"));
         assert!(exports.has_all(&[Part::Users, Part::Boxes]));
+    }
+
+    #[test]
+    fn what_was_told_of_and_not_taken_is_awaited_as_long_as_the_main_exports() {
+        let exports = Exports::default();
+        exports.turn_on(Duration::from_secs(6));
+        assert!(!exports.awaits());
+        // Somebody else takes these.
+        exports.forget(&[Part::Contacts]);
+        assert!(!exports.awaits());
+        exports.forget(&[Part::Users, Part::Boxes]);
+        exports.has(Part::Users, digest("a"));
+        assert!(exports.awaits());
+        exports.is_without(Part::Boxes);
+        assert!(!exports.awaits());
+        exports.lacks(Part::Directory);
+        assert!(exports.awaits());
+        exports.turn_off(false);
+        exports.turn_on(Duration::from_secs(6));
+        assert!(!exports.awaits());
     }
 
     #[test]

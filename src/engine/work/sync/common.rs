@@ -84,6 +84,11 @@ impl<'a> Common<'a> {
         (*version, Arc::clone(boxes), Arc::clone(contexts), Arc::clone(call_settings))
     }
 
+    /// Whether there is something that the main exports and that no sync has taken.
+    pub(super) fn awaits_export(&self) -> bool {
+        self.syncing.access.session.as_ref().is_some_and(|session| session.exports().awaits())
+    }
+
     /// Lets others see the status as it is now.
     pub(super) fn tell(&self) {
         self.syncing.teller.tell(Event::Synced(Arc::new(self.status.clone())));

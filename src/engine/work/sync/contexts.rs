@@ -18,7 +18,7 @@ use crate::{
         shrink::{Guarded, Names},
         users::{Answer, Document, Line, Section, SyncError, Tailored, kinds_in, render_sections},
     },
-    uplink::ami::Query,
+    uplink::ami::{Query, action::LINE_LIMIT},
     words::{conf::ConfSection, variables::sets_variable, wording::counted},
 };
 
@@ -86,7 +86,7 @@ fn chosen_by<'a>(common: &Common<'a>) -> Option<&'a Dialplan> {
 fn read(reading: &mut Reading, dialplan: &Dialplan, common: &mut Common<'_>) -> Result<Vetted, Failure> {
     let file = &dialplan.contexts.file;
     if reading.exports() {
-        let chosen = dialplan.contexts.chosen.join(",");
+        let chosen = asked_for(choice(dialplan).as_ref());
         reading.takes_contexts(&chosen);
         let answer = common.exported.part(reading, Part::Contexts, &chosen)?;
         let void = |error| SyncError::Document { file: file.clone(), error };
@@ -105,6 +105,13 @@ fn read(reading: &mut Reading, dialplan: &Dialplan, common: &mut Common<'_>) -> 
         .map(|answer| Document::read_part(&answer.frame).map_err(void))
         .collect::<Result<_, _>>()?;
     Ok(check(&documents, dialplan, common))
+}
+
+/// The contexts that a main that exports is asked for; empty for all, which are chosen from here: it knows names alone, and
+/// no more of them than fit into a line.
+fn asked_for(choice: Option<&ContextChoice>) -> String {
+    let names = choice.and_then(ContextChoice::only_names).map(|names| names.join(","));
+    names.filter(|names| "Contexts: ".len() + names.len() <= LINE_LIMIT).unwrap_or_default()
 }
 
 fn check(documents: &[Document<'_>], dialplan: &Dialplan, common: &Common<'_>) -> Vetted {

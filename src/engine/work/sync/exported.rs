@@ -48,7 +48,7 @@ impl Exported {
                 Err(Failure::Export { void: Void::Changed, .. }) if tries < TRIES => {}
                 Err(failure) => {
                     self.users = copy;
-                    return Err(failure);
+                    return Err(reading.lacks(Part::Users, failure));
                 }
             }
         }
@@ -70,9 +70,12 @@ impl Exported {
         let held = self.parts.get(&part).filter(|(of, _)| of == contexts).map(|(_, taken)| taken.clone());
         let crypto = reading.crypto();
         let taken = Grouped::take(held, part, contexts, &*crypto, |question| reading.question(question));
-        let taken = taken.map_err(|fault| match fault {
-            Fault::Asked(failure) => failure,
-            Fault::Void(void) => Failure::Export { part, void },
+        let taken = taken.map_err(|fault| {
+            let failure = match fault {
+                Fault::Asked(failure) => failure,
+                Fault::Void(void) => Failure::Export { part, void },
+            };
+            reading.lacks(part, failure)
         })?;
         reading.has(part, taken.digest());
         let answer = Answer { query: Query::named(FILE, FILE), frame: taken.frame().clone() };

@@ -70,7 +70,7 @@ use super::session::Access;
 use crate::{
     engine::{
         crew::{
-            backoff::random,
+            backoff::{Backoff, random},
             kit::Kit,
             post::{Start, Work},
             schedule::Schedule,
@@ -102,6 +102,8 @@ const HELD: &str = "held_version";
 /// Where the time of the last sync that succeeded is remembered, in seconds since 1970.
 const SUCCEEDED: &str = "synced_at";
 
+/// How soon a sync is tried again that could not take what the main exports: it tells of each change once.
+const TAKE_AGAIN: Duration = Duration::from_secs(10);
 /// How soon a sync is tried again where the main let nobody in: nobody else may notice that it does again. Whether the main
 /// is really asked then is up to `admission`.
 const LOG_IN_AGAIN: Duration = Duration::from_secs(10);
@@ -238,11 +240,18 @@ struct Site<'a> {
     parts: Parts<'a>,
     /// What was in force when the last sync ended.
     concluded: Option<InForce>,
+    /// Waits until a sync is tried again that could not take all that the main exports.
+    again: Backoff,
 }
 
 impl<'a> Site<'a> {
     fn new(syncing: &'a Syncing, hangup: &'a Hangup, stop: &'a Stop) -> Self {
-        Self { common: Common::new(syncing, hangup, stop), parts: Parts::default(), concluded: None }
+        Self {
+            common: Common::new(syncing, hangup, stop),
+            parts: Parts::default(),
+            concluded: None,
+            again: Backoff::new(TAKE_AGAIN, syncing.settings.interval.max(TAKE_AGAIN)),
+        }
     }
 
     fn run(mut self) -> Result<Infallible, Stopped> {
@@ -289,6 +298,11 @@ impl<'a> Site<'a> {
             let synced = self.carry_out(order);
             let widens = self.common.gauge.whole_window() > before;
             let in_sync = synced.is_ok();
+            if self.common.awaits_export() {
+                schedule.no_later_than(Instant::now() + self.again.wait(random()));
+            } else {
+                self.again.reset();
+            }
             if let Err(failure) = &synced
                 // Lines that were lost may come over a wider window, which is tried a few times.
                 && (failure.is_turned_away() || failure.has_lost_lines() && widens)

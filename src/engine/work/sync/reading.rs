@@ -121,6 +121,16 @@ impl Reading {
         }
     }
 
+    /// This part could not be taken, for this reason. Returns the reason.
+    pub(super) fn lacks(&self, part: Part, failure: Failure) -> Failure {
+        match (&self.export, &failure) {
+            (Some(export), Failure::NoPart(_)) => export.is_without(part),
+            (Some(export), _) => export.lacks(part),
+            (None, _) => {}
+        }
+        failure
+    }
+
     /// These are the contexts that the branch takes.
     pub(super) fn takes_contexts(&self, contexts: &str) {
         if let Some(export) = &self.export {
