@@ -22,11 +22,11 @@ impl Between {
     /// From its next start on, the branch asks here, and everything is passed on as it is.
     pub fn branch_and_main(site: &Site) -> Result<Self> {
         let (own, main) = (site.net.own_address(), site.net.main_address());
-        site.branch.edit_conf(
-            "res_synch.conf",
-            &format!("host = {main}"),
-            &format!("host = {own}\nsip = udp:{main}:5060"),
-        )?;
+        let conf = site.branch.read_conf("res_synch.conf")?;
+        // Some of the lab's say where its SIP is.
+        let sip = if conf.contains("\nsip = ") { String::new() } else { format!("\nsip = udp:{main}:5060") };
+        let conf = conf.replace(&format!("host = {main}"), &format!("host = {own}{sip}"));
+        site.branch.write_conf("res_synch.conf", &conf)?;
         let change: Arc<Mutex<Change>> = Arc::new(Mutex::new(|message| message));
         let (changes, main) = (Arc::clone(&change), SocketAddr::from((main, 5038)));
         let listener = Listener::start(SocketAddr::from((own, 5038)), move |branch| {

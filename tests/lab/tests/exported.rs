@@ -205,7 +205,8 @@ fn what_a_main_gets_wrong_takes_nobody_away(version: Version) -> Result {
     let well = |site: &Site, name: &str| {
         site.wait_status("MainExport", "yes")?;
         until_ok("the change", GENEROUS, || {
-            if users(site, version)?.contains(name) { Ok(()) } else { Err(Error::new("it is not there yet")) }
+            let shown = || site.branch.rx("synch show history");
+            if users(site, version)?.contains(name) { Ok(()) } else { Err(Error::new(shown()?)) }
         })?;
         site.wait_status("Sync", "Synced")?;
         site.wait_status("DirectoryReason", "")

@@ -57,10 +57,15 @@ impl Exports {
         self.0.lock().awaited.remove(&part);
     }
 
-    /// Returns whether a sync has left something that the main exports and tells of no more.
+    /// Returns whether syncs have left something that the main has told of and tells of no more, or that could not be taken:
+    /// over this session, or one before it.
     pub(in crate::engine) fn awaits(&self) -> bool {
-        let known = self.0.lock();
-        known.on && known.awaited.iter().any(|part| *part != Part::Contacts)
+        self.0.lock().awaited.iter().any(|part| *part != Part::Contacts)
+    }
+
+    /// All was read of the main's files.
+    pub(in crate::engine) fn awaits_nothing(&self) {
+        self.0.lock().awaited.clear();
     }
 
     /// These are the contexts that the branch takes.
@@ -89,7 +94,6 @@ impl Exports {
         let mut known = self.0.lock();
         (known.on, known.may_ask, known.seen) = (false, may_ask, false);
         known.digests.clear();
-        known.awaited.clear();
     }
 
     /// Returns whether a connection for something else may ask whether the main exports by now.
@@ -160,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_of_and_not_taken_is_awaited_as_long_as_the_main_exports() {
+    fn what_was_told_of_and_not_taken_is_awaited_until_it_is() {
         let exports = Exports::default();
         exports.turn_on(Duration::from_secs(6));
         assert!(!exports.awaits());
@@ -173,9 +177,11 @@ mod tests {
         exports.is_without(Part::Boxes);
         assert!(!exports.awaits());
         exports.lacks(Part::Directory);
-        assert!(exports.awaits());
+        // Another session does not know what the one before was told.
         exports.turn_off(false);
         exports.turn_on(Duration::from_secs(6));
+        assert!(exports.awaits());
+        exports.awaits_nothing();
         assert!(!exports.awaits());
     }
 

@@ -89,6 +89,12 @@ impl<'a> Common<'a> {
         self.syncing.access.session.as_ref().is_some_and(|session| session.exports().awaits())
     }
 
+    /// A sync has ended well: of a main that does not export, all was read.
+    pub(super) fn has_files(&self) {
+        let exports = self.syncing.access.session.as_ref().map(|session| session.exports());
+        exports.filter(|exports| !exports.is_on()).inspect(|exports| exports.awaits_nothing());
+    }
+
     /// Lets others see the status as it is now.
     pub(super) fn tell(&self) {
         self.syncing.teller.tell(Event::Synced(Arc::new(self.status.clone())));

@@ -298,6 +298,9 @@ impl<'a> Site<'a> {
             let synced = self.carry_out(order);
             let widens = self.common.gauge.whole_window() > before;
             let in_sync = synced.is_ok();
+            if in_sync {
+                self.common.has_files();
+            }
             if self.common.awaits_export() {
                 schedule.no_later_than(Instant::now() + self.again.wait(random()));
             } else {
