@@ -15,7 +15,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{self, AtomicU64},
+        atomic::{self, AtomicBool, AtomicU64},
     },
     time::{Duration, Instant},
 };
@@ -177,6 +177,7 @@ pub struct Desk {
     /// Where each site is, and why it is thought so.
     whereabouts: Mutex<BTreeMap<String, (Whereabouts, String)>>,
     worker: Mutex<Option<Sender<Order>>>,
+    has_reloaded: AtomicBool,
     last_session: AtomicU64,
     /// Those who wait for news.
     news: Waits,
@@ -200,6 +201,7 @@ impl Desk {
             accounts: Mutex::default(),
             whereabouts: Mutex::default(),
             worker: Mutex::default(),
+            has_reloaded: AtomicBool::default(),
             last_session: AtomicU64::default(),
             news: Waits::default(),
             readers: Waits::default(),
@@ -241,8 +243,17 @@ impl Desk {
         *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = worker;
     }
 
-    /// Asks something of the worker, without a wait.
+    /// Returns once that the main has reloaded.
+    #[must_use]
+    pub fn take_reload(&self) -> bool {
+        self.has_reloaded.swap(false, atomic::Ordering::SeqCst)
+    }
+
+    /// Asks something of the worker, without a wait. A reload is not forgotten where it has much to do.
     pub fn order(&self, order: Order) {
+        if order == Order::Reloaded {
+            self.has_reloaded.store(true, atomic::Ordering::SeqCst);
+        }
         if let Some(worker) = &*self.worker.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = worker.try_send(order);
         }

@@ -1,9 +1,11 @@
 //! The export worker, on a main: reads the files of its users once for all sites together, when the main has reloaded them,
 //! and puts on the desk what the branches' sessions are answered.
 //!
+//! - `due`: when the files are read
 //! - `phones`: where the phones of connected sites are
 //! - `stamp`: whether the files are still those that were read
 
+mod due;
 mod phones;
 mod stamp;
 
@@ -18,8 +20,9 @@ use std::{
 use crossbeam_channel::{Receiver, bounded};
 
 use self::{
+    due::{Do, Why, decide},
     phones::Phones,
-    stamp::{QUIET, Stamp},
+    stamp::Stamp,
 };
 use crate::{
     engine::{
@@ -39,7 +42,7 @@ use crate::{
         whereabouts::{Heard, Whereabouts, judge},
     },
     settings::{Export, Settings, Sites},
-    words::{conf::ConfSection, faults},
+    words::faults,
 };
 
 /// The accounts of the manager interface.
@@ -48,7 +51,7 @@ const MANAGER: &str = "manager.conf";
 const BOXES: &str = "voicemail.conf";
 const CONTEXTS: &str = "extensions.conf";
 /// The write class of a site that is found in manager.conf.
-const CLASS: &str = "log";
+const CLASS: &[u8] = b"log";
 
 /// Orders that may wait: phones come in crowds, and each of them says no more than that something has changed.
 const ORDERS: usize = 4096;
@@ -56,11 +59,10 @@ const ORDERS: usize = 4096;
 const LOOK: Duration = Duration::from_secs(1);
 /// So long the texts are kept after the last branch has fetched some: others fetch after the same change.
 const KEPT: Duration = Duration::from_secs(120);
+/// How often the files are looked at where nobody has reloaded: app_voicemail changes its own by itself.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Pause after a reading that failed.
 const AGAIN: Duration = Duration::from_secs(30);
-
-/// So often in a row files are read that somebody writes meanwhile.
-const TRIES: u32 = 5;
 
 /// Beginning of the log line where nothing can be exported.
 const NOT_READ: &str = "The export to the branches is not what the main has";
@@ -117,8 +119,10 @@ struct Body<'a> {
     reloads: Debounce,
     /// Whether somebody waits for texts.
     wanted: bool,
-    /// Whether somebody believes to be a site who is none.
-    looks: bool,
+    /// When the files are looked at in any case.
+    look_at: Instant,
+    /// When it is judged where each site is.
+    judge_at: Instant,
     phones: Phones,
     fetched: Instant,
     not_before: Instant,
@@ -133,7 +137,8 @@ impl<'a> Body<'a> {
             stamp: None,
             reloads: Debounce::default(),
             wanted: false,
-            looks: false,
+            look_at: now,
+            judge_at: now,
             phones: Phones::default(),
             fetched: now,
             not_before: now,
@@ -144,15 +149,22 @@ impl<'a> Body<'a> {
         loop {
             faults::point("export-worker");
             let now = Instant::now();
+            if self.desk().take_reload() {
+                self.reloads.note(now);
+            }
+            let is_due = self.stamp.is_none() || self.wanted || now >= self.look_at;
             if self.reloads.take(now) {
-                self.look(stop, true)?;
+                self.look(true);
                 self.desk().reloaded();
-            } else if (self.stamp.is_none() || self.wanted || self.looks) && now >= self.not_before {
-                self.looks = false;
-                self.look(stop, false)?;
+            } else if is_due && now >= self.not_before {
+                self.look_at = now + LOOK_AGAIN;
+                self.look(false);
             }
             self.forget_texts();
-            self.judge_sites(now);
+            if now >= self.judge_at {
+                self.judge_at = now + LOOK;
+                self.judge_sites(now);
+            }
             self.ask_phones(now);
             let due = self.reloads.due().unwrap_or(now + LOOK);
             let mut order = stop.or_receive(&self.exporting.orders, due)?;
@@ -166,9 +178,10 @@ impl<'a> Body<'a> {
     fn take(&mut self, order: &Order) {
         match order {
             Order::Texts => self.wanted = true,
-            Order::Sites => self.looks = true,
+            Order::Sites => self.look_at = Instant::now(),
             Order::Fetched => self.fetched = Instant::now(),
-            Order::Reloaded => self.reloads.note(Instant::now()),
+            // The desk has taken note of it.
+            Order::Reloaded => {}
             Order::Phone(user) => self.phones.changed(user),
             // The phones of all who have said something are asked about.
             Order::Live => {}
@@ -179,47 +192,41 @@ impl<'a> Body<'a> {
         &self.exporting.kit.desk
     }
 
-    /// Reads the files where they are not those that were read. `reloaded`: the main has taken them up already, so nobody
-    /// has left them half written.
-    fn look(&mut self, stop: &Stop, mut reloaded: bool) -> Result<(), Stopped> {
+    /// Reads the files where that is due.
+    fn look(&mut self, reloaded: bool) {
         let folder = self.exporting.kit.host.config_dir();
-        for _ in 0..TRIES {
-            let before = Stamp::take(&folder, &self.besides);
-            let is_same = self.stamp.as_ref() == Some(&before);
-            if is_same && (!self.wanted || self.desk().shown().texts.is_some()) {
+        let before = Stamp::take(&folder, &self.besides);
+        let texts = self.wanted && self.desk().shown().texts.is_none();
+        let quiet = before.quiet_for(SystemTime::now());
+        match decide(self.stamp.as_ref(), &before, Why { reloaded, texts }, quiet) {
+            Do::Nothing => {
                 self.wanted = false;
-                return Ok(());
+                return;
             }
-            let quiet = before.quiet_for(SystemTime::now()).unwrap_or(QUIET);
-            if !is_same && !reloaded && quiet < QUIET {
-                self.wait(stop, QUIET - quiet)?;
-                continue;
+            Do::Wait(time) => {
+                self.not_before = Instant::now() + time;
+                return;
             }
-            let read = self.read();
-            if let Ok(Read { files, .. }) = &read {
-                if *files != self.besides && Stamp::take(&folder, files) != before {
-                    // Made of other files than before, of which nothing was known as they were read.
-                    self.besides.clone_from(files);
-                    continue;
-                }
-                if Stamp::take(&folder, files) != before {
-                    // Somebody writes them just now.
-                    reloaded = false;
-                    continue;
-                }
-            }
-            self.exporting.kit.log_outcome(
-                &read.as_ref().map(|_| ()),
-                NOT_READ,
-                "What the main has is exported to the branches again.",
-            );
-            self.put(read, before);
-            // What the loader made of the files is gone by now.
-            self.exporting.kit.host.give_back_memory();
-            return Ok(());
+            Do::Read => {}
         }
-        self.not_before = Instant::now() + LOOK;
-        Ok(())
+        let read = self.read();
+        if let Ok(Read { files, .. }) = &read
+            && Stamp::take(&folder, files) != before
+        {
+            // Somebody writes them just now; or they are made of others than before, of which nothing was known.
+            self.stamp = None;
+            self.besides.clone_from(files);
+            self.not_before = Instant::now() + LOOK;
+            return;
+        }
+        self.exporting.kit.log_outcome(
+            &read.as_ref().map(|_| ()),
+            NOT_READ,
+            "What the main has is exported to the branches again.",
+        );
+        self.put(read, before);
+        // What the loader made of the files is gone by now.
+        self.exporting.kit.host.give_back_memory();
     }
 
     /// `stamp`: of the files before they were read, and after.
@@ -245,28 +252,33 @@ impl<'a> Body<'a> {
             Err(problem) => {
                 desk.show(Shown { problem, ..(*before).clone() });
                 self.wanted = false;
+                // What was reloaded is still to be taken up.
+                self.stamp = None;
                 self.not_before = Instant::now() + AGAIN;
             }
         }
     }
 
+    /// Reads a file, and notes which ones it is made of. `None`: there is none.
+    fn load(&self, name: &str, files: &mut BTreeSet<PathBuf>) -> Result<Option<Vec<Section>>, HostError> {
+        let Some((sections, from)) = self.exporting.kit.host.load_octets(Path::new(name))? else {
+            return Ok(None);
+        };
+        files.extend(from);
+        Ok(Some(sections))
+    }
+
     /// Reads all files, and sorts what is in them by site.
     fn read(&self) -> Result<Read, String> {
-        let host = &self.exporting.kit.host;
         let export = &self.exporting.export;
         let mut files = BTreeSet::new();
-        let mut load = |name: &str| -> Result<Option<Vec<Section>>, HostError> {
-            let Some((sections, from)) = host.load_octets(Path::new(name))? else { return Ok(None) };
-            files.extend(from);
-            Ok(Some(sections))
-        };
         let mut users = Vec::new();
         for name in &export.files {
-            let sections = load(name).map_err(|error| error.to_string())?;
+            let sections = self.load(name, &mut files).map_err(|error| error.to_string())?;
             users.extend(sections.ok_or_else(|| format!("{name} is missing; [export] files names it"))?);
         }
         // Without one of these, the branches ask for it in the way of old.
-        let mut other = |name: &str| match load(name) {
+        let mut other = |name: &str| match self.load(name, &mut files) {
             Ok(sections) => sections,
             Err(error) => {
                 self.exporting.kit.log_failure(Level::Warning, &format!("{NOT_READ}: {error}"));
@@ -274,7 +286,7 @@ impl<'a> Body<'a> {
             }
         };
         let (boxes, contexts) = (other(BOXES), other(CONTEXTS));
-        let sites = self.sites()?;
+        let sites = self.sites(&mut files)?;
         let read = Files { users, boxes, contexts };
         let (stock, texts) = take_stock(&*self.exporting.kit.crypto(), read, export, &sites)
             .map_err(|error| error.to_string())?;
@@ -282,18 +294,14 @@ impl<'a> Body<'a> {
     }
 
     /// Returns the names of the sites.
-    fn sites(&self) -> Result<BTreeSet<String>, String> {
+    fn sites(&self, files: &mut BTreeSet<PathBuf>) -> Result<BTreeSet<String>, String> {
         match &self.exporting.export.sites {
             Sites::Named(names) => Ok(names.clone()),
             Sites::Manager => {
-                let host = &self.exporting.kit.host;
-                let sections = host.load_conf(&host.config_dir().join(MANAGER));
-                let sections = sections.map_err(|error| error.to_string())?;
-                Ok(sections
-                    .iter()
-                    .filter(|section| is_site(section))
-                    .map(|section| section.name.clone())
-                    .collect())
+                let sections = self.load(MANAGER, files).map_err(|error| error.to_string())?;
+                let sites = sections.iter().flatten().filter(|section| is_site(section));
+                let names = sites.filter_map(|section| std::str::from_utf8(&section.name).ok());
+                Ok(names.map(str::to_owned).collect())
             }
         }
     }
@@ -314,16 +322,14 @@ impl<'a> Body<'a> {
         let desk = &self.exporting.kit.desk;
         let shown = desk.shown();
         let Some(stock) = &shown.stock else { return };
-        self.phones.belong(
-            stock,
-            desk.accounts().into_keys().filter(|site| stock.sites.contains_key(site)).collect(),
-            now,
-        );
+        let connected = desk.accounts().into_keys().filter(|site| stock.sites.contains_key(site)).collect();
+        let others = self.phones.belong(stock, connected, now);
         let changed = self.phones.ask(&*self.exporting.kit.host, self.exporting.export.technology);
-        let mut next = (*shown).clone();
-        let known = self.phones.show(&mut next, &*self.exporting.kit.crypto());
-        if known.is_ok() && (changed || next.live.len() != shown.live.len()) {
-            desk.show(next);
+        if others || changed {
+            let mut next = (*shown).clone();
+            if self.phones.show(&mut next, &*self.exporting.kit.crypto()).is_ok() {
+                desk.show(next);
+            }
         }
     }
 
@@ -358,10 +364,6 @@ impl<'a> Body<'a> {
             desk.set_whereabouts(after);
         }
     }
-
-    fn wait(&self, stop: &Stop, time: Duration) -> Result<(), Stopped> {
-        if stop.wait_until(Instant::now() + time) { Err(Stopped) } else { Ok(()) }
-    }
 }
 
 /// What was read, and the files that it is from.
@@ -372,10 +374,10 @@ struct Read {
 }
 
 /// Whether an account of manager.conf is that of a site: its write class is log alone.
-fn is_site(section: &ConfSection) -> bool {
-    let write = section.variables.iter().rfind(|line| line.key == "write");
-    let classes = write.map(|line| line.value.split(',').map(str::trim).collect::<Vec<_>>());
-    section.name != "general" && classes.is_some_and(|classes| classes == [CLASS])
+fn is_site(section: &Section) -> bool {
+    let write = section.values("write").next_back().unwrap_or_default();
+    let classes: Vec<&[u8]> = write.split(|octet| *octet == b',').map(<[u8]>::trim_ascii).collect();
+    section.name != b"general" && classes == [CLASS]
 }
 
 #[cfg(test)]

@@ -47,11 +47,12 @@ impl Phones {
         }
     }
 
-    /// Takes note of who belongs to these sites. Whoever is new is asked about.
-    pub(super) fn belong(&mut self, stock: &Arc<Stock>, connected: BTreeSet<String>, now: Instant) {
+    /// Takes note of who belongs to these sites. Whoever is new is asked about. Returns whether anybody belongs to another one
+    /// than before.
+    pub(super) fn belong(&mut self, stock: &Arc<Stock>, connected: BTreeSet<String>, now: Instant) -> bool {
         let is_same = self.stock.as_ref().is_some_and(|known| Arc::ptr_eq(known, stock));
         if is_same && self.sites.keys().eq(&connected) && self.all_at.is_some_and(|at| now < at) {
-            return;
+            return false;
         }
         self.stock = Some(Arc::clone(stock));
         let mut sites = BTreeMap::new();
@@ -72,7 +73,9 @@ impl Phones {
         self.due.extend(new.map(|user| (*user).clone()));
         self.known.retain(|user, _| users.contains(user));
         self.due.retain(|user| users.contains(user));
+        let changed = self.sites != sites;
         self.sites = sites;
+        changed
     }
 
     /// Asks about those who are due, some of them at most. Returns whether something is another than before.

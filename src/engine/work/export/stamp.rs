@@ -8,9 +8,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// So long nothing may have been written before files are read that nobody has reloaded: whoever writes several writes on.
-pub(super) const QUIET: Duration = Duration::from_secs(2);
-
 /// What the system says of each file: when it was written, to the nanosecond, its size, and which file it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stamp(BTreeMap<PathBuf, (i64, i64, u64, u64)>);
@@ -29,6 +26,14 @@ impl Stamp {
             Some((path, (found.mtime(), found.mtime_nsec(), found.size(), found.ino())))
         };
         Self(all.into_iter().filter_map(of).collect())
+    }
+
+    /// Returns whether all that differs are such files.
+    pub(super) fn differs_only_in(&self, other: &Self, is_such: fn(&Path) -> bool) -> bool {
+        let besides = |stamp: &Self| -> Vec<_> {
+            stamp.0.iter().filter(|(path, _)| !is_such(path)).map(|(path, of)| (path.clone(), *of)).collect()
+        };
+        besides(self) == besides(other)
     }
 
     /// Returns how long nothing has been written; `None` where the clock has been put back since.

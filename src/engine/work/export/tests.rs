@@ -8,6 +8,7 @@ use crate::{
     },
     export::Part,
     settings::{Technology, read},
+    words::conf::ConfSection,
 };
 
 const LONG: Duration = Duration::from_secs(60);
