@@ -321,11 +321,11 @@ fn boxes_of(
             }
         }
     }
-    let context = |name: &Box<[u8]>| {
+    let context = |name: &[u8]| {
         let at = name.iter().position(|octet| *octet == b'@')?;
         name.get(at + 1..).map(<[u8]>::to_vec)
     };
-    let contexts: BTreeSet<Vec<u8>> = named.iter().filter_map(context).collect();
+    let contexts: BTreeSet<Vec<u8>> = named.iter().filter_map(|name| context(name)).collect();
     let mut boxes = Vec::new();
     for section in all.iter().filter(|section| !is_nobodys(section)) {
         let is_theirs = section.name == DEFAULT.as_bytes() || contexts.contains(&section.name);
