@@ -17,7 +17,7 @@ mod asterisk {
     };
 
     /// What of Asterisk the module uses. A name that isn't here can't be called.
-    const FUNCTIONS: &str = "ast_(active_channels|md5_hash|cli|cli_unregister|cli_allow_at_shutdown|cli_completion_add|log|free_ptr|get_version|strftime|localtime|db_(put|get_allocated|del)\
+    const FUNCTIONS: &str = "ast_(active_channels|md5_hash|cli|cli_unregister|cli_allow_at_shutdown|cli_completion_add|log|free_ptr|get_version|strftime|localtime|db_(put|get_allocated|del|gettree|freetree)\
         |context_(find|find_or_create|(add|remove)_(include2|ignorepat2|switch2)|remove_extension_callerid2)\
         |get_(context_(name|registrar)|(include|ignorepat)_(name|registrar)|switch_registrar|extension_(name|registrar|priority|matchcid|cidmatch|label|app|app_data))\
         |(rdlock|wrlock|unlock)_contexts?|walk_context(s|_extensions|_includes|_ignorepats|_switches)|walk_extension_priorities\
@@ -27,7 +27,7 @@ mod asterisk {
         |config_load2|config_destroy|config_hook_(register|unregister)|category_browse|variable_browse|manager_register2|manager_unregister\
         |hook_send_action|module_(check|reload)|pthread_create_stack)|__ast_(cli_register|custom_function_register|module_ref|module_unref\
         |manager_event_multichan)|astman_(append|get_header|send_error|send_ack|send_listack\
-        |send_list_complete_start|send_list_complete_end)|pbx_findapp|pbx_substitute_variables_helper|ast_channel_name|ast_channel_iterator_(all_new|destroy)|synch_((un)?watch|tell_all|(show|clear|forget)_(device|mailbox)|next_channel|module|fully_booted|debug|strdup|unref|variable|config_state|http_(link|unlink|client|send)|append|visit(_keep)?|main_listen(_no_more)?|(not_)?at_exit|session_id|report_key)|ast_shutting_down|ast_http_(get_auth|prefix)";
+        |send_list_complete_start|send_list_complete_end)|pbx_findapp|pbx_substitute_variables_helper|ast_channel_name|ast_channel_iterator_(all_new|destroy)|synch_((un)?watch|tell_all|(show|clear|forget)_(device|mailbox)|next_channel|module|fully_booted|debug|strdup|unref|variable|config_state|http_(link|unlink|client|send)|append|visit(_keep)?|main_listen(_no_more)?|(not_)?at_exit|session_id|report_key)|ast_shutting_down|ast_shutdown_final|ast_http_(get_auth|prefix)";
     const TYPES: &str = "ast_cli_(entry|args|command)|ast_variable|ast_switch|ast_custom_function|manager_custom_hook|ast_tm|ast_device_state|synch_config_state|synch_what|synch_said|synch_method";
     const VALUES: &str = "ast_startuptime|ast_defaultlanguage|ast_config_AST_(CONFIG_DIR|VAR_DIR|DATA_DIR|MODULE_DIR|SYSTEM_NAME)|EVENT_FLAG_(SYSTEM|REPORTING|LOG)|PRIORITY_HINT|AST_DEVICE_(UNKNOWN|NOT_INUSE|UNAVAILABLE|INVALID|INUSE|BUSY|RINGING|RINGINUSE|ONHOLD)\
         |__LOG_(NOTICE|WARNING|ERROR|DEBUG)|CONFIG_FLAG_(NOCACHE|NOREALTIME)|CLI_(INIT|GENERATE|HANDLER)\

@@ -41,9 +41,10 @@ struct ast_variable *synch_variable(const char *key, const char *value, struct a
 /*
  * The next channel of an iterator: 1 and its name, 0 at the end. The name is empty of one that waits in a holding bridge,
  * as a parked call does. It waits for no lock of a channel or a bridge: one that somebody holds counts as it is named.
+ * With `linked`: the name of any, and its Linkedid, which is empty where somebody holds the channel.
  */
 struct ast_channel_iterator;
-int synch_next_channel(struct ast_channel_iterator *iterator, char *name, size_t size);
+int synch_next_channel(struct ast_channel_iterator *iterator, char *name, size_t size, char *linked, size_t linked_size);
 
 /*
  * Asterisk's HTTP server, which asks on threads of its own: also while we are being unloaded, and after that, for it has

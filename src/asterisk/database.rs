@@ -22,6 +22,30 @@ pub(super) fn get(family: &str, key: &str) -> Option<String> {
     Some(text)
 }
 
+/// Returns all that is in a family, by key. The wait is bounded as that of [`get`]: one read of all keys there are.
+pub(super) fn all(family: &str) -> Vec<(String, String)> {
+    let c_family = text::to_c(family);
+    let mut found = Vec::new();
+    // SAFETY: the name is NUL-terminated; the tree is NULL or a list of ours, which is freed below.
+    let tree = unsafe { sys::ast_db_gettree(c_family.as_ptr(), ptr::null()) };
+    let mut entry = tree;
+    while !entry.is_null() {
+        // SAFETY: each entry is part of the list, which nobody else has. Both texts are NUL-terminated; the value stands in
+        // the same memory, behind the entry itself.
+        let (key, value, next) = unsafe {
+            let value = (&raw const (*entry).data).cast::<c_char>();
+            (text::from_c((*entry).key), text::from_c(value), (*entry).next)
+        };
+        // `/family/key`
+        let key = key.strip_prefix('/').and_then(|key| key.strip_prefix(family)?.strip_prefix('/'));
+        found.extend(key.map(|key| (key.to_owned(), value)));
+        entry = next;
+    }
+    // SAFETY: ast_db_gettree() made it for us, and it is not used after this; NULL is none.
+    unsafe { sys::ast_db_freetree(tree) };
+    found
+}
+
 /// Writes the value, or deletes it where it is `None`.
 ///
 /// # Errors

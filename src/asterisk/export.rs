@@ -6,7 +6,7 @@
 //! there.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     ffi::{CStr, CString, c_char, c_int, c_void},
     sync::{
         Arc, Mutex, PoisonError,
@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use super::{conf, current, documentation, guard::guard, host::Asterisk, log, manager, sys, text};
+use super::{channels, conf, current, documentation, guard::guard, host::Asterisk, log, manager, sys, text};
 use crate::{
     engine::host::{Host, Level},
     export::{
@@ -88,9 +88,7 @@ impl Registered {
     /// Ends all waits, in a second at most.
     pub(super) fn close() {
         CLOSED.store(true, Ordering::Release);
-        // SAFETY: reads a flag of Asterisk's.
-        let reason = if unsafe { sys::ast_shutting_down() } != 0 { Reason::Shutdown } else { Reason::Unload };
-        end_waits(reason);
+        end_waits(if Asterisk.shuts_down() { Reason::Shutdown } else { Reason::Unload });
     }
 }
 
@@ -313,6 +311,12 @@ impl Around for Call {
     fn wait(&self, wait: &mut dyn FnMut()) {
         let _released = Released::new();
         wait();
+    }
+
+    fn calls(&self, users: &BTreeSet<&str>) -> usize {
+        let snapshot = current::control().map(|control| control.snapshot());
+        let export = snapshot.as_ref().and_then(|snapshot| snapshot.settings.export.as_ref());
+        export.map_or(0, |export| channels::calls_of(export.technology, users))
     }
 
     fn is_booted(&self) -> bool {

@@ -117,6 +117,7 @@ extern "C" fn read(
                         && devices.iter().any(|device| devices::is_in_use(device));
                 u8::from(disturbed).to_string()
             }
+            Given::Route(number) => control.desk.route(&number),
             Given::Unknown(problem) => {
                 log::write(Level::Warning, &problem);
                 String::new()

@@ -96,6 +96,11 @@ impl Host for Asterisk {
         unsafe { sys::synch_fully_booted() != 0 }
     }
 
+    fn shuts_down(&self) -> bool {
+        // SAFETY: both read a flag of Asterisk's. The first one doesn't tell of a stop "when convenient".
+        unsafe { sys::ast_shutting_down() != 0 || sys::ast_shutdown_final() != 0 }
+    }
+
     fn config_dir(&self) -> PathBuf {
         conf::dir()
     }
@@ -274,6 +279,10 @@ impl Host for Asterisk {
 
     fn stored(&self, family: &str, key: &str) -> Option<String> {
         database::get(family, key)
+    }
+
+    fn stored_all(&self, family: &str) -> Vec<(String, String)> {
+        database::all(family)
     }
 
     fn store(&self, family: &str, key: &str, value: Option<&str>) -> Result<(), HostError> {

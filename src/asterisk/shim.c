@@ -69,15 +69,22 @@ static int is_held(struct ast_channel *channel)
 	return held;
 }
 
-int synch_next_channel(struct ast_channel_iterator *iterator, char *name, size_t size)
+int synch_next_channel(struct ast_channel_iterator *iterator, char *name, size_t size, char *linked, size_t linked_size)
 {
 	struct ast_channel *channel = ast_channel_iterator_next(iterator);
 
 	name[0] = '\0';
+	if (linked) {
+		linked[0] = '\0';
+	}
 	if (!channel) {
 		return 0;
 	}
-	if (!is_held(channel)) {
+	if (linked && !ast_channel_trylock(channel)) {
+		ast_copy_string(linked, ast_channel_linkedid(channel), linked_size);
+		ast_channel_unlock(channel);
+	}
+	if (linked || !is_held(channel)) {
 		/* As everywhere in Asterisk's own CLI, read without a lock: it is replaced in place by a masquerade only. */
 		ast_copy_string(name, ast_channel_name(channel), size);
 	}

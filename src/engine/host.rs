@@ -95,6 +95,9 @@ pub trait Host: Crypto + 'static {
     /// Whether Asterisk has loaded all its modules; a reload before that would only be queued.
     fn fully_booted(&self) -> bool;
 
+    /// Whether Asterisk ends.
+    fn shuts_down(&self) -> bool;
+
     /// Folder of Asterisk's configuration.
     fn config_dir(&self) -> PathBuf;
 
@@ -259,6 +262,9 @@ pub trait Host: Crypto + 'static {
 
     /// What Asterisk's database has of that family and key.
     fn stored(&self, family: &str, key: &str) -> Option<String>;
+
+    /// All that Asterisk's database has of a family, by key.
+    fn stored_all(&self, family: &str) -> Vec<(String, String)>;
 
     /// Writes it into Asterisk's database, which keeps it across restarts, or takes it away.
     ///

@@ -31,12 +31,15 @@ use crate::{
         gate::Gate,
         host::{Host, Level},
         turn::{Running, first_snapshot},
+        work::export::take_all_back,
     },
+    export::desk::Desk,
     operator::{
         control::{COMMANDS_WAITING, Control, DeviceLook, Numbered, Published},
         status::Live,
     },
     settings::Settings,
+    uplink::ami::Crypto,
 };
 
 /// How soon a worker that could not be started, for want of a thread, is tried again.
@@ -66,11 +69,12 @@ pub fn prepare(host: Arc<dyn Host>, settings: Arc<Settings>, gate: Arc<Gate>) ->
     crate::words::faults::listen(&host.data_dir());
     let mut first = first_snapshot(&settings);
     let counted = Arc::clone(&host);
-    first.live = Live::new(&host.version(), move || counted.channels());
+    let desk = Arc::new(Desk::new(Arc::clone(&host) as Arc<dyn Crypto>));
+    first.live = Live::new(&host.version(), move || counted.channels()).with_desk(&desk);
     let published = Published::new(first);
     let asked = Arc::clone(&host);
     let devices = DeviceLook::new(move |device| asked.device_state(device));
-    let kit = Kit::new(host, gate, published.clone());
+    let kit = Kit::new(host, gate, published.clone(), desk);
     let control = Control::new(published, to_engine, to_stop, devices, Arc::clone(&kit.desk));
     let (roll, life) = (Roll::default(), Life::default());
     (control, Engine { kit, settings, commands, stop, roll, life })
@@ -108,7 +112,13 @@ impl Engine {
             host.log(Level::Warning, &left_alone(&name));
         }
         drop(running);
-        life.end(last);
+        life.end(|| {
+            // A main that ends itself comes back, and its lost branches may still be lost then.
+            if !host.shuts_down() {
+                take_all_back(&*host);
+            }
+            last();
+        });
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
         host::{Hears, Host, HostError, Level, Octets, ReloadError, StatesWatch, Verdict},
         turn::first_snapshot,
     },
-    export::Section,
+    export::{Section, desk::Desk},
     operator::{control::Published, doctor::Reach},
     peers::{DeviceState, Fact, Show},
     settings::{Settings, Shared, Technology, Tls},
@@ -64,6 +64,8 @@ pub(super) struct StandIn {
     pub(super) contacts: Mutex<HashMap<String, Vec<String>>>,
     /// What it was shown of other sites.
     pub(super) shown: Mutex<Vec<Show>>,
+    /// Whether it ends.
+    pub(super) ends: AtomicBool,
     database: Mutex<HashMap<String, String>>,
     /// Keys that its database does not take.
     pub(super) unwritable: Mutex<Vec<&'static str>>,
@@ -78,7 +80,8 @@ impl StandIn {
     /// What a worker on it carries.
     pub(super) fn kit(self: &Arc<Self>, settings: &Arc<Settings>) -> Kit {
         let published = Published::new(first_snapshot(settings));
-        Kit::new(self.clone(), Arc::default(), published)
+        let desk = Arc::new(Desk::new(self.clone()));
+        Kit::new(self.clone(), Arc::default(), published, desk)
     }
 }
 
@@ -122,6 +125,9 @@ impl Host for StandIn {
     }
     fn fully_booted(&self) -> bool {
         true
+    }
+    fn shuts_down(&self) -> bool {
+        self.ends.load(Ordering::SeqCst)
     }
     fn config_dir(&self) -> PathBuf {
         self.folder.clone()
@@ -269,6 +275,13 @@ impl Host for StandIn {
     }
     fn stored(&self, family: &str, key: &str) -> Option<String> {
         self.database.lock().get(&format!("{family}/{key}")).cloned()
+    }
+    fn stored_all(&self, family: &str) -> Vec<(String, String)> {
+        let database = self.database.lock();
+        let of_family = database.iter().filter_map(|(key, value)| {
+            Some((key.strip_prefix(family)?.strip_prefix('/')?.to_owned(), value.clone()))
+        });
+        of_family.collect()
     }
     fn store(&self, family: &str, key: &str, value: Option<&str>) -> Result<(), HostError> {
         let key = format!("{family}/{key}");

@@ -15,6 +15,11 @@ pub const EXPORT: &str = "SynchExport";
 /// Has the main wait until something changes there.
 pub const WAIT: &str = "SynchWait";
 
+/// Asks SynchWait how many calls the users of the site have, and is its answer. A main of before does not know it.
+pub const CALLS: &str = "Calls";
+/// What is asked for where it need not be.
+pub const YES: &str = "yes";
+
 /// What an action is told.
 pub type Headers = Vec<(&'static str, String)>;
 
@@ -160,6 +165,8 @@ pub struct Waiting {
     pub contexts: String,
     /// The service state of the branch.
     pub state: &'static str,
+    /// Whether it is to say how many calls the users of the site have there.
+    pub calls: bool,
 }
 
 impl Waiting {
@@ -173,6 +180,9 @@ impl Waiting {
         ];
         if self.digests.contains_key(&Part::Contexts) {
             headers.push(("Contexts", self.contexts.clone()));
+        }
+        if self.calls {
+            headers.push((CALLS, YES.to_owned()));
         }
         let digest = |(part, digest): (&Part, &Digest)| (part.digest_header(), digest.to_string());
         headers.extend(self.digests.iter().map(digest));
@@ -209,6 +219,12 @@ impl Waited {
             _ => Self::Time,
         }
     }
+}
+
+/// Returns how many calls the users of the site have there; `None` where the main does not say.
+#[must_use]
+pub fn calls(answer: &Frame) -> Option<usize> {
+    std::str::from_utf8(answer.get(CALLS)?).ok()?.parse().ok()
 }
 
 /// What the main says of a part, where the branch has another one.
@@ -405,6 +421,16 @@ mod tests {
         let over = Digest::of(&Hashing, b"Group: 0 x\r\n").unwrap();
         let said = format!("Response: Success\nDigest: {digest}\n{lines}AnswerDigest: {over}\n\n");
         assert_eq!(read(&said), Err(Void::Garbled("0 x".to_owned())));
+    }
+
+    #[test]
+    fn calls_are_asked_for_in_a_drain_alone_and_not_every_main_says_them() {
+        let asked = |calls| Waiting { calls, ..Waiting::default() }.headers();
+        assert!(asked(true).contains(&("Calls", "yes".to_owned())));
+        assert!(asked(false).iter().all(|(name, _)| *name != "Calls"));
+        let of = |text: &str| calls(&frame(&format!("Response: Success\nReason: time\n{text}\n")));
+        assert_eq!((of("Calls: 12\n"), of("Calls: 0\n")), (Some(12), Some(0)));
+        assert_eq!((of(""), of("Calls: -1\n"), of("Calls: x\n")), (None, None, None));
     }
 
     #[test]

@@ -15,11 +15,13 @@
 //! - [`desk`]: what the branches' sessions are answered, and what they wait for
 //! - [`share`]: how much one account may have
 //! - [`whereabouts`]: whether a site is here or on its own
+//! - [`forward`]: where calls to the users of one that is lost go
 //! - [`waits`]: who waits for news; the one file with waits
 
 pub mod asked;
 pub mod desk;
 pub mod digest;
+pub mod forward;
 pub mod group;
 pub mod part;
 pub mod proof;

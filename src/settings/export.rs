@@ -19,6 +19,8 @@ const MAX_ACCOUNT: usize = 80;
 /// A site is told from its filter value by [`SiteSection::max_users`]: far more than a branch has, and less than a filter that
 /// fits everybody of a large main would choose.
 const MAX_USERS: usize = 500;
+/// Percent of all users. Sites fail one at a time; where half of all users are lost at once, it is the main's own line.
+const LOST_MAX: u8 = 50;
 
 /// Which sites there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,34 @@ impl fmt::Display for Sites {
             Self::Manager => f.write_str(MANAGER),
             Self::Named(names) => f.write_str(&names.iter().cloned().collect::<Vec<_>>().join(",")),
         }
+    }
+}
+
+/// What becomes of calls to the users of a site that is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostForward {
+    /// Nothing, unless the dialplan asks `SYNCH_ROUTE`.
+    None,
+    /// FreePBX's own forward for whoever can't be reached, `CFU` in Asterisk's database, leads to their public numbers.
+    FreePbx,
+}
+
+impl LostForward {
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::None, Self::FreePbx].into_iter().find(|known| known.word().eq_ignore_ascii_case(word))
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::FreePbx => "freepbx",
+        }
+    }
+}
+
+impl fmt::Display for LostForward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 
@@ -103,6 +133,10 @@ pub struct Export {
     pub files: Vec<String>,
     /// After so long without a word a site counts as lost.
     pub lost_after: Duration,
+    /// What becomes of calls to its users then.
+    pub lost_forward: LostForward,
+    /// Percent of all users that lost sites may have together: with more, it is this main that is lost.
+    pub lost_max: u8,
     /// The variable of a user that has the public number.
     pub public_key: String,
     /// Sites that have a section of their own.
@@ -140,6 +174,8 @@ impl Export {
                 )
                 .or(vec![usual_file(technology).to_owned()]),
                 lost_after: key::seconds(30, 10..=3600),
+                lost_forward: key::text("none or freepbx", LostForward::from_word).or(LostForward::None),
+                lost_max: key::number(LOST_MAX, 1..=100),
                 public_key: key::text("the name of a variable", value::option)
                     .or(super::Dialplan::PUBLIC_KEY.to_owned()),
                 special: NoKeys,

@@ -37,8 +37,12 @@ pub(in crate::engine) struct Kit {
 
 impl Kit {
     /// Makes the kit that all workers of an engine share.
-    pub(in crate::engine) fn new(host: Arc<dyn Host>, gate: Arc<Gate>, published: Published) -> Self {
-        let desk = Arc::new(Desk::new(Arc::clone(&host) as Arc<dyn Crypto>));
+    pub(in crate::engine) fn new(
+        host: Arc<dyn Host>,
+        gate: Arc<Gate>,
+        published: Published,
+        desk: Arc<Desk>,
+    ) -> Self {
         let (repeats, leaves_main_alone) = Default::default();
         Self { host, gate, published, desk, repeats, leaves_main_alone }
     }

@@ -65,6 +65,7 @@ use crate::{
         },
         work::{
             contacts,
+            export::take_all_back,
             sync::{ORDERS_WAITING, Order},
         },
     },
@@ -137,6 +138,11 @@ impl Running {
             kit.host.log(Level::Warning, &text);
         }
         warn(&settings, &*kit.host);
+        kit.desk.set_serves(settings.export.is_some());
+        if settings.export.is_none() {
+            // An earlier life may have been killed, and its settings changed.
+            take_all_back(&*kit.host);
+        }
         let sip_answered = has_sip_answered(&settings, &*kit.host);
         let question = Question::recall(&*kit.host, &sip_place(&settings));
         let mut snapshot = (*kit.published.read()).clone();
@@ -382,6 +388,7 @@ impl Running {
         warn(&new, &*self.kit.host);
         // Who was asked may be replaced, and would not answer.
         self.cancel("the settings were changed meanwhile; try again");
+        self.kit.desk.set_serves(new.export.is_some());
         self.roster.fit(&new);
         // Whoever read is ended, or tells of the next piece.
         self.burden = Burden::new(&new.probe);

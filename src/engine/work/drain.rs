@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::session::{Session, Unanswered};
+use super::session::{Session, Unanswered, state};
 use crate::{
     engine::{
         crew::{
@@ -17,6 +17,7 @@ use crate::{
         event::{Event, Teller},
         host::device_of_channel,
     },
+    export::asked::{WAIT, Waiting, calls},
     maintenance::Calls,
     operator::status::Snapshot,
     settings::{Main, Settings, Technology},
@@ -75,6 +76,15 @@ impl Work for Draining {
 }
 
 impl Draining {
+    /// Asks a main that exports, which counts itself, so that the account needs no class for it. `None`: its module is one of
+    /// before, and does not.
+    fn ask_count(&self, snapshot: &Snapshot, stop: &Stop) -> Result<Option<usize>, Unanswered> {
+        let lease = self.session.lend(stop, Instant::now() + ANSWER)?;
+        let question = Waiting { state: state(snapshot), calls: true, ..Waiting::default() };
+        let answer = lease.ask(|link| link.own(WAIT, &question.headers(), Instant::now() + ANSWER))?;
+        Ok(calls(&answer))
+    }
+
     fn run(&self, stop: &Stop) -> Result<(), Stopped> {
         let mut pauses = Pauses::default();
         loop {
@@ -98,6 +108,14 @@ impl Draining {
 
     /// Counts the calls, where the main says them.
     fn count(&self, snapshot: &Snapshot, stop: &Stop) -> Result<Result<usize, Unanswered>, Stopped> {
+        if self.session.exports().is_on() {
+            match self.ask_count(snapshot, stop) {
+                Ok(Some(calls)) => return Ok(Ok(calls)),
+                Ok(None) => {}
+                Err(Unanswered::Stopped) => return Err(Stopped),
+                Err(error) => return stop.check().map(|()| Err(error)),
+            }
+        }
         let mut calls = Calls::of(snapshot.sync.users.iter().map(|user| user.name.as_str()));
         let asked = self.session.lend(stop, Instant::now() + ANSWER).map_err(Unanswered::from);
         let counted = asked.and_then(|lease| {

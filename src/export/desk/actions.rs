@@ -10,7 +10,7 @@ use super::{Account, Desk, Order, Shown, Visit, live_sections};
 use crate::{
     export::{
         Answer, Digest, Group, NoHash, PROTOCOL, Part, Short,
-        asked::ALL,
+        asked::{ALL, CALLS, YES},
         proof::{Nonce, proves},
         share::Admission,
         stock::Things,
@@ -49,6 +49,9 @@ pub trait Around {
 
     /// Does something that takes its time, without the module being held meanwhile: it may be unloaded.
     fn wait(&self, wait: &mut dyn FnMut());
+
+    /// Returns how many calls these users have, by the names of their accounts. It looks at each channel there is.
+    fn calls(&self, users: &BTreeSet<&str>) -> usize;
 
     /// Returns whether Asterisk has started up.
     fn is_booted(&self) -> bool;
@@ -319,7 +322,23 @@ impl Desk {
             account.last_word = Instant::now();
             see_from(account, around);
         });
-        reply.unwrap_or_else(Reply::from)
+        let mut reply = reply.unwrap_or_else(Reply::from);
+        // A branch wants to know it while its main is to be worked on, and not all the time.
+        if reply.is_success && header(CALLS) == YES {
+            let calls = self.calls(&site, around);
+            reply
+                .headers
+                .extend(calls.map(|calls| format!("{CALLS}: {calls}\r\n").into_bytes()).unwrap_or_default());
+        }
+        reply
+    }
+
+    /// Counts the calls of a site's users; `None` where it is not known who they are.
+    fn calls(&self, site: &str, around: &dyn Around) -> Option<usize> {
+        let shown = self.shown();
+        let users = shown.things(site, Part::Users)?.ok()?;
+        let names = users.list.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok());
+        Some(around.calls(&names.collect()))
     }
 
     fn waited(

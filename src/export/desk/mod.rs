@@ -15,7 +15,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{self, AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -24,6 +24,7 @@ use crossbeam_channel::Sender;
 
 use super::{
     Digest, NoHash, Part, Section, Short,
+    forward::Routes,
     share::{Admission, MOST_SESSIONS, Share},
     stock::{Stock, Texts, Things, TooMany},
     waits::{Reason, Waits},
@@ -108,6 +109,8 @@ pub struct Shown {
     pub live: BTreeMap<String, BTreeMap<Part, Live>>,
     /// When the files were last taken up, in seconds since 1970.
     pub taken_up: u64,
+    /// The same in local time; empty before.
+    pub read_at: String,
     /// Why nothing is exported, or not what the main has; empty where all is well.
     pub problem: String,
 }
@@ -130,6 +133,15 @@ impl Shown {
             _ => self.stock.as_ref()?.part(site, part),
         }
     }
+}
+
+/// What becomes of calls to the users of lost sites.
+#[derive(Clone, Debug, Default)]
+pub struct Forwarding {
+    /// Where they go.
+    pub routes: Arc<Routes>,
+    /// How many forwards in the database are ours.
+    pub forwarded: usize,
 }
 
 /// What is known of the account of a site.
@@ -176,6 +188,11 @@ pub struct Desk {
     accounts: Mutex<BTreeMap<String, Account>>,
     /// Where each site is, and why it is thought so.
     whereabouts: Mutex<BTreeMap<String, (Whereabouts, String)>>,
+    forwarding: RwLock<Forwarding>,
+    /// Since when branches are served.
+    since: Mutex<Instant>,
+    /// Whether the settings have branches served.
+    serves: AtomicBool,
     worker: Mutex<Option<Sender<Order>>>,
     has_reloaded: AtomicBool,
     last_session: AtomicU64,
@@ -200,6 +217,9 @@ impl Desk {
             shown: RwLock::default(),
             accounts: Mutex::default(),
             whereabouts: Mutex::default(),
+            forwarding: RwLock::default(),
+            since: Mutex::new(Instant::now()),
+            serves: AtomicBool::new(false),
             worker: Mutex::default(),
             has_reloaded: AtomicBool::default(),
             last_session: AtomicU64::default(),
@@ -246,13 +266,13 @@ impl Desk {
     /// Returns once that the main has reloaded.
     #[must_use]
     pub fn take_reload(&self) -> bool {
-        self.has_reloaded.swap(false, atomic::Ordering::SeqCst)
+        self.has_reloaded.swap(false, Ordering::SeqCst)
     }
 
     /// Asks something of the worker, without a wait. A reload is not forgotten where it has much to do.
     pub fn order(&self, order: Order) {
         if order == Order::Reloaded {
-            self.has_reloaded.store(true, atomic::Ordering::SeqCst);
+            self.has_reloaded.store(true, Ordering::SeqCst);
         }
         if let Some(worker) = &*self.worker.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = worker.try_send(order);
@@ -271,8 +291,9 @@ impl Desk {
         self.readers.close(reason, end.saturating_duration_since(Instant::now())) && news
     }
 
-    /// Lets branches wait again.
+    /// Lets branches wait again, or for the first time.
     pub fn open(&self) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.news.open();
         self.readers.open();
     }
@@ -294,6 +315,40 @@ impl Desk {
         *self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner) = sites;
     }
 
+    /// Returns since when branches are served.
+    #[must_use]
+    pub fn since(&self) -> Instant {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether the settings have branches served.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.serves.load(Ordering::SeqCst)
+    }
+
+    /// Takes note of whether the settings have branches served.
+    pub fn set_serves(&self, serves: bool) {
+        self.serves.store(serves, Ordering::SeqCst);
+    }
+
+    /// Returns what becomes of calls to the users of lost sites.
+    #[must_use]
+    pub fn forwarding(&self) -> Forwarding {
+        self.forwarding.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says what becomes of calls to the users of lost sites.
+    pub fn set_forwarding(&self, forwarding: Forwarding) {
+        *self.forwarding.write().unwrap_or_else(PoisonError::into_inner) = forwarding;
+    }
+
+    /// Returns the public number of a user whose site is lost; empty for anybody else. It is asked on threads of calls.
+    #[must_use]
+    pub fn route(&self, number: &str) -> String {
+        self.forwarding().routes.get(number).map(str::to_owned).unwrap_or_default()
+    }
+
     fn with_account<T>(&self, site: &str, change: impl FnOnce(&mut Account) -> T) -> T {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let account = accounts.entry(site.to_owned()).or_insert_with(|| Account::new(Instant::now()));
@@ -303,7 +358,7 @@ impl Desk {
     /// A session of a site comes; `None` where it has enough. It takes the place of one that has been silent for long: where a
     /// line is cut while nothing is said, Asterisk never learns that a session has ended.
     fn comes(&self, site: &str, now: Instant) -> Option<u64> {
-        let number = self.last_session.fetch_add(1, atomic::Ordering::Relaxed);
+        let number = self.last_session.fetch_add(1, Ordering::Relaxed);
         self.with_account(site, |account| {
             if account.sessions.len() >= MOST_SESSIONS {
                 let is_silent = |(_, last): &(u64, Instant)| now.saturating_duration_since(*last) > SILENT;
@@ -326,6 +381,12 @@ impl Desk {
             account.last_word = now;
             Some(account.share.ask(now))
         })
+    }
+
+    /// Has a site say that, for a test.
+    #[cfg(test)]
+    pub(crate) fn set_heard(&self, site: &str, state: &str) {
+        self.with_account(site, |account| state.clone_into(&mut account.state));
     }
 
     /// Returns how long a branch is to wait for news.

@@ -18,6 +18,8 @@ use crate::{
 struct Asterisk {
     reported: Mutex<Vec<String>>,
     drawn: AtomicUsize,
+    /// Who is in a call.
+    calls: Vec<&'static str>,
 }
 
 impl Around for Asterisk {
@@ -45,6 +47,10 @@ impl Around for Asterisk {
 
     fn wait(&self, wait: &mut dyn FnMut()) {
         wait();
+    }
+
+    fn calls(&self, users: &BTreeSet<&str>) -> usize {
+        self.calls.iter().filter(|user| users.contains(**user)).count()
     }
 
     fn is_booted(&self) -> bool {
@@ -448,4 +454,16 @@ fn where_the_phones_are_is_waited_for_and_wakes_who_waits_for_news() {
         desk.show(at("192.0.2.2:5060"));
         assert_eq!(get(&waiting.join().unwrap(), "Changed"), "contacts");
     });
+}
+
+#[test]
+fn calls_of_a_sites_users_are_counted_where_they_are_asked_for() {
+    let desk = desk();
+    let around = Asterisk { calls: vec!["1001", "1002", "2001"], ..Asterisk::default() };
+    let berlin = Asking::of(&desk, &around, "berlin");
+    let asked = berlin.wait(&[("Timeout", "0"), ("State", "Maintenance"), ("Calls", "yes")]);
+    assert_eq!(text(&asked), "Reason: time\r\nCalls: 2\r\n");
+    assert_eq!(text(&berlin.wait(&[("Timeout", "0")])), "Reason: time\r\n");
+    let stranger = Asking::new(&desk, &around);
+    assert!(!text(&stranger.wait(&[("Timeout", "0"), ("Calls", "yes")])).contains("Calls"));
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{HttpServer, Listener};
+use super::{BranchAccount, HttpServer, Listener};
 use crate::{dns::Slip, uplink::sip::places::Place};
 
 /// What was found. Errors are in words for the administrator.
@@ -40,6 +40,8 @@ pub struct Findings {
     pub dead_box: Option<String>,
     /// Whether boxes have an address for mail, and voicemail can't send any here.
     pub no_mailer: bool,
+    /// The accounts of the branches that this machine is the main of.
+    pub branches: Vec<BranchAccount>,
     /// The broker of `[state]`; none where nothing is shared.
     pub broker: Option<Broker>,
     /// Phones that a lamp or a queue goes by and that no site speaks of, as `PJSIP/3001 (queue sales)`.

@@ -10,6 +10,7 @@ mod http;
 mod listening;
 mod numbers;
 mod phones;
+mod serving;
 mod sharing;
 mod transports;
 mod users;
@@ -19,6 +20,7 @@ pub use evidence::{DEFAULT_REALM, realm_key};
 pub use findings::{Broker, BrokerThere, Findings, ForeignTopic, Include, Main, OwnTopic, Reach};
 pub use http::HttpServer;
 pub use listening::Listener;
+pub use serving::BranchAccount;
 pub use sharing::unspoken;
 pub use transports::{told, unreachable, wrong_ports};
 
@@ -122,6 +124,9 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
     checks.transports(findings, snapshot);
     if let Some(dialplan) = &settings.dialplan {
         checks.dialplan(findings, snapshot, dialplan);
+    }
+    if let (Some(export), Some(desk)) = (&settings.export, snapshot.live.desk()) {
+        checks.serving(&findings.branches, desk, export);
     }
     if let (Some(state), Some(broker)) = (&settings.state, &findings.broker) {
         checks.broker(broker, state);

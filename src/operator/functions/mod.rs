@@ -41,6 +41,8 @@ pub enum Given {
         /// The person's devices.
         devices: Vec<String>,
     },
+    /// The public number of this user where the user's site is lost; else nothing.
+    Route(String),
     /// No value, because the argument is not known; with the text for the log.
     Unknown(String),
 }
@@ -106,13 +108,18 @@ pub struct Function {
 }
 
 /// Every function.
-pub const FUNCTIONS: [Function; 3] = [
+pub const FUNCTIONS: [Function; 4] = [
     Function { name: c"SYNCH", synopsis: c"Returns a state or a setting of synch.", read: synch },
     Function { name: c"SYNCH_USER", synopsis: c"Returns what synch knows of a user.", read: synch_user },
     Function {
         name: c"SYNCH_TRUNK",
         synopsis: c"Returns the dial string of a number over a trunk of synch.",
         read: synch_trunk,
+    },
+    Function {
+        name: c"SYNCH_ROUTE",
+        synopsis: c"Returns the public number of a user whose branch is lost.",
+        read: synch_route,
     },
 ];
 
@@ -185,6 +192,11 @@ fn synch_trunk(snapshot: &Snapshot, argument: &str) -> Given {
     };
     let trunk = trunk.filter(|_| is_number(number));
     Given::Text(trunk.map(|trunk| trunk.dial(snapshot.technology(), number)).unwrap_or_default())
+}
+
+/// `SYNCH_ROUTE(number)`, on a main: empty as long as the user's branch is there.
+fn synch_route(_: &Snapshot, argument: &str) -> Given {
+    Given::Route(argument.trim().to_owned())
 }
 
 /// `SYNCH_USER(number,name|site|voicemail|public|device|hint|dial|here|known|context|forward|forward_busy|`

@@ -1,14 +1,15 @@
 //! The branches of a main, as people and programs see them.
 
-use std::time::Instant;
+use std::{fmt, time::Instant};
 
 use crate::{
     export::{
         Part,
         desk::{Account, Desk},
+        whereabouts::Whereabouts,
     },
     operator::table::{Cell, Column, Table},
-    words::wording::{counted, visible_octets},
+    words::wording::{counted, visible, visible_octets},
 };
 
 const BRANCH: [Column; 8] = [
@@ -49,6 +50,69 @@ pub fn branch_table(desk: &Desk) -> Table {
         ]
     });
     Table { event: "SynchBranch", complete: "SynchBranchesComplete", columns: &BRANCH, rows: rows.collect() }
+}
+
+/// What a main gives to its branches, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// All branches.
+    pub all: usize,
+    /// Those that are [`Whereabouts::Here`].
+    pub here: usize,
+    /// Those that are [`Whereabouts::Alone`].
+    pub alone: usize,
+    /// Those that are [`Whereabouts::Away`].
+    pub away: usize,
+    /// Their users.
+    pub users: usize,
+    /// Users to whose public numbers calls go, by a forward of ours.
+    pub forwarded: usize,
+    /// When the files were last taken up; empty before the first time.
+    pub read: String,
+    /// Why not all is given that the main has.
+    pub problem: String,
+}
+
+impl Served {
+    /// Looks at a desk.
+    #[must_use]
+    pub fn at(desk: &Desk) -> Self {
+        let (shown, states) = (desk.shown(), desk.whereabouts());
+        let sites = || shown.stock.iter().flat_map(|stock| &stock.sites);
+        let state = |name: &String| states.get(name).map(|(state, _)| *state).unwrap_or_default();
+        let count = |wanted| sites().filter(|(name, _)| state(name) == wanted).count();
+        let users = sites().filter_map(|(_, site)| site.users.as_ref().ok()).map(|users| users.list.len());
+        let too_many = sites().find_map(|(_, site)| site.users.as_ref().err()).map(ToString::to_string);
+        Self {
+            all: sites().count(),
+            here: count(Whereabouts::Here),
+            alone: count(Whereabouts::Alone),
+            away: count(Whereabouts::Away),
+            users: users.sum(),
+            forwarded: desk.forwarding().forwarded,
+            read: shown.read_at.clone(),
+            problem: if shown.problem.is_empty() {
+                too_many.unwrap_or_default()
+            } else {
+                shown.problem.clone()
+            },
+        }
+    }
+}
+
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { all, here, alone, away, users, forwarded, .. } = self;
+        let (all, users) = (counted(*all, "branch"), counted(*users, "user"));
+        write!(f, "{all} ({here} Here, {alone} Alone, {away} Away), {users}")?;
+        if *forwarded > 0 {
+            write!(f, ", {forwarded} of them forwarded to public numbers")?;
+        }
+        match self.problem.as_str() {
+            "" => Ok(()),
+            problem => write!(f, "; {}", visible(problem)),
+        }
+    }
 }
 
 /// Returns the same for the console.
@@ -124,7 +188,20 @@ mod tests {
     use std::{collections::BTreeMap, sync::Arc};
 
     use super::*;
-    use crate::export::{desk::tests::desk, whereabouts::Whereabouts};
+    use crate::export::desk::tests::desk;
+
+    #[test]
+    fn branches_are_counted_by_what_they_are() {
+        let desk = desk();
+        let states = [("berlin", Whereabouts::Here), ("ulm", Whereabouts::Alone)];
+        let states = states.map(|(name, state)| (name.to_owned(), (state, String::new())));
+        desk.set_whereabouts(states.into());
+        desk.set_forwarding(crate::export::desk::Forwarding { forwarded: 1, ..Default::default() });
+        let served = Served::at(&desk);
+        assert_eq!((served.all, served.here, served.alone, served.away), (3, 1, 1, 1));
+        let text = "3 branches (1 Here, 1 Alone, 1 Away), 3 users, 1 of them forwarded to public numbers";
+        assert_eq!(served.to_string(), text);
+    }
 
     #[test]
     fn branches_are_listed_whether_or_not_they_have_come() {

@@ -1,6 +1,6 @@
 //! The state as flat keys: for the CLI, for scripts and for AMI.
 
-use super::{DrillStatus, Snapshot, SyncStatus};
+use super::{DrillStatus, Served, Snapshot, SyncStatus};
 use crate::{
     site::phones::Place,
     words::{
@@ -41,9 +41,8 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
     let count = |count: usize| Value::Number(count as u64);
     let number = |number: Option<u64>| number.map_or(Value::Text(String::new()), Value::Number);
     let counters = dns.counters.counts();
-    let drill = snapshot.drill.as_ref();
     let hold = &snapshot.maintenance;
-    vec![
+    let of_branch = [
         ("Timestamp", Value::Text(now)),
         ("Monitor", text(monitor.state.word())),
         ("Sync", text(sync.state.word())),
@@ -98,6 +97,34 @@ pub fn fields(snapshot: &Snapshot, now: String) -> Vec<(&'static str, Value)> {
         ("StateReason", text(&state.reason)),
         ("Sites", count(state.view.joined())),
         ("SiteDevices", count(state.view.taken)),
+    ];
+    let of_main = branches(snapshot.live.desk().map(Served::at).as_ref());
+    of_branch.into_iter().chain(of_main).chain(of_module(snapshot)).collect()
+}
+
+/// What a main gives to its branches; empty where it is none.
+fn branches(served: Option<&Served>) -> [(&'static str, Value); 8] {
+    let number = |get: fn(&Served) -> usize| {
+        served.map_or(Value::Text(String::new()), |served| Value::Number(get(served) as u64))
+    };
+    let said = |get: fn(&Served) -> &str| Value::Text(visible(served.map(get).unwrap_or_default()));
+    [
+        ("Branches", number(|served| served.all)),
+        ("BranchesHere", number(|served| served.here)),
+        ("BranchesAlone", number(|served| served.alone)),
+        ("BranchesAway", number(|served| served.away)),
+        ("BranchUsers", number(|served| served.users)),
+        ("BranchForwards", number(|served| served.forwarded)),
+        ("ExportRead", said(|served| &served.read)),
+        ("ExportReason", said(|served| &served.problem)),
+    ]
+}
+
+/// How the module itself is.
+fn of_module(snapshot: &Snapshot) -> [(&'static str, Value); 6] {
+    let text = |text: &str| Value::Text(visible(text));
+    let drill = snapshot.drill.as_ref();
+    [
         ("Http", text(snapshot.http_state())),
         ("LastDrill", text(drill.map_or("", |drill| &drill.time))),
         ("DrillResult", Value::Text(drill.map_or_else(String::new, drilled))),

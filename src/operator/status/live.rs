@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use crate::export::desk::Desk;
+
 /// What this Asterisk says at any time, without a wait.
 #[derive(Clone)]
 pub struct Live {
@@ -15,13 +17,26 @@ pub struct Live {
     pub asterisk: Arc<str>,
     channels: Arc<dyn Fn() -> usize + Send + Sync>,
     reloaded_well: Arc<AtomicBool>,
+    desk: Option<Arc<Desk>>,
 }
 
 impl Live {
     /// Makes one for an Asterisk of that version, which counts its channels so.
     pub fn new(asterisk: &str, channels: impl Fn() -> usize + Send + Sync + 'static) -> Self {
         let reloaded_well = Arc::new(AtomicBool::new(true));
-        Self { asterisk: asterisk.into(), channels: Arc::new(channels), reloaded_well }
+        Self { asterisk: asterisk.into(), channels: Arc::new(channels), reloaded_well, desk: None }
+    }
+
+    /// The same where branches may be served at that desk.
+    #[must_use]
+    pub fn with_desk(self, desk: &Arc<Desk>) -> Self {
+        Self { desk: Some(Arc::clone(desk)), ..self }
+    }
+
+    /// Returns where branches are served; `None` where they are not.
+    #[must_use]
+    pub fn desk(&self) -> Option<&Desk> {
+        self.desk.as_deref().filter(|desk| desk.serves())
     }
 
     /// Returns how many channels it has.

@@ -25,7 +25,7 @@ mod state;
 mod summary;
 mod user;
 
-pub use branches::{branch, branch_table, branches, users_of};
+pub use branches::{Served, branch, branch_table, branches, users_of};
 pub use counts::{Counts, Drilled, Probes, SyncResult, Syncs, seconds};
 pub use dialplan::dialplan;
 pub use diff::diff;

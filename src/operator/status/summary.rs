@@ -1,6 +1,6 @@
 //! The state in a few lines, for a person at the console. Most things have a line only if they are unusual.
 
-use super::{Snapshot, StateLine, fields::line};
+use super::{Served, Snapshot, StateLine, fields::line};
 use crate::{
     site::phones::Place,
     words::{
@@ -53,6 +53,9 @@ pub fn summary(snapshot: &Snapshot) -> String {
     if state.line != StateLine::Off {
         let sites = counted(state.view.joined(), "site");
         lines.push(("State", with(&format!("{}, {sites}", state.line.word()), &state.reason)));
+    }
+    if let Some(desk) = snapshot.live.desk() {
+        lines.push(("Branches", Served::at(desk).to_string()));
     }
     lines.push(("Dialplan", visible(&snapshot.dialplan_state())));
     let restarts = snapshot.all_restarts();

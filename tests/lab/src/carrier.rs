@@ -29,7 +29,17 @@ pub struct Taken {
 impl Carrier {
     /// Starts it.
     pub fn start(net: &Arc<Net>, version: Version) -> Result<Self> {
+        Self::start_with(net, version, |_| Ok(()))
+    }
+
+    /// Starts one whose files are other ones.
+    pub fn start_with(
+        net: &Arc<Net>,
+        version: Version,
+        change: impl FnOnce(&Asterisk) -> Result,
+    ) -> Result<Self> {
         let mut asterisk = Asterisk::new(net, Role::Carrier, version)?;
+        change(&asterisk)?;
         write_tone(&asterisk.path("data/sounds/en/tone.wav"), tone_of(CARRIER), LONG)?;
         asterisk.start()?;
         Ok(Self(asterisk))

@@ -44,6 +44,16 @@ pub fn main_with_sites(version: Version, names: &[&str]) -> Result<Site> {
     Ok(site)
 }
 
+/// Gives the branch of such a site the module, and the account that its main has for it.
+pub fn give_account(site: &Site) -> Result {
+    site.branch.install_module()?;
+    site.branch.load_module_at_start()?;
+    let account = format!("username = {SITE}\nsecret = {SITE}-secret");
+    site.branch.edit_conf("res_synch.conf", "username = synch\nsecret = SomePasswordHere", &account)?;
+    let filter = "filter_key = accountcode\nfilter_value = ^HeadOffice$\n";
+    site.branch.edit_conf("res_synch.conf", filter, "")
+}
+
 /// The password of an account.
 pub fn secret(name: &str) -> String {
     format!("{name}-secret")

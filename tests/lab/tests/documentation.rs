@@ -104,7 +104,7 @@ fn plain(line: &str) -> String {
 
 fn functions_are_documented(version: Version) -> Result {
     let site = started(version, true)?;
-    for function in ["SYNCH", "SYNCH_USER", "SYNCH_TRUNK"] {
+    for function in ["SYNCH", "SYNCH_USER", "SYNCH_TRUNK", "SYNCH_ROUTE"] {
         let shown = site.branch.rx(&format!("core show function {function}"))?;
         assert!(!shown.contains("Not available"), "{shown}");
     }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use lab::between::{Between, Change};
-use lab::headquarters::{SITE, main_with_sites};
+use lab::headquarters::{SITE, give_account, main_with_sites};
 use lab::wait::{GENEROUS, until_ok, until_value};
 use lab::{Error, Result, Site, Version};
 
@@ -13,17 +13,13 @@ lab::on_22_and_16!(
     a_main_that_stops_or_dies_is_left_at_once,
     a_module_that_comes_and_goes_on_the_main_touches_no_user,
     what_a_main_gets_wrong_takes_nobody_away,
+    calls_are_counted_in_a_maintenance,
 );
 
 /// A main that exports, and a branch with an account of class log there that does not say whose users are its own.
 fn exporting(version: Version) -> Result<Site> {
     let site = main_with_sites(version, &[SITE])?;
-    site.branch.install_module()?;
-    site.branch.load_module_at_start()?;
-    let account = format!("username = {SITE}\nsecret = {SITE}-secret");
-    site.branch.edit_conf("res_synch.conf", "username = synch\nsecret = SomePasswordHere", &account)?;
-    let filter = "filter_key = accountcode\nfilter_value = ^HeadOffice$\n";
-    site.branch.edit_conf("res_synch.conf", filter, "")?;
+    give_account(&site)?;
     Ok(site)
 }
 
@@ -236,5 +232,26 @@ fn what_a_main_gets_wrong_takes_nobody_away(version: Version) -> Result {
     }
     assert!(site.branch.is_running(), "the branch's Asterisk has ended");
     assert_eq!(site.moves()?, 1, "{}", site.branch.rx("synch show history")?);
+    Ok(())
+}
+
+fn calls_are_counted_in_a_maintenance(version: Version) -> Result {
+    let site = in_service(version)?;
+    let mut alice = site.phone_at(&site.main, "1001")?;
+    let _alex = site.phone_at(&site.main, "1002")?;
+    let mut bob = site.phone_at(&site.main, "2001")?;
+    // One of another site's, and one between two of this one.
+    bob.dial("700")?;
+    bob.wait_in_call(GENEROUS)?;
+    alice.dial("1002")?;
+    alice.wait_in_call(GENEROUS)?;
+    let said = site.branch.rx("synch maintenance start 10")?;
+    assert!(said.starts_with("Mode is maintenance until "), "{said}");
+    site.wait_status("MainCalls", "1")?;
+    assert_eq!(site.status("Drain")?, "waiting");
+    alice.hang_up()?;
+    site.wait_status("MainCalls", "0")?;
+    assert_eq!(site.status("Drain")?, "drained");
+    assert!(site.main.channels()? >= 1, "the other site's call is not touched");
     Ok(())
 }

@@ -31,7 +31,9 @@ use crate::{
     },
     operator::{
         control::Reply,
-        doctor::{self, BESIDE, Beside, Check, Findings, HttpServer, Include, Listener, Reach},
+        doctor::{
+            self, BESIDE, Beside, BranchAccount, Check, Findings, HttpServer, Include, Listener, Reach,
+        },
     },
     peers::Fact,
     settings::{Dns, Settings, Shared, SipTransport, Technology},
@@ -51,6 +53,9 @@ const LISTENERS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What Asterisk's HTTP server goes by.
 const HTTP_CONF: &str = "http.conf";
+
+/// The accounts of the manager interface.
+const MANAGER_CONF: &str = "manager.conf";
 
 /// Name of the worker and its thread.
 pub(in crate::engine) const THREAD: &str = "doctor";
@@ -130,6 +135,9 @@ impl Examining {
         }
         stop.check()?;
         self.look_at_dialplan(&mut findings);
+        if self.settings.export.is_some() {
+            findings.branches = self.branch_accounts();
+        }
         if let Some(state) = &self.settings.state {
             findings.broker = Some(self.look_at_brokers(state, hangup, stop)?);
             stop.check()?;
@@ -173,6 +181,15 @@ impl Examining {
             is_loaded(beside.module) && beside.shares(&host.load_conf(&file).unwrap_or_default())
         };
         BESIDE.iter().filter(shares).map(|beside| beside.module).collect()
+    }
+
+    /// The accounts of the branches that this machine is the main of.
+    fn branch_accounts(&self) -> Vec<BranchAccount> {
+        let host = &self.kit.host;
+        let sections = host.load_conf(&host.config_dir().join(MANAGER_CONF)).unwrap_or_default();
+        let shown = self.kit.desk.shown();
+        let sites = shown.stock.iter().flat_map(|stock| stock.sites.keys());
+        sites.map(|site| BranchAccount::of(site, &sections)).collect()
     }
 
     /// Everything that is read on the main.

@@ -2,12 +2,16 @@
 //! and puts on the desk what the branches' sessions are answered.
 //!
 //! - `due`: when the files are read
+//! - `forwarding`: calls to the users of lost sites, in the main's database
 //! - `phones`: where the phones of connected sites are
 //! - `stamp`: whether the files are still those that were read
 
 mod due;
+mod forwarding;
 mod phones;
 mod stamp;
+
+pub(in crate::engine) use forwarding::take_all_back;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,6 +25,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use self::{
     due::{Do, Why, decide},
+    forwarding::Forwarding,
     phones::Phones,
     stamp::Stamp,
 };
@@ -37,7 +42,7 @@ use crate::{
     },
     export::{
         Section,
-        desk::{Desk, Order, Shown},
+        desk::{self, Desk, Order, Shown},
         stock::{Files, Stock, Texts, take_stock},
         whereabouts::{Heard, Whereabouts, judge},
     },
@@ -57,6 +62,8 @@ const CLASS: &[u8] = b"log";
 const ORDERS: usize = 4096;
 /// How often it is looked whether something is due.
 const LOOK: Duration = Duration::from_secs(1);
+/// So long at a time users are forwarded: sessions of branches wait for the same thread. 20,000 of them take some.
+const SLICE: Duration = Duration::from_millis(100);
 /// So long the texts are kept after the last branch has fetched some: others fetch after the same change.
 const KEPT: Duration = Duration::from_secs(120);
 /// How often the files are looked at where nobody has reloaded: app_voicemail changes its own by itself.
@@ -93,10 +100,22 @@ impl Work for Exporting {
             move |stop| {
                 // It only ever ends to stop.
                 let _: Result<(), Stopped> = Body::new(&exporting).run(stop);
+                exporting.leave();
             },
         )?;
         desk.set_worker(Some(to_worker));
         Ok((Lent(desk), worker))
+    }
+}
+
+impl Exporting {
+    /// Tidies up where nothing is exported any more. Another worker goes on with what there is, and the end of the module has
+    /// an end of its own.
+    fn leave(&self) {
+        if !self.kit.desk.serves() {
+            take_all_back(&*self.kit.host);
+            self.kit.desk.set_forwarding(desk::Forwarding::default());
+        }
     }
 }
 
@@ -124,6 +143,7 @@ struct Body<'a> {
     /// When it is judged where each site is.
     judge_at: Instant,
     phones: Phones,
+    forwarding: Forwarding,
     fetched: Instant,
     not_before: Instant,
 }
@@ -140,6 +160,7 @@ impl<'a> Body<'a> {
             look_at: now,
             judge_at: now,
             phones: Phones::default(),
+            forwarding: Forwarding::default(),
             fetched: now,
             not_before: now,
         }
@@ -166,12 +187,26 @@ impl<'a> Body<'a> {
                 self.judge_sites(now);
             }
             self.ask_phones(now);
-            let due = self.reloads.due().unwrap_or(now + LOOK);
+            let has_more = self.forward(stop)?;
+            let due = if has_more { now } else { self.reloads.due().unwrap_or(now + LOOK) };
             let mut order = stop.or_receive(&self.exporting.orders, due)?;
             while let Some(one) = order {
                 self.take(&one);
                 order = self.exporting.orders.try_recv().ok();
             }
+        }
+    }
+
+    /// Sends calls to users of lost sites elsewhere, or takes that back. Returns whether there is more.
+    fn forward(&mut self, stop: &Stop) -> Result<bool, Stopped> {
+        let end = Instant::now() + SLICE;
+        loop {
+            let now = Instant::now();
+            let has_more = self.forwarding.step(&self.exporting.kit, &self.exporting.export, now);
+            if !has_more || now >= end {
+                return Ok(has_more);
+            }
+            stop.check()?;
         }
     }
 
@@ -235,12 +270,14 @@ impl<'a> Body<'a> {
         let before = desk.shown();
         match read {
             Ok(Read { stock, texts, files }) => {
-                let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                let now = SystemTime::now();
+                let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 desk.show(Shown {
                     stock: Some(Arc::new(stock)),
                     texts: Some(Arc::new(texts)),
                     live: before.live.clone(),
                     taken_up: seconds.as_secs(),
+                    read_at: self.exporting.kit.host.local_time(now),
                     problem: String::new(),
                 });
                 // Not as they are now: somebody may have written them since.

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     engine::{
         crew::{post::Work, worker::on_a_worker},
+        host::Host,
         stand_in::StandIn,
     },
     export::Part,
@@ -19,17 +20,24 @@ const ACCOUNTS: &str =
 
 /// A main with these files, and its export worker.
 struct Main {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
     desk: Arc<Desk>,
+    host: Arc<StandIn>,
     _line: Lent,
     _worker: Worker,
 }
 
 impl Main {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = Arc::new(read(&[ConfSection::new("export", [("sites", "manager")])]).unwrap());
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let host = Arc::new(StandIn::at(folder.path(), ""));
+        Self::start_with(folder, host, &[])
+    }
+
+    /// With these settings besides, on an Asterisk of which something is there already.
+    fn start_with(folder: Arc<tempfile::TempDir>, host: Arc<StandIn>, more: &[(&str, &str)]) -> Self {
+        let lines = [("sites", "manager")].into_iter().chain(more.iter().copied());
+        let settings = Arc::new(read(&[ConfSection::new("export", lines)]).unwrap());
         fs::write(folder.path().join("pjsip.conf"), USERS).unwrap();
         fs::write(folder.path().join("manager.conf"), ACCOUNTS).unwrap();
         let kit = host.kit(&settings);
@@ -39,9 +47,11 @@ impl Main {
         kit.desk.set_worker(Some(to_worker));
         let body = move |stop: &Stop| {
             let _: Result<(), Stopped> = Body::new(&exporting).run(stop);
+            exporting.leave();
         };
         let worker = Worker::start(Role::named("export"), || {}, body).unwrap();
-        Self { folder, desk: Arc::clone(&kit.desk), _line: Lent(Arc::clone(&kit.desk)), _worker: worker }
+        let (desk, line) = (Arc::clone(&kit.desk), Lent(Arc::clone(&kit.desk)));
+        Self { folder, desk, host, _line: line, _worker: worker }
     }
 
     fn write(&self, users: &str) {
@@ -59,6 +69,85 @@ impl Main {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// Whether that is so before long.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + LONG;
+    while !is_so() {
+        assert!(Instant::now() < end, "waited for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+const PUBLIC: &str = "[1001]\ntype=endpoint\naccountcode=berlin\nset_var=PUBLIC_NUMBER=+49301001\n\
+    [3001]\ntype=endpoint\n[3002]\ntype=endpoint\n";
+
+fn main_that_forwards(host: &Arc<StandIn>, folder: &Arc<tempfile::TempDir>, word: &str) -> Main {
+    let main = Main::start_with(Arc::clone(folder), Arc::clone(host), &[("lost_forward", word)]);
+    main.desk.set_serves(true);
+    main.write(PUBLIC);
+    main.desk.order(Order::Reloaded);
+    main.until("the users", |shown| shown.stock.as_ref().is_some_and(|stock| stock.people.len() == 3));
+    main
+}
+
+fn forward(host: &StandIn) -> (Option<String>, Option<String>) {
+    (host.stored("CFU", "1001"), host.stored("synch-cfu", "1001"))
+}
+
+#[test]
+fn calls_to_users_of_a_lost_site_go_elsewhere_until_the_next_worker_is_told_otherwise() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let host = Arc::new(StandIn::at(folder.path(), ""));
+    let public = || (Some("+49301001".to_owned()), Some("+49301001".to_owned()));
+    let main = main_that_forwards(&host, &folder, "freepbx");
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(forward(&host), (None, None), "it was not seen yet");
+    main.desk.set_heard("berlin", "Failover");
+    until("the forward", || forward(&host) == public());
+    until("the route", || main.desk.route("1001") == "+49301001");
+    assert_eq!(main.desk.route("3001"), "");
+    assert!(main.host.log.lock().iter().any(|line| line.contains("1 user of lost branches")));
+    // The settings are other ones, and it goes on.
+    drop(main);
+    assert_eq!(forward(&host), public());
+    let main = main_that_forwards(&host, &folder, "freepbx");
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(forward(&host), public(), "not seen yet");
+    main.desk.set_heard("berlin", "Normal");
+    until("the end of it", || forward(&host) == (None, None));
+    main.desk.set_heard("berlin", "Failover");
+    until("the forward", || forward(&host) == public());
+    drop(main);
+    // Nobody is to be forwarded any more; then nothing is exported any more.
+    let main = main_that_forwards(&host, &folder, "none");
+    until("the end of it", || forward(&host) == (None, None));
+    main.desk.set_heard("berlin", "Failover");
+    until("the route", || main.desk.route("1001") == "+49301001");
+    assert_eq!(forward(&host), (None, None));
+    drop(main);
+    let main = main_that_forwards(&host, &folder, "freepbx");
+    main.desk.set_heard("berlin", "Failover");
+    until("the forward", || forward(&host) == public());
+    main.desk.set_serves(false);
+    let desk = Arc::clone(&main.desk);
+    drop(main);
+    assert_eq!((forward(&host), desk.route("1001")), ((None, None), String::new()));
+}
+
+#[test]
+fn a_database_that_takes_nothing_is_told_and_tried_again() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let host = Arc::new(StandIn::at(folder.path(), ""));
+    host.unwritable.lock().push("synch-cfu/1001");
+    let main = main_that_forwards(&host, &folder, "freepbx");
+    main.desk.set_heard("berlin", "Failover");
+    until("the problem", || host.log.lock().iter().any(|line| line.contains("the disk is full")));
+    // What is not remembered is not done.
+    assert_eq!(forward(&host), (None, None));
+    host.unwritable.lock().clear();
+    until("the forward", || forward(&host).0.is_some());
 }
 
 fn names(shown: &Shown) -> Vec<String> {

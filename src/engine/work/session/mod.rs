@@ -31,6 +31,7 @@ mod way;
 pub(in crate::engine) use exports::Exports;
 pub(in crate::engine) use keeping::Keeping;
 pub(in crate::engine) use lending::{Counter, Lease, NotLent, Session, counter};
+pub(in crate::engine) use waiting::state;
 pub(in crate::engine) use way::{Access, Unanswered, Way};
 
 use std::time::Duration;

@@ -99,7 +99,7 @@ fn draw(wait: Duration, random: u64) -> u64 {
 }
 
 /// Returns what the branch says of itself.
-fn state(snapshot: &Snapshot) -> &'static str {
+pub(in crate::engine) fn state(snapshot: &Snapshot) -> &'static str {
     match (snapshot.service.mode, snapshot.service.state) {
         (Mode::Maintenance, _) => "Maintenance",
         (_, ServiceState::Failover) => "Failover",
@@ -150,7 +150,7 @@ impl Body<'_> {
             0 => Default::default(),
             _ => self.keeping.counter.exports.digests(),
         };
-        Waiting { seconds, digests, contexts, state: state(snapshot) }
+        Waiting { seconds, digests, contexts, state: state(snapshot), calls: false }
     }
 
     /// Has the main wait, where it exports and nothing else is to be asked.

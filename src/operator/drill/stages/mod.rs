@@ -141,7 +141,7 @@ impl<'a> Calls<'a> {
             Given::From(_) => Ok("0".to_owned()),
             // Whether the way to the phone is there is asked, whatever its owner has set today.
             Given::Disturbed { .. } => Ok("0".to_owned()),
-            Given::Forward { .. } => Ok(String::new()),
+            Given::Forward { .. } | Given::Route(_) => Ok(String::new()),
             Given::Here(phones) => Ok(u8::from(!phones.is_empty()).to_string()),
             Given::Dial(phones) => {
                 let dial = |phone| match phone {
