@@ -22,15 +22,15 @@ mod asterisk {
         |get_(context_(name|registrar)|(include|ignorepat)_(name|registrar)|switch_registrar|extension_(name|registrar|priority|matchcid|cidmatch|label|app|app_data))\
         |(rdlock|wrlock|unlock)_contexts?|walk_context(s|_extensions|_includes|_ignorepats|_switches)|walk_extension_priorities\
         |add_extension2?|(exists|canmatch|matchmore)_extension|explicit_goto|(un)?register_switch\
-        |sorcery_(retrieve_by_module_name|retrieve_by_id|alloc|objectset_apply|diff)|variables_destroy\
+        |sorcery_(retrieve_by_module_name|retrieve_by_id|alloc|objectset_apply|objectset_create2|object_get_id|diff)|variables_destroy\
         |custom_function_(unregister|find)|func_(read|write)|device_state|fileexists\
         |config_load2|config_destroy|config_hook_(register|unregister)|category_browse|variable_browse|manager_register2|manager_unregister\
         |hook_send_action|module_(check|reload)|pthread_create_stack)|__ast_(cli_register|custom_function_register|module_ref|module_unref\
         |manager_event_multichan)|astman_(append|get_header|send_error|send_ack|send_listack\
-        |send_list_complete_start|send_list_complete_end)|pbx_findapp|pbx_substitute_variables_helper|ast_channel_name|ast_channel_iterator_(all_new|destroy)|synch_((un)?watch|tell_all|(show|clear|forget)_(device|mailbox)|next_channel|module|fully_booted|debug|strdup|unref|variable|config_state|http_(link|unlink|client|send)|append|visit(_keep)?|main_listen(_no_more)?|(not_)?at_exit|session_id|report_key)|ast_shutting_down|ast_shutdown_final|ast_http_(get_auth|prefix)";
+        |send_list_complete_start|send_list_complete_end)|pbx_findapp|pbx_substitute_variables_helper|ast_channel_name|ast_channel_iterator_(all_new|destroy)|synch_((un)?watch|tell_all|(show|clear|forget)_(device|mailbox)|next_channel|module|fully_booted|debug|strdup|unref|variable|config_state|http_(link|unlink|client|send)|append|visit(_keep)?|main_listen(_no_more)?|(not_)?at_exit|session_id|report_key|find)|ast_shutting_down|ast_shutdown_final|ast_http_(get_auth|prefix)";
     const TYPES: &str = "ast_cli_(entry|args|command)|ast_variable|ast_switch|ast_custom_function|manager_custom_hook|ast_tm|ast_device_state|synch_config_state|synch_what|synch_said|synch_method";
-    const VALUES: &str = "ast_startuptime|ast_defaultlanguage|ast_config_AST_(CONFIG_DIR|VAR_DIR|DATA_DIR|MODULE_DIR|SYSTEM_NAME)|EVENT_FLAG_(SYSTEM|REPORTING|LOG)|PRIORITY_HINT|AST_DEVICE_(UNKNOWN|NOT_INUSE|UNAVAILABLE|INVALID|INUSE|BUSY|RINGING|RINGINUSE|ONHOLD)\
-        |__LOG_(NOTICE|WARNING|ERROR|DEBUG)|CONFIG_FLAG_(NOCACHE|NOREALTIME)|CLI_(INIT|GENERATE|HANDLER)\
+    const VALUES: &str = "ast_startuptime|ast_defaultlanguage|ast_config_AST_(DB|CONFIG_DIR|VAR_DIR|DATA_DIR|MODULE_DIR|SYSTEM_NAME)|EVENT_FLAG_(SYSTEM|REPORTING|LOG)|PRIORITY_HINT|AST_DEVICE_(UNKNOWN|NOT_INUSE|UNAVAILABLE|INVALID|INUSE|BUSY|RINGING|RINGINUSE|ONHOLD)\
+        |__LOG_(NOTICE|WARNING|ERROR|DEBUG)|AST_HANDLER_ONLY_(STRING|LIST)|CONFIG_FLAG_(NOCACHE|NOREALTIME)|CLI_(INIT|GENERATE|HANDLER)\
         |SYNCH_(CONFIG_.*|GET|HEAD|OTHER|DEVICE|MAILBOX|PRESENCE|MEMBER)";
 
     pub(super) fn build() {

@@ -158,6 +158,16 @@ void synch_main_listen_no_more(void);
 int synch_at_exit(void);
 void synch_not_at_exit(void);
 
+/* Offered by Rust (src/asterisk/objects.rs): an object that was found, alive during the call. */
+struct ast_sorcery;
+void synch_found(void *found, void *object);
+
+/*
+ * Calls synch_found() for each object of a kind with this value of an option: whoever keeps them looks for them, so that a
+ * database sends those alone. 0: it was asked, which says nothing of whether it has answered; -1: it could not be.
+ */
+int synch_find(const struct ast_sorcery *sorcery, const char *kind, const char *key, const char *value, void *found);
+
 /* What security events call the session. */
 void synch_session_id(const struct mansession *session, char *id, size_t size);
 

@@ -1,9 +1,16 @@
 //! Asterisk's database, which keeps words across restarts.
 
-use std::{ffi::c_char, ptr};
+use std::{ffi::c_char, path::PathBuf, ptr};
 
 use super::{sys, text};
 use crate::engine::host::HostError;
+
+/// Returns the file that it is in.
+pub(super) fn file() -> PathBuf {
+    // SAFETY: Asterisk sets its paths before any module loads and never changes them.
+    let path = unsafe { text::from_c(sys::ast_config_AST_DB) };
+    format!("{path}.sqlite3").into()
+}
 
 /// Returns the value of that family and key. The wait is bounded: one read of a local file, under the database's own
 /// lock.

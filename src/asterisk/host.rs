@@ -14,6 +14,7 @@ use super::{
 use crate::{
     dialplan::{Context, Hint},
     engine::host::{Hears, Host, HostError, Level, Octets, ReloadError, StatesWatch, Verdict},
+    export::objects::Object,
     operator::doctor::Reach,
     peers::{DeviceState, Fact, Show},
     settings::{Shared, Technology, Tls},
@@ -168,6 +169,18 @@ impl Host for Asterisk {
         }
     }
 
+    fn objects_with(&self, kind: Kind, key: &str, value: &str) -> Result<Vec<Object>, HostError> {
+        objects::with(kind, key, value)
+    }
+
+    fn objects_named(&self, kind: Kind, names: &[String]) -> Result<Vec<Object>, HostError> {
+        objects::named(kind, names)
+    }
+
+    fn plain_object(&self, kind: Kind) -> Result<Object, HostError> {
+        objects::plain(kind)
+    }
+
     fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError> {
         dialplan::replace(contexts)
     }
@@ -279,6 +292,10 @@ impl Host for Asterisk {
 
     fn stored(&self, family: &str, key: &str) -> Option<String> {
         database::get(family, key)
+    }
+
+    fn database_file(&self) -> PathBuf {
+        database::file()
     }
 
     fn stored_all(&self, family: &str) -> Vec<(String, String)> {

@@ -4,13 +4,14 @@
 //! calls it. So all of this is done on one of res_pjsip's own threads.
 
 use std::{
-    ffi::{CStr, c_int, c_void},
+    ffi::{CStr, c_char, c_int, c_void},
     ptr,
 };
 
 use super::{guard::guard, sys, text};
 use crate::{
     engine::host::{HostError, Verdict},
+    export::objects::Object as Said,
     site::users::{Declined, Kind},
     words::conf::ConfSection,
 };
@@ -57,6 +58,42 @@ pub(super) fn try_out(
         };
         sections.iter().map(&mut takes).collect()
     })
+}
+
+/// Returns the objects of a kind that have this value of an option, wherever they are kept.
+///
+/// # Errors
+/// res_pjsip is not loaded, or knows no such kind.
+pub(super) fn with(kind: Kind, key: &str, value: &str) -> Result<Vec<Said>, HostError> {
+    let found = on_its_thread(|sorcery| sorcery.with(kind, key, value))?;
+    found.ok_or_else(|| HostError(format!("Asterisk could not look for each {kind} of {key} {value}")))
+}
+
+/// Returns those of these objects of a kind that there are.
+///
+/// # Errors
+/// res_pjsip is not loaded.
+pub(super) fn named(kind: Kind, names: &[String]) -> Result<Vec<Said>, HostError> {
+    on_its_thread(|sorcery| {
+        let found = names.iter().filter_map(|name| sorcery.find(kind, name));
+        found.map(|object| sorcery.said(object.0)).collect()
+    })
+}
+
+/// Returns what an object of a kind has of which nothing is said.
+///
+/// # Errors
+/// res_pjsip is not loaded, or knows no such kind.
+pub(super) fn plain(kind: Kind) -> Result<Said, HostError> {
+    let plain = on_its_thread(|sorcery| {
+        let name = c"synch";
+        let type_name = text::to_c(&kind.to_string());
+        // SAFETY: the reference is ours, the texts are NUL-terminated. The object is private, and nobody is told of it.
+        let object =
+            Object::new(unsafe { sys::ast_sorcery_alloc(sorcery.0, type_name.as_ptr(), name.as_ptr()) });
+        object.map(|object| sorcery.said(object.0))
+    })?;
+    plain.ok_or_else(|| HostError(format!("Asterisk made no {kind}")))
 }
 
 /// Runs something on a thread of res_pjsip, and waits for it.
@@ -121,6 +158,49 @@ impl Sorcery {
         (refused == 0).then_some(object)
     }
 
+    /// Returns the objects with that value of an option; `None` where they could not be looked for.
+    fn with(&self, kind: Kind, key: &str, value: &str) -> Option<Vec<Said>> {
+        let (kind, key, value) = (text::to_c(&kind.to_string()), text::to_c(key), text::to_c(value));
+        let mut all = Vec::new();
+        let mut take = |object| all.push(self.said(object));
+        let mut take: &mut dyn FnMut(*mut c_void) = &mut take;
+        // SAFETY: the reference is ours, the texts are NUL-terminated; `take` is alive during the call, and passed on to
+        // `synch_found` on this thread.
+        let asked = unsafe {
+            sys::synch_find(self.0, kind.as_ptr(), key.as_ptr(), value.as_ptr(), (&raw mut take).cast())
+        };
+        (asked == 0).then_some(all)
+    }
+
+    /// Returns what an object says of itself.
+    fn said(&self, object: *mut c_void) -> Said {
+        // SAFETY: the object is one of sorcery's, and alive during the call; its name is a part of it.
+        let name = unsafe { octets(sys::ast_sorcery_object_get_id(object)) };
+        Said {
+            name,
+            options: self.options(object, sys::AST_HANDLER_ONLY_STRING),
+            lists: self.options(object, sys::AST_HANDLER_ONLY_LIST),
+        }
+    }
+
+    fn options(
+        &self,
+        object: *mut c_void,
+        how: sys::ast_sorcery_field_handler_flags,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        // SAFETY: as in `said`; the list is made for us.
+        let list = Options(unsafe { sys::ast_sorcery_objectset_create2(self.0, object, how) });
+        let mut options = Vec::new();
+        let mut next = list.0.cast_const();
+        // SAFETY: NULL or a variable of the list, which is freed behind this.
+        while let Some(found) = unsafe { next.as_ref() } {
+            // SAFETY: name and value of a variable are NUL-terminated strings in the same allocation.
+            options.push(unsafe { (octets(found.name), octets(found.value)) });
+            next = found.next;
+        }
+        options
+    }
+
     fn judge(&self, kind: Kind, section: &ConfSection) -> Verdict {
         let Some(wanted) = self.make(kind, section) else { return Verdict::Refused };
         let Some(found) = self.find(kind, &section.name) else { return Verdict::Missing };
@@ -138,6 +218,26 @@ impl Drop for Sorcery {
         // SAFETY: gives back our own reference.
         unsafe { sys::synch_unref(self.0.cast()) };
     }
+}
+
+/// # Safety
+/// `text` is NULL or a NUL-terminated string that stays as it is during the call.
+unsafe fn octets(text: *const c_char) -> Vec<u8> {
+    if text.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: not NULL; the rest is the caller's promise.
+    unsafe { CStr::from_ptr(text) }.to_bytes().to_vec()
+}
+
+/// An object was found, on the thread of whoever called `synch_find`.
+#[unsafe(no_mangle)]
+extern "C" fn synch_found(found: *mut c_void, object: *mut c_void) {
+    guard((), || {
+        // SAFETY: it is what `Sorcery::with` passes, which waits for this call.
+        let take = unsafe { &mut *found.cast::<&mut dyn FnMut(*mut c_void)>() };
+        take(object);
+    });
 }
 
 /// An object, and our reference to it.

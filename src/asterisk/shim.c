@@ -11,6 +11,7 @@
 #include <asterisk/logger.h>
 #include <asterisk/module.h>
 #include <asterisk/options.h>
+#include <asterisk/sorcery.h>
 #include <asterisk/utils.h>
 
 #include "shim.h"
@@ -101,6 +102,35 @@ enum synch_config_state synch_config_state(const struct ast_config *config)
 		return SYNCH_CONFIG_INVALID;
 	}
 	return SYNCH_CONFIG_LOADED;
+}
+
+int synch_find(const struct ast_sorcery *sorcery, const char *kind, const char *key, const char *value, void *found)
+{
+	struct ast_variable *wanted;
+	struct ao2_container *objects;
+	struct ao2_iterator each;
+	void *object;
+
+	/* Without a condition, or with an empty one, all that there is would be asked for. */
+	if (ast_strlen_zero(key) || ast_strlen_zero(value)) {
+		return -1;
+	}
+	wanted = ast_variable_new(key, value, "res_synch");
+	if (!wanted) {
+		return -1;
+	}
+	objects = ast_sorcery_retrieve_by_fields(sorcery, kind, AST_RETRIEVE_FLAG_MULTIPLE, wanted);
+	ast_variables_destroy(wanted);
+	if (!objects) {
+		return -1;
+	}
+	each = ao2_iterator_init(objects, 0);
+	for (; (object = ao2_iterator_next(&each)); ao2_ref(object, -1)) {
+		synch_found(found, object);
+	}
+	ao2_iterator_destroy(&each);
+	ao2_ref(objects, -1);
+	return 0;
 }
 
 static int load_module(void)

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     dialplan::{Context, Hint},
-    export::Section,
+    export::{Section, objects::Object},
     operator::doctor::Reach,
     peers::{DeviceState, Fact, Show},
     settings::{Shared, Technology},
@@ -165,6 +165,25 @@ pub trait Host: Crypto + 'static {
         sections: &[(Kind, &ConfSection)],
     ) -> Result<Option<Vec<Verdict>>, HostError>;
 
+    /// The objects of res_pjsip of a kind that have this value of an option, wherever it keeps them. None says nothing of whether
+    /// a database has answered. It may take long: whoever keeps them is asked.
+    ///
+    /// # Errors
+    /// res_pjsip is not loaded.
+    fn objects_with(&self, kind: Kind, key: &str, value: &str) -> Result<Vec<Object>, HostError>;
+
+    /// Those of these objects that there are. It may take long, too.
+    ///
+    /// # Errors
+    /// res_pjsip is not loaded.
+    fn objects_named(&self, kind: Kind, names: &[String]) -> Result<Vec<Object>, HostError>;
+
+    /// An object of a kind of which nothing is said.
+    ///
+    /// # Errors
+    /// res_pjsip is not loaded.
+    fn plain_object(&self, kind: Kind) -> Result<Object, HostError>;
+
     /// Makes of what Asterisk's dialplan has of ours these contexts, in one step for every call. Hints are left alone.
     ///
     /// # Errors
@@ -262,6 +281,9 @@ pub trait Host: Crypto + 'static {
 
     /// What Asterisk's database has of that family and key.
     fn stored(&self, family: &str, key: &str) -> Option<String>;
+
+    /// The file of Asterisk's database.
+    fn database_file(&self) -> PathBuf;
 
     /// All that Asterisk's database has of a family, by key.
     fn stored_all(&self, family: &str) -> Vec<(String, String)>;

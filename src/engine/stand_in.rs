@@ -22,7 +22,7 @@ use crate::{
         host::{Hears, Host, HostError, Level, Octets, ReloadError, StatesWatch, Verdict},
         turn::first_snapshot,
     },
-    export::{Section, desk::Desk},
+    export::{Section, desk::Desk, objects::Object},
     operator::{control::Published, doctor::Reach},
     peers::{DeviceState, Fact, Show},
     settings::{Settings, Shared, Technology, Tls},
@@ -66,9 +66,57 @@ pub(super) struct StandIn {
     pub(super) shown: Mutex<Vec<Show>>,
     /// Whether it ends.
     pub(super) ends: AtomicBool,
+    /// Its users in a database.
+    pub(super) objects: Objects,
     database: Mutex<HashMap<String, String>>,
     /// Keys that its database does not take.
     pub(super) unwritable: Mutex<Vec<&'static str>>,
+}
+
+/// Users in a database that may not answer.
+#[derive(Default)]
+pub(super) struct Objects {
+    rows: Mutex<Vec<(Kind, Object)>>,
+    /// Whether it gives no row of these kinds.
+    pub(super) silent: Mutex<Vec<Kind>>,
+    /// What it was asked.
+    pub(super) asked: Mutex<Vec<String>>,
+}
+
+impl Objects {
+    /// Puts a row there, in place of the one of that name; without options, it goes.
+    pub(super) fn put(&self, kind: Kind, name: &str, options: &[(&str, &str)]) {
+        let pair = |(key, value): &(&str, &str)| (key.as_bytes().to_vec(), value.as_bytes().to_vec());
+        let mut rows = self.rows.lock();
+        rows.retain(|(of, row)| *of != kind || row.name != name.as_bytes());
+        if !options.is_empty() {
+            let options = options.iter().map(pair).collect();
+            rows.push((kind, Object { name: name.into(), options, lists: Vec::new() }));
+        }
+    }
+
+    fn those(&self, kind: Kind, is_it: impl Fn(&Object) -> bool) -> Vec<Object> {
+        if self.silent.lock().contains(&kind) {
+            return Vec::new();
+        }
+        let rows = self.rows.lock();
+        let those = rows.iter().filter(|(of, row)| *of == kind && is_it(row));
+        those.map(|(_, row)| row.clone()).collect()
+    }
+
+    fn with(&self, kind: Kind, key: &str, value: &str) -> Result<Vec<Object>, HostError> {
+        self.asked.lock().push(format!("{kind} {key}={value}"));
+        let has = |row: &Object| match key {
+            "id" => row.name == value.as_bytes(),
+            key => row.options.iter().any(|(k, v)| k == key.as_bytes() && v == value.as_bytes()),
+        };
+        Ok(self.those(kind, has))
+    }
+
+    fn named(&self, kind: Kind, names: &[String]) -> Result<Vec<Object>, HostError> {
+        self.asked.lock().extend(names.iter().map(|name| format!("{kind} {name}")));
+        Ok(self.those(kind, |row| names.iter().any(|name| name.as_bytes() == row.name)))
+    }
 }
 
 impl StandIn {
@@ -179,6 +227,15 @@ impl Host for StandIn {
     fn judge(&self, _: Technology, _: &[(Kind, &ConfSection)]) -> Result<Option<Vec<Verdict>>, HostError> {
         Ok(None)
     }
+    fn objects_with(&self, kind: Kind, key: &str, value: &str) -> Result<Vec<Object>, HostError> {
+        self.objects.with(kind, key, value)
+    }
+    fn objects_named(&self, kind: Kind, names: &[String]) -> Result<Vec<Object>, HostError> {
+        self.objects.named(kind, names)
+    }
+    fn plain_object(&self, _: Kind) -> Result<Object, HostError> {
+        Ok(Object::default())
+    }
     fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError> {
         *self.contexts.lock() = contexts.to_vec();
         Ok(())
@@ -275,6 +332,9 @@ impl Host for StandIn {
     }
     fn stored(&self, family: &str, key: &str) -> Option<String> {
         self.database.lock().get(&format!("{family}/{key}")).cloned()
+    }
+    fn database_file(&self) -> PathBuf {
+        self.folder.join("astdb")
     }
     fn stored_all(&self, family: &str) -> Vec<(String, String)> {
         let database = self.database.lock();

@@ -12,6 +12,7 @@
 //!
 //! On the main alone:
 //! - [`stock`]: what there is for each site, made of the main's files
+//! - [`objects`]: the same of users in a database, as a file would have them
 //! - [`desk`]: what the branches' sessions are answered, and what they wait for
 //! - [`share`]: how much one account may have
 //! - [`whereabouts`]: whether a site is here or on its own
@@ -23,6 +24,7 @@ pub mod desk;
 pub mod digest;
 pub mod forward;
 pub mod group;
+pub mod objects;
 pub mod part;
 pub mod proof;
 pub mod share;

@@ -50,6 +50,12 @@ impl Part {
         }
     }
 
+    /// Returns whether it is in no file, and changes without a reload.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Contacts | Self::Settings)
+    }
+
     /// Returns the part of that word, in upper or lower case.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {

@@ -6,8 +6,9 @@ use super::{
     FilterKey, Pattern, Technology,
     sync::usual_file,
     value::{self, each_of},
-    walk::{Keys, Row, key, rows, section},
+    walk::{Keys, Row, key, rows},
 };
+use crate::words::variables::sets_variable;
 
 /// How the sections of single sites begin, and how the pages call them.
 const SITE: &str = "site";
@@ -81,6 +82,34 @@ impl fmt::Display for LostForward {
     }
 }
 
+/// Where the users are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserSource {
+    /// In files.
+    Files,
+    /// Wherever res_pjsip has them, such as in a database: Asterisk's sorcery is asked.
+    Sorcery,
+}
+
+impl UserSource {
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Files, Self::Sorcery].into_iter().find(|known| known.word().eq_ignore_ascii_case(word))
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Sorcery => "sorcery",
+        }
+    }
+}
+
+impl fmt::Display for UserSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
 /// `[site NAME]`: what is special of a site.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SiteSection {
@@ -97,6 +126,15 @@ impl SiteSection {
     #[must_use]
     pub fn usual(name: &str) -> Self {
         Self { name: name.to_owned(), filter_value: None, max_users: MAX_USERS }
+    }
+
+    /// Returns the values of `filter_key` that its users have, as a database can be asked for them; `None` where it can't.
+    #[must_use]
+    pub fn values(&self) -> Option<Vec<String>> {
+        match &self.filter_value {
+            Some(pattern) => pattern.whole_values(),
+            None => Some(vec![self.name.clone()]),
+        }
     }
 }
 
@@ -131,6 +169,10 @@ pub struct Export {
     pub technology: Technology,
     /// The files that have the users.
     pub files: Vec<String>,
+    /// Where they are.
+    pub source: UserSource,
+    /// From one question to a database to the next.
+    pub refresh: Duration,
     /// After so long without a word a site counts as lost.
     pub lost_after: Duration,
     /// What becomes of calls to its users then.
@@ -151,7 +193,15 @@ impl Export {
             Self::special(keys, in_force.map(|export| export.map_or(&[][..], |export| &export.special)));
         let export = match in_force {
             Some(None) => Some(None),
-            in_force => section("export", Self::rows).walk("export", keys, in_force.flatten()).map(Some),
+            in_force => {
+                keys.begin("export");
+                let read = Self::rows(keys, in_force.flatten());
+                if let (Some(export), Some(special)) = (&read, &special) {
+                    can_be_asked_for(keys, export, special);
+                }
+                keys.end();
+                read.map(Some)
+            }
         };
         let (export, special) = (export?, special?);
         let export = export.filter(|export| !export.sites.are_none());
@@ -173,6 +223,8 @@ impl Export {
                     value::file_on_main
                 )
                 .or(vec![usual_file(technology).to_owned()]),
+                source: key::text("files or sorcery", UserSource::from_word).or(UserSource::Files),
+                refresh: key::seconds(60, 5..=3600),
                 lost_after: key::seconds(30, 10..=3600),
                 lost_forward: key::text("none or freepbx", LostForward::from_word).or(LostForward::None),
                 lost_max: key::number(LOST_MAX, 1..=100),
@@ -208,11 +260,44 @@ impl Export {
         sites
     }
 
+    /// Returns the option of an endpoint by which a database is asked for the users of a site; `None` where it can't be.
+    #[must_use]
+    pub fn asked_by(&self) -> Option<String> {
+        let FilterKey::Variable(key) = &self.filter_key else { return None };
+        let is_column = key.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'_');
+        (is_column && !sets_variable(key)).then(|| key.to_ascii_lowercase())
+    }
+
     /// Returns what is special of a site.
     #[must_use]
     pub fn site(&self, name: &str) -> SiteSection {
         let found = self.special.iter().find(|site| site.name == name);
         found.cloned().unwrap_or_else(|| SiteSection::usual(name))
+    }
+}
+
+/// A database has no regular expressions that all of them know, and chan_sip keeps its peers elsewhere.
+fn can_be_asked_for(keys: &mut dyn Keys, export: &Export, special: &[SiteSection]) {
+    if export.source == UserSource::Files {
+        return;
+    }
+    let source = &format!("source = {}", export.source);
+    if export.technology == Technology::Sip {
+        keys.error(source, &"wanted is technology = pjsip: only the users of res_pjsip can be asked for");
+    }
+    if export.asked_by().is_none() {
+        let problem = format!(
+            "wanted is another filter_key than {}: a column of the endpoints, such as accountcode",
+            export.filter_key
+        );
+        keys.error(source, &problem);
+    }
+    for SiteSection { name, filter_value, .. } in special.iter().filter(|site| site.values().is_none()) {
+        let value = filter_value.as_ref().map(ToString::to_string).unwrap_or_default();
+        let problem = format!(
+            "filter_value = {value} of [{SITE} {name}] can't be asked for: wanted are whole values, as ^{name}$ or ^(one|other)$"
+        );
+        keys.error(source, &problem);
     }
 }
 

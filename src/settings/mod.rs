@@ -34,7 +34,7 @@ pub use classes::{Class, Classes, Door, Grants, PEOPLE};
 pub use dialplan::{Contexts, Dialplan, Outside, Trunk};
 pub use dns::{Dns, Soa};
 pub use drill::{Account, Drill};
-pub use export::{Export, LostForward, SiteSection, Sites};
+pub use export::{Export, LostForward, SiteSection, Sites, UserSource};
 pub use expression::Expression;
 pub use failover::{Failover, ReturnWhen, Window, clock};
 pub use http::Http;

@@ -181,11 +181,11 @@ impl Desk {
         let (contexts, users) = (header("Contexts"), header("Users"));
         let contexts = listed(&contexts);
         let has_it = |shown: &Shown| {
-            // Where phones are is asked for when the first session of a site comes, which takes a second.
-            let is_known = part != Part::Contacts || shown.things(site, part).is_some();
+            // What changes by itself is asked for when the first session of a site comes, which takes a second.
+            let is_known = !part.is_live() || shown.things(site, part).is_some();
             shown.stock.is_some() && (is_known || shown.has_too_many(site))
         };
-        let order = if part == Part::Contacts { Order::Live } else { Order::Texts };
+        let order = if part.is_live() { Order::Live } else { Order::Texts };
         let shown = self.shown_with(site, around, order, has_it)?;
         let things = match shown.things(site, part) {
             None => return Err(Reply::error("no such part")),
@@ -288,7 +288,7 @@ impl Desk {
                 }
             }
         });
-        found.ok_or_else(|| match self.shown().problem.as_str() {
+        found.ok_or_else(|| match self.problem().as_str() {
             "" => Reply::busy("the files are being read", false),
             problem => Reply::busy(&visible(problem), false),
         })

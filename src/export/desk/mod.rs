@@ -41,6 +41,10 @@ const SITES_A_SECOND: u64 = 20;
 
 /// A session that has asked nothing for so long has lost its line, or does nothing: a wait lasts a minute at most.
 const SILENT: Duration = Duration::from_secs(90);
+
+/// A database that has not answered for so long is told of, whatever comes of it.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// How long all who wait have to be gone when the module is unloaded, or the main shuts down.
 const LEAVE: Duration = Duration::from_secs(1);
 
@@ -71,17 +75,20 @@ pub struct Live {
 }
 
 impl Live {
-    /// Makes it of lines of which those of one thing stand together.
+    /// Makes it of lines, of which some may be about the same thing.
     ///
     /// # Errors
     /// Asterisk has no SHA-256.
     pub fn new(lines: Arc<[Line]>, crypto: &dyn Crypto) -> Result<Self, NoHash> {
-        let mut list: Vec<(Box<[u8]>, Short)> = Vec::new();
-        for thing in lines.chunk_by(|one, other| one.name == other.name) {
+        let mut things: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
+        for line in lines.iter() {
+            things.entry(&line.name).or_default().push(line);
+        }
+        let mut list: Vec<(Box<[u8]>, Short)> = Vec::with_capacity(things.len());
+        for (name, of_thing) in things {
             let text: Vec<&str> =
-                thing.iter().flat_map(|line| [&*line.section, "=", &*line.value, "\n"]).collect();
-            let Some(first) = thing.first() else { continue };
-            list.push((first.name.as_bytes().into(), Digest::of(crypto, text.concat().as_bytes())?.short()));
+                of_thing.iter().flat_map(|line| [&*line.section, "=", &*line.value, "\n"]).collect();
+            list.push((name.as_bytes().into(), Digest::of(crypto, text.concat().as_bytes())?.short()));
         }
         Ok(Self { things: Arc::new(Things::new(crypto, list)?), lines })
     }
@@ -196,6 +203,8 @@ pub struct Desk {
     worker: Mutex<Option<Sender<Order>>>,
     has_reloaded: AtomicBool,
     last_session: AtomicU64,
+    /// Since when the worker waits for a database; `None` where it does not.
+    asks_since: Mutex<Option<Instant>>,
     /// Those who wait for news.
     news: Waits,
     /// Those who wait for texts.
@@ -223,6 +232,7 @@ impl Desk {
             worker: Mutex::default(),
             has_reloaded: AtomicBool::default(),
             last_session: AtomicU64::default(),
+            asks_since: Mutex::default(),
             news: Waits::default(),
             readers: Waits::default(),
         }
@@ -256,6 +266,21 @@ impl Desk {
     /// Tells all who wait that the main has reloaded.
     pub fn reloaded(&self) {
         self.news.wake_all(Reason::Reload);
+    }
+
+    /// Takes note that the worker asks a database, or that it has answered.
+    pub fn asks(&self, asks: bool) {
+        *self.asks_since.lock().unwrap_or_else(PoisonError::into_inner) = asks.then(Instant::now);
+    }
+
+    /// Returns why nothing is exported, or not what the main has; empty where all is well.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        let since = *self.asks_since.lock().unwrap_or_else(PoisonError::into_inner);
+        match since.map(|since| since.elapsed()).filter(|time| *time > PATIENCE) {
+            Some(time) => format!("the database does not answer, for {} s now", time.as_secs()),
+            None => self.shown().problem.clone(),
+        }
     }
 
     /// Takes note of the worker that reads the files; `None`: it has ended.

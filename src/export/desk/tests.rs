@@ -269,7 +269,7 @@ fn nothing_new_is_said_in_few_octets_and_what_is_new_by_name() {
 fn parts_are_told_apart_and_contexts_are_those_chosen() {
     let (desk, around) = (desk(), Asterisk::default());
     let berlin = Asking::of(&desk, &around, "berlin");
-    for missing in ["boxes", "settings", "passwords"] {
+    for missing in ["boxes", "passwords"] {
         assert_eq!(get(&berlin.export(&[("Part", missing)]), "Message"), "no such part");
     }
     let all_of_them = berlin.export(&[("Part", "contexts")]);
@@ -282,6 +282,42 @@ fn parts_are_told_apart_and_contexts_are_those_chosen() {
     assert!(!text(&texts).contains("site-a"));
     let directory = berlin.export(&[("Part", "directory"), ("Users", "*")]);
     assert!(text(&directory).contains("2001=,ulm,"), "{}", text(&directory));
+}
+
+#[test]
+fn what_people_have_set_is_a_section_for_each_family_and_ends_a_wait() {
+    let (desk, around) = (desk(), Asterisk::default());
+    let berlin = Asking::of(&desk, &around, "berlin");
+    let set = |all: &[(&str, &str, &str)]| {
+        let line = |(section, name, value): &(&str, &str, &str)| Line {
+            section: (*section).into(),
+            name: (*name).into(),
+            value: (*value).into(),
+        };
+        let mut next = (*desk.shown()).clone();
+        let live = Live::new(all.iter().map(line).collect(), &Hashing).unwrap();
+        next.live.entry("berlin".to_owned()).or_default().insert(Part::Settings, live);
+        desk.show(next);
+    };
+    set(&[("CF", "1001", "1003"), ("CF", "1002", "1003"), ("DND", "1001", "YES")]);
+    let manifest = berlin.export(&[("Part", "settings")]);
+    let names: Vec<String> = all(&manifest, "User").iter().map(|user| user[..4].to_owned()).collect();
+    assert_eq!(names, ["1001", "1002"]);
+    let texts = text(&berlin.export(&[("Part", "settings"), ("Users", "*")]));
+    let wanted = "Category-000000: CF\r\nLine-000000-000000: 1001=1003\r\nLine-000000-000001: 1002=1003\r\n\
+         Category-000001: DND\r\nLine-000001-000000: 1001=YES\r\n";
+    assert!(texts.contains(wanted), "{texts}");
+    let digest = get(&manifest, "Digest");
+    assert_eq!(get(&berlin.export(&[("Part", "settings"), ("Digest", &digest)]), "Unchanged"), "yes");
+    let known = [("Timeout", "60"), ("Digest-settings", &*digest)];
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| berlin.wait(&known));
+        while desk.news.waiting("berlin") == 0 {
+            thread::yield_now();
+        }
+        set(&[("CF", "1002", "1003")]);
+        assert_eq!(get(&waiting.join().unwrap(), "Changed"), "settings");
+    });
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub struct Findings {
     pub unspoken: Vec<String>,
     /// Other modules that share states as well.
     pub beside: Vec<&'static str>,
+    /// How many branches are given what they need, and why that is not what this main has; `None` where nothing is exported.
+    pub given: Option<(usize, String)>,
     /// Version of this Asterisk.
     pub asterisk: String,
 }

@@ -6,6 +6,7 @@ mod contexts;
 mod dialplan;
 mod evidence;
 mod findings;
+mod given;
 mod http;
 mod listening;
 mod numbers;
@@ -119,6 +120,7 @@ pub fn report(findings: &Findings, snapshot: &Snapshot) -> Vec<Check> {
         checks.dns(findings, snapshot);
     }
     checks.slips(&findings.slips);
+    checks.given(findings);
     checks.http(findings, snapshot);
     checks.listening(&findings.listeners);
     checks.transports(findings, snapshot);
@@ -252,19 +254,20 @@ impl Report {
                  system' in manager.conf on the main",
             ),
         }
-        self.files(main);
+        self.files(main, export);
     }
 
     /// Says what of the main's files can be read.
-    fn files(&mut self, main: &Main) {
+    fn files(&mut self, main: &Main, export: &ExportStatus) {
         if main.left_alone {
             let text = "none was read on the main: a maintenance goes on, until 'synch maintenance stop'";
             return self.say(Level::Warning, "files", text);
         }
-        if !main.databases.is_empty() {
+        if !main.databases.is_empty() && !export.is_yes() {
             let text = format!(
-                "{} on the main says that users are in a database, and synch can't read those. Write the users of \
-                 this site into a file that [sync] files names",
+                "{} on the main says that users are in a database, which can't be read from here. With synch on the main, too, \
+                 [export] source = sorcery gives them (docs/main.md); else write the users of this site into a file that \
+                 [sync] files names",
                 main.databases.join(" and ")
             );
             self.say(Level::Warning, "files", text);

@@ -119,7 +119,7 @@ impl fmt::Display for Served {
 #[must_use]
 pub fn branches(desk: &Desk) -> String {
     let shown = desk.shown();
-    let problem = match shown.problem.as_str() {
+    let problem = match desk.problem().as_str() {
         "" => String::new(),
         problem => format!("What is given is not what the main has: {problem}\n"),
     };

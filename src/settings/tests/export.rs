@@ -68,3 +68,32 @@ fn what_is_in_force_is_printed_as_it_is_read() {
     let words: Vec<&str> = words.split(' ').filter(|word| !word.is_empty()).collect();
     assert_eq!(read(&sections(&words.join(" "))).unwrap().export, settings.export);
 }
+
+#[test]
+fn users_in_a_database_are_asked_for_by_values_and_no_expression() {
+    let text = "[export] sites=berlin source=sorcery refresh=5 [site~berlin] filter_value=^(HeadOffice|Lab)$";
+    let export = export(text).unwrap();
+    assert_eq!((export.source, export.refresh.as_secs()), (UserSource::Sorcery, 5));
+    assert_eq!(export.asked_by().as_deref(), Some("accountcode"));
+    assert_eq!(export.site("berlin").values(), Some(vec!["HeadOffice".to_owned(), "Lab".to_owned()]));
+    assert_eq!(export.site("ulm").values(), Some(vec!["ulm".to_owned()]));
+    for (text, wanted) in [
+        ("source=sorcery technology=sip", "wanted is technology = pjsip"),
+        ("source=sorcery filter_key=categoryname", "wanted is another filter_key than categoryname"),
+        ("source=sorcery filter_key=set_var", "wanted is another filter_key than set_var"),
+        ("source=sorcery filter_key=id;x", "wanted is another filter_key than id;x"),
+        (
+            "source=sorcery [site~berlin] filter_value=^Head",
+            "filter_value = ^Head of [site berlin] can't be asked for",
+        ),
+        ("source=database", "wanted is files or sorcery"),
+        ("refresh=4", "wanted is whole seconds from 5 to"),
+    ] {
+        let found = errors(&format!("[export] sites=berlin {text}"));
+        assert!(found.len() == 1 && found[0].contains(wanted), "{text}: {found:#?}");
+    }
+    // Files are read whole, and any expression will do.
+    assert!(
+        self::export("[export] sites=berlin filter_key=set_var [site~berlin] filter_value=^Head").is_some()
+    );
+}

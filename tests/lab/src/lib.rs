@@ -30,6 +30,7 @@
 //! | [`audio`] | tones, and whether a recording holds one |
 //! | [`ami`] | a client of Asterisk's manager interface |
 //! | [`crowd`] | a main with as many users as wanted |
+//! | [`database`] | a main whose users are in a database |
 //! | [`death`] | the ways in which a main goes, and its return |
 //! | [`dns`] | a DNS question and its answer |
 //! | [`name_server`] | the site's own name server, which forwards the phones' zone to the branch |
@@ -69,6 +70,7 @@ pub mod certificates;
 pub mod command;
 pub mod conf;
 pub mod crowd;
+pub mod database;
 pub mod death;
 pub mod deploy;
 pub mod dialplan;

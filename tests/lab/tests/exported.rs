@@ -14,6 +14,7 @@ lab::on_22_and_16!(
     a_module_that_comes_and_goes_on_the_main_touches_no_user,
     what_a_main_gets_wrong_takes_nobody_away,
     calls_are_counted_in_a_maintenance,
+    what_people_have_set_comes_over_the_export,
 );
 
 /// A main that exports, and a branch with an account of class log there that does not say whose users are its own.
@@ -128,6 +129,34 @@ fn a_main_that_stops_or_dies_is_left_at_once(version: Version) -> Result {
     site.main.start()?;
     site.wait_status("Service", "Normal")?;
     assert_eq!(users(&site, version)?, text);
+    Ok(())
+}
+
+fn what_people_have_set_comes_over_the_export(version: Version) -> Result {
+    let mut site = exporting(version)?;
+    site.main.edit_conf("res_synch.conf", "sites = manager\n", "sites = manager\nrefresh = 5\n")?;
+    site.main.start()?;
+    for set in ["CF 1001 1003", "CF 2001 1001", "DND 1021 YES", "DEVICE 1002/user 1021"] {
+        site.main.rx(&format!("database put {set}"))?;
+    }
+    site.branch.start()?;
+    site.wait_status("MainExport", "yes")?;
+    site.wait_status("Sync", "Synced")?;
+    let shown = |family: &str| site.branch.rx(&format!("database show {family}"));
+    until_value("the forward", GENEROUS, || shown("CF"), |text| text.contains("1003"))?;
+    until_value("the person at the device", GENEROUS, || shown("DND"), |text| text.contains("1021"))?;
+    assert!(!shown("CF")?.contains("2001"), "{}", shown("CF")?);
+    // Asterisk tells nobody of these: the main looks every few seconds.
+    site.main.rx("database del CF 1001")?;
+    site.main.rx("database put CFB 1001 1002")?;
+    let begun = Instant::now();
+    until_value("the other forward", GENEROUS, || shown("CFB"), |text| text.contains("1002"))?;
+    until_value("the forward to go", GENEROUS, || shown("CF"), |text| !text.contains("1003"))?;
+    eprintln!("{version:?}: a forward is at the branch after {:.2} s", begun.elapsed().as_secs_f32());
+    let log = site.branch.module_log("WARNING").join("\n");
+    assert!(!log.contains("Call forwards"), "{log}");
+    let doctor = site.branch.rx("synch doctor")?;
+    assert!(!doctor.contains("Call forwards") && !doctor.contains("device logins"), "{doctor}");
     Ok(())
 }
 

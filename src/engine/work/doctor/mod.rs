@@ -115,6 +115,11 @@ impl Examining {
         }
         stop.check()?;
         self.look_at_files(&mut findings);
+        if self.settings.export.is_some() {
+            let shown = self.kit.desk.shown();
+            let branches = shown.stock.as_ref().map_or(0, |stock| stock.sites.len());
+            findings.given = Some((branches, self.kit.desk.problem()));
+        }
         if self.settings.http.is_some() {
             let sections = host.load_conf(&host.config_dir().join(HTTP_CONF)).unwrap_or_default();
             let mut server = HttpServer::of(&sections);

@@ -1,11 +1,15 @@
 //! The export worker, on a main: reads the files of its users once for all sites together, when the main has reloaded them,
 //! and puts on the desk what the branches' sessions are answered.
 //!
+//! - `call_settings`: what the users of connected sites have set
+//! - `database`: the users, where they are in a database
 //! - `due`: when the files are read
 //! - `forwarding`: calls to the users of lost sites, in the main's database
 //! - `phones`: where the phones of connected sites are
 //! - `stamp`: whether the files are still those that were read
 
+mod call_settings;
+mod database;
 mod due;
 mod forwarding;
 mod phones;
@@ -24,6 +28,8 @@ use std::{
 use crossbeam_channel::{Receiver, bounded};
 
 use self::{
+    call_settings::CallSettings,
+    database::{Database, NotAsked, digest},
     due::{Do, Why, decide},
     forwarding::Forwarding,
     phones::Phones,
@@ -46,7 +52,7 @@ use crate::{
         stock::{Files, Stock, Texts, take_stock},
         whereabouts::{Heard, Whereabouts, judge},
     },
-    settings::{Export, Settings, Sites},
+    settings::{Export, Settings, Sites, UserSource},
     words::faults,
 };
 
@@ -142,7 +148,10 @@ struct Body<'a> {
     look_at: Instant,
     /// When it is judged where each site is.
     judge_at: Instant,
+    /// The users, where they are in a database.
+    database: Option<Database>,
     phones: Phones,
+    call_settings: CallSettings,
     forwarding: Forwarding,
     fetched: Instant,
     not_before: Instant,
@@ -159,7 +168,9 @@ impl<'a> Body<'a> {
             wanted: false,
             look_at: now,
             judge_at: now,
+            database: (exporting.export.source == UserSource::Sorcery).then(Database::default),
             phones: Phones::default(),
+            call_settings: CallSettings::default(),
             forwarding: Forwarding::default(),
             fetched: now,
             not_before: now,
@@ -167,6 +178,12 @@ impl<'a> Body<'a> {
     }
 
     fn run(mut self, stop: &Stop) -> Result<(), Stopped> {
+        // Before that, nobody may have loaded what is asked.
+        while self.database.is_some() && !self.exporting.kit.host.fully_booted() {
+            if stop.wait_until(Instant::now() + LOOK) {
+                return Err(Stopped);
+            }
+        }
         loop {
             faults::point("export-worker");
             let now = Instant::now();
@@ -175,11 +192,12 @@ impl<'a> Body<'a> {
             }
             let is_due = self.stamp.is_none() || self.wanted || now >= self.look_at;
             if self.reloads.take(now) {
-                self.look(true);
+                self.look(stop, true)?;
+                self.call_settings.look();
                 self.desk().reloaded();
-            } else if is_due && now >= self.not_before {
+            } else if (is_due || self.asks(now)) && now >= self.not_before {
                 self.look_at = now + LOOK_AGAIN;
-                self.look(false);
+                self.look(stop, false)?;
             }
             self.forget_texts();
             if now >= self.judge_at {
@@ -187,6 +205,7 @@ impl<'a> Body<'a> {
                 self.judge_sites(now);
             }
             self.ask_phones(now);
+            self.ask_call_settings(now);
             let has_more = self.forward(stop)?;
             let due = if has_more { now } else { self.reloads.due().unwrap_or(now + LOOK) };
             let mut order = stop.or_receive(&self.exporting.orders, due)?;
@@ -218,7 +237,7 @@ impl<'a> Body<'a> {
             // The desk has taken note of it.
             Order::Reloaded => {}
             Order::Phone(user) => self.phones.changed(user),
-            // The phones of all who have said something are asked about.
+            // What all have who have said something is looked at in any case.
             Order::Live => {}
         }
     }
@@ -228,23 +247,32 @@ impl<'a> Body<'a> {
     }
 
     /// Reads the files where that is due.
-    fn look(&mut self, reloaded: bool) {
+    fn look(&mut self, stop: &Stop, reloaded: bool) -> Result<(), Stopped> {
         let folder = self.exporting.kit.host.config_dir();
+        let asks = self.database.is_some() && (reloaded || self.asks(Instant::now()));
         let before = Stamp::take(&folder, &self.besides);
         let texts = self.wanted && self.desk().shown().texts.is_none();
         let quiet = before.quiet_for(SystemTime::now());
-        match decide(self.stamp.as_ref(), &before, Why { reloaded, texts }, quiet) {
-            Do::Nothing => {
+        let files = decide(self.stamp.as_ref(), &before, Why { reloaded, texts }, quiet);
+        match files {
+            Do::Nothing if !asks => {
                 self.wanted = false;
-                return;
+                return Ok(());
             }
             Do::Wait(time) => {
                 self.not_before = Instant::now() + time;
-                return;
+                return Ok(());
             }
-            Do::Read => {}
+            Do::Nothing | Do::Read => {}
         }
-        let read = self.read();
+        let users = self.ask_database(stop)?;
+        let is_same = matches!(users, Ok(Some((_, false)))) && self.desk().shown().problem.is_empty();
+        // After a reload, what is in the files may be another, and all there is to read is little where the users are not there.
+        if is_same && files == Do::Nothing {
+            self.wanted = false;
+            return Ok(());
+        }
+        let read = users.and_then(|users| self.read(users.map(|(users, _)| users)));
         if let Ok(Read { files, .. }) = &read
             && Stamp::take(&folder, files) != before
         {
@@ -252,7 +280,7 @@ impl<'a> Body<'a> {
             self.stamp = None;
             self.besides.clone_from(files);
             self.not_before = Instant::now() + LOOK;
-            return;
+            return Ok(());
         }
         self.exporting.kit.log_outcome(
             &read.as_ref().map(|_| ()),
@@ -262,6 +290,7 @@ impl<'a> Body<'a> {
         self.put(read, before);
         // What the loader made of the files is gone by now.
         self.exporting.kit.host.give_back_memory();
+        Ok(())
     }
 
     /// `stamp`: of the files before they were read, and after.
@@ -292,6 +321,10 @@ impl<'a> Body<'a> {
                 // What was reloaded is still to be taken up.
                 self.stamp = None;
                 self.not_before = Instant::now() + AGAIN;
+                if let Some(database) = &mut self.database {
+                    database.forget();
+                    self.not_before = Instant::now() + AGAIN.min(self.exporting.export.refresh);
+                }
             }
         }
     }
@@ -305,15 +338,53 @@ impl<'a> Body<'a> {
         Ok(Some(sections))
     }
 
-    /// Reads all files, and sorts what is in them by site.
-    fn read(&self) -> Result<Read, String> {
-        let export = &self.exporting.export;
-        let mut files = BTreeSet::new();
+    /// Reads the users' files.
+    fn users(&self, files: &mut BTreeSet<PathBuf>) -> Result<Vec<Section>, String> {
         let mut users = Vec::new();
-        for name in &export.files {
-            let sections = self.load(name, &mut files).map_err(|error| error.to_string())?;
+        for name in &self.exporting.export.files {
+            let sections = self.load(name, files).map_err(|error| error.to_string())?;
             users.extend(sections.ok_or_else(|| format!("{name} is missing; [export] files names it"))?);
         }
+        Ok(users)
+    }
+
+    /// Returns whether it is time to ask a database.
+    fn asks(&self, now: Instant) -> bool {
+        self.database.as_ref().is_some_and(|database| database.is_due(now))
+    }
+
+    /// Asks the database for the users of all sites. Returns them, and whether they are others than before; `None` where they
+    /// are in files.
+    fn ask_database(&mut self, stop: &Stop) -> Result<Result<Option<(Vec<Section>, bool)>, String>, Stopped> {
+        if self.database.is_none() {
+            return Ok(Ok(None));
+        }
+        let Exporting { kit, export, .. } = self.exporting;
+        let sites = self.sites(&mut BTreeSet::new());
+        let Some(database) = &mut self.database else { return Ok(Ok(None)) };
+        kit.desk.asks(true);
+        let asked = match sites {
+            Ok(sites) => database.ask(&*kit.host, export, &sites, stop),
+            Err(problem) => Err(NotAsked::Failed(problem)),
+        };
+        kit.desk.asks(false);
+        database.asked(export.refresh);
+        let users = match asked {
+            Ok(users) => users,
+            Err(NotAsked::Stopped) => return Err(Stopped),
+            Err(NotAsked::Failed(problem)) => return Ok(Err(problem)),
+        };
+        Ok(digest(&*kit.host, &users).map(|digest| Some((users, database.differs(digest)))))
+    }
+
+    /// Reads all files, and sorts what is in them by site. `users`: those of a database.
+    fn read(&self, users: Option<Vec<Section>>) -> Result<Read, String> {
+        let export = &self.exporting.export;
+        let mut files = BTreeSet::new();
+        let users = match users {
+            Some(users) => users,
+            None => self.users(&mut files)?,
+        };
         // Without one of these, the branches ask for it in the way of old.
         let mut other = |name: &str| match self.load(name, &mut files) {
             Ok(sections) => sections,
@@ -359,13 +430,26 @@ impl<'a> Body<'a> {
         let desk = &self.exporting.kit.desk;
         let shown = desk.shown();
         let Some(stock) = &shown.stock else { return };
-        let connected = desk.accounts().into_keys().filter(|site| stock.sites.contains_key(site)).collect();
-        let others = self.phones.belong(stock, connected, now);
+        let others = self.phones.belong(stock, connected(desk, stock), now);
         let changed = self.phones.ask(&*self.exporting.kit.host, self.exporting.export.technology);
         if others || changed {
             let mut next = (*shown).clone();
             if self.phones.show(&mut next, &*self.exporting.kit.crypto()).is_ok() {
                 desk.show(next);
+            }
+        }
+    }
+
+    /// Puts what the users of connected sites have set on the desk, where that has changed.
+    fn ask_call_settings(&mut self, now: Instant) {
+        let Exporting { kit, export, .. } = self.exporting;
+        let shown = kit.desk.shown();
+        let Some(stock) = &shown.stock else { return };
+        let sites = connected(&kit.desk, stock);
+        if self.call_settings.ask(&*kit.host, stock, &sites, export.refresh, now) {
+            let mut next = (*shown).clone();
+            if self.call_settings.show(&mut next, &*kit.crypto()).is_ok() {
+                kit.desk.show(next);
             }
         }
     }
@@ -401,6 +485,11 @@ impl<'a> Body<'a> {
             desk.set_whereabouts(after);
         }
     }
+}
+
+/// The sites that have said something.
+fn connected(desk: &Desk, stock: &Stock) -> BTreeSet<String> {
+    desk.accounts().into_keys().filter(|site| stock.sites.contains_key(site)).collect()
 }
 
 /// What was read, and the files that it is from.

@@ -20,7 +20,12 @@ impl Stamp {
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|end| end == "conf"));
         let besides = besides.iter().map(|path| folder.join(path));
-        let all: BTreeSet<PathBuf> = own.chain(besides).collect();
+        Self::of(own.chain(besides))
+    }
+
+    /// Of these files.
+    pub(super) fn of(files: impl IntoIterator<Item = PathBuf>) -> Self {
+        let all: BTreeSet<PathBuf> = files.into_iter().collect();
         let of = |path: PathBuf| {
             let found = fs::metadata(&path).ok()?;
             Some((path, (found.mtime(), found.mtime_nsec(), found.size(), found.ino())))

@@ -9,6 +9,7 @@ use crate::{
     },
     export::Part,
     settings::{Technology, read},
+    site::users::Kind,
     words::conf::ConfSection,
 };
 
@@ -29,15 +30,26 @@ struct Main {
 
 impl Main {
     fn start() -> Self {
+        Self::told(&[("sites", "manager")], |_| {})
+    }
+
+    /// With these settings, on a host that was made ready.
+    fn told(export: &[(&str, &str)], ready: impl FnOnce(&StandIn)) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let host = Arc::new(StandIn::at(folder.path(), ""));
-        Self::start_with(folder, host, &[])
+        ready(&host);
+        Self::on(folder, host, export)
     }
 
     /// With these settings besides, on an Asterisk of which something is there already.
     fn start_with(folder: Arc<tempfile::TempDir>, host: Arc<StandIn>, more: &[(&str, &str)]) -> Self {
-        let lines = [("sites", "manager")].into_iter().chain(more.iter().copied());
-        let settings = Arc::new(read(&[ConfSection::new("export", lines)]).unwrap());
+        let lines: Vec<(&str, &str)> =
+            [("sites", "manager")].into_iter().chain(more.iter().copied()).collect();
+        Self::on(folder, host, &lines)
+    }
+
+    fn on(folder: Arc<tempfile::TempDir>, host: Arc<StandIn>, export: &[(&str, &str)]) -> Self {
+        let settings = Arc::new(read(&[ConfSection::new("export", export.iter().copied())]).unwrap());
         fs::write(folder.path().join("pjsip.conf"), USERS).unwrap();
         fs::write(folder.path().join("manager.conf"), ACCOUNTS).unwrap();
         let kit = host.kit(&settings);
@@ -250,4 +262,196 @@ fn phones_of_connected_sites_are_asked_about_and_no_others() {
     phones.belong(&stock, BTreeSet::new(), now);
     show(&phones, &mut next);
     assert!(next.live.is_empty());
+}
+
+/// Berlin has two users in the database, ulm has one, and one is nobody's.
+fn rows(host: &StandIn) {
+    for (name, site) in [("1001", "berlin"), ("1002", "berlin"), ("2001", "ulm"), ("3001", "")] {
+        let auth = format!("{name}-auth");
+        let options = [("accountcode", site), ("aors", name), ("auth", &auth), ("context", "from-internal")];
+        host.objects.put(Kind::Endpoint, name, &options);
+        host.objects.put(Kind::Aor, name, &[("max_contacts", "1")]);
+        host.objects.put(Kind::Auth, &auth, &[("password", &format!("secret-{name}"))]);
+    }
+}
+
+const IN_A_DATABASE: [(&str, &str); 3] =
+    [("sites", "berlin,ulm,empty"), ("source", "sorcery"), ("refresh", "5")];
+
+fn names_of(shown: &Shown, site: &str) -> Vec<String> {
+    let users = shown.stock.as_ref().unwrap().part(site, Part::Users).unwrap().unwrap().clone();
+    users.list.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect()
+}
+
+type Asked = Arc<parking_lot::Mutex<Database>>;
+
+/// A round of questions, without the worker.
+fn asked(database: &Asked, host: &Arc<StandIn>) -> Result<Vec<String>, String> {
+    let export = read(&[ConfSection::new("export", IN_A_DATABASE)]).unwrap().export.unwrap();
+    let sites = ["berlin", "ulm", "empty"].map(str::to_owned).into();
+    let (database, host) = (Arc::clone(database), Arc::clone(host));
+    on_a_worker(move |stop| match database.lock().ask(&*host, &export, &sites, stop) {
+        Ok(sections) => {
+            let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+            let kind = |section: &Section| text(section.values("type").next().unwrap());
+            Ok(sections.iter().map(|section| format!("{} {}", kind(section), text(&section.name))).collect())
+        }
+        Err(NotAsked::Failed(problem)) => Err(problem),
+        Err(NotAsked::Stopped) => panic!("nobody stops it"),
+    })
+}
+
+const ALL: [&str; 9] = [
+    "endpoint 1001",
+    "endpoint 1002",
+    "endpoint 2001",
+    "aor 1001",
+    "aor 1002",
+    "aor 2001",
+    "auth 1001-auth",
+    "auth 1002-auth",
+    "auth 2001-auth",
+];
+
+#[test]
+fn users_in_a_database_are_given_to_their_sites_and_changes_are_found() {
+    let main = Main::told(&IN_A_DATABASE, rows);
+    let shown = main.until("the first answer", |shown| shown.stock.is_some());
+    assert_eq!(names_of(&shown, "berlin"), ["1001", "1002"]);
+    assert_eq!(names_of(&shown, "ulm"), ["2001"]);
+    assert_eq!(shown.stock.as_ref().unwrap().people.iter().count(), 3);
+    let text =
+        shown.texts.as_ref().unwrap().answer(shown.stock.as_ref().unwrap(), "berlin", Part::Users, None);
+    let text = String::from_utf8_lossy(text.headers()).into_owned();
+    assert!(text.contains("password=secret-1001") && !text.contains("secret-2001"), "{text}");
+    assert!(!text.contains("secret-3001"), "{text}");
+    // Nobody reloads anything.
+    main.host.objects.put(Kind::Auth, "1001-auth", &[("password", "new")]);
+    let digest =
+        |shown: &Shown| shown.stock.as_ref().unwrap().part("berlin", Part::Users).unwrap().unwrap().digest;
+    main.until("the change", |now| digest(now) != digest(&shown));
+    let asked = main.host.objects.asked.lock().clone();
+    let is_for_one = |question: &String| {
+        ["endpoint accountcode=berlin", "endpoint accountcode=ulm", "endpoint accountcode=empty"]
+            .contains(&question.as_str())
+            || question.starts_with("endpoint id=")
+            || question.starts_with("aor ") && !question.contains('=')
+            || question.starts_with("auth ") && !question.contains('=')
+    };
+    assert!(asked.iter().all(is_for_one), "{asked:?}");
+}
+
+#[test]
+fn a_database_that_does_not_answer_takes_nobody_away() {
+    let host = Arc::new(StandIn::default());
+    rows(&host);
+    let database = Asked::default();
+    assert_eq!(asked(&database, &host).unwrap(), ALL);
+    for silent in [&[Kind::Endpoint, Kind::Aor, Kind::Auth][..], &[Kind::Endpoint]] {
+        *host.objects.silent.lock() = silent.to_vec();
+        let problem = asked(&database, &host).unwrap_err();
+        assert!(problem.contains("does not answer"), "{problem}");
+    }
+    host.objects.silent.lock().clear();
+    assert_eq!(asked(&database, &host).unwrap(), ALL);
+    // Nor before it ever has.
+    *host.objects.silent.lock() = vec![Kind::Endpoint];
+    let problem = asked(&Asked::default(), &host).unwrap_err();
+    assert!(problem.contains("no user of any site, or does not answer"), "{problem}");
+}
+
+#[test]
+fn whoever_has_really_gone_is_gone() {
+    let host = Arc::new(StandIn::default());
+    rows(&host);
+    let database = Asked::default();
+    asked(&database, &host).unwrap();
+    host.objects.put(Kind::Endpoint, "2001", &[]);
+    let left = asked(&database, &host).unwrap();
+    assert_eq!(
+        left,
+        ["endpoint 1001", "endpoint 1002", "aor 1001", "aor 1002", "auth 1001-auth", "auth 1002-auth"]
+    );
+    host.objects.put(Kind::Auth, "1002-auth", &[]);
+    assert_eq!(asked(&database, &host).unwrap().len(), 5);
+    // It is known by now, and not asked about again and again.
+    host.objects.asked.lock().clear();
+    asked(&database, &host).unwrap();
+    let questions = host.objects.asked.lock().clone();
+    assert!(!questions.iter().any(|question| question.contains("id=")), "{questions:?}");
+    assert_eq!(questions.len(), 3 + 2 + 2, "{questions:?}");
+    // All at once can't be told from a database that is away.
+    host.objects.put(Kind::Endpoint, "1001", &[]);
+    host.objects.put(Kind::Endpoint, "1002", &[]);
+    assert!(asked(&database, &host).unwrap_err().contains("has lost all users"));
+}
+
+#[test]
+fn a_silence_is_told_and_what_was_there_stays() {
+    let main = Main::told(&IN_A_DATABASE, rows);
+    main.until("the first answer", |shown| shown.stock.is_some());
+    *main.host.objects.silent.lock() = vec![Kind::Endpoint, Kind::Aor, Kind::Auth];
+    main.desk.order(Order::Reloaded);
+    let shown = main.until("the problem", |shown| !shown.problem.is_empty());
+    assert_eq!(names_of(&shown, "berlin"), ["1001", "1002"]);
+    main.host.objects.silent.lock().clear();
+    main.until("its end", |shown| shown.problem.is_empty());
+    let log = main.host.log.lock().join("\n");
+    assert!(log.contains("does not answer") && log.contains("is exported to the branches again"), "{log}");
+}
+
+#[test]
+fn what_people_of_connected_sites_have_set_is_read_where_the_database_has_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = StandIn::at(folder.path(), "");
+    let set = |family: &str, key: &str, value: Option<&str>| {
+        host.store(family, key, value).unwrap();
+        // As SQLite does.
+        let written = fs::read_to_string(host.database_file()).unwrap_or_default();
+        fs::write(host.database_file(), written + "x").unwrap();
+    };
+    set("CF", "1001", Some("1003"));
+    set("CF", "2001", Some("2002"));
+    set("CF", "1001/other", Some("9"));
+    set("DND", "1021", Some("YES"));
+    set("CFU", "1001", Some("+493012001"));
+    set("CFU", "1002", Some("0301234"));
+    set("synch-cfu", "1001", Some("+493012001"));
+    set("synch-cfu", "1002", Some("+493012002"));
+    set("DEVICE", "1002/user", Some("1021"));
+    set("DEVICE", "1001/user", Some("none"));
+    let shown = crate::export::desk::tests::desk().shown();
+    let stock = shown.stock.clone().unwrap();
+    let now = Instant::now();
+    let berlin = BTreeSet::from(["berlin".to_owned()]);
+    let minute = Duration::from_secs(60);
+    let mut settings = CallSettings::default();
+    assert!(settings.ask(&host, &stock, &berlin, minute, now));
+    let mut next = (*shown).clone();
+    settings.show(&mut next, &crate::export::stand_in::Hashing).unwrap();
+    assert_eq!(next.live.keys().collect::<Vec<_>>(), ["berlin"]);
+    let said = |shown: &Shown| {
+        let lines = shown.live["berlin"][&Part::Settings].lines.clone();
+        lines.iter().map(|line| format!("{}/{}={}", line.section, line.name, line.value)).collect::<Vec<_>>()
+    };
+    // Nobody else's, and no forward that is the module's own.
+    assert_eq!(said(&next), ["CF/1001=1003", "CFU/1002=0301234", "DND/1021=YES", "DEVICE/1002=1021"]);
+    let things = next.live["berlin"][&Part::Settings].things.clone();
+    assert_eq!(things.list.iter().map(|(name, _)| &**name).collect::<Vec<_>>(), [b"1001", b"1002", b"1021"]);
+    // Not before it is time, and not where nothing was written.
+    assert!(!settings.ask(&host, &stock, &berlin, minute, now + minute));
+    set("CF", "1001", None);
+    assert!(!settings.ask(&host, &stock, &berlin, minute, now + minute + Duration::from_secs(1)));
+    assert!(settings.ask(&host, &stock, &berlin, minute, now + 2 * minute + Duration::from_secs(1)));
+    settings.show(&mut next, &crate::export::stand_in::Hashing).unwrap();
+    assert_eq!(said(&next).len(), 3);
+    assert_ne!(next.live["berlin"][&Part::Settings].things.digest, things.digest);
+    // A reload of the main, or another site that comes.
+    set("DND", "1001", Some("YES"));
+    settings.look();
+    assert!(settings.ask(&host, &stock, &berlin, minute, now + 2 * minute + Duration::from_secs(2)));
+    let both = BTreeSet::from(["berlin".to_owned(), "ulm".to_owned()]);
+    assert!(settings.ask(&host, &stock, &both, minute, now + 2 * minute + Duration::from_secs(3)));
+    settings.show(&mut next, &crate::export::stand_in::Hashing).unwrap();
+    assert_eq!(next.live["ulm"][&Part::Settings].lines.len(), 1);
 }

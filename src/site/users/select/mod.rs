@@ -137,8 +137,8 @@ impl std::fmt::Display for SelectError {
             ),
             None if *sections == 0 => write!(
                 f,
-                "nobody on the main has {filter}; synch can't read users in a database (ps_endpoints): write those \
-                 of this site into a file"
+                "nobody on the main has {filter}; users in a database (ps_endpoints) are in no file: let synch on \
+                 the main export them, or write those of this site into a file"
             ),
             None => write!(f, "none of the {sections} sections on the main is a user with {filter}"),
             Some(first) => {

@@ -193,8 +193,8 @@ fn nobody_is_an_error_that_says_what_was_looked_at() {
     let error = found(Technology::Pjsip, &[], &filter("accountcode", "Office"));
     assert_eq!(
         error.unwrap_err().to_string(),
-        "nobody on the main has filter_key = accountcode, filter_value = Office; synch can't read users in a database \
-         (ps_endpoints): write those of this site into a file"
+        "nobody on the main has filter_key = accountcode, filter_value = Office; users in a database \
+         (ps_endpoints) are in no file: let synch on the main export them, or write those of this site into a file"
     );
     // As some write it: Asterisk's files know no quotes.
     let error = found(Technology::Pjsip, &[ENDPOINTS], &filter("accountcode", "\"^HeadOffice$\""));
