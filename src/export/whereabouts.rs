@@ -38,6 +38,15 @@ impl fmt::Display for Whereabouts {
 /// The states of a branch that serves its phones itself, as it gives them.
 const SERVES: [&str; 2] = ["Failover", "Maintenance"];
 
+/// From one change of a site to the next: each is told to everybody who listens, and calls to all its users may go elsewhere.
+const CALM: Duration = Duration::from_secs(10);
+
+/// Returns whether it may be told that a site is elsewhere; `last`: when that was told last.
+#[must_use]
+pub fn may_change(last: Option<Instant>, now: Instant) -> bool {
+    last.is_none_or(|last| now.saturating_duration_since(last) >= CALM)
+}
+
 /// What is known of a site that has said something.
 #[derive(Clone, Copy, Debug)]
 pub struct Heard<'a> {
@@ -68,6 +77,13 @@ pub fn judge(heard: Option<Heard<'_>>, lost_after: Duration, now: Instant) -> (W
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_site_that_comes_and_goes_without_end_is_told_of_now_and_then() {
+        let start = Instant::now();
+        assert!(may_change(None, start) && may_change(Some(start), start + CALM));
+        assert!(!may_change(Some(start), start + CALM / 2));
+    }
 
     #[test]
     fn a_site_is_here_as_long_as_it_waits_or_has_just_spoken() {

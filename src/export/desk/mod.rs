@@ -196,8 +196,6 @@ pub struct Desk {
     /// Where each site is, and why it is thought so.
     whereabouts: Mutex<BTreeMap<String, (Whereabouts, String)>>,
     forwarding: RwLock<Forwarding>,
-    /// Since when branches are served.
-    since: Mutex<Instant>,
     /// Whether the settings have branches served.
     serves: AtomicBool,
     worker: Mutex<Option<Sender<Order>>>,
@@ -227,7 +225,6 @@ impl Desk {
             accounts: Mutex::default(),
             whereabouts: Mutex::default(),
             forwarding: RwLock::default(),
-            since: Mutex::new(Instant::now()),
             serves: AtomicBool::new(false),
             worker: Mutex::default(),
             has_reloaded: AtomicBool::default(),
@@ -318,7 +315,6 @@ impl Desk {
 
     /// Lets branches wait again, or for the first time.
     pub fn open(&self) {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.news.open();
         self.readers.open();
     }
@@ -338,12 +334,6 @@ impl Desk {
     /// Says where each site is.
     pub fn set_whereabouts(&self, sites: BTreeMap<String, (Whereabouts, String)>) {
         *self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner) = sites;
-    }
-
-    /// Returns since when branches are served.
-    #[must_use]
-    pub fn since(&self) -> Instant {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns whether the settings have branches served.

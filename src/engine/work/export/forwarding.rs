@@ -38,6 +38,8 @@ pub(super) struct Forwarding {
     routes: Arc<Routes>,
     /// Of which stock the routes are, and what each site counted as.
     of: Option<(Arc<Stock>, BTreeMap<String, Standing>)>,
+    /// Since when there is each site: one that was added is not lost before it could say anything.
+    known: BTreeMap<String, Instant>,
     not_before: Option<Instant>,
 }
 
@@ -79,11 +81,15 @@ impl Forwarding {
 
     /// Looks which sites are lost. Returns whether something is other than before.
     fn look(&mut self, kit: &Kit, export: &Export, stock: &Arc<Stock>, now: Instant) -> bool {
-        let since_start = now.saturating_duration_since(kit.desk.since());
+        self.known.retain(|site, _| stock.sites.contains_key(site));
+        for site in stock.sites.keys() {
+            self.known.entry(site.clone()).or_insert(now);
+        }
         let whereabouts = kit.desk.whereabouts();
         let standing = |site: &String| {
             let whereabouts = whereabouts.get(site).map(|(whereabouts, _)| *whereabouts).unwrap_or_default();
-            (site.clone(), Standing::of(whereabouts, since_start))
+            let since = self.known.get(site).copied().unwrap_or(now);
+            (site.clone(), Standing::of(whereabouts, now.saturating_duration_since(since)))
         };
         let standings: BTreeMap<String, Standing> = stock.sites.keys().map(standing).collect();
         let is_same =

@@ -50,7 +50,7 @@ use crate::{
         Section,
         desk::{self, Desk, Order, Shown},
         stock::{Files, Stock, Texts, take_stock},
-        whereabouts::{Heard, Whereabouts, judge},
+        whereabouts::{Heard, Whereabouts, judge, may_change},
     },
     settings::{Export, Settings, Sites, UserSource},
     words::faults,
@@ -148,6 +148,8 @@ struct Body<'a> {
     look_at: Instant,
     /// When it is judged where each site is.
     judge_at: Instant,
+    /// When it was told last where a site is.
+    moved: BTreeMap<String, Instant>,
     /// The users, where they are in a database.
     database: Option<Database>,
     phones: Phones,
@@ -168,6 +170,7 @@ impl<'a> Body<'a> {
             wanted: false,
             look_at: now,
             judge_at: now,
+            moved: BTreeMap::new(),
             database: (exporting.export.source == UserSource::Sorcery).then(Database::default),
             phones: Phones::default(),
             call_settings: CallSettings::default(),
@@ -455,8 +458,8 @@ impl<'a> Body<'a> {
     }
 
     /// Tells where each site is, where that has changed.
-    fn judge_sites(&self, now: Instant) {
-        let desk = self.desk();
+    fn judge_sites(&mut self, now: Instant) {
+        let desk = Arc::clone(&self.exporting.kit.desk);
         let (shown, accounts, before) = (desk.shown(), desk.accounts(), desk.whereabouts());
         let mut after = BTreeMap::new();
         for site in shown.stock.iter().flat_map(|stock| stock.sites.keys()) {
@@ -467,7 +470,12 @@ impl<'a> Body<'a> {
             });
             let (state, reason) = judge(heard, self.exporting.export.lost_after, now);
             let old = before.get(site).map(|(state, _)| *state).unwrap_or_default();
+            if old != state && !may_change(self.moved.get(site).copied(), now) {
+                after.extend(before.get(site).map(|known| (site.clone(), known.clone())));
+                continue;
+            }
             if old != state {
+                self.moved.insert(site.clone(), now);
                 let level = if state == Whereabouts::Alone { Level::Warning } else { Level::Notice };
                 let text = format!("Branch {site} changed from {old} to {state}: {reason}");
                 self.exporting.kit.host.log(level, &text);
@@ -481,8 +489,9 @@ impl<'a> Body<'a> {
             }
             after.insert(site.clone(), (state, reason));
         }
+        self.moved.retain(|site, _| after.contains_key(site));
         if after != before {
-            desk.set_whereabouts(after);
+            self.desk().set_whereabouts(after);
         }
     }
 }
