@@ -75,7 +75,7 @@ pub fn section(kind: Kind, object: &Object, plain: &Plain, always: &str) -> Sect
     for (key, value) in &object.options {
         let is_said = key == always.as_bytes() || key == AUTH_TYPE;
         let is_of_webrtc = is_webrtc && OF_WEBRTC.iter().any(|(of, on)| is(of, key) && is(on, value));
-        if (plain.is(key, value) || is_of_webrtc) && !(is_said && !value.is_empty()) {
+        if (plain.is(key, value) || is_of_webrtc) && (!is_said || value.is_empty()) {
             continue;
         }
         // It has the codecs of `allow` where it has any, which stands for both.

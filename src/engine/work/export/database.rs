@@ -4,7 +4,7 @@
 //! not known to be missing, is believed only of a database that shows at the same time that it answers.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     time::{Duration, Instant},
 };
 
@@ -109,8 +109,8 @@ impl Database {
             NotAsked::Failed(format!("filter_key = {} is nothing that can be asked for", export.filter_key))
         })?;
         for kind in [Kind::Endpoint, Kind::Aor, Kind::Auth] {
-            if !self.plain.contains_key(&kind) {
-                self.plain.insert(kind, Plain::new(&host.plain_object(kind)?));
+            if let Entry::Vacant(place) = self.plain.entry(kind) {
+                place.insert(Plain::new(&host.plain_object(kind)?));
             }
         }
         let sites: Vec<SiteSection> = sites.iter().map(|name| export.site(name)).collect();

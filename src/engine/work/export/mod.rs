@@ -358,7 +358,7 @@ impl<'a> Body<'a> {
 
     /// Asks the database for the users of all sites. Returns them, and whether they are others than before; `None` where they
     /// are in files.
-    fn ask_database(&mut self, stop: &Stop) -> Result<Result<Option<(Vec<Section>, bool)>, String>, Stopped> {
+    fn ask_database(&mut self, stop: &Stop) -> Result<Result<Option<Asked>, String>, Stopped> {
         if self.database.is_none() {
             return Ok(Ok(None));
         }
@@ -500,6 +500,9 @@ impl<'a> Body<'a> {
 fn connected(desk: &Desk, stock: &Stock) -> BTreeSet<String> {
     desk.accounts().into_keys().filter(|site| stock.sites.contains_key(site)).collect()
 }
+
+/// The users of a database, and whether they are others than before.
+type Asked = (Vec<Section>, bool);
 
 /// What was read, and the files that it is from.
 struct Read {
