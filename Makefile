@@ -133,7 +133,7 @@ test-pure: tools
 
 # Eight tests at once, two of each of four files, the longest first: most wait for something most of the time. With fewer
 # files, one that has a long test at its end would leave places empty.
-LONGEST = two_branches maintenance hang site_dns fleet http export exported state_hostile slow_line cycles verdict sync_files reachable outage calls older one_session handsets faults_main
+LONGEST = two_branches alone maintenance hang site_dns fleet exported http realtime export state_hostile slow_line cycles verdict sync_files reachable outage calls older one_session handsets faults_main
 OTHERS = $(filter-out $(LONGEST),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
 # FLEET=all has what `make fleet` has run among them, which takes less than one after the other.
 ifeq ($(FLEET),all)
