@@ -273,12 +273,14 @@ pub fn digest_of_part(answer: &Frame) -> Result<Digest, Void> {
     digest(answer, "Digest")
 }
 
-/// Returns the digest over the sections of the answer, as the main has sent it.
+/// Checks that an answer with sections or groups is all that the main has sent.
 ///
 /// # Errors
-/// There is none.
-pub fn digest_of_answer(answer: &Frame) -> Result<Digest, Void> {
-    digest(answer, "AnswerDigest")
+/// It is not, or has no digest to tell.
+pub fn check_answer(answer: &Frame, crypto: &dyn Crypto) -> Result<(), Void> {
+    let sent = digest(answer, "AnswerDigest")?;
+    let is_whole = received_digest(crypto, answer.headers())?.is(&sent);
+    is_whole.then_some(()).ok_or(Void::Digest)
 }
 
 fn digest(answer: &Frame, name: &'static str) -> Result<Digest, Void> {
@@ -323,9 +325,7 @@ impl Groups {
     /// One of them is none, or they are not all that the main has sent.
     pub fn read(answer: &Frame, crypto: &dyn Crypto) -> Result<Self, Void> {
         let digest = digest_of_part(answer)?;
-        if !received_digest(crypto, answer.headers())?.is(&digest_of_answer(answer)?) {
-            return Err(Void::Digest);
-        }
+        check_answer(answer, crypto)?;
         let mut groups = BTreeMap::new();
         for (_, value) in answer.headers().filter(|(name, _)| name.eq_ignore_ascii_case(GROUP)) {
             let pair = std::str::from_utf8(value).ok().and_then(|text| text.split_once(' '));

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Digest, NoHash, Short};
+use super::{NoHash, Short, part_digest};
 use crate::uplink::ami::Crypto;
 
 /// What FNV-1a of 32 bits begins with, and what it multiplies with.
@@ -45,20 +45,17 @@ pub fn digests<'n>(
     crypto: &dyn Crypto,
     things: impl IntoIterator<Item = (&'n [u8], Short)>,
 ) -> Result<Box<[(Group, Short)]>, NoHash> {
-    let mut texts: BTreeMap<Group, Vec<u8>> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, Vec<(&[u8], Short)>> = BTreeMap::new();
     for (name, digest) in things {
-        let text = texts.entry(Group::of(name)).or_default();
-        text.extend(name);
-        text.extend(format!(" {digest}\n").into_bytes());
+        groups.entry(Group::of(name)).or_default().push((name, digest));
     }
-    let digest = |(group, text): (Group, Vec<u8>)| Ok((group, Digest::of(crypto, &text)?.short()));
-    texts.into_iter().map(digest).collect()
+    groups.into_iter().map(|(group, things)| Ok((group, part_digest(crypto, things)?.short()))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::stand_in::Hashing;
+    use crate::export::{Digest, stand_in::Hashing};
 
     #[test]
     fn a_group_is_written_as_it_is_read() {

@@ -182,8 +182,7 @@ impl Desk {
         let contexts = listed(&contexts);
         let has_it = |shown: &Shown| {
             // What changes by itself is asked for when the first session of a site comes, which takes a second.
-            let is_known = !part.is_live() || shown.things(site, part).is_some();
-            shown.stock.is_some() && (is_known || shown.has_too_many(site))
+            shown.stock.is_some() && (!part.is_live() || shown.things(site, part).is_some())
         };
         let order = if part.is_live() { Order::Live } else { Order::Texts };
         let shown = self.shown_with(site, around, order, has_it)?;

@@ -123,9 +123,22 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Returns whether nothing is given to a site, because it has too many users.
-    fn has_too_many(&self, site: &str) -> bool {
-        self.stock.as_ref().and_then(|stock| stock.part(site, Part::Users)).is_some_and(|part| part.is_err())
+    /// Says what of a site changes by itself, where that is another thing than before.
+    ///
+    /// # Errors
+    /// Asterisk has no SHA-256.
+    pub fn set_live(
+        &mut self,
+        site: &str,
+        part: Part,
+        lines: &Arc<[Line]>,
+        crypto: &dyn Crypto,
+    ) -> Result<(), NoHash> {
+        let parts = self.live.entry(site.to_owned()).or_default();
+        if parts.get(&part).is_none_or(|live| live.lines != *lines) {
+            parts.insert(part, Live::new(Arc::clone(lines), crypto)?);
+        }
+        Ok(())
     }
 
     /// Returns the things of a part of a site; `None` where there is no such part.
@@ -135,9 +148,9 @@ impl Shown {
         if let Some(Err(too_many)) = self.stock.as_ref().and_then(|stock| stock.part(site, Part::Users)) {
             return Some(Err(too_many));
         }
-        match part {
-            Part::Contacts | Part::Settings => self.live.get(site)?.get(&part).map(|live| Ok(&live.things)),
-            _ => self.stock.as_ref()?.part(site, part),
+        match part.is_live() {
+            true => self.live.get(site)?.get(&part).map(|live| Ok(&live.things)),
+            false => self.stock.as_ref()?.part(site, part),
         }
     }
 }

@@ -9,9 +9,8 @@ use super::users::{Document, Section};
 use crate::{
     export::{
         Digest, Short,
-        asked::{Manifest, Question, Void, digest_of_answer, digest_of_part},
+        asked::{Manifest, Question, Void, check_answer, digest_of_part},
         part_digest,
-        text::received_digest,
     },
     uplink::ami::{Crypto, Frame},
 };
@@ -41,10 +40,8 @@ impl Taken {
     /// # Errors
     /// It is not whole, or not what was sent.
     pub fn read(answer: &Frame, crypto: &dyn Crypto) -> Result<Self, Void> {
-        let (digest, wanted) = (digest_of_part(answer)?, digest_of_answer(answer)?);
-        if !received_digest(crypto, answer.headers())?.is(&wanted) {
-            return Err(Void::Digest);
-        }
+        let digest = digest_of_part(answer)?;
+        check_answer(answer, crypto)?;
         let mut bytes = Vec::with_capacity(answer.size());
         let is_ours = |name: &[u8]| OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours));
         for (name, value) in answer.headers().filter(|(name, _)| !is_ours(name)) {

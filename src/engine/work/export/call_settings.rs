@@ -15,15 +15,13 @@ use crate::{
     engine::host::Host,
     export::{
         NoHash, Part,
-        desk::{Line, Live, Shown},
+        desk::{Line, Shown},
+        forward::MARKS,
         stock::{OfSite, Stock},
     },
     site::call_settings::{CallSetting, DEVICE, person},
     uplink::ami::Crypto,
 };
-
-/// Forwards that this module has set for the users of a lost site, which nobody of them has: number and where to.
-const OURS: &str = "synch-cfu";
 
 /// What is known of them.
 #[derive(Debug, Default)]
@@ -80,10 +78,7 @@ impl CallSettings {
     /// Asterisk has no SHA-256.
     pub(super) fn show(&self, shown: &mut Shown, crypto: &dyn Crypto) -> Result<(), NoHash> {
         for (site, lines) in &self.known {
-            let parts = shown.live.entry(site.clone()).or_default();
-            if parts.get(&Part::Settings).is_none_or(|live| live.lines != *lines) {
-                parts.insert(Part::Settings, Live::new(Arc::clone(lines), crypto)?);
-            }
+            shown.set_live(site, Part::Settings, lines, crypto)?;
         }
         Ok(())
     }
@@ -101,7 +96,8 @@ struct Families(Vec<(CallSetting, BTreeMap<String, String>)>);
 
 impl Families {
     fn read(host: &dyn Host) -> Self {
-        let ours: BTreeMap<String, String> = host.stored_all(OURS).into_iter().collect();
+        // What this module has set for the users of a lost site, nobody of them has.
+        let ours: BTreeMap<String, String> = host.stored_all(MARKS).into_iter().collect();
         let of = |setting: CallSetting| {
             let mut all: BTreeMap<String, String> = host.stored_all(setting.family()).into_iter().collect();
             if setting == CallSetting::ForwardUnavailable {

@@ -10,7 +10,7 @@ use crate::{
     engine::host::Host,
     export::{
         NoHash, Part,
-        desk::{Line, Live, Shown},
+        desk::{Line, Shown},
         stock::Stock,
     },
     settings::Technology,
@@ -111,10 +111,7 @@ impl Phones {
                 })
             };
             let lines: Arc<[Line]> = users.iter().flat_map(of).collect();
-            let parts = shown.live.entry(site.clone()).or_default();
-            if parts.get(&Part::Contacts).is_none_or(|live| live.lines != lines) {
-                parts.insert(Part::Contacts, Live::new(lines, crypto)?);
-            }
+            shown.set_live(site, Part::Contacts, &lines, crypto)?;
         }
         Ok(())
     }
