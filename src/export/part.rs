@@ -56,6 +56,16 @@ impl Part {
         matches!(self, Self::Contacts | Self::Settings)
     }
 
+    /// Returns the name of the thing that a line of a section is, as both sides have it in their digests. A context is a whole
+    /// section, and has the name of that.
+    #[must_use]
+    pub fn thing(self, section: &[u8], key: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Boxes => [key, b"@", section].concat(),
+            _ => key.to_vec(),
+        }
+    }
+
     /// Returns the part of that word, in upper or lower case.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {

@@ -124,11 +124,6 @@ impl State {
         }
     }
 
-    /// The name of a line of such a part, as the digests have it.
-    fn named(part: Part, section: &Section, key: &[u8]) -> Vec<u8> {
-        if part == Part::Boxes { [key, b"@", &section.name].concat() } else { key.to_vec() }
-    }
-
     /// The digests of the groups of a part that is told whole.
     fn groups(&self, part: Part) -> String {
         let sections = self.whole(part).unwrap_or_default();
@@ -136,7 +131,7 @@ impl State {
             .iter()
             .flat_map(|section| section.pairs().map(move |(key, value)| (section, key, value)))
             .map(|(section, key, value)| {
-                (Self::named(part, section, key), Digest::of(&Hashing, value).unwrap().short())
+                (part.thing(&section.name, key), Digest::of(&Hashing, value).unwrap().short())
             })
             .collect();
         let groups = group::digests(&Hashing, things.iter().map(|(name, short)| (&**name, *short))).unwrap();
@@ -152,7 +147,7 @@ impl State {
             let mut some = Section::new(section.name.clone());
             let pairs = section.pairs();
             pairs
-                .filter(|(key, _)| groups.contains(&Group::of(&Self::named(part, &section, key))))
+                .filter(|(key, _)| groups.contains(&Group::of(&part.thing(&section.name, key))))
                 .for_each(|(key, value)| some.push(key, value));
             some
         };

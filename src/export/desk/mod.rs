@@ -332,6 +332,12 @@ impl Desk {
         self.readers.open();
     }
 
+    /// Returns the names of the accounts that have said something.
+    #[must_use]
+    pub fn heard_of(&self) -> Vec<String> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     /// Returns what is known of the account of each site that has said something.
     #[must_use]
     pub fn accounts(&self) -> BTreeMap<String, Account> {

@@ -291,7 +291,7 @@ fn directory(sections: &[Section], export: &Export) -> Directory {
 
 /// `1001@default`
 fn box_name(number: &[u8], context: &[u8]) -> Box<[u8]> {
-    [number, b"@", context].concat().into()
+    Part::Boxes.thing(context, number).into()
 }
 
 fn is_nobodys(section: &Section) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Kept, Taken, sections, written};
+use super::{Kept, TRIES, Taken, sections, written};
 use crate::{
     export::{
         Digest, Group, Part,
@@ -11,8 +11,6 @@ use crate::{
     uplink::ami::{Crypto, Frame},
 };
 
-/// How often it is tried again where the main has changed while it was asked: it reads its files at each reload.
-const TRIES: usize = 3;
 /// Of so many groups, one may have changed: where more have, all things are asked for.
 const HALF: usize = 2;
 
@@ -135,13 +133,10 @@ const fn has_sections(part: Part) -> bool {
     matches!(part, Part::Contexts)
 }
 
-/// The name of the thing that a line is: as the main names them in its digests.
-fn thing(part: Part, section: &[u8], line: &[u8]) -> Group {
+/// The group of the thing that a line is.
+fn group(part: Part, section: &[u8], line: &[u8]) -> Group {
     let key = line.split(|octet| *octet == b'=').next().unwrap_or_default();
-    match part {
-        Part::Boxes => Group::of(&[key, b"@", section].concat()),
-        _ => Group::of(key),
-    }
+    Group::of(&part.thing(section, key))
 }
 
 /// The sections without the things of these groups.
@@ -151,7 +146,7 @@ fn without(part: Part, frame: &Frame, groups: &BTreeSet<Group>) -> Result<Vec<Ke
         all.retain(|section| !groups.contains(&Group::of(&section.name)));
     } else {
         for Kept { name, lines, .. } in &mut all {
-            lines.retain(|line| !groups.contains(&thing(part, name, line)));
+            lines.retain(|line| !groups.contains(&group(part, name, line)));
         }
         all.retain(|section| !section.lines.is_empty());
     }
@@ -172,7 +167,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::export::{Answer, Section, Short, group, part_digest, stand_in::Hashing, text};
+    use crate::export::{Answer, Section, Short, group::digests, part_digest, stand_in::Hashing, text};
 
     /// A main that has lines or sections, as the desk answers.
     #[derive(Clone)]
@@ -225,10 +220,7 @@ mod tests {
                     .collect();
             }
             let of = |section: &Section| -> Vec<(Vec<u8>, Short)> {
-                let name = |key: &[u8]| match self.part {
-                    Part::Boxes => [key, b"@", &section.name].concat(),
-                    _ => key.to_vec(),
-                };
+                let name = |key: &[u8]| self.part.thing(&section.name, key);
                 let pairs = section.pairs();
                 pairs.map(|(key, value)| (name(key), Digest::of(&Hashing, value).unwrap().short())).collect()
             };
@@ -247,7 +239,7 @@ mod tests {
                     return frame("Unchanged: yes\r\n".to_owned());
                 }
                 Wanted::Groups => {
-                    let groups = group::digests(&Hashing, things()).unwrap();
+                    let groups = digests(&Hashing, things()).unwrap();
                     let lines: String =
                         groups.iter().map(|(group, short)| format!("Group: {group} {short}\r\n")).collect();
                     let over = Digest::of(&Hashing, lines.as_bytes()).unwrap();
@@ -275,7 +267,7 @@ mod tests {
                 }
                 let mut some = Section::new(section.name.clone());
                 let lines =
-                    section.pairs().filter(|(key, _)| is_wanted(thing(self.part, &section.name, key)));
+                    section.pairs().filter(|(key, _)| is_wanted(super::group(self.part, &section.name, key)));
                 lines.for_each(|(key, value)| some.push(key, value));
                 answer.push(&some);
             }

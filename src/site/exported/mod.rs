@@ -17,6 +17,8 @@ use crate::{
 
 pub use grouped::{Fault, Grouped};
 
+/// How often it is tried again where the main has changed while it was asked: it reads its files at each reload.
+pub const TRIES: usize = 3;
 /// Of so many things, one may have changed: where more have, all are asked for.
 const TENTH: usize = 10;
 /// So few are asked for by name in any case.

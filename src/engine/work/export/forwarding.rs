@@ -41,9 +41,16 @@ pub(super) struct Forwarding {
     /// Since when there is each site: one that was added is not lost before it could say anything.
     known: BTreeMap<String, Instant>,
     not_before: Option<Instant>,
+    /// Whether a site may be elsewhere since it was last looked.
+    looks: bool,
 }
 
 impl Forwarding {
+    /// It was judged where the sites are, and time has passed.
+    pub(super) fn look_again(&mut self) {
+        self.looks = true;
+    }
+
     /// Does a piece of what is due. Returns whether there is more that can be done at once.
     pub(super) fn step(&mut self, kit: &Kit, export: &Export, now: Instant) -> bool {
         let is_wanted = export.lost_forward == LostForward::FreePbx;
@@ -81,6 +88,10 @@ impl Forwarding {
 
     /// Looks which sites are lost. Returns whether something is other than before.
     fn look(&mut self, kit: &Kit, export: &Export, stock: &Arc<Stock>, now: Instant) -> bool {
+        let is_of_it = self.of.as_ref().is_some_and(|(of, _)| Arc::ptr_eq(of, stock));
+        if is_of_it && !std::mem::take(&mut self.looks) {
+            return false;
+        }
         self.known.retain(|site, _| stock.sites.contains_key(site));
         for site in stock.sites.keys() {
             self.known.entry(site.clone()).or_insert(now);
@@ -92,9 +103,7 @@ impl Forwarding {
             (site.clone(), Standing::of(whereabouts, now.saturating_duration_since(since)))
         };
         let standings: BTreeMap<String, Standing> = stock.sites.keys().map(standing).collect();
-        let is_same =
-            self.of.as_ref().is_some_and(|(of, known)| Arc::ptr_eq(of, stock) && *known == standings);
-        if is_same {
+        if is_of_it && self.of.as_ref().is_some_and(|(_, known)| *known == standings) {
             return false;
         }
         let of = |site: &str| standings.get(site).copied().unwrap_or(Standing::Here);

@@ -206,9 +206,11 @@ impl<'a> Body<'a> {
             if now >= self.judge_at {
                 self.judge_at = now + LOOK;
                 self.judge_sites(now);
+                self.forwarding.look_again();
             }
-            self.ask_phones(now);
-            self.ask_call_settings(now);
+            let connected = self.connected();
+            self.ask_phones(&connected, now);
+            self.ask_call_settings(&connected, now);
             let has_more = self.forward(stop)?;
             let due = if has_more { now } else { self.reloads.due().unwrap_or(now + LOOK) };
             let mut order = stop.or_receive(&self.exporting.orders, due)?;
@@ -268,14 +270,19 @@ impl<'a> Body<'a> {
             }
             Do::Nothing | Do::Read => {}
         }
-        let users = self.ask_database(stop)?;
+        let mut made_of = BTreeSet::new();
+        let sites = self.sites(&mut made_of);
+        let users = match &sites {
+            Ok(sites) => self.ask_database(sites, stop)?,
+            Err(problem) => Err(problem.clone()),
+        };
         let is_same = matches!(users, Ok(Some((_, false)))) && self.desk().shown().problem.is_empty();
         // After a reload, what is in the files may be another, and all there is to read is little where the users are not there.
         if is_same && files == Do::Nothing {
             self.wanted = false;
             return Ok(());
         }
-        let read = users.and_then(|users| self.read(users.map(|(users, _)| users)));
+        let read = users.and_then(|users| self.read(users.map(|(users, _)| users), &sites?, made_of));
         if let Ok(Read { files, .. }) = &read
             && Stamp::take(&folder, files) != before
         {
@@ -356,20 +363,17 @@ impl<'a> Body<'a> {
         self.database.as_ref().is_some_and(|database| database.is_due(now))
     }
 
-    /// Asks the database for the users of all sites. Returns them, and whether they are others than before; `None` where they
+    /// Asks the database for the users of these sites. Returns them, and whether they are others than before; `None` where they
     /// are in files.
-    fn ask_database(&mut self, stop: &Stop) -> Result<Result<Option<Asked>, String>, Stopped> {
-        if self.database.is_none() {
-            return Ok(Ok(None));
-        }
+    fn ask_database(
+        &mut self,
+        sites: &BTreeSet<String>,
+        stop: &Stop,
+    ) -> Result<Result<Option<Asked>, String>, Stopped> {
         let Exporting { kit, export, .. } = self.exporting;
-        let sites = self.sites(&mut BTreeSet::new());
         let Some(database) = &mut self.database else { return Ok(Ok(None)) };
         kit.desk.asks(true);
-        let asked = match sites {
-            Ok(sites) => database.ask(&*kit.host, export, &sites, stop),
-            Err(problem) => Err(NotAsked::Failed(problem)),
-        };
+        let asked = database.ask(&*kit.host, export, sites, stop);
         kit.desk.asks(false);
         database.asked(export.refresh);
         let users = match asked {
@@ -380,10 +384,14 @@ impl<'a> Body<'a> {
         Ok(digest(&*kit.host, &users).map(|digest| Some((users, database.differs(digest)))))
     }
 
-    /// Reads all files, and sorts what is in them by site. `users`: those of a database.
-    fn read(&self, users: Option<Vec<Section>>) -> Result<Read, String> {
+    /// Reads all files, and sorts what is in them by site. `users`: those of a database; `files`: those that the sites are of.
+    fn read(
+        &self,
+        users: Option<Vec<Section>>,
+        sites: &BTreeSet<String>,
+        mut files: BTreeSet<PathBuf>,
+    ) -> Result<Read, String> {
         let export = &self.exporting.export;
-        let mut files = BTreeSet::new();
         let users = match users {
             Some(users) => users,
             None => self.users(&mut files)?,
@@ -397,9 +405,8 @@ impl<'a> Body<'a> {
             }
         };
         let (boxes, contexts) = (other(BOXES), other(CONTEXTS));
-        let sites = self.sites(&mut files)?;
         let read = Files { users, boxes, contexts };
-        let (stock, texts) = take_stock(&*self.exporting.kit.crypto(), read, export, &sites)
+        let (stock, texts) = take_stock(&*self.exporting.kit.crypto(), read, export, sites)
             .map_err(|error| error.to_string())?;
         Ok(Read { stock, texts, files })
     }
@@ -428,12 +435,21 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// The sites that have said something.
+    fn connected(&self) -> BTreeSet<String> {
+        let desk = self.desk();
+        let shown = desk.shown();
+        let is_site =
+            |name: &String| shown.stock.as_ref().is_some_and(|stock| stock.sites.contains_key(name));
+        desk.heard_of().into_iter().filter(is_site).collect()
+    }
+
     /// Puts where the phones of connected sites are on the desk, where that has changed.
-    fn ask_phones(&mut self, now: Instant) {
+    fn ask_phones(&mut self, connected: &BTreeSet<String>, now: Instant) {
         let desk = &self.exporting.kit.desk;
         let shown = desk.shown();
         let Some(stock) = &shown.stock else { return };
-        let others = self.phones.belong(stock, connected(desk, stock), now);
+        let others = self.phones.belong(stock, connected, now);
         let changed = self.phones.ask(&*self.exporting.kit.host, self.exporting.export.technology);
         if others || changed {
             let mut next = (*shown).clone();
@@ -444,12 +460,11 @@ impl<'a> Body<'a> {
     }
 
     /// Puts what the users of connected sites have set on the desk, where that has changed.
-    fn ask_call_settings(&mut self, now: Instant) {
+    fn ask_call_settings(&mut self, connected: &BTreeSet<String>, now: Instant) {
         let Exporting { kit, export, .. } = self.exporting;
         let shown = kit.desk.shown();
         let Some(stock) = &shown.stock else { return };
-        let sites = connected(&kit.desk, stock);
-        if self.call_settings.ask(&*kit.host, stock, &sites, export.refresh, now) {
+        if self.call_settings.ask(&*kit.host, stock, connected, export.refresh, now) {
             let mut next = (*shown).clone();
             if self.call_settings.show(&mut next, &*kit.crypto()).is_ok() {
                 kit.desk.show(next);
@@ -494,11 +509,6 @@ impl<'a> Body<'a> {
             self.desk().set_whereabouts(after);
         }
     }
-}
-
-/// The sites that have said something.
-fn connected(desk: &Desk, stock: &Stock) -> BTreeSet<String> {
-    desk.accounts().into_keys().filter(|site| stock.sites.contains_key(site)).collect()
 }
 
 /// The users of a database, and whether they are others than before.

@@ -49,20 +49,20 @@ impl Phones {
 
     /// Takes note of who belongs to these sites. Whoever is new is asked about. Returns whether anybody belongs to another one
     /// than before.
-    pub(super) fn belong(&mut self, stock: &Arc<Stock>, connected: BTreeSet<String>, now: Instant) -> bool {
+    pub(super) fn belong(&mut self, stock: &Arc<Stock>, connected: &BTreeSet<String>, now: Instant) -> bool {
         let is_same = self.stock.as_ref().is_some_and(|known| Arc::ptr_eq(known, stock));
-        if is_same && self.sites.keys().eq(&connected) && self.all_at.is_some_and(|at| now < at) {
+        if is_same && self.sites.keys().eq(connected) && self.all_at.is_some_and(|at| now < at) {
             return false;
         }
         self.stock = Some(Arc::clone(stock));
         let mut sites = BTreeMap::new();
         for site in connected {
-            let users = stock.part(&site, Part::Users).and_then(Result::ok);
+            let users = stock.part(site, Part::Users).and_then(Result::ok);
             let names = users
                 .iter()
                 .flat_map(|users| &users.list)
                 .map(|(name, _)| String::from_utf8_lossy(name).into_owned());
-            sites.insert(site, names.collect::<BTreeSet<String>>());
+            sites.insert(site.clone(), names.collect::<BTreeSet<String>>());
         }
         let again = self.all_at.is_none_or(|at| at <= now);
         if again {

@@ -233,7 +233,7 @@ fn phones_of_connected_sites_are_asked_about_and_no_others() {
     let show =
         |phones: &Phones, shown: &mut Shown| phones.show(shown, &crate::export::stand_in::Hashing).unwrap();
     let mut next = (*shown).clone();
-    phones.belong(&stock, BTreeSet::from(["berlin".to_owned()]), now);
+    phones.belong(&stock, &BTreeSet::from(["berlin".to_owned()]), now);
     show(&phones, &mut next);
     // Not before all of them were asked about.
     assert!(next.live.is_empty());
@@ -257,9 +257,9 @@ fn phones_of_connected_sites_are_asked_about_and_no_others() {
     assert_eq!((lines.len(), &*lines[0].name), (1, "1002"));
     // Missed events.
     host.contacts.lock().clear();
-    phones.belong(&stock, BTreeSet::from(["berlin".to_owned()]), now + Duration::from_secs(601));
+    phones.belong(&stock, &BTreeSet::from(["berlin".to_owned()]), now + Duration::from_secs(601));
     assert!(phones.ask(&host, Technology::Pjsip));
-    phones.belong(&stock, BTreeSet::new(), now);
+    phones.belong(&stock, &BTreeSet::new(), now);
     show(&phones, &mut next);
     assert!(next.live.is_empty());
 }

@@ -63,9 +63,12 @@ impl Exports {
         self.0.lock().awaited.iter().any(|part| *part != Part::Contacts)
     }
 
-    /// All was read of the main's files.
-    pub(in crate::engine) fn awaits_nothing(&self) {
-        self.0.lock().awaited.clear();
+    /// A sync has ended well: of a main that does not export, it has read all there is.
+    pub(in crate::engine) fn synced(&self) {
+        let mut known = self.0.lock();
+        if !known.on {
+            known.awaited.clear();
+        }
     }
 
     /// These are the contexts that the branch takes.
@@ -180,8 +183,10 @@ mod tests {
         // Another session does not know what the one before was told.
         exports.turn_off(false);
         exports.turn_on(Duration::from_secs(6));
+        exports.synced();
         assert!(exports.awaits());
-        exports.awaits_nothing();
+        exports.turn_off(false);
+        exports.synced();
         assert!(!exports.awaits());
     }
 

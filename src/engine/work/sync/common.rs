@@ -12,6 +12,7 @@ use crate::{
         crew::worker::{Stop, Stopped},
         event::Event,
         host::{Host, Level},
+        work::session::Exports,
     },
     operator::status::SyncStatus,
     site::{call_settings::CallSettings, users::StoreError},
@@ -84,15 +85,9 @@ impl<'a> Common<'a> {
         (*version, Arc::clone(boxes), Arc::clone(contexts), Arc::clone(call_settings))
     }
 
-    /// Whether there is something that the main exports and that no sync has taken.
-    pub(super) fn awaits_export(&self) -> bool {
-        self.syncing.access.session.as_ref().is_some_and(|session| session.exports().awaits())
-    }
-
-    /// A sync has ended well: of a main that does not export, all was read.
-    pub(super) fn has_files(&self) {
-        let exports = self.syncing.access.session.as_ref().map(|session| session.exports());
-        exports.filter(|exports| !exports.is_on()).inspect(|exports| exports.awaits_nothing());
+    /// What the main exports, where a session is kept there.
+    pub(super) fn exports(&self) -> Option<&Exports> {
+        self.syncing.access.session.as_ref().map(|session| session.exports())
     }
 
     /// Lets others see the status as it is now.

@@ -9,14 +9,11 @@ use crate::{
         asked::{Manifest, Question, Void, Wanted, is_unchanged},
     },
     site::{
-        exported::{Ask, Copy, Fault, Grouped, Taken, check},
+        exported::{Ask, Copy, Fault, Grouped, TRIES, Taken, check},
         users::{Answer, Document},
     },
     uplink::ami::Query,
 };
-
-/// How often it is tried again where the main has changed while it was asked: it reads its files at each reload.
-const TRIES: usize = 3;
 
 /// What stands for the file, in messages and where it is shown what a user's option comes from.
 const FILE: &str = "the main's export";

@@ -79,6 +79,7 @@ use crate::{
         event::Teller,
         host::Level,
         reach::lookup::cut,
+        work::session::Exports,
     },
     operator::status::{SyncResult, seconds},
     settings::{self, Classes, Main, Settings, Trunk, Voicemail},
@@ -298,10 +299,9 @@ impl<'a> Site<'a> {
             let synced = self.carry_out(order);
             let widens = self.common.gauge.whole_window() > before;
             let in_sync = synced.is_ok();
-            if in_sync {
-                self.common.has_files();
-            }
-            if self.common.awaits_export() {
+            let exports = self.common.exports();
+            exports.filter(|_| in_sync).inspect(|exports| exports.synced());
+            if exports.is_some_and(Exports::awaits) {
                 schedule.no_later_than(Instant::now() + self.again.wait(random()));
             } else {
                 self.again.reset();

@@ -74,7 +74,7 @@ impl Reading {
         let deadline = until.into_iter().fold(Instant::now() + READ_TIMEOUT, Instant::min);
         let window = common.gauge.whole_window();
         let mut way = common.syncing.access.to_read(common.stop, common.hangup, window, deadline)?;
-        let export = common.syncing.access.session.as_ref().map(|session| session.exports().clone());
+        let export = common.exports().cloned();
         let export = export.filter(Exports::is_on);
         let stamp = match export {
             // What it exports has digests of its own.
