@@ -206,8 +206,8 @@ lab-22: tools
 	@$(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-22.so
 
 HOURS = 1
-soak: lab ## a branch at work for hours: sync, DNS load, outages, reloads in turn; is it flat? (HOURS=1, ASTERISK_VERSION=22, ALONE=alone: without shared states)
-	cargo run --quiet --locked --package lab --bin soak -- $(HOURS) $(or $(ASTERISK_VERSION),22) $(ALONE)
+soak: lab ## a branch at work for hours: sync, DNS load, outages, reloads in turn; is it flat? (HOURS=1, ASTERISK_VERSION=22, ALONE=alone: without shared states, ONLY=cycle,reloads: nothing else)
+	cargo run --quiet --locked --package lab --bin soak -- $(HOURS) $(or $(ASTERISK_VERSION),22) $(ALONE) $(ONLY)
 
 CYCLES = 20
 valgrind: lab $(LAB_MODULES)/res_synch-valgrind.so ## load, sync, outage, reload, unload in Asterisk 22 under valgrind: no error, nothing lost (CYCLES=20)

@@ -481,6 +481,28 @@ fn a_module_that_goes_and_comes_back_touches_no_user() {
 }
 
 #[test]
+fn a_main_that_is_starting_has_no_session_of_ours_until_it_knows_the_question() {
+    let exporter = Exporter::start();
+    let (site, _folder) = in_sync(&exporter, &[]);
+    until_it_waits(&exporter);
+    let logins = exporter.count_of("Login");
+    // It dies, and lets us in again before its modules are loaded.
+    exporter.is(|state| {
+        state.loaded = false;
+        for connection in state.connections.drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    });
+    let is = |action: &'static str| move |request: &BTreeMap<String, String>| request["Action"] == action;
+    exporter.until("the end of our session", |state| state.heard.iter().any(is("Logoff")));
+    exporter.is(|state| state.loaded = true);
+    until_it_waits(&exporter);
+    assert_eq!(exporter.count_of("Login"), logins + 2);
+    assert!(site.control.snapshot().export.is_yes());
+    assert_eq!(exporter.count_of("GetConfig"), 0);
+}
+
+#[test]
 fn a_proof_that_is_not_believed_is_not_given_again_and_again_and_says_nothing_against_the_main() {
     let exporter = Exporter::start();
     exporter.is(|state| state.believes = false);

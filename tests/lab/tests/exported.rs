@@ -11,6 +11,7 @@ lab::on_22_and_16!(
     an_account_of_class_log_is_enough_for_all_that_a_branch_does,
     a_change_and_a_phone_of_the_main_are_here_within_moments,
     a_main_that_stops_or_dies_is_left_at_once,
+    a_main_that_is_starting_is_left_in_peace,
     a_module_that_comes_and_goes_on_the_main_touches_no_user,
     what_a_main_gets_wrong_takes_nobody_away,
     calls_are_counted_in_a_maintenance,
@@ -129,6 +130,29 @@ fn a_main_that_stops_or_dies_is_left_at_once(version: Version) -> Result {
     site.main.start()?;
     site.wait_status("Service", "Normal")?;
     assert_eq!(users(&site, version)?, text);
+    Ok(())
+}
+
+/// Each session costs a main some time at each of its events, and it has the most of these while it starts: a thousand
+/// branches would make its start three times as long.
+fn a_main_that_is_starting_is_left_in_peace(version: Version) -> Result {
+    let mut site = in_service(version)?;
+    site.kill_main()?;
+    site.wait_status("Service", "Failover")?;
+    // As it is before its modules are loaded, for as long as it takes to look.
+    let modules = site.main.read_conf("modules.conf")?;
+    site.main.write_conf("modules.conf", &modules.replace("load = res_synch.so", "noload = res_synch.so"))?;
+    site.main.start()?;
+    let probe = || site.status("ProbeAmi");
+    until_value("the branch to leave it in peace", GENEROUS, probe, |text| text.contains("is starting"))?;
+    until_value("no session", GENEROUS, || Ok(sessions(&site, SITE)?.to_string()), |count| count == "0")?;
+    assert_eq!(site.status("MainExport")?, "yes");
+    site.main.load_module()?;
+    until_value("its session", GENEROUS, || Ok(sessions(&site, SITE)?.to_string()), |count| count == "1")?;
+    site.wait_status("Service", "Normal")?;
+    site.wait_status("Sync", "Synced")?;
+    let log = site.branch.module_log("WARNING").join("\n");
+    assert!(!log.contains("export"), "{log}");
     Ok(())
 }
 

@@ -85,6 +85,9 @@ impl Body<'_> {
 
     /// One probe. All of it, name and connection included, within the timeout.
     pub(super) fn ask(&mut self, stop: &Stop, asked: Instant) -> Result<Outcome, Stopped> {
+        if !self.is_open() && self.exporting.rests(Instant::now()) {
+            return Ok(Outcome::Unasked("the main is starting, and is asked again in a moment".to_owned()));
+        }
         let deadline = asked + self.keeping.probe.timeout;
         // Only for a main that has just ended the connection: one that turns us away shall not be beset.
         let ended = std::mem::take(&mut self.just_ended) || self.is_open();

@@ -4,7 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::{SILENT, SOON, keeping::Body, waiting::longest};
 use crate::{
-    engine::{crew::worker::Stopped, event::Event},
+    engine::{
+        crew::{
+            backoff::{Backoff, random},
+            worker::Stopped,
+        },
+        event::{Event, News},
+    },
     export::{
         asked::{BUSY, Greeting, HELLO},
         proof::key,
@@ -24,6 +30,11 @@ const PROOF: Duration = Duration::from_secs(12);
 const STARTING: Duration = Duration::from_secs(2);
 /// How often in one session a main is asked again that does not export: two minutes in all.
 const BOOTS: u32 = 5;
+/// The longest pause between two logins at a main that is starting. While it does, it has more events than ever, each costs
+/// it time for every session that is there, and so a thousand branches would make its start three times as long.
+const REST: Duration = Duration::from_secs(12);
+/// A main that exported and does not know the question after so long is not starting any more: its module is gone.
+const BOOT: Duration = Duration::from_secs(120);
 
 /// Whether the main exports over this session.
 #[derive(Debug)]
@@ -43,6 +54,11 @@ pub(super) struct Exporting {
     pub(super) hears_later: bool,
     /// Whether the session before did.
     pub(super) was_on: bool,
+    /// Since when a main that exported before is starting; `None` where it is not.
+    starts_since: Option<Instant>,
+    /// Until when it is left in peace.
+    rests_until: Option<Instant>,
+    rests: Backoff,
 }
 
 impl Exporting {
@@ -57,13 +73,36 @@ impl Exporting {
             asked: 0,
             hears_later: false,
             was_on: false,
+            starts_since: None,
+            rests_until: None,
+            rests: Backoff::new(REST, REST),
         }
     }
 
     /// A session begins.
     pub(super) fn begins(&mut self, now: Instant) {
         self.was_on |= self.greeting.take().is_some();
-        (self.due, self.asked) = (Some(now), 0);
+        (self.due, self.asked, self.rests_until) = (Some(now), 0, None);
+    }
+
+    /// The main does not know the question. Returns until when it is to be left in peace, where that is because it is
+    /// starting: the session before exported, and this one is new.
+    fn starts(&mut self, random: u64, now: Instant) -> Option<Instant> {
+        if !self.was_on || self.asked > 1 || now >= *self.starts_since.get_or_insert(now) + BOOT {
+            return None;
+        }
+        self.rests_until = Some(now + self.rests.wait(random));
+        self.rests_until
+    }
+
+    /// There is no main, and so none that is starting.
+    pub(super) const fn fails(&mut self) {
+        (self.starts_since, self.rests_until) = (None, None);
+    }
+
+    /// Returns whether a main that is starting is left in peace now.
+    pub(super) fn rests(&self, now: Instant) -> bool {
+        self.rests_until.is_some_and(|until| now < until)
     }
 
     /// The main wants to be asked anew.
@@ -106,6 +145,8 @@ impl Exporting {
 enum No {
     /// It says so.
     Says(String),
+    /// It does not know the question.
+    Unknown,
     /// It does not believe whose session this is, and ends it.
     Unproved(String),
     /// It has too much to do to be asked.
@@ -142,10 +183,11 @@ impl Body<'_> {
         let (greeted, last) = (greet(link, main, &*crypto, now + SOON), link.take_last());
         match greeted {
             Ok(greeting) => self.exports(greeting, now),
-            Err(No::Says(why)) => {
-                self.exports_not(why, true);
-                self.exporting.due = self.exporting.asks_again(now);
-            }
+            Err(No::Unknown) => match self.exporting.starts(random(), now) {
+                Some(until) => self.leave_to_start(until),
+                None => self.exports_not_yet(UNKNOWN.to_owned(), now),
+            },
+            Err(No::Says(why)) => self.exports_not_yet(why, now),
             Err(No::Unproved(why)) => {
                 self.exporting.leave_in_peace(now + UNPROVED, &why);
                 self.exporting.unproved = true;
@@ -176,6 +218,15 @@ impl Body<'_> {
         self.log_in_alone()
     }
 
+    /// Ends the session with a main that is starting.
+    fn leave_to_start(&mut self, until: Instant) {
+        if let Some(mut link) = self.link.take() {
+            link.log_off(Instant::now() + SOON);
+        }
+        self.tell(Event::Main(News::Starting));
+        self.rest(until);
+    }
+
     fn exports(&mut self, greeting: Greeting, now: Instant) {
         let keeping = self.keeping;
         let teller = &keeping.teller;
@@ -183,7 +234,7 @@ impl Body<'_> {
         if let Some(link) = &self.link {
             link.keep_alive(greeting.wait);
         }
-        self.exporting.hears_later = false;
+        (self.exporting.hears_later, self.exporting.starts_since) = (false, None);
         self.hearing.exports(greeting.booted, &mut |event| teller.tell(event));
         if let Some(version) = &greeting.asterisk {
             self.version.is_known();
@@ -194,10 +245,18 @@ impl Body<'_> {
         self.exporting.greeting = Some(greeting);
     }
 
+    fn exports_not_yet(&mut self, why: String, now: Instant) {
+        self.exports_not(why, true);
+        self.exporting.due = self.exporting.asks_again(now);
+    }
+
     fn exports_not(&mut self, why: String, may_ask: bool) {
         self.exporting.greeting = None;
         self.exporting.was_on = false;
         let keeping = self.keeping;
+        if self.exporting.starts_since.take().is_some() {
+            keeping.teller.tell(Event::Main(News::Started));
+        }
         keeping.counter.exports.turn_off(may_ask);
         keeping.teller.tell(Event::Exports(ExportStatus::no(why)));
         let hears = std::mem::take(&mut self.exporting.hears_later) || self.hearing.exports_no_more();
@@ -213,7 +272,7 @@ fn greet(link: &mut Link, main: &Main, crypto: &dyn Crypto, deadline: Instant) -
     let answer =
         link.own(HELLO, &[], deadline).map_err(|error| match error {
             LinkError::Refused { refusal: Refusal::Answer { message, .. }, .. } => {
-                if message.starts_with(BUSY) { No::Later } else { No::Says(meaning(&message)) }
+                if message.starts_with(BUSY) { No::Later } else { meaning(&message) }
             }
             error => No::Link(error),
         })?;
@@ -243,14 +302,17 @@ fn greet(link: &mut Link, main: &Main, crypto: &dyn Crypto, deadline: Instant) -
     }
 }
 
+/// Why a main does not export that does not know the question.
+const UNKNOWN: &str = "the main has not loaded synch, or has no [export]";
+
 /// Returns what a refusal of the question means (`process_message` of Asterisk's `manager.c`).
-fn meaning(message: &str) -> String {
+fn meaning(message: &str) -> No {
     if message.contains("Invalid/unknown command") {
-        "the main has not loaded synch, or has no [export]".to_owned()
+        No::Unknown
     } else if message.contains("Permission denied") {
-        "the account on the main has no 'write = log'".to_owned()
+        No::Says("the account on the main has no 'write = log'".to_owned())
     } else {
-        format!("the main says: {message}")
+        No::Says(format!("the main says: {message}"))
     }
 }
 
@@ -267,9 +329,35 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_to_do() {
-        assert!(meaning("Invalid/unknown command: SynchHello.").contains("[export]"));
-        assert!(meaning("Permission denied").contains("write = log"));
-        assert!(meaning("other").contains("other"));
+        assert!(matches!(meaning("Invalid/unknown command: SynchHello."), No::Unknown));
+        assert!(matches!(meaning("Permission denied"), No::Says(why) if why.contains("write = log")));
+        assert!(matches!(meaning("other"), No::Says(why) if why.contains("other")));
+    }
+
+    /// A session begins, and the main does not know the question.
+    fn unknown(exporting: &mut Exporting, now: Instant) -> Option<Instant> {
+        exporting.begins(now);
+        exporting.asked += 1;
+        exporting.starts(0, now)
+    }
+
+    #[test]
+    fn a_main_that_exported_is_left_to_start_but_not_for_ever() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut exporting = Exporting::new(start);
+        assert_eq!(unknown(&mut exporting, start), None, "nobody knows that it ever exported");
+        exporting.was_on = true;
+        assert_eq!(unknown(&mut exporting, start), Some(start + REST / 2));
+        assert!(exporting.rests(after(5)) && !exporting.rests(after(6)));
+        exporting.asked += 1;
+        assert_eq!(exporting.starts(0, after(1)), None, "not within a session: the module went");
+        assert!(unknown(&mut exporting, after(119)).is_some());
+        assert_eq!(unknown(&mut exporting, after(120)), None);
+        // It died meanwhile, and starts once more.
+        exporting.fails();
+        assert!(unknown(&mut exporting, after(121)).is_some());
+        assert!(unknown(&mut exporting, after(240)).is_some());
     }
 
     #[test]

@@ -322,6 +322,7 @@ impl<'a> Body<'a> {
     /// There is no session.
     pub(super) fn fails(&mut self, problem: &str) {
         self.hand.ends();
+        self.exporting.fails();
         let teller = &self.keeping.teller;
         if self.version.ends() {
             teller.tell(Event::MainVersion(String::new()));
@@ -408,6 +409,12 @@ impl<'a> Body<'a> {
             self.renew(stop)?;
         }
         Ok(())
+    }
+
+    /// Logs in no more before then.
+    pub(super) fn rest(&mut self, until: Instant) {
+        self.hand.ends();
+        self.alone_at = until;
     }
 
     pub(super) fn log_in_alone(&mut self) -> Result<(), Stopped> {

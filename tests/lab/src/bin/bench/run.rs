@@ -57,8 +57,8 @@ pub struct Main {
     pub parse: f32,
     /// Another site's questions.
     pub second: Second,
-    /// What the module takes there, in MiB, its threads included: with the texts that branches fetch, and at the end, when
-    /// nobody has fetched any for a while.
+    /// What the module takes there, in MiB, its threads included: with the texts that branches fetch, and when nobody has
+    /// fetched any for a while.
     pub memory: [f32; 2],
     /// AMI sessions of the branch.
     pub sessions: usize,
@@ -117,6 +117,8 @@ pub fn figures(&Case { module, listens, files, exports }: &Case<'_>) -> Result<F
     poll("Synced", || Ok(status(&mut ami, "Sync")? == "Synced" && syncs(&mut ami)? >= 1))?;
     let unchanged = nothing_changed(&site, &mut ami)?;
     let idle = without_sync(&site, &mut ami, unchanged.time)?;
+    // Before its reloads: each costs Asterisk memory by itself.
+    let main = main.map(|main| at_rest(&site, main)).transpose()?;
     let (live, changed) = changes(&site, &mut ami, listens)?;
     for _ in 0..ASKED {
         let syncs = syncs(&mut ami)?;
@@ -130,10 +132,7 @@ pub fn figures(&Case { module, listens, files, exports }: &Case<'_>) -> Result<F
         .lines()
         .filter(|line| line.trim_start().starts_with("synch "))
         .count();
-    let main = match main {
-        Some(main) => Some(at_rest(&site, Main { sessions, ..main })?),
-        None => None,
-    };
+    let main = main.map(|main| Main { sessions, ..main });
     let without = without_module(&mut site)?;
     Ok(Figures { main, first, directory, unchanged, idle, live, changed, memory, without })
 }

@@ -21,6 +21,8 @@ pub enum Act {
     Cycle,
     /// The other system, with which states are shared, says good-bye and comes again.
     Part,
+    /// Nothing: what happens beside, happens alone.
+    Wait,
 }
 
 impl Act {
@@ -42,11 +44,29 @@ impl Act {
         Self::Part,
     ];
 
+    /// What asks for it alone.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Change => "change",
+            Self::Outage(Death::CleanStop) => "stop",
+            Self::Outage(Death::Kill) => "kill",
+            Self::Outage(Death::Halt) => "halt",
+            Self::Outage(Death::LinkDown) => "cut",
+            Self::Outage(Death::Silence) => "silence",
+            Self::Look => "look",
+            Self::Settings => "settings",
+            Self::Hold => "hold",
+            Self::Cycle => "cycle",
+            Self::Part => "part",
+            Self::Wait => "wait",
+        }
+    }
+
     /// How often the service moves in it.
     pub fn moves(self) -> usize {
         match self {
             // What served before an unload serves after the load.
-            Self::Change | Self::Look | Self::Settings | Self::Cycle | Self::Part => 0,
+            Self::Change | Self::Look | Self::Settings | Self::Cycle | Self::Part | Self::Wait => 0,
             // There, and back.
             Self::Outage(_) | Self::Hold => 2,
         }
@@ -63,6 +83,7 @@ impl fmt::Display for Act {
             Self::Hold => f.pad("an operator holds"),
             Self::Cycle => f.pad("unload and load"),
             Self::Part => f.pad("a site leaves and joins"),
+            Self::Wait => f.pad("nothing"),
         }
     }
 }

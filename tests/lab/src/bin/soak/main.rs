@@ -2,8 +2,10 @@
 //!
 //! A real main and branch with a thousand users, a sync every half minute, questions for names all the time; and outages
 //! of every kind, changes, reloads, loads, operators, in turn. The first rounds warm caches up; from then on it counts.
+//! Where it is not flat, `ONLY=cycle` does one thing alone, again and again: what grows shows there.
 //!
 //! - `act`: what happens
+//! - `plan`: what is asked for
 //! - `office`: main and branch, and how each of it is done
 //! - `load`: the questions, and how they fared
 //! - `reloads`: the dialplan, again and again, beside all of it
@@ -18,6 +20,7 @@ mod act;
 mod beside;
 mod load;
 mod office;
+mod plan;
 mod reloads;
 mod report;
 mod states;
@@ -27,19 +30,18 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use act::Act;
-use lab::error::{Context, Error};
-use lab::{Result, Version};
+use lab::Result;
+use lab::error::Error;
 use office::{MOVED, Office};
+use plan::Plan;
 use report::Report;
 use watch::Sample;
 
 /// The warm-up is such a part of the time that counts, and a round at least: what is done a first time takes memory once.
 const WARM_UP: u32 = 8;
-/// Nobody waits for more.
-const MOST_HOURS: f64 = 24.0 * 31.0;
 
 fn main() -> ExitCode {
-    let outcome = arguments().and_then(|(time, version, shares)| soak(time, version, shares));
+    let outcome = Plan::read(std::env::args().skip(1)).and_then(|plan| soak(&plan));
     match outcome {
         Ok(faults) if faults.is_empty() => {
             println!("\nFlat.");
@@ -57,34 +59,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Hours, the Asterisk, and whether it shares states: without, for a comparison, at the word `alone`.
-fn arguments() -> Result<(Duration, Version, bool)> {
-    let mut words = std::env::args().skip(1);
-    let hours = words.next().unwrap_or_else(|| "1".to_owned());
-    let hours: f64 = hours.parse().context(format!("'{hours}' hours"))?;
-    if !(hours > 0.0 && hours <= MOST_HOURS) {
-        return Err(Error::new(format!(
-            "{hours} hours: more than 0 and not more than {MOST_HOURS} are wanted"
-        )));
-    }
-    let version = match words.next().as_deref() {
-        None | Some("22") => Version::V22,
-        Some("16") => Version::V16,
-        Some(other) => return Err(Error::new(format!("there is no Asterisk '{other}' here, but 22 and 16"))),
-    };
-    let shares = match words.next().as_deref() {
-        None => true,
-        Some("alone") => false,
-        Some(other) => return Err(Error::new(format!("'{other}': only 'alone' is known here"))),
-    };
-    Ok((Duration::from_secs_f64(hours * 3600.0), version, shares))
-}
-
 /// What is wrong in the end.
-fn soak(time: Duration, version: Version, shares: bool) -> Result<Vec<String>> {
-    println!("Asterisk {version}: {} minutes, after a warm-up", time.as_secs() / 60);
-    let mut office = Office::open(version, shares)?;
-    let outcome = measured(&mut office, time);
+fn soak(plan: &Plan) -> Result<Vec<String>> {
+    println!("Asterisk {}: {} minutes, after a warm-up", plan.version, plan.time.as_secs() / 60);
+    let mut office = Office::open(plan)?;
+    let outcome = measured(&mut office, plan);
     if !office.site.branch.is_running() {
         return Err(Error::new(format!("the branch's Asterisk has crashed. {:?}", outcome.err())));
     }
@@ -93,11 +72,12 @@ fn soak(time: Duration, version: Version, shares: bool) -> Result<Vec<String>> {
     Ok(report.faults())
 }
 
-fn measured(office: &mut Office, time: Duration) -> Result<Report> {
+fn measured(office: &mut Office, plan: &Plan) -> Result<Report> {
+    let time = plan.time;
     let branch = office.site.branch.pid()?;
     let warm = Instant::now() + time / WARM_UP;
     loop {
-        round(office, "warm-up")?;
+        round(office, &plan.acts, "warm-up")?;
         if Instant::now() >= warm {
             break;
         }
@@ -107,7 +87,8 @@ fn measured(office: &mut Office, time: Duration) -> Result<Report> {
     let mut rounds = vec![Sample { at: Duration::ZERO, vitals: before }];
     let mut stopped_by = None;
     while start.elapsed() < time {
-        if let Err(error) = round(office, &format!("from {} min", start.elapsed().as_secs() / 60)) {
+        if let Err(error) = round(office, &plan.acts, &format!("from {} min", start.elapsed().as_secs() / 60))
+        {
             stopped_by = Some(error);
             break;
         }
@@ -135,8 +116,8 @@ fn measured(office: &mut Office, time: Duration) -> Result<Report> {
 }
 
 /// Does everything once, and says what the branch uses then.
-fn round(office: &mut Office, when: &str) -> Result {
-    for act in Act::ROUND {
+fn round(office: &mut Office, acts: &[Act], when: &str) -> Result {
+    for &act in acts {
         office.act(act).map_err(|error| Error::new(format!("{act}: {error}")))?;
         let now = office.site.branch.vitals()?;
         println!(

@@ -12,11 +12,12 @@ use lab::dns::{RecordType, Responder, records};
 use lab::error::Error;
 use lab::site::NAME;
 use lab::wait::{GENEROUS, until_ok};
-use lab::{Result, Site, Version};
+use lab::{Result, Site};
 
 use crate::act::Act;
 use crate::beside::Beside;
 use crate::load::{Counts, Load, Right};
+use crate::plan::Plan;
 use crate::reloads::{self, HINTS};
 use crate::states::States;
 
@@ -26,6 +27,8 @@ const USERS: u32 = 1000;
 const AWAY: Duration = Duration::from_secs(10);
 /// Between two acts.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How long nothing happens where that is asked for.
+const IDLE: Duration = Duration::from_secs(20);
 /// How long the branch is looked at for what it uses at least. Longer than a thread of Asterisk's pools waits for work
 /// (60 s for PJSIP's) before it ends, so that the fewest threads are those that always are.
 const QUIET: Duration = Duration::from_secs(90);
@@ -87,6 +90,8 @@ pub struct Office {
     pub done: Done,
     right: Right,
     load: Option<Load>,
+    /// Whether the dialplan is reloaded beside the acts.
+    reloading: bool,
     reloads: Option<Beside<u64>>,
     changes: Option<Beside<u64>>,
     /// `None`: the branch shares no states.
@@ -100,8 +105,8 @@ pub struct Office {
 
 impl Office {
     /// A branch in normal service, with as many users and hints as an office has, and no load yet.
-    pub fn open(version: Version, shares: bool) -> Result<Self> {
-        let mut site = Site::with_dialplan(version)?;
+    pub fn open(plan: &Plan) -> Result<Self> {
+        let mut site = Site::with_dialplan(plan.version)?;
         site.branch.install_module()?;
         site.branch.add_hints(HINTS)?;
         takes_tls(&site)?;
@@ -117,7 +122,7 @@ impl Office {
         // One heap for all threads: what one gives back serves another. With a heap for each, as is usual, the holes that
         // a thousand users leave in each of them at every reload look like growth for the first hour.
         site.branch.run_under(&["/usr/bin/env".to_owned(), "MALLOC_ARENA_MAX=1".to_owned()]);
-        let states = shares.then(|| States::open(&site)).transpose()?;
+        let states = plan.shares.then(|| States::open(&site)).transpose()?;
         site.serve()?;
         let held = (site.branch.console()?, quiet_session(&site)?);
         let right = Right { main: site.main.address(), branch: site.branch.address(), other: OTHER };
@@ -127,6 +132,7 @@ impl Office {
             done: Done::default(),
             right,
             load: None,
+            reloading: plan.reloads,
             reloads: None,
             changes: None,
             states,
@@ -190,6 +196,10 @@ impl Office {
             Act::Hold => self.hold(),
             Act::Cycle => self.cycle(),
             Act::Part => self.states.iter().try_for_each(|states| states.part(&self.site.branch)),
+            Act::Wait => {
+                sleep(IDLE);
+                Ok(())
+            }
         }?;
         self.wait_served()?;
         self.done.acts.push(act);
@@ -216,7 +226,7 @@ impl Office {
         if self.load.is_none() {
             self.load = Some(Load::start(&self.site, self.right)?);
         }
-        if self.reloads.is_none() {
+        if self.reloading && self.reloads.is_none() {
             self.reloads = Some(reloads::start(quiet_session(&self.site)?));
         }
         if self.changes.is_none() {

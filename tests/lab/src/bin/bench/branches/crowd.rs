@@ -29,7 +29,7 @@ pub fn tell() -> Result {
         "\n{BRANCHES} branches of {USERS} users each at one main, Asterisk 22, {CALLS} calls a second there"
     );
     let mut site = headquarters()?;
-    site.main.start()?;
+    let alone = start(&mut site.main)?;
     let Busy { percent: none, octets: others } = busy(&site)?;
     println!("  no branch: {none:.1} % of a processor");
     let memory = memory(&site)?;
@@ -40,7 +40,8 @@ pub fn tell() -> Result {
     ] {
         let _simulated = Simulated::start(&site, kind, LIFE)?;
         bare = busy(&site)?.percent - none;
-        println!("  {BRANCHES} {what}: {bare:.1} % more");
+        let memory = self::memory(&site)? - memory;
+        println!("  {BRANCHES} {what}: {bare:.1} % more, {memory:.1} MiB");
     }
     sleep(SETTLE);
     let mut simulated = Simulated::start(&site, Kind::Branch, LIFE)?;
@@ -59,7 +60,11 @@ pub fn tell() -> Result {
     site.main.kill_9()?;
     simulated.wait_lost()?;
     println!("  kill -9 of the main: all know after {:.2} s (target: 1)", killed.elapsed().as_secs_f64());
-    site.main.start()?;
+    let beset = start(&mut site.main)?;
+    println!(
+        "  it starts anew in {beset:.1} s, {:.2} times what it took with no branch ({alone:.1} s)",
+        beset / alone
+    );
     let returned = Instant::now();
     let turned_away = simulated.wait_back()?;
     println!(
@@ -72,6 +77,13 @@ pub fn tell() -> Result {
         returned.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+/// Starts the main. Returns how long that took, in seconds.
+fn start(main: &mut lab::asterisk::Asterisk) -> Result<f64> {
+    let start = Instant::now();
+    main.start()?;
+    Ok(start.elapsed().as_secs_f64())
 }
 
 fn headquarters() -> Result<Site> {

@@ -27,6 +27,8 @@ pub struct Session {
     /// What the main says that a wait is to last, in milliseconds.
     wait: u64,
     digest: String,
+    /// Whether the main does not know the first question of a branch: it is starting.
+    starts: bool,
 }
 
 impl Session {
@@ -38,7 +40,15 @@ impl Session {
         if is_idle {
             ami.action("Events", &[("EventMask", "off")])?;
         }
-        Ok(Self { ami, name, kind, proved: is_idle, wait: LONGEST * 1000, digest: String::new() })
+        Ok(Self {
+            ami,
+            name,
+            kind,
+            proved: is_idle,
+            wait: LONGEST * 1000,
+            digest: String::new(),
+            starts: false,
+        })
     }
 
     /// Whether it has proved whose it is, where that is needed.
@@ -46,11 +56,19 @@ impl Session {
         self.proved
     }
 
-    /// Proves whose it is, and takes what the main has. A main that is starting knows no such question, or has not read its
-    /// files yet.
+    /// Whether it has ended because the main is starting.
+    pub const fn starts(&self) -> bool {
+        self.starts
+    }
+
+    /// Proves whose it is, and takes what the main has. A main that is starting knows no such question, and is left in peace,
+    /// or has not read its files yet.
     fn prove(&mut self) -> Result<()> {
         let hello = self.ami.action("SynchHello", &[])?;
-        let Some(nonce) = hello.get("Nonce") else { return Ok(()) };
+        let Some(nonce) = hello.get("Nonce") else {
+            self.starts = true;
+            return Err(Error::new(format!("{}: {hello:?}", self.name)));
+        };
         let key = key(&secret(&self.name), nonce, &self.name)?;
         let answer = self.ami.action("SynchHello", &[("Site", &self.name), ("Key", &key)])?;
         if !answer.is_success() {

@@ -21,6 +21,8 @@ pub const USERS: usize = 20;
 const JOINING: Duration = Duration::from_millis(12);
 /// A main that is away is tried again after so long, as the module probes it.
 const AGAIN: Duration = Duration::from_secs(5);
+/// One that is starting is left in peace for half of that at least, and until the next probe is due, as the module does.
+const REST: Duration = Duration::from_secs(12);
 /// A thread for each has little to do.
 const STACK: usize = 256 * 1024;
 /// How often the counts are looked at.
@@ -156,6 +158,7 @@ fn live(main: Ipv4Addr, number: usize, kind: Kind, end: Instant, counts: &Counts
     let mut draw = u64::from(place) + 1;
     sleep(JOINING * place);
     while Instant::now() < end {
+        let mut rest = Duration::ZERO;
         match Session::open(main, number, kind) {
             Ok(mut session) => {
                 counts.open.fetch_add(1, Ordering::Relaxed);
@@ -169,6 +172,9 @@ fn live(main: Ipv4Addr, number: usize, kind: Kind, end: Instant, counts: &Counts
                         break;
                     }
                 }
+                if session.starts() {
+                    rest = REST / 2 + part_of(REST / 2, &mut draw);
+                }
                 counts.proved.fetch_sub(proved, Ordering::Relaxed);
                 counts.open.fetch_sub(1, Ordering::Relaxed);
             }
@@ -177,9 +183,13 @@ fn live(main: Ipv4Addr, number: usize, kind: Kind, end: Instant, counts: &Counts
             }
             Err(_) => {}
         }
-        let part = next(&mut draw) % 1000;
-        sleep(AGAIN * u32::try_from(part).unwrap_or_default() / 1000);
+        sleep(rest + part_of(AGAIN, &mut draw));
     }
+}
+
+/// Any part of it.
+fn part_of(time: Duration, draw: &mut u64) -> Duration {
+    time * u32::try_from(next(draw) % 1000).unwrap_or_default() / 1000
 }
 
 /// Whether the main took the connection and ended it: nobody listening is another thing.
