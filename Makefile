@@ -128,6 +128,8 @@ demo-ground:
 test: test-pure test-lab ## every test (root)
 	@echo "All tests passed, those of the lab on Asterisk 22 and 16."
 
+# Most wait for something: more at once than there are processors halve the time.
+test-pure: export RUST_TEST_THREADS ?= 6
 test-pure: tools
 	cargo test --locked $(PURE)
 
@@ -166,8 +168,7 @@ one: tools ## one file of the lab's tests, or one test (TEST=outage::a_killed_ma
 		cargo test --locked --package lab --test $(ONE_FILE) -- on_$(ONE)::$(ONE_NAME) --test-threads=2
 
 # A dependency that nothing uses is a lint: `unused_crate_dependencies`, in the roots of the crates.
-check: lint ## what needs neither root nor Asterisk: format, lints, pure tests, a short fuzz, licences, known faults
-	cargo test --locked $(PURE)
+check: lint test-pure ## what needs neither root nor Asterisk: format, lints, pure tests, a short fuzz, licences, known faults
 
 lint: tools ## the same without the tests
 	cargo fmt --check --all
