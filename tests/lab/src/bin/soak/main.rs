@@ -11,13 +11,14 @@
 //! - `reloads`: the dialplan, again and again, beside all of it
 //! - `states`: another system that shares its states with the branch, and whose devices change all the time
 //! - `beside`: what is done on a thread of its own, beside the acts
-//! - `watch`: what the branch uses, and the slope of that
+//! - `watch`: what the branch uses, and the slope of that; `in_use`: of memory, without malloc's holes
 //! - `report`: the table, and what is wrong
 
 #![expect(clippy::print_stdout, reason = "it prints figures")]
 
 mod act;
 mod beside;
+mod in_use;
 mod load;
 mod office;
 mod plan;
@@ -83,8 +84,8 @@ fn measured(office: &mut Office, plan: &Plan) -> Result<Report> {
         }
     }
     let before = office.quiet()?;
-    let (start, watch) = (Instant::now(), watch::start(branch));
-    let mut rounds = vec![Sample { at: Duration::ZERO, vitals: before }];
+    let (start, watch) = (Instant::now(), watch::start(branch, office.in_use.clone()));
+    let mut rounds = vec![Sample { at: Duration::ZERO, used: before }];
     let mut stopped_by = None;
     while start.elapsed() < time {
         if let Err(error) = round(office, &plan.acts, &format!("from {} min", start.elapsed().as_secs() / 60))
@@ -92,15 +93,16 @@ fn measured(office: &mut Office, plan: &Plan) -> Result<Report> {
             stopped_by = Some(error);
             break;
         }
-        let sample = Sample { at: start.elapsed(), vitals: office.trimmed()? };
-        println!("  round {}: {} KiB without what is unused", rounds.len(), sample.vitals.anonymous_kib);
-        rounds.push(sample);
+        let used = office.trimmed()?;
+        let (number, kernel) = (rounds.len(), used.vitals.anonymous_kib);
+        println!("  round {number}: {} KiB in use; {kernel} KiB with malloc's holes", used.in_use_kib);
+        rounds.push(Sample { at: start.elapsed(), used });
     }
     let samples = watch.finish()?;
     office.pause_load()?;
     // Where something has stopped it, that is not over by now: what is used then is told all the same.
     let after = if stopped_by.is_none() { office.quiet()? } else { office.trimmed()? };
-    rounds.push(Sample { at: start.elapsed(), vitals: after });
+    rounds.push(Sample { at: start.elapsed(), used: after });
     office.count_restarts()?;
     let log = office.site.branch.log();
     Ok(Report {
@@ -109,6 +111,8 @@ fn measured(office: &mut Office, plan: &Plan) -> Result<Report> {
         rounds,
         counts: std::mem::take(&mut office.counts),
         done: std::mem::take(&mut office.done),
+        reloading: plan.reloads,
+        sharing: plan.shares,
         moves: log.lines().filter(|line| line.contains(MOVED)).count(),
         errors: log.lines().filter(|line| line.contains("] ERROR[")).map(str::to_owned).collect(),
         stopped_by,

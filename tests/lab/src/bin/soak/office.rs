@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use lab::ami::Ami;
-use lab::asterisk::{Console, Vitals};
+use lab::asterisk::Console;
 use lab::certificates::{believing, takes_tls};
 use lab::death::Death;
 use lab::dns::{RecordType, Responder, records};
@@ -16,10 +16,12 @@ use lab::{Result, Site};
 
 use crate::act::Act;
 use crate::beside::Beside;
+use crate::in_use::InUse;
 use crate::load::{Counts, Load, Right};
 use crate::plan::Plan;
 use crate::reloads::{self, HINTS};
 use crate::states::States;
+use crate::watch::Used;
 
 /// Users of this site besides the three of the lab's own.
 const USERS: u32 = 1000;
@@ -84,6 +86,8 @@ pub struct Office {
     _forwarder: Responder,
     /// Main, branch and network.
     pub site: Site,
+    /// What the branch has in use of its memory.
+    pub in_use: InUse,
     /// How the questions fared so far.
     pub counts: Counts,
     /// What was done so far.
@@ -119,15 +123,14 @@ impl Office {
         site.branch.edit_conf("res_synch.conf", "[dns]", &dns)?;
         site.branch.edit_conf("res_synch.conf", "interval = 300", "interval = 30")?;
         let forwarder = Responder::with_address(forwarder, || OTHER)?;
-        // One heap for all threads: what one gives back serves another. With a heap for each, as is usual, the holes that
-        // a thousand users leave in each of them at every reload look like growth for the first hour.
-        site.branch.run_under(&["/usr/bin/env".to_owned(), "MALLOC_ARENA_MAX=1".to_owned()]);
+        let in_use = InUse::of(&mut site.branch)?;
         let states = plan.shares.then(|| States::open(&site)).transpose()?;
         site.serve()?;
         let held = (site.branch.console()?, quiet_session(&site)?);
         let right = Right { main: site.main.address(), branch: site.branch.address(), other: OTHER };
         Ok(Self {
             site,
+            in_use,
             counts: Counts::default(),
             done: Done::default(),
             right,
@@ -157,7 +160,7 @@ impl Office {
     }
 
     /// What the branch uses at least while nothing happens: no load, no sessions but those that are held.
-    pub fn quiet(&mut self) -> Result<Vitals> {
+    pub fn quiet(&mut self) -> Result<Used> {
         self.pause_load()?;
         for (beside, count) in
             [(&mut self.reloads, &mut self.done.reloads), (&mut self.changes, &mut self.done.changes)]
@@ -170,18 +173,19 @@ impl Office {
         let (end, mut least) = (Instant::now() + QUIET, self.trimmed()?);
         while Instant::now() < end {
             sleep(LOOK);
-            let now = self.site.branch.vitals()?;
-            least.threads = least.threads.min(now.threads);
-            least.descriptors = least.descriptors.min(now.descriptors);
+            let (now, vitals) = (self.site.branch.vitals()?, &mut least.vitals);
+            vitals.threads = vitals.threads.min(now.threads);
+            vitals.descriptors = vitals.descriptors.min(now.descriptors);
         }
         Ok(least)
     }
 
     /// What the branch uses when Asterisk has given back to the kernel what it does not use: a reload of a thousand users
     /// leaves 10 MiB with malloc, or not, as it comes.
-    pub fn trimmed(&self) -> Result<Vitals> {
+    pub fn trimmed(&self) -> Result<Used> {
+        let in_use_kib = self.in_use.least_kib()?;
         self.site.branch.rx("malloc trim")?;
-        self.site.branch.vitals()
+        Ok(Used { vitals: self.site.branch.vitals()?, in_use_kib })
     }
 
     /// Does one thing under load, and waits until all is well again.

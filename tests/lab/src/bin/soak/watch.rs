@@ -5,23 +5,34 @@ use std::time::{Duration, Instant};
 use lab::asterisk::Vitals;
 
 use crate::beside::Beside;
+use crate::in_use::InUse;
 
 /// Between two samples.
 const EVERY: Duration = Duration::from_secs(30);
+
+/// What is used.
+#[derive(Clone, Copy, Debug)]
+pub struct Used {
+    /// As the kernel sees it.
+    pub vitals: Vitals,
+    /// What malloc has given out, in KiB.
+    pub in_use_kib: u64,
+}
 
 /// What was used at a moment of the soak.
 pub struct Sample {
     /// Since the start.
     pub at: Duration,
     /// Then.
-    pub vitals: Vitals,
+    pub used: Used,
 }
 
 /// Starts to look at that process.
-pub fn start(pid: u32) -> Beside<Vec<Sample>> {
+pub fn start(pid: u32, in_use: InUse) -> Beside<Vec<Sample>> {
     let start = Instant::now();
     Beside::start(EVERY, move |samples: &mut Vec<Sample>| {
-        samples.push(Sample { at: start.elapsed(), vitals: Vitals::of(pid)? });
+        let used = Used { vitals: Vitals::of(pid)?, in_use_kib: in_use.now_kib()? };
+        samples.push(Sample { at: start.elapsed(), used });
         Ok(())
     })
 }
@@ -39,10 +50,10 @@ pub struct Slope {
 impl Slope {
     /// The line that fits `values` over the samples' time best (least squares).
     #[expect(clippy::cast_precision_loss, reason = "shown with five digits")]
-    pub fn of(samples: &[Sample], value: impl Fn(&Vitals) -> u64) -> Self {
+    pub fn of(samples: &[Sample], value: impl Fn(&Used) -> u64) -> Self {
         let hours = |sample: &Sample| sample.at.as_secs_f64() / 3600.0;
         let points: Vec<_> =
-            samples.iter().map(|sample| (hours(sample), value(&sample.vitals) as f64)).collect();
+            samples.iter().map(|sample| (hours(sample), value(&sample.used) as f64)).collect();
         let count = points.len() as f64;
         let mean = |part: fn(&(f64, f64)) -> f64| points.iter().map(part).sum::<f64>() / count;
         let (x_mean, y_mean) = (mean(|point| point.0), mean(|point| point.1));
@@ -72,13 +83,13 @@ mod tests {
     fn samples(kib: &[u64]) -> Vec<Sample> {
         let sample = |(minute, kib): (u64, &u64)| Sample {
             at: Duration::from_secs(minute * 60),
-            vitals: Vitals { threads: 1, descriptors: 1, anonymous_kib: *kib },
+            used: Used { vitals: Vitals { threads: 1, descriptors: 1, anonymous_kib: 0 }, in_use_kib: *kib },
         };
         (0..).zip(kib).map(sample).collect()
     }
 
     fn slope(kib: &[u64]) -> Slope {
-        Slope::of(&samples(kib), |vitals| vitals.anonymous_kib)
+        Slope::of(&samples(kib), |used| used.in_use_kib)
     }
 
     #[test]
