@@ -71,7 +71,7 @@ impl Routes {
         let mut numbers: BTreeMap<&str, Standing> = BTreeMap::new();
         for (name, site) in stock.sites.iter().filter(|(_, site)| site.users.is_ok()) {
             let standing = standing(name);
-            for number in site.numbers.iter().filter(|number| is_number(number)) {
+            for number in site.numbers.texts().filter(|number| is_number(number)) {
                 // Whoever is of two sites can be reached as long as one of them is here.
                 let known = numbers.entry(number).or_insert(standing);
                 if *known == Standing::Lost {

@@ -248,9 +248,9 @@ impl Desk {
             reply.headers.extend(lines);
             reply.headers.extend(format!("AnswerDigest: {digest}\r\n").into_bytes());
         } else {
-            for (name, digest) in &things.list {
+            for (name, digest) in things.iter() {
                 reply.headers.extend(b"User: ");
-                reply.headers.extend(&**name);
+                reply.headers.extend(name);
                 reply.headers.extend(format!(" {digest}\r\n").into_bytes());
             }
         }
@@ -336,8 +336,7 @@ impl Desk {
     fn calls(&self, site: &str, around: &dyn Around) -> Option<usize> {
         let shown = self.shown();
         let users = shown.things(site, Part::Users)?.ok()?;
-        let names = users.list.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok());
-        Some(around.calls(&names.collect()))
+        Some(around.calls(&users.names.texts().collect()))
     }
 
     fn waited(

@@ -23,7 +23,7 @@ use std::{
 use crossbeam_channel::Sender;
 
 use super::{
-    Digest, NoHash, Part, Section, Short,
+    Digest, NoHash, Part, Section,
     forward::Routes,
     share::{Admission, MOST_SESSIONS, Share},
     stock::{Stock, Texts, Things, TooMany},
@@ -84,13 +84,13 @@ impl Live {
         for line in lines.iter() {
             things.entry(&line.name).or_default().push(line);
         }
-        let mut list: Vec<(Box<[u8]>, Short)> = Vec::with_capacity(things.len());
+        let mut list = Vec::with_capacity(things.len());
         for (name, of_thing) in things {
             let text: Vec<&str> =
                 of_thing.iter().flat_map(|line| [&*line.section, "=", &*line.value, "\n"]).collect();
-            list.push((name.as_bytes().into(), Digest::of(crypto, text.concat().as_bytes())?.short()));
+            list.push((name, Digest::of(crypto, text.concat().as_bytes())?.short()));
         }
-        Ok(Self { things: Arc::new(Things::new(crypto, list)?), lines })
+        Ok(Self { things: Arc::new(Things::new(crypto, &list)?), lines })
     }
 }
 

@@ -1,6 +1,12 @@
 //! What there is for each site: made of the main's files in one go, for all sites together. Pure.
 //!
 //! Digests are kept always, texts only while a branch fetches them.
+//!
+//! - `names`: names in one piece of memory
+
+mod names;
+
+pub use names::Names;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -41,8 +47,9 @@ pub struct Files {
 pub struct Things {
     /// The digest over all of them.
     pub digest: Digest,
-    /// Name and digest of each, in order.
-    pub list: Box<[(Box<[u8]>, Short)]>,
+    /// The name of each, in order.
+    pub names: Names,
+    digests: Box<[Short]>,
     /// The groups that have one, each with the digest over its things.
     pub groups: Box<[(Group, Short)]>,
 }
@@ -52,19 +59,24 @@ impl Things {
     ///
     /// # Errors
     /// Asterisk has no SHA-256.
-    pub fn new(crypto: &dyn Crypto, list: Vec<(Box<[u8]>, Short)>) -> Result<Self, NoHash> {
-        let things = || list.iter().map(|(name, digest)| (&**name, *digest));
-        let (digest, groups) = (part_digest(crypto, things())?, group::digests(crypto, things())?);
-        Ok(Self { digest, list: list.into(), groups })
+    pub fn new(crypto: &dyn Crypto, list: &[(impl AsRef<[u8]>, Short)]) -> Result<Self, NoHash> {
+        let things = || list.iter().map(|(name, digest)| (name.as_ref(), *digest));
+        Ok(Self {
+            digest: part_digest(crypto, things())?,
+            names: things().map(|(name, _)| name).collect(),
+            digests: things().map(|(_, digest)| digest).collect(),
+            groups: group::digests(crypto, things())?,
+        })
+    }
+
+    /// Returns name and digest of each, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Short)> {
+        self.names.iter().zip(self.digests.iter().copied())
     }
 
     /// Returns the names of those in these groups.
     pub fn of_groups<'t>(&'t self, groups: &BTreeSet<Group>) -> BTreeSet<&'t str> {
-        let names = self.list.iter().map(|(name, _)| &**name);
-        names
-            .filter(|name| groups.contains(&Group::of(name)))
-            .filter_map(|name| std::str::from_utf8(name).ok())
-            .collect()
+        self.names.texts().filter(|name| groups.contains(&Group::of(name.as_bytes()))).collect()
     }
 
     /// Returns those of these names.
@@ -73,8 +85,8 @@ impl Things {
     /// Asterisk has no SHA-256.
     pub fn chosen(&self, crypto: &dyn Crypto, names: &[&str]) -> Result<Self, NoHash> {
         let names: BTreeSet<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
-        let is_chosen = |(name, _): &&(Box<[u8]>, Short)| names.contains(&**name);
-        Self::new(crypto, self.list.iter().filter(is_chosen).cloned().collect())
+        let chosen: Vec<_> = self.iter().filter(|(name, _)| names.contains(name)).collect();
+        Self::new(crypto, &chosen)
     }
 }
 
@@ -95,7 +107,7 @@ pub struct OfSite {
     /// The mailboxes of its users; `None` where the main has no file of them.
     pub boxes: Option<Arc<Things>>,
     /// The numbers of its users.
-    pub numbers: Box<[Box<str>]>,
+    pub numbers: Names,
 }
 
 /// What all sites have.
@@ -158,9 +170,9 @@ impl Texts {
                     .for_each(|one| answer.push(one));
             }
             Part::Boxes => {
-                let theirs =
-                    stock.sites.get(site).and_then(|site| site.boxes.as_ref()).map(|boxes| &boxes.list);
-                let theirs: BTreeSet<&[u8]> = theirs.into_iter().flatten().map(|(name, _)| &**name).collect();
+                let theirs = stock.sites.get(site).and_then(|site| site.boxes.as_ref());
+                let theirs: BTreeSet<&[u8]> =
+                    theirs.into_iter().flat_map(|boxes| boxes.names.iter()).collect();
                 for section in self.files.boxes.iter().flatten() {
                     let mut some = Section::new(section.name.clone());
                     for (number, value) in section.pairs() {
@@ -222,7 +234,7 @@ pub fn take_stock(
     for site in &sites {
         let theirs = users.get(&site.name).map(Vec::as_slice).unwrap_or_default();
         let numbers = people.iter().filter(|entry| choice.is_of(entry.site, site)).map(|entry| entry.number);
-        let numbers: Vec<Box<str>> = numbers.map(Box::from).collect();
+        let numbers: Names = numbers.collect();
         let boxes = match &files.boxes {
             Some(all) => Some(Arc::new(boxes_of(crypto, all, &files.users, theirs, &numbers)?)),
             None => None,
@@ -233,12 +245,12 @@ pub fn take_stock(
             let mut list = Vec::with_capacity(theirs.len());
             for places in theirs {
                 let sections = || places.iter().filter_map(|place| files.users.get(*place));
-                let name = sections().next().map(|section| section.name.clone()).unwrap_or_default();
-                list.push((name.into_boxed_slice(), text::digest(crypto, sections())?));
+                let name = sections().next().map(|section| section.name.as_slice()).unwrap_or_default();
+                list.push((name, text::digest(crypto, sections())?));
             }
-            Ok(Arc::new(Things::new(crypto, list)?))
+            Ok(Arc::new(Things::new(crypto, &list)?))
         };
-        let of_site = OfSite { users, boxes, numbers: numbers.into() };
+        let of_site = OfSite { users, boxes, numbers };
         of_sites.insert(site.name.clone(), of_site);
     }
     let contexts = match &files.contexts {
@@ -248,13 +260,13 @@ pub fn take_stock(
     let mut directory = Vec::with_capacity(people.len());
     for entry in people.iter() {
         let digest = Digest::of(crypto, &person(&entry))?.short();
-        directory.push((entry.number.as_bytes().into(), digest));
+        directory.push((entry.number, digest));
     }
     let stock = Stock {
         sites: of_sites,
         contexts,
         people: Arc::clone(&people),
-        directory: Arc::new(Things::new(crypto, directory)?),
+        directory: Arc::new(Things::new(crypto, &directory)?),
     };
     Ok((stock, Texts { files, users, people }))
 }
@@ -267,9 +279,9 @@ fn contexts_in(crypto: &dyn Crypto, sections: &[Section]) -> Result<Things, NoHa
     }
     let mut contexts = Vec::with_capacity(by_name.len());
     for (name, sections) in by_name {
-        contexts.push((name.into(), text::digest(crypto, sections)?));
+        contexts.push((name, text::digest(crypto, sections)?));
     }
-    Things::new(crypto, contexts)
+    Things::new(crypto, &contexts)
 }
 
 /// `name,site,public number`: commas in the first two would tear the line.
@@ -305,10 +317,10 @@ fn boxes_of(
     all: &[Section],
     sections: &[Section],
     users: &[Vec<usize>],
-    numbers: &[Box<str>],
+    numbers: &Names,
 ) -> Result<Things, NoHash> {
     let mut named: BTreeSet<Box<[u8]>> = BTreeSet::new();
-    let mut own: BTreeSet<&[u8]> = numbers.iter().map(|number| number.as_bytes()).collect();
+    let mut own: BTreeSet<&[u8]> = numbers.iter().collect();
     for section in users.iter().flatten().filter_map(|place| sections.get(*place)) {
         own.insert(&section.name);
         for (_, value) in section.pairs().filter(|(key, _)| is_mailbox(key)) {
@@ -336,7 +348,7 @@ fn boxes_of(
             }
         }
     }
-    Things::new(crypto, boxes)
+    Things::new(crypto, &boxes)
 }
 
 fn is_mailbox(key: &[u8]) -> bool {

@@ -112,7 +112,7 @@ impl Report {
         for (name, site) in stock.sites.iter().filter(|(_, site)| site.users.is_ok()) {
             let has_public =
                 |number: &&str| stock.people.get(number).is_some_and(|found| found.public.is_some());
-            let theirs = site.numbers.iter().map(|number| &**number).filter(has_public).count();
+            let theirs = site.numbers.texts().filter(has_public).count();
             users += site.numbers.len();
             public += theirs;
             if theirs == 0 {

@@ -35,7 +35,7 @@ pub fn branch_table(desk: &Desk) -> Table {
         let text = |get: fn(&Account) -> &str| Cell::from(account.map(get).unwrap_or_default());
         let heard = account.map(|account| now.saturating_duration_since(account.last_word).as_secs());
         let (users, digest) = match &site.users {
-            Ok(users) => (users.list.len(), users.digest.short().to_string()),
+            Ok(users) => (users.names.len(), users.digest.short().to_string()),
             Err(_) => (0, "too many users".to_owned()),
         };
         vec![
@@ -81,7 +81,7 @@ impl Served {
         let sites = || shown.stock.iter().flat_map(|stock| &stock.sites);
         let state = |name: &String| states.get(name).map(|(state, _)| *state).unwrap_or_default();
         let count = |wanted| sites().filter(|(name, _)| state(name) == wanted).count();
-        let users = sites().filter_map(|(_, site)| site.users.as_ref().ok()).map(|users| users.list.len());
+        let users = sites().filter_map(|(_, site)| site.users.as_ref().ok()).map(|users| users.names.len());
         let too_many = sites().find_map(|(_, site)| site.users.as_ref().err()).map(ToString::to_string);
         Self {
             all: sites().count(),
@@ -157,7 +157,7 @@ pub fn branch(desk: &Desk, name: &str) -> Result<String, String> {
         text += &line(
             part.word(),
             &match things {
-                Ok(things) => format!("{}, digest {}", things.list.len(), things.digest.short()),
+                Ok(things) => format!("{}, digest {}", things.names.len(), things.digest.short()),
                 Err(problem) => problem.to_string(),
             },
         );
@@ -178,9 +178,9 @@ pub fn users_of(desk: &Desk, name: &str) -> Result<String, String> {
         ));
     };
     let users = site.users.as_ref().map_err(ToString::to_string)?;
-    let user = |(name, digest): &(Box<[u8]>, _)| format!("{:<20} {digest}\n", visible_octets(name));
-    let all: String = users.list.iter().map(user).collect();
-    Ok(all + &format!("{}\n", counted(users.list.len(), "user")))
+    let all: String =
+        users.iter().map(|(name, digest)| format!("{:<20} {digest}\n", visible_octets(name))).collect();
+    Ok(all + &format!("{}\n", counted(users.names.len(), "user")))
 }
 
 #[cfg(test)]

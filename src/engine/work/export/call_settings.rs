@@ -111,7 +111,7 @@ impl Families {
     /// Returns what those of a site have set, and who is logged in at its accounts.
     fn of(&self, site: &OfSite, host: &dyn Host) -> Arc<[Line]> {
         let Ok(users) = &site.users else { return Arc::new([]) };
-        let accounts = users.list.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned());
+        let accounts = users.names.iter().map(|name| String::from_utf8_lossy(name).into_owned());
         let accounts: BTreeSet<String> = accounts.collect();
         let logged_in = |account: &String| {
             let said = host.stored(DEVICE, &format!("{account}/user"))?;
@@ -119,7 +119,7 @@ impl Families {
         };
         let logged_in: Vec<(String, String)> = accounts.iter().filter_map(logged_in).collect();
         let persons = logged_in.iter().map(|(_, person)| person.clone());
-        let numbers = site.numbers.iter().map(|number| String::from(&**number));
+        let numbers = site.numbers.texts().map(str::to_owned);
         let numbers: BTreeSet<String> = accounts.iter().cloned().chain(persons).chain(numbers).collect();
         let line = |section: &str, name: &str, value: &str| Line {
             section: section.into(),

@@ -60,8 +60,8 @@ impl Phones {
             let users = stock.part(site, Part::Users).and_then(Result::ok);
             let names = users
                 .iter()
-                .flat_map(|users| &users.list)
-                .map(|(name, _)| String::from_utf8_lossy(name).into_owned());
+                .flat_map(|users| users.names.iter())
+                .map(|name| String::from_utf8_lossy(name).into_owned());
             sites.insert(site.clone(), names.collect::<BTreeSet<String>>());
         }
         let again = self.all_at.is_none_or(|at| at <= now);

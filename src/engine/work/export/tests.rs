@@ -164,7 +164,7 @@ fn a_database_that_takes_nothing_is_told_and_tried_again() {
 
 fn names(shown: &Shown) -> Vec<String> {
     let users = shown.stock.as_ref().unwrap().part("berlin", Part::Users).unwrap().unwrap().clone();
-    users.list.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect()
+    users.names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
 }
 
 #[test]
@@ -280,7 +280,7 @@ const IN_A_DATABASE: [(&str, &str); 3] =
 
 fn names_of(shown: &Shown, site: &str) -> Vec<String> {
     let users = shown.stock.as_ref().unwrap().part(site, Part::Users).unwrap().unwrap().clone();
-    users.list.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect()
+    users.names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
 }
 
 type Asked = Arc<parking_lot::Mutex<Database>>;
@@ -437,7 +437,7 @@ fn what_people_of_connected_sites_have_set_is_read_where_the_database_has_change
     // Nobody else's, and no forward that is the module's own.
     assert_eq!(said(&next), ["CF/1001=1003", "CFU/1002=0301234", "DND/1021=YES", "DEVICE/1002=1021"]);
     let things = next.live["berlin"][&Part::Settings].things.clone();
-    assert_eq!(things.list.iter().map(|(name, _)| &**name).collect::<Vec<_>>(), [b"1001", b"1002", b"1021"]);
+    assert_eq!(things.names.iter().collect::<Vec<_>>(), [b"1001", b"1002", b"1021"]);
     // Not before it is time, and not where nothing was written.
     assert!(!settings.ask(&host, &stock, &berlin, minute, now + minute));
     set("CF", "1001", None);
