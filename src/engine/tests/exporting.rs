@@ -47,6 +47,10 @@ struct State {
     /// Whether it ends any wait.
     ends_waits: bool,
     shuts_down: bool,
+    /// Whether it says at each login that it has booted.
+    greets: bool,
+    /// How many of the next questions whether it exports it does not answer.
+    silent: usize,
     users: Vec<Vec<Section>>,
     contacts: Vec<(String, String)>,
     boxes: Vec<(String, String)>,
@@ -65,6 +69,8 @@ impl Default for State {
             believes: true,
             ends_waits: true,
             shuts_down: false,
+            greets: false,
+            silent: 0,
             users: vec![user("1001", "Alice"), user("1002", "Bob")],
             contacts: vec![("1001".to_owned(), "sip:1001@10.0.0.7:5060".to_owned())],
             boxes: vec![("1001".to_owned(), "1234,Alice".to_owned())],
@@ -222,7 +228,13 @@ impl Shared {
         while let Some(request) = request(&mut lines) {
             self.lock().heard.push(request.clone());
             let id = &request["ActionID"];
-            let answer = self.answer(&request, &mut proved);
+            if request["Action"] == "SynchHello" && std::mem::take(&mut self.lock().silent) > 0 {
+                continue;
+            }
+            let mut answer = self.answer(&request, &mut proved);
+            if request["Action"] == "Login" && self.lock().greets {
+                answer.push_str("\r\nEvent: FullyBooted\r\nPrivilege: system,all\r\n");
+            }
             let ends = answer.contains("not proved");
             let (first, rest) = answer.split_once("\r\n").unwrap();
             if stream.write_all(format!("{first}\r\nActionID: {id}\r\n{rest}\r\n").as_bytes()).is_err()
@@ -336,7 +348,21 @@ impl Exporter {
         }
     }
 
+    /// Ends all sessions, as a main that dies.
+    fn dies(&self) {
+        self.is(|state| {
+            for connection in state.connections.drain(..) {
+                let _ = connection.shutdown(Shutdown::Both);
+            }
+        });
+    }
+
     fn settings(&self, more: &[(&str, Vec<(&str, &str)>)]) -> Settings {
+        self.settings_with("1", more)
+    }
+
+    /// `interval`: of the probes.
+    fn settings_with(&self, interval: &str, more: &[(&str, Vec<(&str, &str)>)]) -> Settings {
         let port = self.address.port().to_string();
         let mut sections = vec![
             ConfSection::new(
@@ -345,7 +371,7 @@ impl Exporter {
             ),
             ConfSection::new(
                 "probe",
-                [("interval", "1"), ("timeout", "1"), ("alive_threshold", "1"), ("sip", "no")],
+                [("interval", interval), ("timeout", "1"), ("alive_threshold", "1"), ("sip", "no")],
             ),
             ConfSection::new("sync", [("interval", "604800"), ("spread", "0")]),
             ConfSection::new("dns", [("enabled", "no")]),
@@ -480,26 +506,51 @@ fn a_module_that_goes_and_comes_back_touches_no_user() {
     assert_eq!(site.control.snapshot().monitor.state, MonitorState::Stable);
 }
 
+fn is(action: &'static str) -> impl Fn(&BTreeMap<String, String>) -> bool {
+    move |request| request["Action"] == action
+}
+
 #[test]
 fn a_main_that_is_starting_has_no_session_of_ours_until_it_knows_the_question() {
     let exporter = Exporter::start();
-    let (site, _folder) = in_sync(&exporter, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let host = Arc::new(StandIn::at(folder.path(), ""));
+    // No probe comes in time to end the rest.
+    let site = Site::start(&host, exporter.settings_with("3600", &[]));
     until_it_waits(&exporter);
     let logins = exporter.count_of("Login");
     // It dies, and lets us in again before its modules are loaded.
-    exporter.is(|state| {
-        state.loaded = false;
-        for connection in state.connections.drain(..) {
-            let _ = connection.shutdown(Shutdown::Both);
-        }
-    });
-    let is = |action: &'static str| move |request: &BTreeMap<String, String>| request["Action"] == action;
+    exporter.is(|state| state.loaded = false);
+    exporter.dies();
     exporter.until("the end of our session", |state| state.heard.iter().any(is("Logoff")));
     exporter.is(|state| state.loaded = true);
     until_it_waits(&exporter);
     assert_eq!(exporter.count_of("Login"), logins + 2);
-    assert!(site.control.snapshot().export.is_yes());
     assert_eq!(exporter.count_of("GetConfig"), 0);
+    assert!(site.control.snapshot().export.is_yes());
+}
+
+#[test]
+fn a_main_that_has_booted_without_the_module_is_not_taken_for_one_that_is_starting() {
+    let exporter = Exporter::start();
+    let (site, _folder) = in_sync(&exporter, &[]);
+    until_it_waits(&exporter);
+    exporter.is(|state| (state.loaded, state.greets) = (false, true));
+    exporter.dies();
+    site.until("no export", |snapshot| !snapshot.export.is_yes());
+    assert_eq!(exporter.count_of("Logoff"), 0);
+}
+
+#[test]
+fn a_main_that_is_too_busy_to_answer_once_exports_again_soon() {
+    let exporter = Exporter::start();
+    let (site, _folder) = in_sync(&exporter, &[]);
+    until_it_waits(&exporter);
+    exporter.is(|state| state.silent = 1);
+    exporter.dies();
+    exporter.until("the question", |state| state.silent == 0);
+    until_it_waits(&exporter);
+    site.until("the export", |snapshot| snapshot.export.is_yes());
 }
 
 #[test]

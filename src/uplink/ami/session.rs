@@ -49,6 +49,8 @@ pub struct Session {
     events: VecDeque<Frame>,
     /// Whether any event came.
     told: bool,
+    /// Whether one of them said that all modules are loaded.
+    booted: bool,
 }
 
 impl Session {
@@ -56,7 +58,7 @@ impl Session {
     #[must_use]
     pub const fn new(limit: usize) -> Self {
         let reader = FrameReader::new(limit);
-        Self { reader, sent: 0, awaited: 0, action: "", events: VecDeque::new(), told: false }
+        Self { reader, sent: 0, awaited: 0, action: "", events: VecDeque::new(), told: false, booted: false }
     }
 
     /// What to send for this action; its answer is what [`Self::answer`] looks for from now on.
@@ -176,6 +178,12 @@ impl Session {
         self.told
     }
 
+    /// Whether the main has said that it has started up.
+    #[must_use]
+    pub const fn has_booted(&self) -> bool {
+        self.booted
+    }
+
     /// Forgets the events of one name that have come so far.
     pub fn forget(&mut self, name: &[u8]) {
         self.events.retain(|event| event.get("Event") != Some(name));
@@ -184,6 +192,7 @@ impl Session {
     fn note(&mut self, frame: Frame) {
         let Some(name) = frame.get("Event") else { return };
         self.told = true;
+        self.booted |= name == FULLY_BOOTED;
         if frame.size() > EVENT {
             return;
         }

@@ -17,7 +17,9 @@ pub const OTHER: &str = "ulm";
 
 /// How the account of a site stands in manager.conf: docs/main.md has the same lines.
 pub fn account(name: &str) -> String {
-    format!("\n[{name}]\nsecret = {name}-secret\nread =\nwrite = log\ndisplayconnects = no\n")
+    format!(
+        "\n[{name}]\nsecret = {name}-secret\nread =\nwrite = log\nwritetimeout = 10000\ndisplayconnects = no\n"
+    )
 }
 
 /// `res_synch.conf` of a main.

@@ -85,7 +85,7 @@ impl Body<'_> {
 
     /// One probe. All of it, name and connection included, within the timeout.
     pub(super) fn ask(&mut self, stop: &Stop, asked: Instant) -> Result<Outcome, Stopped> {
-        if !self.is_open() && self.exporting.rests(Instant::now()) {
+        if !self.is_open() && self.exporting.rests_until().is_some() {
             return Ok(Outcome::Unasked("the main is starting, and is asked again in a moment".to_owned()));
         }
         let deadline = asked + self.keeping.probe.timeout;

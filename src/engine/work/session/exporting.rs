@@ -33,8 +33,9 @@ const BOOTS: u32 = 5;
 /// The longest pause between two logins at a main that is starting. While it does, it has more events than ever, each costs
 /// it time for every session that is there, and so a thousand branches would make its start three times as long.
 const REST: Duration = Duration::from_secs(12);
-/// A main that exported and does not know the question after so long is not starting any more: its module is gone.
-const BOOT: Duration = Duration::from_secs(120);
+/// A main that exported and does not know the question after so many of these, two minutes in all, is not starting any more:
+/// its module is gone.
+const RESTS: u32 = 14;
 
 /// Whether the main exports over this session.
 #[derive(Debug)]
@@ -54,16 +55,16 @@ pub(super) struct Exporting {
     pub(super) hears_later: bool,
     /// Whether the session before did.
     pub(super) was_on: bool,
-    /// Since when a main that exported before is starting; `None` where it is not.
-    starts_since: Option<Instant>,
+    /// How often a main that exported before was left to start since.
+    rested: u32,
     /// Until when it is left in peace.
     rests_until: Option<Instant>,
     rests: Backoff,
 }
 
 impl Exporting {
-    /// Nothing is asked before the first session.
-    pub(super) const fn new(now: Instant) -> Self {
+    /// Nothing is asked before the first session. `was_on`: whether the main exported to the worker before this one.
+    pub(super) const fn new(now: Instant, was_on: bool) -> Self {
         Self {
             due: None,
             not_before: now,
@@ -72,8 +73,8 @@ impl Exporting {
             greeting: None,
             asked: 0,
             hears_later: false,
-            was_on: false,
-            starts_since: None,
+            was_on,
+            rested: 0,
             rests_until: None,
             rests: Backoff::new(REST, REST),
         }
@@ -85,24 +86,25 @@ impl Exporting {
         (self.due, self.asked, self.rests_until) = (Some(now), 0, None);
     }
 
-    /// The main does not know the question. Returns until when it is to be left in peace, where that is because it is
-    /// starting: the session before exported, and this one is new.
-    fn starts(&mut self, random: u64, now: Instant) -> Option<Instant> {
-        if !self.was_on || self.asked > 1 || now >= *self.starts_since.get_or_insert(now) + BOOT {
-            return None;
+    /// The main does not know the question. Returns whether that is because it is starting, and is to be left in peace: the
+    /// session before exported, this one is new, and it has not said that it has booted.
+    fn starts(&mut self, booted: bool, random: u64, now: Instant) -> bool {
+        if booted || !self.was_on || self.asked > 1 || self.rested >= RESTS {
+            return false;
         }
+        self.rested += 1;
         self.rests_until = Some(now + self.rests.wait(random));
+        true
+    }
+
+    /// Returns until when a main that is starting is left in peace.
+    pub(super) const fn rests_until(&self) -> Option<Instant> {
         self.rests_until
     }
 
-    /// There is no main, and so none that is starting.
+    /// There is no main to be left in peace.
     pub(super) const fn fails(&mut self) {
-        (self.starts_since, self.rests_until) = (None, None);
-    }
-
-    /// Returns whether a main that is starting is left in peace now.
-    pub(super) fn rests(&self, now: Instant) -> bool {
-        self.rests_until.is_some_and(|until| now < until)
+        self.rests_until = None;
     }
 
     /// The main wants to be asked anew.
@@ -183,10 +185,13 @@ impl Body<'_> {
         let (greeted, last) = (greet(link, main, &*crypto, now + SOON), link.take_last());
         match greeted {
             Ok(greeting) => self.exports(greeting, now),
-            Err(No::Unknown) => match self.exporting.starts(random(), now) {
-                Some(until) => self.leave_to_start(until),
-                None => self.exports_not_yet(UNKNOWN.to_owned(), now),
-            },
+            Err(No::Unknown) => {
+                let booted = self.link.as_ref().is_some_and(Link::has_booted);
+                match self.exporting.starts(booted, random(), now) {
+                    true => self.leave_to_start(),
+                    false => self.exports_not_yet(UNKNOWN.to_owned(), now),
+                }
+            }
             Err(No::Says(why)) => self.exports_not_yet(why, now),
             Err(No::Unproved(why)) => {
                 self.exporting.leave_in_peace(now + UNPROVED, &why);
@@ -203,7 +208,9 @@ impl Body<'_> {
             Err(No::Link(error)) if error.is_shutting_down() => self.tell_last(last),
             Err(No::Link(error)) => {
                 let why = format!("the main was silent to the question: {error}");
-                self.exporting.leave_in_peace(now + SILENT, &why);
+                // One that has answered it before is busy: nothing on the way takes it for an attack.
+                let pause = if self.exporting.was_on { LATER } else { SILENT };
+                self.exporting.leave_in_peace(now + pause, &why);
                 self.fails(&error.to_string());
             }
         }
@@ -219,12 +226,12 @@ impl Body<'_> {
     }
 
     /// Ends the session with a main that is starting.
-    fn leave_to_start(&mut self, until: Instant) {
+    fn leave_to_start(&mut self) {
         if let Some(mut link) = self.link.take() {
             link.log_off(Instant::now() + SOON);
         }
+        self.hand.ends();
         self.tell(Event::Main(News::Starting));
-        self.rest(until);
     }
 
     fn exports(&mut self, greeting: Greeting, now: Instant) {
@@ -234,7 +241,7 @@ impl Body<'_> {
         if let Some(link) = &self.link {
             link.keep_alive(greeting.wait);
         }
-        (self.exporting.hears_later, self.exporting.starts_since) = (false, None);
+        (self.exporting.hears_later, self.exporting.rested, self.exporting.unproved) = (false, 0, false);
         self.hearing.exports(greeting.booted, &mut |event| teller.tell(event));
         if let Some(version) = &greeting.asterisk {
             self.version.is_known();
@@ -254,7 +261,7 @@ impl Body<'_> {
         self.exporting.greeting = None;
         self.exporting.was_on = false;
         let keeping = self.keeping;
-        if self.exporting.starts_since.take().is_some() {
+        if std::mem::take(&mut self.exporting.rested) > 0 {
             keeping.teller.tell(Event::Main(News::Started));
         }
         keeping.counter.exports.turn_off(may_ask);
@@ -335,35 +342,38 @@ mod tests {
     }
 
     /// A session begins, and the main does not know the question.
-    fn unknown(exporting: &mut Exporting, now: Instant) -> Option<Instant> {
+    fn unknown(exporting: &mut Exporting, now: Instant) -> bool {
         exporting.begins(now);
         exporting.asked += 1;
-        exporting.starts(0, now)
+        exporting.starts(false, 0, now)
     }
 
     #[test]
     fn a_main_that_exported_is_left_to_start_but_not_for_ever() {
-        let start = Instant::now();
-        let after = |seconds| start + Duration::from_secs(seconds);
-        let mut exporting = Exporting::new(start);
-        assert_eq!(unknown(&mut exporting, start), None, "nobody knows that it ever exported");
+        let now = Instant::now();
+        let mut exporting = Exporting::new(now, false);
+        assert!(!unknown(&mut exporting, now), "nobody knows that it ever exported");
         exporting.was_on = true;
-        assert_eq!(unknown(&mut exporting, start), Some(start + REST / 2));
-        assert!(exporting.rests(after(5)) && !exporting.rests(after(6)));
+        assert!(unknown(&mut exporting, now));
+        assert_eq!(exporting.rests_until(), Some(now + REST / 2));
         exporting.asked += 1;
-        assert_eq!(exporting.starts(0, after(1)), None, "not within a session: the module went");
-        assert!(unknown(&mut exporting, after(119)).is_some());
-        assert_eq!(unknown(&mut exporting, after(120)), None);
-        // It died meanwhile, and starts once more.
-        exporting.fails();
-        assert!(unknown(&mut exporting, after(121)).is_some());
-        assert!(unknown(&mut exporting, after(240)).is_some());
+        assert!(!exporting.starts(false, 0, now), "not within a session: the module went");
+        exporting.begins(now);
+        exporting.asked += 1;
+        assert!(!exporting.starts(true, 0, now), "it has booted: the module is gone");
+        // However often the way there fails meanwhile.
+        let rests = (1..RESTS).filter(|_| {
+            exporting.fails();
+            unknown(&mut exporting, now)
+        });
+        assert_eq!(rests.count(), RESTS as usize - 1);
+        assert!(!unknown(&mut exporting, now));
     }
 
     #[test]
     fn a_session_asks_anew_and_remembers_what_the_one_before_was() {
         let now = Instant::now();
-        let mut exporting = Exporting::new(now);
+        let mut exporting = Exporting::new(now, false);
         assert_eq!(exporting.due(), None);
         exporting.begins(now);
         assert!(exporting.due() == Some(now) && !exporting.was_on);

@@ -185,7 +185,7 @@ impl<'a> Body<'a> {
             wishes: VecDeque::new(),
             hearing: Hearing::new(keeping.technology, keeping.events, keeping.main.session_renewal),
             renewal: Renewal::new(keeping.main.session_renewal, now),
-            exporting: Exporting::new(now),
+            exporting: Exporting::new(now, keeping.counter.exports.is_on()),
             hand: Hand::new(now),
             version: Asking::new(now),
             just_ended: false,
@@ -382,11 +382,15 @@ impl<'a> Body<'a> {
         self.ask_version()?;
         self.take_wishes();
         self.park(stop)?;
+        // The rest of a main that is starting is ended by no probe: the next one may be far.
+        if !self.is_open() && self.exporting.rests_until().is_some_and(|until| now >= until) {
+            return self.log_in_alone();
+        }
         if keeping.probe.ami || self.is_parked() {
             return Ok(());
         }
         if !self.is_open() {
-            if now >= self.alone_at {
+            if now >= self.alone_at && self.exporting.rests_until().is_none() {
                 self.log_in_alone()?;
             }
             return Ok(());
@@ -409,12 +413,6 @@ impl<'a> Body<'a> {
             self.renew(stop)?;
         }
         Ok(())
-    }
-
-    /// Logs in no more before then.
-    pub(super) fn rest(&mut self, until: Instant) {
-        self.hand.ends();
-        self.alone_at = until;
     }
 
     pub(super) fn log_in_alone(&mut self) -> Result<(), Stopped> {
@@ -479,8 +477,11 @@ impl<'a> Body<'a> {
         if self.lent.is_none() {
             until = until.min(self.hearing.due().unwrap_or(until));
             if self.is_open() {
-                let due = self.wait_due(now).into_iter().chain(self.exporting.due());
-                until = due.fold(until, Instant::min);
+                // While the session waits at the main, nothing is asked.
+                let asked = self.exporting.due().filter(|_| !self.is_parked());
+                until = self.wait_due(now).into_iter().chain(asked).fold(until, Instant::min);
+            } else {
+                until = until.min(self.exporting.rests_until().unwrap_or(until));
             }
             if !keeping.probe.ami && !self.is_parked() {
                 until = until.min(self.alone_at);

@@ -415,6 +415,12 @@ impl Link {
         self.line.as_ref().is_some_and(|line| line.session.was_told())
     }
 
+    /// Whether the main has said over this connection that it has started up. To who may not read that, it says nothing.
+    #[must_use]
+    pub fn has_booted(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.session.has_booted())
+    }
+
     /// Sends a Logoff and closes the connection without waiting for the answer.
     pub fn close(&mut self) {
         if let Some(line) = self.line.take() {

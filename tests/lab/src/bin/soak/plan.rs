@@ -38,12 +38,12 @@ impl Plan {
             reloads: true,
             acts: Act::ROUND.to_vec(),
         };
-        for word in words {
+        for (place, word) in words.enumerate() {
             match word.as_str() {
+                hours if place == 0 && is_number(hours) => plan.time = time(hours)?,
                 "22" => plan.version = Version::V22,
                 "16" => plan.version = Version::V16,
                 "alone" => plan.shares = false,
-                word if word.starts_with(|first: char| first.is_ascii_digit()) => plan.time = time(word)?,
                 word => plan.only(word)?,
             }
         }
@@ -65,6 +65,10 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+fn is_number(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_digit())
 }
 
 fn time(hours: &str) -> Result<Duration> {
@@ -99,6 +103,8 @@ mod tests {
         assert_eq!((plan.time, plan.version), (Duration::from_secs(1800), Version::V16));
         assert!(!plan.shares && !plan.reloads);
         assert_eq!(plan.acts, [Act::Outage(Death::Kill), Act::Cycle]);
+        let plan = read("22 16")?;
+        assert_eq!((plan.time, plan.version), (Duration::from_secs(22 * 3600), Version::V16));
         let plan = read("2 reloads")?;
         assert!(plan.shares && plan.reloads && plan.acts == [Act::Wait]);
         Ok(())
@@ -106,7 +112,9 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_said() {
-        for (line, says) in [("cycles", "cycle"), ("0", "more than 0"), ("1x", "1x"), ("9999", "not more")] {
+        for (line, says) in
+            [("cycles", "cycle"), ("0", "more than 0"), ("1x", "1x"), ("9999", "not more"), ("1 18", "18")]
+        {
             assert!(read(line).is_err_and(|error| error.to_string().contains(says)), "{line}");
         }
     }
