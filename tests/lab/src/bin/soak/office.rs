@@ -173,10 +173,13 @@ impl Office {
         let (end, mut least) = (Instant::now() + QUIET, self.trimmed()?);
         while Instant::now() < end {
             sleep(LOOK);
+            // A sync has a second set of users in use for a moment, on a machine that does much else for longer.
+            least.in_use_kib = least.in_use_kib.min(self.in_use.now_kib()?);
             let (now, vitals) = (self.site.branch.vitals()?, &mut least.vitals);
             vitals.threads = vitals.threads.min(now.threads);
             vitals.descriptors = vitals.descriptors.min(now.descriptors);
         }
+        least.vitals.anonymous_kib = least.vitals.anonymous_kib.min(self.trimmed()?.vitals.anonymous_kib);
         Ok(least)
     }
 
