@@ -12,8 +12,9 @@ use lab::error::Context;
 use lab::{Asterisk, Result};
 
 const SOURCE: &str = include_str!("in_use.c");
-/// It is looked at for so long: a reload of the dialplan has the old one and the new one in use for a moment.
-const WATCHED: Duration = Duration::from_secs(5);
+/// It is looked at for so long: a reload of the dialplan has the old one and the new one in use for a moment, and a sync two
+/// sets of users, on a busy machine for more than five seconds.
+const WATCHED: Duration = Duration::from_secs(20);
 /// As often as it is written.
 const PAUSE: Duration = Duration::from_millis(100);
 
