@@ -386,9 +386,7 @@ impl Drop for Exporter {
         self.is(|state| state.stop = true);
         let _ = TcpStream::connect(self.address);
         self.thread.take().unwrap().join().unwrap();
-        for connection in self.shared.lock().connections.drain(..) {
-            let _ = connection.shutdown(Shutdown::Both);
-        }
+        self.dies();
     }
 }
 

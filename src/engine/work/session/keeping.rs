@@ -382,17 +382,16 @@ impl<'a> Body<'a> {
         self.ask_version()?;
         self.take_wishes();
         self.park(stop)?;
-        // The rest of a main that is starting is ended by no probe: the next one may be far.
-        if !self.is_open() && self.exporting.rests_until().is_some_and(|until| now >= until) {
-            return self.log_in_alone();
-        }
-        if keeping.probe.ami || self.is_parked() {
+        if self.is_parked() {
             return Ok(());
         }
         if !self.is_open() {
-            if now >= self.alone_at && self.exporting.rests_until().is_none() {
+            if self.login_due().is_some_and(|due| now >= due) {
                 self.log_in_alone()?;
             }
+            return Ok(());
+        }
+        if keeping.probe.ami {
             return Ok(());
         }
         if now >= self.alone_at {
@@ -413,6 +412,12 @@ impl<'a> Body<'a> {
             self.renew(stop)?;
         }
         Ok(())
+    }
+
+    /// Returns when a login is due that no probe makes: where there are no probes, and at the end of the rest of a main that is
+    /// starting, because the next one may be far.
+    fn login_due(&self) -> Option<Instant> {
+        self.exporting.rests_until().or_else(|| (!self.keeping.probe.ami).then_some(self.alone_at))
     }
 
     pub(super) fn log_in_alone(&mut self) -> Result<(), Stopped> {
@@ -480,14 +485,11 @@ impl<'a> Body<'a> {
                 // While the session waits at the main, nothing is asked.
                 let asked = self.exporting.due().filter(|_| !self.is_parked());
                 until = self.wait_due(now).into_iter().chain(asked).fold(until, Instant::min);
-            } else {
-                until = until.min(self.exporting.rests_until().unwrap_or(until));
-            }
-            if !keeping.probe.ami && !self.is_parked() {
-                until = until.min(self.alone_at);
-                if self.is_open() {
-                    until = until.min(self.renewal.at());
+                if !keeping.probe.ami && !self.is_parked() {
+                    until = until.min(self.alone_at).min(self.renewal.at());
                 }
+            } else if !self.is_parked() {
+                until = until.min(self.login_due().unwrap_or(until));
             }
         }
         let connection = self.link.as_ref().and_then(Link::as_fd).filter(|_| !crowded);
