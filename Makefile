@@ -133,21 +133,19 @@ test-pure: export RUST_TEST_THREADS ?= 6
 test-pure: tools
 	cargo test --locked $(PURE)
 
-# Eight tests at once, two of each of four files, the longest first: most wait for something most of the time. With fewer
-# files, one that has a long test at its end would leave places empty.
+# Eight tests at once, two of each of four files (tests/lab/all), the longest first: with fewer files, one that has a long test
+# at its end would leave places empty.
 LONGEST = two_branches alone maintenance hang site_dns fleet exported http realtime export state_hostile slow_line cycles verdict sync_files reachable outage calls older one_session handsets faults_main
 OTHERS = $(filter-out $(LONGEST),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
 # FLEET=all has what `make fleet` has run among them, which takes less than one after the other.
 ifeq ($(FLEET),all)
 override FLEET = fleet_play $(filter-out fleet_play,$(filter fleet%,$(LONGEST) $(OTHERS)))
 endif
-LAB_TESTS = cargo test --locked --no-fail-fast --package lab
 test-lab: lab
-	$(LAB_TESTS) --no-run
+	cargo test --locked --package lab --no-run
 	$(if $(FLEET),@tests/lab/install fleet)
-	@{ for test in $(FLEET); do echo "--test=$$test -- --include-ignored"; done; \
-		for test in --lib --bins $(addprefix --test=,$(filter-out $(FLEET),$(LONGEST) $(OTHERS))); do echo "$$test --"; done; } \
-		| xargs -P 4 -L 1 sh -c '$(LAB_TESTS) "$$@" --test-threads=2' lab
+	@tests/lab/all $(foreach test,$(FLEET),'--test=$(test) -- --include-ignored') \
+		$(foreach test,--lib --bins $(addprefix --test=,$(filter-out $(FLEET),$(LONGEST) $(OTHERS))),'$(test) --')
 
 # TEST is a file of tests/lab/tests, or one of its tests: outage, outage::a_killed_main. ASTERISK_VERSION is 22 or 16. Modules
 # are built as the tests are, which is quick, and only those that the file names.

@@ -10,7 +10,7 @@
 //! and after. Only the end of an AMI connection that the main itself closes (FIN, which no firewall sends) tells a
 //! process that has ended from a rule that refuses. So refusals count at once behind such an end, and where every port
 //! refuses twice, [`CONFIRM`] apart, the main is Failed without any points. Without such an end they count once every
-//! probe has failed for [`REFUSED`].
+//! probe has failed for [`REFUSED`], and so does silence that began together with them.
 //!
 //! The main's own word that it shuts down needs no points.
 
@@ -336,11 +336,25 @@ impl Monitor {
         failed.then_some(Cause::Points)
     }
 
-    /// Returns the failure points of one kind that count now. After an ended connection, refusals count as soon as each
-    /// of them is confirmed.
+    /// Returns the failure points of one kind that count now. Those of refusals wait for [`REFUSED`], except behind an
+    /// ended connection, where each of them only has to be confirmed, and where the main is Failed already.
     fn points_of(&self, tally: &Tally) -> u32 {
         let confirmed = !Kind::ALL.into_iter().any(|kind| self.wants_confirmation(kind));
-        tally.points(if self.ended.is_some() && confirmed { Duration::ZERO } else { REFUSED })
+        let at_once = self.verdict.state == MonitorState::Failed || self.ended.is_some() && confirmed;
+        tally.points(self.is_refused(tally), if at_once { Duration::ZERO } else { REFUSED })
+    }
+
+    /// Returns whether somebody refuses what this kind asks, or what another asks that began to fail with it. Silence
+    /// beside that is the same firewall's: it says no once a second and drops the other packets (Linux:
+    /// `icmp_ratelimit`), and TCP takes no such word for the end of a connection that it has (RFC 1122, 4.2.3.9).
+    fn is_refused(&self, tally: &Tally) -> bool {
+        let Some(since) = tally.failing_since() else { return false };
+        // As far as what `fail_together` takes for one failure can begin apart, and one probe that was late.
+        let near = 2 * self.settings.interval + self.settings.timeout;
+        self.counted().any(|(_, other)| {
+            other.refuses()
+                && other.failing_since().is_some_and(|began| began.max(since) - began.min(since) <= near)
+        })
     }
 
     /// Returns whether AMI began to fail no sooner than SIP. An AMI that has failed for long says nothing of SIP.
@@ -404,7 +418,8 @@ impl Monitor {
             Require::Sip | Require::All => points.fold(0, u32::saturating_add),
             Require::Any => points.by_ref().min().unwrap_or_default(),
         };
-        let refused = self.counted().any(|(_, tally)| self.points_of(tally) < tally.points(Duration::ZERO));
+        let refused =
+            self.counted().any(|(_, tally)| self.points_of(tally) < tally.points(true, Duration::ZERO));
         let refused = match refused {
             true => format!("; refusals count after {} s", REFUSED.as_secs()),
             false => String::new(),

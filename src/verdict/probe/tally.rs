@@ -10,13 +10,12 @@ pub const ANSWERS: &str = "answers";
 /// What the probes of one kind amount to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
-    /// Failure points, except those of refusals.
-    points: u32,
-    /// Failure points of probes that were refused, by the main's host or by a firewall, and of silence in such a row.
+    /// Failure points of wrong answers.
+    wrong: u32,
+    /// Failure points of silence.
+    silent: u32,
+    /// Failure points of probes that were refused, by the main's host or by a firewall.
     refused: u32,
-    /// Whether the row of failures began with a refusal. Silence in it is the same firewall's: it says so once a second, and
-    /// drops the other packets (Linux: `icmp_ratelimit`). A line that breaks begins with silence.
-    began_refused: bool,
     failures: u32,
     successes: u32,
     /// Whether it ever answered.
@@ -36,8 +35,7 @@ impl Tally {
     /// Takes one outcome in; a failure counts so many points.
     pub(super) fn take(&mut self, outcome: &Outcome, asked: Instant, points: u32) {
         if outcome.is_alive() {
-            self.points = 0;
-            self.refused = 0;
+            (self.wrong, self.silent, self.refused) = (0, 0, 0);
             self.failures = 0;
             self.failing = None;
             self.successes = self.successes.saturating_add(1);
@@ -51,13 +49,12 @@ impl Tally {
             self.successes = 0;
             self.well = false;
             self.failures = self.failures.saturating_add(1);
-            let is_refusal = matches!(outcome, Outcome::Closed(_) | Outcome::Rejected(_));
-            if self.failing.is_none() {
-                self.began_refused = is_refusal;
-            }
             self.failing = since(self.failing, asked);
-            let is_weak = is_refusal || self.began_refused && matches!(outcome, Outcome::Silent(_));
-            let sum = if is_weak { &mut self.refused } else { &mut self.points };
+            let sum = match outcome {
+                Outcome::Closed(_) | Outcome::Rejected(_) => &mut self.refused,
+                Outcome::Silent(_) => &mut self.silent,
+                _ => &mut self.wrong,
+            };
             *sum = sum.saturating_add(points);
         }
         self.closed = if is_closed(outcome) { since(self.closed, asked) } else { None };
@@ -74,12 +71,17 @@ impl Tally {
         self.successes = self.successes.max(successes);
     }
 
-    /// Failure points in a row. Refusals count where every probe has failed for `patience`, which none has from the start
-    /// where that is zero.
-    pub(super) fn points(&self, patience: Duration) -> u32 {
+    /// Failure points in a row. Where somebody refuses, refusals and silence count once every probe has failed for
+    /// `patience`, which none has from the start where that is zero.
+    pub(super) fn points(&self, somebody_refuses: bool, patience: Duration) -> u32 {
         let lasted = self.failing.map(|(first, newest)| newest.saturating_duration_since(first));
-        let refused = if lasted >= Some(patience) { self.refused } else { 0 };
-        self.points.saturating_add(refused)
+        let weak = self.refused.saturating_add(self.silent);
+        if somebody_refuses && lasted < Some(patience) { self.wrong } else { self.wrong.saturating_add(weak) }
+    }
+
+    /// Whether any of the probes that have all failed was refused.
+    pub(super) const fn refuses(&self) -> bool {
+        self.refused > 0
     }
 
     /// Successes in a row.

@@ -99,7 +99,8 @@ impl Ami {
         let deadline = Instant::now() + ANSWER;
         loop {
             let message = self.message(deadline).map_err(|error| Error::new(format!("{name}: {error}")))?;
-            if message.get("Response").is_some() {
+            // An OriginateResponse has both, and is for everybody.
+            if message.get("Event").is_none() && message.get("Response").is_some() {
                 return Ok(message);
             }
             self.events.push_back(message);

@@ -225,6 +225,23 @@ impl Asterisk {
         })
     }
 
+    /// Waits until it knows that it reaches a trunk of PJSIP that it asks now and then. Who was asked before he was there
+    /// is given up three seconds later, and not called for a minute.
+    pub fn wait_trunk(&self, name: &str) -> Result {
+        until_ok(&format!("{} to reach {name}", self.role.name()), GENEROUS, || {
+            let contacts = self.rx("pjsip show contacts")?;
+            let line = contacts.lines().find(|line| line.contains(&format!(" {name}/"))).unwrap_or_default();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            if words.contains(&"Avail") {
+                return Ok(());
+            }
+            if words.contains(&"Unavail") {
+                self.rx(&format!("pjsip qualify {name}"))?;
+            }
+            Err(Error::new(line.trim()))
+        })
+    }
+
     /// How many channels there are.
     pub fn channels(&self) -> Result<usize> {
         let count = self.rx("core show channels count")?;

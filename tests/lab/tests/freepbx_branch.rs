@@ -39,6 +39,7 @@ fn served_together(version: Version, theirs: Option<PathBuf>) -> Result {
     let mut site = Site::with_freepbx_as_branch(version, &as_branch(theirs))?;
     site.serve()?;
     let carrier = site.carrier()?;
+    site.branch.wait_trunk("local-trunk")?;
     let own = users(&site.branch, "Branch")?;
     let kay = own.iter().find(|user| user.number == "3001").map(|user| user.account.clone());
     let kay = kay.ok_or_else(|| Error::new(format!("no 3001 among {own:?}")))?;

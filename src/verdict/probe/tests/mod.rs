@@ -108,29 +108,31 @@ fn evidence() -> impl Strategy<Value = (Kind, Outcome)> {
 }
 
 proptest! {
-    /// One kind alone: the state follows from the run of equal outcomes at the end, whatever came before.
+    /// One kind alone: the state follows from the failures or successes at the end, whatever came before.
     #[test]
     fn the_state_is_a_function_of_the_last_run(
         outcomes in prop::collection::vec(outcome(), 1..60),
         tolerance in 1u32..10, threshold in 1u32..10, penalty in 0u32..4,
     ) {
         let states = Run::new(settings(tolerance, threshold, penalty), false).all(Kind::Ami, &outcomes);
+        let mut failed = false;
         for (index, state) in states.iter().enumerate() {
             let so_far = &outcomes[..=index];
-            let successes = so_far.iter().rev().take_while(|outcome| **outcome == alive()).count();
-            let points: u32 = so_far.iter().rev().take_while(|outcome| **outcome != alive())
-                .map(|outcome| if *outcome == wrong() { 1 } else { 1 + penalty }).sum();
-            let failures: Vec<&Outcome> =
-                so_far.iter().rev().take_while(|outcome| **outcome != alive()).collect();
-            let began_refused = failures.last() == Some(&&closed());
-            let is_weak = |outcome: &&&Outcome| ***outcome == closed() || began_refused && ***outcome == silent();
-            let refused = if failures.len() > 10 {
-                0
-            } else {
-                (1 + penalty) * u32::try_from(failures.iter().filter(is_weak).count()).unwrap()
-            };
-            let points = points - refused;
-            let expected = if points >= tolerance {
+            let run = |ends: fn(&&Outcome) -> bool| so_far.iter().rev().take_while(ends).collect::<Vec<_>>();
+            let failures = run(|outcome| !outcome.is_alive());
+            let successes = run(|outcome| outcome.is_alive()).len();
+            // A refusal takes the weight of all but wrong answers, as long as it lasts for ten seconds at most.
+            let is_refused = failures.contains(&&closed()) && failures.len() <= 10 && !failed;
+            let points: u32 = failures
+                .iter()
+                .map(|outcome| match **outcome == wrong() {
+                    true => 1,
+                    false if is_refused => 0,
+                    false => 1 + penalty,
+                })
+                .sum();
+            failed = points >= tolerance;
+            let expected = if failed {
                 Failed
             } else if successes >= threshold as usize {
                 Stable

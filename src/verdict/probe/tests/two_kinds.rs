@@ -150,10 +150,37 @@ fn what_a_firewall_says_of_itself_counts_late_whatever_has_ended_and_is_no_death
 }
 
 #[test]
-fn silence_counts_at_once_where_it_came_first() {
+fn a_refusal_behind_silence_takes_nothing_back_that_is_known() {
     let mut run = Run::stable(settings(5, 5, 1));
-    let outcomes = [silent(), closed(), silent(), closed(), silent()];
-    assert_eq!(run.all(Kind::Sip, &outcomes), [Unstable, Unstable, Unstable, Unstable, Failed]);
+    assert_eq!(run.all(Kind::Sip, &[silent(), silent(), silent()]), [Unstable, Unstable, Failed]);
+    assert_eq!(run.all(Kind::Sip, &[closed(), silent(), closed()]), [Failed; 3]);
+}
+
+/// TCP takes no refusal for the end of a connection that it has: AMI is silent where SIP is refused, or the other way round
+/// where the firewall has said no too often.
+#[test]
+fn silence_beside_a_refusal_counts_as_late_as_that() {
+    for require in [Require::Sip, Require::All] {
+        for (refused, quiet) in [(Kind::Sip, Kind::Ami), (Kind::Ami, Kind::Sip)] {
+            let mut run = Run::stable(settings::Probe { require, ..settings(5, 5, 1) });
+            for _ in 0..5 {
+                assert_ne!(run.take(quiet, &silent()), Failed, "{require}, {quiet}");
+                assert_ne!(run.take(refused, &closed()), Failed, "{require}, {quiet}");
+            }
+            run.take(quiet, &silent());
+            assert_eq!(run.take(refused, &closed()), Failed, "{require}, {quiet}");
+        }
+    }
+}
+
+#[test]
+fn silence_beside_what_was_refused_for_long_counts_at_once() {
+    let mut run = Run::stable(settings::Probe { require: Require::Sip, ..settings(5, 5, 1) });
+    for _ in 0..20 {
+        assert_eq!(run.take(Kind::Ami, &closed()), Stable);
+        assert_eq!(run.take(Kind::Sip, &alive()), Stable);
+    }
+    assert_eq!(run.all(Kind::Sip, &vec![silent(); 3]), [Unstable, Unstable, Failed]);
 }
 
 /// The firewall that has said no lets most packets fall, and says it again a second later.
