@@ -18,7 +18,7 @@ use super::{channels, conf, current, documentation, guard::guard, host::Asterisk
 use crate::{
     engine::host::{Host, Level},
     export::{
-        desk::{Around, Desk, Header, Order, Reply, Visit},
+        desk::{Around, Desk, Header, Reply, Visit, Word},
         waits::Reason,
     },
     words::{faults, reload, wording::visible},
@@ -141,14 +141,14 @@ extern "C" fn synch_main_said(event: *const c_char, body: *const c_char) -> c_in
         }
         let Some(control) = current::control() else { return 0 };
         if event == c"ContactStatus" {
-            control.desk.order(Order::Phone(get("EndpointName")));
+            control.desk.watcher.tell(Word::Phone(get("EndpointName")));
         } else if event == c"PeerStatus" {
-            control.desk.order(Order::Phone(get("Peer").trim_start_matches("SIP/").to_owned()));
+            control.desk.watcher.tell(Word::Phone(get("Peer").trim_start_matches("SIP/").to_owned()));
         } else {
             let module = reload::plain(&get("Module"));
             // The accounts of sites are in manager.conf.
             if module == "manager" || reload::matters(&module) {
-                control.desk.order(Order::Reloaded);
+                control.desk.main_reloads();
             }
         }
         0

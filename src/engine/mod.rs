@@ -31,7 +31,7 @@ use crate::{
         gate::Gate,
         host::{Host, Level},
         turn::{Running, first_snapshot},
-        work::export::take_all_back,
+        work::branches::take_all_back,
     },
     export::desk::Desk,
     operator::{

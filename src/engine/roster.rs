@@ -17,6 +17,7 @@ use crate::{
         event::Told,
         reach::Reach,
         work::{
+            branches::Watching,
             contacts::{self, Asking},
             dialplan::Dialplan,
             dns::Dns,
@@ -84,6 +85,7 @@ posts! {
     drain: Draining,
     state: Sharing,
     export: Exporting,
+    branches: Watching,
 }
 
 impl Roster {

@@ -64,8 +64,8 @@ use crate::{
             verdict::{has_sip_answered, monitor, pace, sip_place},
         },
         work::{
+            branches::take_all_back,
             contacts,
-            export::take_all_back,
             sync::{ORDERS_WAITING, Order},
         },
     },

@@ -10,8 +10,10 @@
 //! - `selfcheck`: asks the branch's own SIP and dialplan
 //! - `state`: shares the states of devices with other sites over a broker
 //! - `export`: on a main, reads the files of its users for the branches
+//! - `branches`: on a main, looks where these are, and where their phones are
 //! - `doctor`, `drill`: run once, for who asked
 
+pub(super) mod branches;
 pub(super) mod contacts;
 pub(super) mod dialplan;
 pub(super) mod dns;

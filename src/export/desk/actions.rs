@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Account, Desk, Order, Shown, Visit, live_sections};
+use super::{Account, Desk, Order, Shown, Visit, Word, live_sections};
 use crate::{
     export::{
         Answer, Digest, Group, NoHash, PROTOCOL, Part, Short,
@@ -144,10 +144,10 @@ impl Desk {
             let message = "not proved: the key is not made with the password of an account of that name";
             return Err(Reply { ends: true, ..Reply::error(message) });
         }
-        let shown = self.shown_with(site, around, Order::Texts, |shown| shown.stock.is_some())?;
+        let shown = self.shown_with(site, around, Self::want_texts, |shown| shown.stock.is_some())?;
         if !shown.stock.as_ref().is_some_and(|stock| stock.sites.contains_key(site)) {
             // One that was added a moment ago is one at its next attempt.
-            self.order(Order::Sites);
+            self.reader.tell(Order::Sites);
             let message = "not proved: this account is no site; [export] sites of the main says which are";
             return Err(Reply { ends: true, ..Reply::error(message) });
         }
@@ -184,8 +184,8 @@ impl Desk {
             // What changes by itself is asked for when the first session of a site comes, which takes a second.
             shown.stock.is_some() && (!part.is_live() || shown.things(site, part).is_some())
         };
-        let order = if part.is_live() { Order::Live } else { Order::Texts };
-        let shown = self.shown_with(site, around, order, has_it)?;
+        let want = if part.is_live() { Self::want_live } else { Self::want_texts };
+        let shown = self.shown_with(site, around, want, has_it)?;
         let things = match shown.things(site, part) {
             None => return Err(Reply::error("no such part")),
             Some(Err(too_many)) => return Err(Reply::error(&too_many.to_string())),
@@ -218,7 +218,7 @@ impl Desk {
             answer
         } else {
             let has_texts = |shown: &Shown| shown.stock.is_some() && shown.texts.is_some();
-            let shown = self.shown_with(site, around, Order::Texts, has_texts)?;
+            let shown = self.shown_with(site, around, Self::want_texts, has_texts)?;
             let (Some(stock), Some(texts)) = (&shown.stock, &shown.texts) else {
                 return Err(Reply::busy("the texts are being read", false));
             };
@@ -257,22 +257,30 @@ impl Desk {
         Ok(reply)
     }
 
-    /// Returns what lies on the desk once it has what is wanted, for which the worker is asked.
+    fn want_texts(&self) {
+        self.reader.tell(Order::Texts);
+    }
+
+    fn want_live(&self) {
+        self.watcher.tell(Word::Wanted);
+    }
+
+    /// Returns what lies on the desk once it has what is wanted, for which its worker is asked.
     fn shown_with(
         &self,
         site: &str,
         around: &dyn Around,
-        order: Order,
+        want: fn(&Self),
         has_it: impl Fn(&Shown) -> bool,
     ) -> Result<Arc<Shown>, Reply> {
         let shown = self.shown();
         if has_it(&shown) {
-            self.order(Order::Fetched);
+            self.reader.tell(Order::Fetched);
             return Ok(shown);
         }
         let leaves = |_| Reply::busy("the module is being unloaded", false);
         let place = self.readers.enter(site).map_err(leaves)?;
-        self.order(order);
+        want(self);
         let end = Instant::now() + TEXTS;
         let mut found = None;
         around.wait(&mut || {

@@ -1,14 +1,17 @@
-//! The desk between the branches' sessions, on threads of Asterisk's manager interface, and the worker that reads the
-//! main's files. A session reads what lies there; it never reads a file of users itself.
+//! The desk between the branches' sessions, on threads of Asterisk's manager interface, and two workers: one reads the
+//! main's files, and one looks after the branches. A session reads what lies there; it never reads a file of users itself.
 //!
 //! - `visit`: what one session has shown of itself
+//! - `way`: the way to a worker
 //! - `actions`: SynchHello, SynchExport and SynchWait: headers in, an answer out
 
 pub mod actions;
 mod visit;
+mod way;
 
 pub use actions::{Around, Header, Reply};
 pub use visit::Visit;
+pub use way::Way;
 
 use std::{
     collections::BTreeMap,
@@ -19,8 +22,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-
-use crossbeam_channel::Sender;
 
 use super::{
     Digest, NoHash, Part, Section,
@@ -48,7 +49,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long all who wait have to be gone when the module is unloaded, or the main shuts down.
 const LEAVE: Duration = Duration::from_secs(1);
 
-/// What the export worker is asked to do.
+/// What the worker who reads the files is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Read the texts: a branch fetches some.
@@ -59,10 +60,17 @@ pub enum Order {
     Sites,
     /// The main has reloaded something that is exported.
     Reloaded,
-    /// Say what changes by itself: a branch asks for it.
-    Live,
+}
+
+/// What the worker who looks after the branches is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// A branch asks for what changes by itself.
+    Wanted,
     /// The phone of a user has come or gone.
     Phone(String),
+    /// The main has reloaded something: somebody has changed something.
+    Reloaded,
 }
 
 /// What of a site changes by itself, and is not in a file.
@@ -205,14 +213,18 @@ impl Account {
 pub struct Desk {
     crypto: Arc<dyn Crypto>,
     shown: RwLock<Arc<Shown>>,
+    /// Held by who changes what lies there.
+    changing: Mutex<()>,
     accounts: Mutex<BTreeMap<String, Account>>,
     /// Where each site is, and why it is thought so.
     whereabouts: Mutex<BTreeMap<String, (Whereabouts, String)>>,
     forwarding: RwLock<Forwarding>,
     /// Whether the settings have branches served.
     serves: AtomicBool,
-    worker: Mutex<Option<Sender<Order>>>,
-    has_reloaded: AtomicBool,
+    /// To the worker who reads the files.
+    pub reader: Way<Order>,
+    /// To the worker who looks after the branches.
+    pub watcher: Way<Word>,
     last_session: AtomicU64,
     /// Since when the worker waits for a database; `None` where it does not.
     asks_since: Mutex<Option<Instant>>,
@@ -235,12 +247,13 @@ impl Desk {
         Self {
             crypto,
             shown: RwLock::default(),
+            changing: Mutex::default(),
             accounts: Mutex::default(),
             whereabouts: Mutex::default(),
             forwarding: RwLock::default(),
             serves: AtomicBool::new(false),
-            worker: Mutex::default(),
-            has_reloaded: AtomicBool::default(),
+            reader: Way::default(),
+            watcher: Way::default(),
             last_session: AtomicU64::default(),
             asks_since: Mutex::default(),
             news: Waits::default(),
@@ -254,23 +267,43 @@ impl Desk {
         Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts something else there, and wakes who waits for it: the sites of which a part has changed.
-    pub fn show(&self, shown: Shown) {
-        let shown = Arc::new(shown);
-        let before = {
-            let mut place = self.shown.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *place, Arc::clone(&shown))
-        };
+    /// Changes what lies there, and wakes who waits for it: the sites of which a part is another one. Nothing happens where
+    /// `change` returns false. Who else changes something waits meanwhile; who reads does not.
+    pub fn change(&self, change: impl FnOnce(&mut Shown) -> bool) {
+        let one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.shown();
+        let mut after = (*before).clone();
+        if !change(&mut after) {
+            return;
+        }
+        let after = Arc::new(after);
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
+        drop(one_at_a_time);
         self.readers.wake_all(Reason::Changed);
-        let sites = shown.stock.iter().flat_map(|stock| stock.sites.keys());
+        let sites = after.stock.iter().flat_map(|stock| stock.sites.keys());
         for site in sites {
             let digest = |shown: &Shown, part| {
                 shown.things(site, part).and_then(Result::ok).map(|things| things.digest)
             };
-            if Part::ALL.into_iter().any(|part| digest(&before, part) != digest(&shown, part)) {
+            if Part::ALL.into_iter().any(|part| digest(&before, part) != digest(&after, part)) {
                 self.news.wake(site, Reason::Changed);
             }
         }
+    }
+
+    /// Puts that there, for a test.
+    #[cfg(test)]
+    pub(crate) fn show(&self, shown: Shown) {
+        self.change(|now| {
+            *now = shown;
+            true
+        });
+    }
+
+    /// Takes note that the main has reloaded.
+    pub fn main_reloads(&self) {
+        self.reader.reloads(Order::Reloaded);
+        self.watcher.reloads(Word::Reloaded);
     }
 
     /// Tells all who wait that the main has reloaded.
@@ -290,27 +323,6 @@ impl Desk {
         match since.map(|since| since.elapsed()).filter(|time| *time > PATIENCE) {
             Some(time) => format!("the database does not answer, for {} s now", time.as_secs()),
             None => self.shown().problem.clone(),
-        }
-    }
-
-    /// Takes note of the worker that reads the files; `None`: it has ended.
-    pub fn set_worker(&self, worker: Option<Sender<Order>>) {
-        *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = worker;
-    }
-
-    /// Returns once that the main has reloaded.
-    #[must_use]
-    pub fn take_reload(&self) -> bool {
-        self.has_reloaded.swap(false, Ordering::SeqCst)
-    }
-
-    /// Asks something of the worker, without a wait. A reload is not forgotten where it has much to do.
-    pub fn order(&self, order: Order) {
-        if order == Order::Reloaded {
-            self.has_reloaded.store(true, Ordering::SeqCst);
-        }
-        if let Some(worker) = &*self.worker.lock().unwrap_or_else(PoisonError::into_inner) {
-            let _ = worker.try_send(order);
         }
     }
 

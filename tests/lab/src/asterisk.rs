@@ -1,5 +1,6 @@
 //! One running Asterisk: its own files in a shared root file system, its own namespace, its life.
 
+mod cli;
 mod folder;
 mod launch;
 mod module;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ami::Ami;
-use crate::command::{run, words};
+use crate::command::words;
 use crate::conf::{Role, files};
 use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
@@ -139,7 +140,7 @@ impl Asterisk {
             return Err(Error::new(format!("{} runs already", self.role.name())));
         }
         // A socket of the run before would make the CLI believe that something listens.
-        let _ = fs::remove_file(self.path("run/asterisk.ctl"));
+        let _ = fs::remove_file(self.path("run").join(cli::SOCKET));
         let output = File::options().create(true).append(true).open(self.path("log/output"));
         let output = output.context("opening the file for Asterisk's output")?;
         let mut command = self.host.chroot(&self.root);
@@ -176,9 +177,7 @@ impl Asterisk {
 
     /// What a CLI command says within such a time.
     pub fn rx_within(&self, bound: Duration, command: &str) -> Result<String> {
-        // A stopped Asterisk would never answer.
-        let bounded = ["timeout", "--kill-after=1", &bound.as_secs().to_string(), "chroot"];
-        run(words(&bounded).arg(&self.root).args([BINARY, "-C", &self.conf(), "-rx", command]))
+        cli::ask(&self.path("run"), command, bound)
     }
 
     /// Opens a remote console and holds it open until it is dropped.

@@ -3,9 +3,7 @@
 
 use std::thread;
 
-use lab::dns::a_record;
 use lab::fake_main::{FakeMain, Fault, Moment, Reply};
-use lab::site::NAME;
 use lab::wait::{GENEROUS, until, until_value};
 use lab::{Error, Result, Site, Version};
 
@@ -31,7 +29,7 @@ fn dead(site: &Site, main: &FakeMain, moment: Moment<'static>, fault: Fault, why
         state.starts_with("Failed") && says(state)
     })?;
     assert!(!state.contains(char::is_control), "{state}");
-    assert_eq!(a_record(site.branch.address(), NAME)?, site.branch.address(), "{moment:?} {fault:?}");
+    site.wait_name(site.branch.address())?;
     main.heals();
     site.wait_status("Monitor", "Stable")?;
     site.wait_status("Service", "Normal")

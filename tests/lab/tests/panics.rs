@@ -10,14 +10,16 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use lab::dns::{RecordType, Transport, a_record, ask_with, question};
+use lab::headquarters::{SITE, main_with_sites, sections, session, users};
 use lab::site::NAME;
-use lab::wait::{GENEROUS, until_ok};
+use lab::wait::{GENEROUS, until_ok, until_value};
 use lab::{Asterisk, Error, Result, Site, Version};
 
 lab::on_22_and_16!(
     every_worker_panics_and_is_run_again_while_the_dns_answers,
     a_panic_over_one_question_costs_no_other,
     a_panic_in_what_asterisk_calls_is_an_error_and_no_more,
+    the_workers_of_a_main_panic_and_are_run_again,
     the_module_that_is_shipped_takes_no_orders,
 );
 
@@ -56,8 +58,8 @@ fn wait_panics(asterisk: &Asterisk, push: impl Fn() -> Result) -> Result {
 }
 
 /// How often a worker was started again, by the status.
-fn restarts(site: &Site, worker: &str) -> Result<usize> {
-    let all = site.status("RestartsOf")?;
+fn restarts(asterisk: &Asterisk, worker: &str) -> Result<usize> {
+    let all = asterisk.status("RestartsOf")?;
     let mut counts = all.split(", ").filter_map(|text| text.rsplit_once(' '));
     let count = counts.find(|(name, _)| *name == worker).and_then(|(_, count)| count.parse().ok());
     Ok(count.unwrap_or(0))
@@ -144,7 +146,7 @@ fn every_worker_panics_and_is_run_again_while_the_dns_answers(version: Version) 
     let others =
         [("engine", 4), ("dialplan", 1), ("doctor", 1), ("drill", 1), ("own SIP", 1), ("own dialplan", 1)];
     for (worker, times) in twice.chain(others) {
-        assert_eq!(restarts(&site, worker)?, times, "{worker} in {}", site.status("RestartsOf")?);
+        assert_eq!(restarts(&site.branch, worker)?, times, "{worker} in {}", site.status("RestartsOf")?);
     }
     assert_eq!(site.status("Restarts")?, "25");
     site.wait_status("Dialplan", "in force")?;
@@ -221,6 +223,33 @@ fn a_panic_in_what_asterisk_calls_is_an_error_and_no_more(version: Version) -> R
     assert!(refused.contains("Unable to unload"), "{refused}");
     assert_eq!(site.status("Service")?, "Normal");
     branch.unload_module()
+}
+
+fn the_workers_of_a_main_panic_and_are_run_again(version: Version) -> Result {
+    let mut site = main_with_sites(version, &[SITE])?;
+    site.main.install_module_that_panics()?;
+    site.main.start()?;
+    let mut berlin = session(&site.main, SITE)?;
+    assert_eq!(users(&berlin.action("SynchExport", &[])?).len(), 3);
+    for _ in 0..2 {
+        site.main.order_panics(&["export-worker", "branches-worker"])?;
+        // Their loops turn by themselves.
+        wait_panics(&site.main, || Ok(()))?;
+    }
+    for worker in ["export", "branches"] {
+        until_value(
+            worker,
+            GENEROUS,
+            || site.main.status("RestartsOf"),
+            |all| all.split(", ").any(|restarts| restarts == format!("{worker} 2")),
+        )?;
+    }
+    // What was there stays, and what comes is seen.
+    assert_eq!(users(&berlin.action("SynchExport", &[])?).len(), 3);
+    site.main.rx("database put CF 1001 030777")?;
+    let set =
+        || Ok(sections(&berlin.action("SynchExport", &[("Part", "settings"), ("Users", "*")])?).join("\n"));
+    until_value("what somebody has set", GENEROUS, set, |set| set.contains("030777")).map(drop)
 }
 
 fn the_module_that_is_shipped_takes_no_orders(version: Version) -> Result {

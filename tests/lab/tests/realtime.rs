@@ -176,6 +176,13 @@ fn a_database_that_is_away_takes_nobody_away_and_is_told(version: Version) -> Re
     site.sync()?;
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!((file(&site)?, site.status("Users")?), (before.clone(), "3".to_owned()));
+    // What needs no database goes on.
+    for (mode, whereabouts) in [("failover", "Alone"), ("normal", "Here")] {
+        site.branch.rx(&format!("synch set mode {mode}"))?;
+        let shown = || site.main.rx("synch show branches");
+        let shown = until_value(whereabouts, GENEROUS, shown, |shown| shown.contains(whereabouts))?;
+        assert!(shown.contains("does not answer"), "{shown}");
+    }
     drop(lock);
     over(&site)?;
     // Without a table; and a main that starts so.

@@ -129,7 +129,7 @@ fn a_changed_main_is_probed_and_synced_from_anew(version: Version) -> Result {
     site.branch.reload_module()?;
     site.wait_status("Monitor", "Failed")?;
     site.wait_status("Sync", "Unsynced")?;
-    assert_eq!(a_record(site.branch.address(), NAME)?, site.branch.address());
+    site.wait_name(site.branch.address())?;
     // The users stay, whatever becomes of the main.
     assert_eq!(site.status("Users")?, "3");
     for text in
@@ -153,7 +153,7 @@ fn the_mode_of_an_operator_survives_reload_load_and_crash(version: Version) -> R
             (site.status("Mode")?, site.status("Service")?),
             ("failover".to_owned(), "Failover".to_owned())
         );
-        assert_eq!(a_record(site.branch.address(), NAME)?, site.branch.address());
+        site.wait_name(site.branch.address())?;
         Ok(())
     };
     held(&site)?;

@@ -5,9 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use lab::certificates::{Authority, believing, takes_tls};
-use lab::dns::a_record;
 use lab::fake_main::FakeMain;
-use lab::site::NAME;
 use lab::wait::{GENEROUS, until_ok};
 use lab::{Context, Error, Result, Site, Version};
 
@@ -39,7 +37,7 @@ fn a_main_that_proves_who_it_is_is_synced_and_watched_over_tls(version: Version)
     // A clean end of TLS is the end of a connection, as fast as without.
     site.kill_main()?;
     site.wait_status("Service", "Failover")?;
-    assert_eq!(a_record(site.branch.address(), NAME)?, site.branch.address());
+    site.wait_name(site.branch.address())?;
     site.main.start()?;
     site.wait_status("Service", "Normal")
 }

@@ -1,24 +1,16 @@
 //! The export worker, on a main: reads the files of its users once for all sites together, when the main has reloaded them,
-//! and puts on the desk what the branches' sessions are answered.
+//! and puts on the desk what the branches' sessions are answered. What a database has to say may take its time.
 //!
-//! - `call_settings`: what the users of connected sites have set
 //! - `database`: the users, where they are in a database
 //! - `due`: when the files are read
-//! - `forwarding`: calls to the users of lost sites, in the main's database
-//! - `phones`: where the phones of connected sites are
 //! - `stamp`: whether the files are still those that were read
 
-mod call_settings;
 mod database;
 mod due;
-mod forwarding;
-mod phones;
-mod stamp;
-
-pub(in crate::engine) use forwarding::take_all_back;
+pub(super) mod stamp;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,11 +20,8 @@ use std::{
 use crossbeam_channel::{Receiver, bounded};
 
 use self::{
-    call_settings::CallSettings,
     database::{Database, NotAsked, digest},
     due::{Do, Why, decide},
-    forwarding::Forwarding,
-    phones::Phones,
     stamp::Stamp,
 };
 use crate::{
@@ -48,9 +37,8 @@ use crate::{
     },
     export::{
         Section,
-        desk::{self, Desk, Order, Shown},
+        desk::{Desk, Order},
         stock::{Files, Stock, Texts, take_stock},
-        whereabouts::{Heard, Whereabouts, judge, may_change},
     },
     settings::{Export, Settings, Sites, UserSource},
     words::faults,
@@ -64,12 +52,10 @@ const CONTEXTS: &str = "extensions.conf";
 /// The write class of a site that is found in manager.conf.
 const CLASS: &[u8] = b"log";
 
-/// Orders that may wait: phones come in crowds, and each of them says no more than that something has changed.
-const ORDERS: usize = 4096;
+/// Orders that may wait. Each of them is forgotten where another one like it is taken.
+const ORDERS: usize = 64;
 /// How often it is looked whether something is due.
 const LOOK: Duration = Duration::from_secs(1);
-/// So long at a time users are forwarded: sessions of branches wait for the same thread. 20,000 of them take some.
-const SLICE: Duration = Duration::from_millis(100);
 /// So long the texts are kept after the last branch has fetched some: others fetch after the same change.
 const KEPT: Duration = Duration::from_secs(120);
 /// How often the files are looked at where nobody has reloaded: app_voicemail changes its own by itself.
@@ -106,22 +92,10 @@ impl Work for Exporting {
             move |stop| {
                 // It only ever ends to stop.
                 let _: Result<(), Stopped> = Body::new(&exporting).run(stop);
-                exporting.leave();
             },
         )?;
-        desk.set_worker(Some(to_worker));
+        desk.reader.set(Some(to_worker));
         Ok((Lent(desk), worker))
-    }
-}
-
-impl Exporting {
-    /// Tidies up where nothing is exported any more. Another worker goes on with what there is, and the end of the module has
-    /// an end of its own.
-    fn leave(&self) {
-        if !self.kit.desk.serves() {
-            take_all_back(&*self.kit.host);
-            self.kit.desk.set_forwarding(desk::Forwarding::default());
-        }
     }
 }
 
@@ -130,7 +104,7 @@ pub(in crate::engine) struct Lent(Arc<Desk>);
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.0.set_worker(None);
+        self.0.reader.set(None);
     }
 }
 
@@ -146,15 +120,8 @@ struct Body<'a> {
     wanted: bool,
     /// When the files are looked at in any case.
     look_at: Instant,
-    /// When it is judged where each site is.
-    judge_at: Instant,
-    /// When it was told last where a site is.
-    moved: BTreeMap<String, Instant>,
     /// The users, where they are in a database.
     database: Option<Database>,
-    phones: Phones,
-    call_settings: CallSettings,
-    forwarding: Forwarding,
     fetched: Instant,
     not_before: Instant,
 }
@@ -169,12 +136,7 @@ impl<'a> Body<'a> {
             reloads: Debounce::default(),
             wanted: false,
             look_at: now,
-            judge_at: now,
-            moved: BTreeMap::new(),
             database: (exporting.export.source == UserSource::Sorcery).then(Database::default),
-            phones: Phones::default(),
-            call_settings: CallSettings::default(),
-            forwarding: Forwarding::default(),
             fetched: now,
             not_before: now,
         }
@@ -190,47 +152,24 @@ impl<'a> Body<'a> {
         loop {
             faults::point("export-worker");
             let now = Instant::now();
-            if self.desk().take_reload() {
+            if self.desk().reader.take_reload() {
                 self.reloads.note(now);
             }
             let is_due = self.stamp.is_none() || self.wanted || now >= self.look_at;
             if self.reloads.take(now) {
                 self.look(stop, true)?;
-                self.call_settings.look();
                 self.desk().reloaded();
             } else if (is_due || self.asks(now)) && now >= self.not_before {
                 self.look_at = now + LOOK_AGAIN;
                 self.look(stop, false)?;
             }
             self.forget_texts();
-            if now >= self.judge_at {
-                self.judge_at = now + LOOK;
-                self.judge_sites(now);
-                self.forwarding.look_again();
-            }
-            let connected = self.connected();
-            self.ask_phones(&connected, now);
-            self.ask_call_settings(&connected, now);
-            let has_more = self.forward(stop)?;
-            let due = if has_more { now } else { self.reloads.due().unwrap_or(now + LOOK) };
+            let due = self.reloads.due().unwrap_or(now + LOOK);
             let mut order = stop.or_receive(&self.exporting.orders, due)?;
             while let Some(one) = order {
                 self.take(&one);
                 order = self.exporting.orders.try_recv().ok();
             }
-        }
-    }
-
-    /// Sends calls to users of lost sites elsewhere, or takes that back. Returns whether there is more.
-    fn forward(&mut self, stop: &Stop) -> Result<bool, Stopped> {
-        let end = Instant::now() + SLICE;
-        loop {
-            let now = Instant::now();
-            let has_more = self.forwarding.step(&self.exporting.kit, &self.exporting.export, now);
-            if !has_more || now >= end {
-                return Ok(has_more);
-            }
-            stop.check()?;
         }
     }
 
@@ -241,9 +180,6 @@ impl<'a> Body<'a> {
             Order::Fetched => self.fetched = Instant::now(),
             // The desk has taken note of it.
             Order::Reloaded => {}
-            Order::Phone(user) => self.phones.changed(user),
-            // What all have who have said something is looked at in any case.
-            Order::Live => {}
         }
     }
 
@@ -305,19 +241,16 @@ impl<'a> Body<'a> {
 
     /// `stamp`: of the files before they were read, and after.
     fn put(&mut self, read: Result<Read, String>, stamp: Stamp) {
-        let desk = self.desk();
-        let before = desk.shown();
         match read {
             Ok(Read { stock, texts, files }) => {
                 let now = SystemTime::now();
                 let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                desk.show(Shown {
-                    stock: Some(Arc::new(stock)),
-                    texts: Some(Arc::new(texts)),
-                    live: before.live.clone(),
-                    taken_up: seconds.as_secs(),
-                    read_at: self.exporting.kit.host.local_time(now),
-                    problem: String::new(),
+                let read_at = self.exporting.kit.host.local_time(now);
+                self.desk().change(|shown| {
+                    (shown.stock, shown.texts) = (Some(Arc::new(stock)), Some(Arc::new(texts)));
+                    (shown.taken_up, shown.read_at) = (seconds.as_secs(), read_at);
+                    shown.problem.clear();
+                    true
                 });
                 // Not as they are now: somebody may have written them since.
                 self.stamp = Some(stamp);
@@ -326,7 +259,10 @@ impl<'a> Body<'a> {
                 self.fetched = Instant::now();
             }
             Err(problem) => {
-                desk.show(Shown { problem, ..(*before).clone() });
+                self.desk().change(|shown| {
+                    shown.problem = problem;
+                    true
+                });
                 self.wanted = false;
                 // What was reloaded is still to be taken up.
                 self.stamp = None;
@@ -426,87 +362,9 @@ impl<'a> Body<'a> {
 
     /// Lets go of the texts that nobody has fetched for a while.
     fn forget_texts(&self) {
-        let shown = self.desk().shown();
-        if shown.texts.is_some() && self.fetched.elapsed() > KEPT {
-            self.desk().show(Shown { texts: None, ..(*shown).clone() });
-            // The last that has them: else they are still there.
-            drop(shown);
+        if self.fetched.elapsed() > KEPT && self.desk().shown().texts.is_some() {
+            self.desk().change(|shown| shown.texts.take().is_some());
             self.exporting.kit.host.give_back_memory();
-        }
-    }
-
-    /// The sites that have said something.
-    fn connected(&self) -> BTreeSet<String> {
-        let desk = self.desk();
-        let shown = desk.shown();
-        let is_site =
-            |name: &String| shown.stock.as_ref().is_some_and(|stock| stock.sites.contains_key(name));
-        desk.heard_of().into_iter().filter(is_site).collect()
-    }
-
-    /// Puts where the phones of connected sites are on the desk, where that has changed.
-    fn ask_phones(&mut self, connected: &BTreeSet<String>, now: Instant) {
-        let desk = &self.exporting.kit.desk;
-        let shown = desk.shown();
-        let Some(stock) = &shown.stock else { return };
-        let others = self.phones.belong(stock, connected, now);
-        let changed = self.phones.ask(&*self.exporting.kit.host, self.exporting.export.technology);
-        if others || changed {
-            let mut next = (*shown).clone();
-            if self.phones.show(&mut next, &*self.exporting.kit.crypto()).is_ok() {
-                desk.show(next);
-            }
-        }
-    }
-
-    /// Puts what the users of connected sites have set on the desk, where that has changed.
-    fn ask_call_settings(&mut self, connected: &BTreeSet<String>, now: Instant) {
-        let Exporting { kit, export, .. } = self.exporting;
-        let shown = kit.desk.shown();
-        let Some(stock) = &shown.stock else { return };
-        if self.call_settings.ask(&*kit.host, stock, connected, export.refresh, now) {
-            let mut next = (*shown).clone();
-            if self.call_settings.show(&mut next, &*kit.crypto()).is_ok() {
-                kit.desk.show(next);
-            }
-        }
-    }
-
-    /// Tells where each site is, where that has changed.
-    fn judge_sites(&mut self, now: Instant) {
-        let desk = Arc::clone(&self.exporting.kit.desk);
-        let (shown, accounts, before) = (desk.shown(), desk.accounts(), desk.whereabouts());
-        let mut after = BTreeMap::new();
-        for site in shown.stock.iter().flat_map(|stock| stock.sites.keys()) {
-            let heard = accounts.get(site).map(|account| Heard {
-                waits: account.is_waiting(),
-                last_word: account.last_word,
-                state: &account.state,
-            });
-            let (state, reason) = judge(heard, self.exporting.export.lost_after, now);
-            let old = before.get(site).map(|(state, _)| *state).unwrap_or_default();
-            if old != state && !may_change(self.moved.get(site).copied(), now) {
-                after.extend(before.get(site).map(|known| (site.clone(), known.clone())));
-                continue;
-            }
-            if old != state {
-                self.moved.insert(site.clone(), now);
-                let level = if state == Whereabouts::Alone { Level::Warning } else { Level::Notice };
-                let text = format!("Branch {site} changed from {old} to {state}: {reason}");
-                self.exporting.kit.host.log(level, &text);
-                let fields = [
-                    ("Branch", site.as_str()),
-                    ("OldState", old.word()),
-                    ("NewState", state.word()),
-                    ("Reason", &reason),
-                ];
-                self.exporting.kit.host.event("SynchBranchState", &fields);
-            }
-            after.insert(site.clone(), (state, reason));
-        }
-        self.moved.retain(|site, _| after.contains_key(site));
-        if after != before {
-            self.desk().set_whereabouts(after);
         }
     }
 }
@@ -529,4 +387,4 @@ fn is_site(section: &Section) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -10,7 +10,7 @@ use std::{
 
 /// What the system says of each file: when it was written, to the nanosecond, its size, and which file it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stamp(BTreeMap<PathBuf, (i64, i64, u64, u64)>);
+pub(in crate::engine::work) struct Stamp(BTreeMap<PathBuf, (i64, i64, u64, u64)>);
 
 impl Stamp {
     /// Of all configuration files in a folder, and of these. 300 take a fifth of a millisecond.
@@ -24,7 +24,7 @@ impl Stamp {
     }
 
     /// Of these files.
-    pub(super) fn of(files: impl IntoIterator<Item = PathBuf>) -> Self {
+    pub(in crate::engine::work) fn of(files: impl IntoIterator<Item = PathBuf>) -> Self {
         let all: BTreeSet<PathBuf> = files.into_iter().collect();
         let of = |path: PathBuf| {
             let found = fs::metadata(&path).ok()?;

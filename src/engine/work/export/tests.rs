@@ -4,11 +4,10 @@ use super::*;
 use crate::{
     engine::{
         crew::{post::Work, worker::on_a_worker},
-        host::Host,
         stand_in::StandIn,
     },
-    export::Part,
-    settings::{Technology, read},
+    export::{Part, desk::Shown},
+    settings::read,
     site::users::Kind,
     words::conf::ConfSection,
 };
@@ -20,10 +19,12 @@ const ACCOUNTS: &str =
     "[general]\nenabled = yes\n[admin]\nwrite = system\n[both]\nwrite = log,system\n[berlin]\nwrite = log\n";
 
 /// A main with these files, and its export worker.
-struct Main {
+pub(in crate::engine::work) struct Main {
     folder: Arc<tempfile::TempDir>,
-    desk: Arc<Desk>,
-    host: Arc<StandIn>,
+    pub(in crate::engine::work) desk: Arc<Desk>,
+    pub(in crate::engine::work) host: Arc<StandIn>,
+    pub(in crate::engine::work) kit: Kit,
+    pub(in crate::engine::work) export: Export,
     _line: Lent,
     _worker: Worker,
 }
@@ -34,7 +35,7 @@ impl Main {
     }
 
     /// With these settings, on a host that was made ready.
-    fn told(export: &[(&str, &str)], ready: impl FnOnce(&StandIn)) -> Self {
+    pub(in crate::engine::work) fn told(export: &[(&str, &str)], ready: impl FnOnce(&StandIn)) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let host = Arc::new(StandIn::at(folder.path(), ""));
         ready(&host);
@@ -42,7 +43,11 @@ impl Main {
     }
 
     /// With these settings besides, on an Asterisk of which something is there already.
-    fn start_with(folder: Arc<tempfile::TempDir>, host: Arc<StandIn>, more: &[(&str, &str)]) -> Self {
+    pub(in crate::engine::work) fn start_with(
+        folder: Arc<tempfile::TempDir>,
+        host: Arc<StandIn>,
+        more: &[(&str, &str)],
+    ) -> Self {
         let lines: Vec<(&str, &str)> =
             [("sites", "manager")].into_iter().chain(more.iter().copied()).collect();
         Self::on(folder, host, &lines)
@@ -55,22 +60,21 @@ impl Main {
         let kit = host.kit(&settings);
         let (to_worker, orders) = bounded(ORDERS);
         let export = settings.export.clone().unwrap();
-        let exporting = Exporting { kit: kit.clone(), export, orders };
-        kit.desk.set_worker(Some(to_worker));
+        let exporting = Exporting { kit: kit.clone(), export: export.clone(), orders };
+        kit.desk.reader.set(Some(to_worker));
         let body = move |stop: &Stop| {
             let _: Result<(), Stopped> = Body::new(&exporting).run(stop);
-            exporting.leave();
         };
         let worker = Worker::start(Role::named("export"), || {}, body).unwrap();
         let (desk, line) = (Arc::clone(&kit.desk), Lent(Arc::clone(&kit.desk)));
-        Self { folder, desk, host, _line: line, _worker: worker }
+        Self { folder, desk, host, kit, export, _line: line, _worker: worker }
     }
 
-    fn write(&self, users: &str) {
+    pub(in crate::engine::work) fn write(&self, users: &str) {
         fs::write(self.folder.path().join("pjsip.conf"), users).unwrap();
     }
 
-    fn until(&self, what: &str, is_so: impl Fn(&Shown) -> bool) -> Arc<Shown> {
+    pub(in crate::engine::work) fn until(&self, what: &str, is_so: impl Fn(&Shown) -> bool) -> Arc<Shown> {
         let end = Instant::now() + LONG;
         loop {
             let shown = self.desk.shown();
@@ -81,85 +85,6 @@ impl Main {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
-}
-
-/// Whether that is so before long.
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let end = Instant::now() + LONG;
-    while !is_so() {
-        assert!(Instant::now() < end, "waited for {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-const PUBLIC: &str = "[1001]\ntype=endpoint\naccountcode=berlin\nset_var=PUBLIC_NUMBER=+49301001\n\
-    [3001]\ntype=endpoint\n[3002]\ntype=endpoint\n";
-
-fn main_that_forwards(host: &Arc<StandIn>, folder: &Arc<tempfile::TempDir>, word: &str) -> Main {
-    let main = Main::start_with(Arc::clone(folder), Arc::clone(host), &[("lost_forward", word)]);
-    main.desk.set_serves(true);
-    main.write(PUBLIC);
-    main.desk.order(Order::Reloaded);
-    main.until("the users", |shown| shown.stock.as_ref().is_some_and(|stock| stock.people.len() == 3));
-    main
-}
-
-fn forward(host: &StandIn) -> (Option<String>, Option<String>) {
-    (host.stored("CFU", "1001"), host.stored("synch-cfu", "1001"))
-}
-
-#[test]
-fn calls_to_users_of_a_lost_site_go_elsewhere_until_the_next_worker_is_told_otherwise() {
-    let folder = Arc::new(tempfile::tempdir().unwrap());
-    let host = Arc::new(StandIn::at(folder.path(), ""));
-    let public = || (Some("+49301001".to_owned()), Some("+49301001".to_owned()));
-    let main = main_that_forwards(&host, &folder, "freepbx");
-    std::thread::sleep(Duration::from_millis(50));
-    assert_eq!(forward(&host), (None, None), "it was not seen yet");
-    main.desk.set_heard("berlin", "Failover");
-    until("the forward", || forward(&host) == public());
-    until("the route", || main.desk.route("1001") == "+49301001");
-    assert_eq!(main.desk.route("3001"), "");
-    assert!(main.host.log.lock().iter().any(|line| line.contains("1 user of lost branches")));
-    // The settings are other ones, and it goes on.
-    drop(main);
-    assert_eq!(forward(&host), public());
-    let main = main_that_forwards(&host, &folder, "freepbx");
-    std::thread::sleep(Duration::from_millis(50));
-    assert_eq!(forward(&host), public(), "not seen yet");
-    main.desk.set_heard("berlin", "Normal");
-    until("the end of it", || forward(&host) == (None, None));
-    main.desk.set_heard("berlin", "Failover");
-    until("the forward", || forward(&host) == public());
-    drop(main);
-    // Nobody is to be forwarded any more; then nothing is exported any more.
-    let main = main_that_forwards(&host, &folder, "none");
-    until("the end of it", || forward(&host) == (None, None));
-    main.desk.set_heard("berlin", "Failover");
-    until("the route", || main.desk.route("1001") == "+49301001");
-    assert_eq!(forward(&host), (None, None));
-    drop(main);
-    let main = main_that_forwards(&host, &folder, "freepbx");
-    main.desk.set_heard("berlin", "Failover");
-    until("the forward", || forward(&host) == public());
-    main.desk.set_serves(false);
-    let desk = Arc::clone(&main.desk);
-    drop(main);
-    assert_eq!((forward(&host), desk.route("1001")), ((None, None), String::new()));
-}
-
-#[test]
-fn a_database_that_takes_nothing_is_told_and_tried_again() {
-    let folder = Arc::new(tempfile::tempdir().unwrap());
-    let host = Arc::new(StandIn::at(folder.path(), ""));
-    host.unwritable.lock().push("synch-cfu/1001");
-    let main = main_that_forwards(&host, &folder, "freepbx");
-    main.desk.set_heard("berlin", "Failover");
-    until("the problem", || host.log.lock().iter().any(|line| line.contains("the disk is full")));
-    // What is not remembered is not done.
-    assert_eq!(forward(&host), (None, None));
-    host.unwritable.lock().clear();
-    until("the forward", || forward(&host).0.is_some());
 }
 
 fn names(shown: &Shown) -> Vec<String> {
@@ -177,7 +102,7 @@ fn sites_are_the_accounts_of_class_log_alone_and_changes_count_when_they_are_rel
     main.write(&USERS.replace("1001", "1002"));
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(names(&main.desk.shown()), ["1001"]);
-    main.desk.order(Order::Reloaded);
+    main.desk.main_reloads();
     main.until("the change", |shown| names(shown) == ["1002"]);
 }
 
@@ -186,12 +111,12 @@ fn a_file_that_is_missing_is_told_and_what_was_there_stays() {
     let main = Main::start();
     main.until("the first reading", |shown| shown.stock.is_some());
     fs::remove_file(main.folder.path().join("pjsip.conf")).unwrap();
-    main.desk.order(Order::Reloaded);
+    main.desk.main_reloads();
     let shown = main.until("the problem", |shown| !shown.problem.is_empty());
     assert!(shown.problem.contains("pjsip.conf is missing"), "{}", shown.problem);
     assert_eq!(names(&shown), ["1001"]);
     main.write(USERS);
-    main.desk.order(Order::Reloaded);
+    main.desk.main_reloads();
     main.until("its end", |shown| shown.problem.is_empty());
 }
 
@@ -200,7 +125,7 @@ fn texts_that_nobody_fetches_are_let_go_and_read_again_when_asked_for() {
     let main = Main::start();
     let shown = main.until("the first reading", |shown| shown.texts.is_some());
     main.desk.show(Shown { texts: None, ..(*shown).clone() });
-    main.desk.order(Order::Texts);
+    main.desk.reader.tell(Order::Texts);
     main.until("the texts", |shown| shown.texts.is_some());
 }
 
@@ -222,50 +147,8 @@ fn only_a_main_has_such_a_worker() {
     });
 }
 
-#[test]
-fn phones_of_connected_sites_are_asked_about_and_no_others() {
-    let mut phones = Phones::default();
-    let shown = crate::export::desk::tests::desk().shown();
-    let stock = shown.stock.clone().unwrap();
-    let host = StandIn::default();
-    let now = Instant::now();
-    host.contacts.lock().insert("1001".to_owned(), vec!["sip:1001@192.0.2.1:5060".to_owned()]);
-    let show =
-        |phones: &Phones, shown: &mut Shown| phones.show(shown, &crate::export::stand_in::Hashing).unwrap();
-    let mut next = (*shown).clone();
-    phones.belong(&stock, &BTreeSet::from(["berlin".to_owned()]), now);
-    show(&phones, &mut next);
-    // Not before all of them were asked about.
-    assert!(next.live.is_empty());
-    assert!(phones.ask(&host, Technology::Pjsip));
-    show(&phones, &mut next);
-    let parts: Vec<&String> = next.live.keys().collect();
-    assert_eq!(parts, ["berlin"]);
-    assert_eq!(next.live["berlin"][&Part::Contacts].lines.len(), 1);
-    assert!(!phones.ask(&host, Technology::Pjsip));
-    // One that comes, one of another site, and one that goes.
-    host.contacts.lock().insert("1002".to_owned(), vec!["sip:1002@192.0.2.2:5060".to_owned()]);
-    phones.changed("2001");
-    assert!(!phones.ask(&host, Technology::Pjsip));
-    phones.changed("1002");
-    assert!(phones.ask(&host, Technology::Pjsip));
-    host.contacts.lock().clear();
-    phones.changed("1001");
-    assert!(phones.ask(&host, Technology::Pjsip));
-    show(&phones, &mut next);
-    let lines = &next.live["berlin"][&Part::Contacts].lines;
-    assert_eq!((lines.len(), &*lines[0].name), (1, "1002"));
-    // Missed events.
-    host.contacts.lock().clear();
-    phones.belong(&stock, &BTreeSet::from(["berlin".to_owned()]), now + Duration::from_secs(601));
-    assert!(phones.ask(&host, Technology::Pjsip));
-    phones.belong(&stock, &BTreeSet::new(), now);
-    show(&phones, &mut next);
-    assert!(next.live.is_empty());
-}
-
 /// Berlin has two users in the database, ulm has one, and one is nobody's.
-fn rows(host: &StandIn) {
+pub(in crate::engine::work) fn rows(host: &StandIn) {
     for (name, site) in [("1001", "berlin"), ("1002", "berlin"), ("2001", "ulm"), ("3001", "")] {
         let auth = format!("{name}-auth");
         let options = [("accountcode", site), ("aors", name), ("auth", &auth), ("context", "from-internal")];
@@ -275,7 +158,7 @@ fn rows(host: &StandIn) {
     }
 }
 
-const IN_A_DATABASE: [(&str, &str); 3] =
+pub(in crate::engine::work) const IN_A_DATABASE: [(&str, &str); 3] =
     [("sites", "berlin,ulm,empty"), ("source", "sorcery"), ("refresh", "5")];
 
 fn names_of(shown: &Shown, site: &str) -> Vec<String> {
@@ -391,67 +274,11 @@ fn a_silence_is_told_and_what_was_there_stays() {
     let main = Main::told(&IN_A_DATABASE, rows);
     main.until("the first answer", |shown| shown.stock.is_some());
     *main.host.objects.silent.lock() = vec![Kind::Endpoint, Kind::Aor, Kind::Auth];
-    main.desk.order(Order::Reloaded);
+    main.desk.main_reloads();
     let shown = main.until("the problem", |shown| !shown.problem.is_empty());
     assert_eq!(names_of(&shown, "berlin"), ["1001", "1002"]);
     main.host.objects.silent.lock().clear();
     main.until("its end", |shown| shown.problem.is_empty());
     let log = main.host.log.lock().join("\n");
     assert!(log.contains("does not answer") && log.contains("is exported to the branches again"), "{log}");
-}
-
-#[test]
-fn what_people_of_connected_sites_have_set_is_read_where_the_database_has_changed() {
-    let folder = tempfile::tempdir().unwrap();
-    let host = StandIn::at(folder.path(), "");
-    let set = |family: &str, key: &str, value: Option<&str>| {
-        host.store(family, key, value).unwrap();
-        // As SQLite does.
-        let written = fs::read_to_string(host.database_file()).unwrap_or_default();
-        fs::write(host.database_file(), written + "x").unwrap();
-    };
-    set("CF", "1001", Some("1003"));
-    set("CF", "2001", Some("2002"));
-    set("CF", "1001/other", Some("9"));
-    set("DND", "1021", Some("YES"));
-    set("CFU", "1001", Some("+493012001"));
-    set("CFU", "1002", Some("0301234"));
-    set("synch-cfu", "1001", Some("+493012001"));
-    set("synch-cfu", "1002", Some("+493012002"));
-    set("DEVICE", "1002/user", Some("1021"));
-    set("DEVICE", "1001/user", Some("none"));
-    let shown = crate::export::desk::tests::desk().shown();
-    let stock = shown.stock.clone().unwrap();
-    let now = Instant::now();
-    let berlin = BTreeSet::from(["berlin".to_owned()]);
-    let minute = Duration::from_secs(60);
-    let mut settings = CallSettings::default();
-    assert!(settings.ask(&host, &stock, &berlin, minute, now));
-    let mut next = (*shown).clone();
-    settings.show(&mut next, &crate::export::stand_in::Hashing).unwrap();
-    assert_eq!(next.live.keys().collect::<Vec<_>>(), ["berlin"]);
-    let said = |shown: &Shown| {
-        let lines = shown.live["berlin"][&Part::Settings].lines.clone();
-        lines.iter().map(|line| format!("{}/{}={}", line.section, line.name, line.value)).collect::<Vec<_>>()
-    };
-    // Nobody else's, and no forward that is the module's own.
-    assert_eq!(said(&next), ["CF/1001=1003", "CFU/1002=0301234", "DND/1021=YES", "DEVICE/1002=1021"]);
-    let things = next.live["berlin"][&Part::Settings].things.clone();
-    assert_eq!(things.names.iter().collect::<Vec<_>>(), [b"1001", b"1002", b"1021"]);
-    // Not before it is time, and not where nothing was written.
-    assert!(!settings.ask(&host, &stock, &berlin, minute, now + minute));
-    set("CF", "1001", None);
-    assert!(!settings.ask(&host, &stock, &berlin, minute, now + minute + Duration::from_secs(1)));
-    assert!(settings.ask(&host, &stock, &berlin, minute, now + 2 * minute + Duration::from_secs(1)));
-    settings.show(&mut next, &crate::export::stand_in::Hashing).unwrap();
-    assert_eq!(said(&next).len(), 3);
-    assert_ne!(next.live["berlin"][&Part::Settings].things.digest, things.digest);
-    // A reload of the main, or another site that comes.
-    set("DND", "1001", Some("YES"));
-    settings.look();
-    assert!(settings.ask(&host, &stock, &berlin, minute, now + 2 * minute + Duration::from_secs(2)));
-    let both = BTreeSet::from(["berlin".to_owned(), "ulm".to_owned()]);
-    assert!(settings.ask(&host, &stock, &both, minute, now + 2 * minute + Duration::from_secs(3)));
-    settings.show(&mut next, &crate::export::stand_in::Hashing).unwrap();
-    assert_eq!(next.live["ulm"][&Part::Settings].lines.len(), 1);
 }

@@ -91,28 +91,28 @@ impl Asterisk {
 
     /// One value of `synch show status json`.
     pub fn status(&self, key: &str) -> Result<String> {
-        let text = self.rx("synch show status json")?;
-        let json: serde_json::Value =
-            serde_json::from_str(&text).context(format!("reading the status {text}"))?;
-        match json.pointer(&format!("/0/{key}")) {
-            Some(serde_json::Value::String(value)) => Ok(value.clone()),
-            Some(value) => Ok(value.to_string()),
-            None => Err(Error::new(format!("the status has no {key}: {text}"))),
-        }
+        let status = self.whole_status()?;
+        value(&status, key).context(format!("the status has no {key}: {status}"))
     }
 
     /// Waits until the status says so. What it says of phones takes as long as a phone does.
     pub fn wait_status(&self, key: &str, wanted: &str) -> Result {
         let bound = if key.starts_with("Phones") { PHONES_RETRY } else { GENEROUS };
         until_ok(&format!("{key} of the {} to be {wanted}", self.role.name()), bound, || {
-            match self.status(key)? {
+            let status = self.whole_status()?;
+            match value(&status, key).context(format!("the status has no {key}: {status}"))? {
                 found if found == wanted => Ok(()),
                 found => {
-                    let reason = self.status(&format!("{key}Reason")).unwrap_or_default();
+                    let reason = value(&status, &format!("{key}Reason")).unwrap_or_default();
                     Err(Error::new(format!("{key} is {found}; reason: {reason}")))
                 }
             }
         })
+    }
+
+    fn whole_status(&self) -> Result<serde_json::Value> {
+        let text = self.rx("synch show status json")?;
+        serde_json::from_str(&text).context(format!("reading the status {text}"))
     }
 
     /// The module's threads.
@@ -130,4 +130,12 @@ impl Asterisk {
 
 fn said(answer: &str, wanted: &str) -> Result {
     if answer.contains(wanted) { Ok(()) } else { Err(Error::new(format!("not '{wanted}': {answer}"))) }
+}
+
+/// A value of a status, as text.
+fn value(status: &serde_json::Value, key: &str) -> Option<String> {
+    match status.pointer(&format!("/0/{key}"))? {
+        serde_json::Value::String(value) => Some(value.clone()),
+        value => Some(value.to_string()),
+    }
 }

@@ -10,9 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::stamp::Stamp;
 use crate::{
-    engine::host::Host,
+    engine::{host::Host, work::export::stamp::Stamp},
     export::{
         NoHash, Part,
         desk::{Line, Shown},
