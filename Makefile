@@ -135,17 +135,12 @@ test-pure: tools
 
 # Eight tests at once, two of each of four files (tests/lab/all), the longest first: with fewer files, one that has a long test
 # at its end would leave places empty.
-LONGEST = two_branches alone maintenance hang site_dns fleet exported http realtime export state_hostile slow_line cycles verdict sync_files reachable outage calls older one_session handsets faults_main
+LONGEST = verdict two_branches hang alone maintenance site_dns exported realtime faults_main export slow_line cycles \
+	state_hostile fleet http package calls call_settings
 OTHERS = $(filter-out $(LONGEST),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
-# FLEET=all has what `make fleet` has run among them, which takes less than one after the other.
-ifeq ($(FLEET),all)
-override FLEET = fleet_play $(filter-out fleet_play,$(filter fleet%,$(LONGEST) $(OTHERS)))
-endif
 test-lab: lab
 	cargo test --locked --package lab --no-run
-	$(if $(FLEET),@tests/lab/install fleet)
-	@tests/lab/all $(foreach test,$(FLEET),'--test=$(test) -- --include-ignored') \
-		$(foreach test,--lib --bins $(addprefix --test=,$(filter-out $(FLEET),$(LONGEST) $(OTHERS))),'$(test) --')
+	@tests/lab/all '--lib --' '--bins --' $(foreach test,$(LONGEST) $(OTHERS),'--test=$(test) --')
 
 # TEST is a file of tests/lab/tests, or one of its tests: outage, outage::a_killed_main. ASTERISK_VERSION is 22 or 16. Modules
 # are built as the tests are, which is quick, and only those that the file names.
@@ -179,10 +174,11 @@ lint: tools ## the same without the tests
 	./.ci/licences
 	./.ci/advisories
 
-# What is quick of it, make test runs, too.
+# What is quick of it, make test runs, too. The longest first, as above.
+FLEET = $(filter-out fleet_play,$(basename $(notdir $(wildcard tests/lab/tests/fleet*.rs))))
 fleet: lab-22 ## three branches by Ansible: upgrade, the way back, canaries, backup, restore, maintenance (root)
 	@tests/lab/install fleet
-	cargo test --locked --no-fail-fast --package lab --test 'fleet*' -- --include-ignored --test-threads=2
+	@tests/lab/all $(foreach test,fleet_play $(FLEET),'--test=$(test) -- --include-ignored')
 
 release-check: ## what a release still lacks (docs/developing/releasing.md)
 	@./.ci/release-check
@@ -250,12 +246,20 @@ mutants: tools ## changes the pure modules one place at a time, and says which c
 coverage: tools ## which lines of each pure file the pure tests and the replayed corpora reach
 	@./.ci/coverage
 
-# What the lab needs: packages, three modules for each Asterisk.
+# What the lab needs: packages, three modules for each Asterisk. Those of a release are built beside the others: a module's
+# last step has one processor.
 lab: tools
 	@tests/lab/install
-	@for module in older-22 older-16 faults-22 faults-16 22 16; do \
-		$(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$$module.so || exit 1; \
-	done
+	@asterisk-headers/unpack 22 && asterisk-headers/unpack 16
+	@$(MAKE) --no-print-directory --jobs 2 lab-debug lab-release
+
+one_by_one = +@for module in $(1); do $(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$$module.so || exit 1; done
+.PHONY: lab-debug lab-release
+lab-debug:
+	$(call one_by_one,older-22 older-16 faults-22 faults-16)
+# That of 22 at the end: whoever needs it alone finds it built.
+lab-release:
+	$(call one_by_one,16 22)
 
 $(LAB_MODULES)/res_synch-%.so: FORCE
 	@asterisk-headers/unpack $*

@@ -18,7 +18,7 @@ use super::{channels, conf, current, documentation, guard::guard, host::Asterisk
 use crate::{
     engine::host::{Host, Level},
     export::{
-        desk::{Around, Desk, Header, Reply, Visit, Word},
+        desk::{Around, Desk, Header, Order, Reply, Visit},
         waits::Reason,
     },
     words::{faults, reload, wording::visible},
@@ -141,9 +141,9 @@ extern "C" fn synch_main_said(event: *const c_char, body: *const c_char) -> c_in
         }
         let Some(control) = current::control() else { return 0 };
         if event == c"ContactStatus" {
-            control.desk.watcher.tell(Word::Phone(get("EndpointName")));
+            control.desk.reader.tell(Order::Phone(get("EndpointName")));
         } else if event == c"PeerStatus" {
-            control.desk.watcher.tell(Word::Phone(get("Peer").trim_start_matches("SIP/").to_owned()));
+            control.desk.reader.tell(Order::Phone(get("Peer").trim_start_matches("SIP/").to_owned()));
         } else {
             let module = reload::plain(&get("Module"));
             // The accounts of sites are in manager.conf.

@@ -119,7 +119,7 @@ impl Host for Asterisk {
         conf::load_besides(path, Some(file))
     }
 
-    fn contacts_here(&self, technology: Technology, user: &str) -> Vec<String> {
+    fn contacts_here(&self, technology: Technology, user: &str) -> Option<Vec<String>> {
         peers::contacts(technology, user)
     }
 

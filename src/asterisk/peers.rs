@@ -44,12 +44,12 @@ pub(super) fn missing(wanted: &[(Kind, String)]) -> Result<Vec<(Kind, String)>, 
     Ok(wanted.iter().filter(|(_, name)| !found.contains(name.as_str())).cloned().collect())
 }
 
-/// Returns where a user's phones are registered here, asked as a branch would ask this main. To be called on our own threads
-/// only, as above.
-pub(super) fn contacts(technology: Technology, user: &str) -> Vec<String> {
+/// Returns where a user's phones are registered here, asked as a branch would ask this main; `None` where Asterisk can't say
+/// it: it knows nobody of that name, or has no answer of its database. To be called on our own threads only, as above.
+pub(super) fn contacts(technology: Technology, user: &str) -> Option<Vec<String>> {
     // It becomes a header.
     if user.chars().any(char::is_control) {
-        return Vec::new();
+        return None;
     }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let action = match technology {
@@ -62,11 +62,14 @@ pub(super) fn contacts(technology: Technology, user: &str) -> Vec<String> {
         .filter(|message| !message.trim().is_empty())
         .map(|message| Frame::new(format!("{}\r\n", message.trim()).into_bytes()))
         .collect();
+    if frames.first().is_none_or(|answer| answer.get("Response") == Some(&b"Error"[..])) {
+        return None;
+    }
     let told = match technology {
         Technology::Pjsip => of_endpoint(&frames, i64::try_from(now).unwrap_or(i64::MAX)),
         Technology::Sip => frames.first().map(|frame| of_peer(frame, user)).unwrap_or_default(),
     };
-    told.contacts.iter().map(ToString::to_string).collect()
+    Some(told.contacts.iter().map(ToString::to_string).collect())
 }
 
 fn ask(action: &CStr) -> String {

@@ -243,8 +243,9 @@ pub trait Host: Crypto + 'static {
     /// Where a user's phone is registered here: its contact, printable; none where it is not.
     fn contact(&self, technology: Technology, user: &str) -> Option<String>;
 
-    /// Where a user's phones are registered here, the newest first, each as a URI that can be dialled.
-    fn contacts_here(&self, technology: Technology, user: &str) -> Vec<String>;
+    /// Where a user's phones are registered here, the newest first, each as a URI that can be dialled; `None` where that can't
+    /// be told. It may wait for the database that the user is in.
+    fn contacts_here(&self, technology: Technology, user: &str) -> Option<Vec<String>>;
 
     /// Whether this machine has that address: whoever answers there is not the main. Where the interfaces can't be read,
     /// only the loopback is known.

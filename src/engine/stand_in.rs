@@ -189,8 +189,9 @@ impl Host for StandIn {
     fn load_conf_besides(&self, _: &Path, _: &str) -> Result<Vec<ConfSection>, HostError> {
         Ok(Vec::new())
     }
-    fn contacts_here(&self, _: Technology, user: &str) -> Vec<String> {
-        self.contacts.lock().get(user).cloned().unwrap_or_default()
+    fn contacts_here(&self, _: Technology, user: &str) -> Option<Vec<String>> {
+        let is_silent = self.objects.silent.lock().contains(&Kind::Endpoint);
+        (!is_silent).then(|| self.contacts.lock().get(user).cloned().unwrap_or_default())
     }
     fn load_octets(&self, path: &Path) -> Result<Option<Octets>, HostError> {
         let path = self.folder.join(path);

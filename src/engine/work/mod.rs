@@ -9,8 +9,8 @@
 //! - `dns`: serves the zone of the present situation
 //! - `selfcheck`: asks the branch's own SIP and dialplan
 //! - `state`: shares the states of devices with other sites over a broker
-//! - `export`: on a main, reads the files of its users for the branches
-//! - `branches`: on a main, looks where these are, and where their phones are
+//! - `export`: on a main, reads the files of its users for the branches, and looks where the phones are
+//! - `branches`: on a main, looks where these are, and forwards calls to a lost one
 //! - `doctor`, `drill`: run once, for who asked
 
 pub(super) mod branches;

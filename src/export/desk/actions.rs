@@ -184,7 +184,11 @@ impl Desk {
             // What changes by itself is asked for when the first session of a site comes, which takes a second.
             shown.stock.is_some() && (!part.is_live() || shown.things(site, part).is_some())
         };
-        let want = if part.is_live() { Self::want_live } else { Self::want_texts };
+        let want = match part {
+            Part::Contacts => Self::want_phones,
+            Part::Settings => Self::want_settings,
+            _ => Self::want_texts,
+        };
         let shown = self.shown_with(site, around, want, has_it)?;
         let things = match shown.things(site, part) {
             None => return Err(Reply::error("no such part")),
@@ -261,8 +265,12 @@ impl Desk {
         self.reader.tell(Order::Texts);
     }
 
-    fn want_live(&self) {
-        self.watcher.tell(Word::Wanted);
+    fn want_phones(&self) {
+        self.reader.tell(Order::Phones);
+    }
+
+    fn want_settings(&self) {
+        self.watcher.tell(Word::Settings);
     }
 
     /// Returns what lies on the desk once it has what is wanted, for which its worker is asked.

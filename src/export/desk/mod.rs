@@ -1,5 +1,5 @@
-//! The desk between the branches' sessions, on threads of Asterisk's manager interface, and two workers: one reads the
-//! main's files, and one looks after the branches. A session reads what lies there; it never reads a file of users itself.
+//! The desk between the branches' sessions, on threads of Asterisk's manager interface, and two workers: one reads
+//! what the main has, and one looks after the branches. A session reads what lies there; it never reads a file of users itself.
 //!
 //! - `visit`: what one session has shown of itself
 //! - `way`: the way to a worker
@@ -14,7 +14,7 @@ pub use visit::Visit;
 pub use way::Way;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
@@ -49,7 +49,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long all who wait have to be gone when the module is unloaded, or the main shuts down.
 const LEAVE: Duration = Duration::from_secs(1);
 
-/// What the worker who reads the files is asked to do.
+/// What the worker who reads what the main has is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Read the texts: a branch fetches some.
@@ -60,15 +60,17 @@ pub enum Order {
     Sites,
     /// The main has reloaded something that is exported.
     Reloaded,
+    /// A branch asks where the phones are.
+    Phones,
+    /// The phone of a user has come or gone.
+    Phone(String),
 }
 
 /// What the worker who looks after the branches is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// A branch asks for what changes by itself.
-    Wanted,
-    /// The phone of a user has come or gone.
-    Phone(String),
+    /// A branch asks for what people have set.
+    Settings,
     /// The main has reloaded something: somebody has changed something.
     Reloaded,
 }
@@ -149,6 +151,14 @@ impl Shown {
         Ok(())
     }
 
+    /// Takes a part of what changes by itself away from all sites but those.
+    pub fn keep_live(&mut self, part: Part, is_kept: impl Fn(&str) -> bool) {
+        for (_, parts) in self.live.iter_mut().filter(|(site, _)| !is_kept(site)) {
+            parts.remove(&part);
+        }
+        self.live.retain(|_, parts| !parts.is_empty());
+    }
+
     /// Returns the things of a part of a site; `None` where there is no such part.
     fn things(&self, site: &str, part: Part) -> Option<Result<&Arc<Things>, &TooMany>> {
         // Of too many users, nothing is given: what changes by itself knows none of them, and that nobody has a phone is no
@@ -221,7 +231,7 @@ pub struct Desk {
     forwarding: RwLock<Forwarding>,
     /// Whether the settings have branches served.
     serves: AtomicBool,
-    /// To the worker who reads the files.
+    /// To the worker who reads what the main has.
     pub reader: Way<Order>,
     /// To the worker who looks after the branches.
     pub watcher: Way<Word>,
@@ -348,6 +358,15 @@ impl Desk {
     #[must_use]
     pub fn heard_of(&self) -> Vec<String> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Returns the sites that have said something.
+    #[must_use]
+    pub fn connected(&self) -> BTreeSet<String> {
+        let shown = self.shown();
+        let is_site =
+            |name: &String| shown.stock.as_ref().is_some_and(|stock| stock.sites.contains_key(name));
+        self.heard_of().into_iter().filter(is_site).collect()
     }
 
     /// Returns what is known of the account of each site that has said something.

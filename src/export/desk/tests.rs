@@ -459,7 +459,7 @@ fn where_the_phones_are_is_waited_for_and_wakes_who_waits_for_news() {
     let (desk, around) = (desk(), Asterisk::default());
     let berlin = Asking::of(&desk, &around, "berlin");
     let (to_worker, orders) = crossbeam_channel::unbounded();
-    desk.watcher.set(Some(to_worker));
+    desk.reader.set(Some(to_worker));
     let at = |address: &str| {
         let line = |name: &str| Line {
             section: "contacts".into(),
@@ -472,7 +472,7 @@ fn where_the_phones_are_is_waited_for_and_wakes_who_waits_for_news() {
     };
     let first = thread::scope(|scope| {
         let asking = scope.spawn(|| berlin.export(&[("Part", "contacts")]));
-        while orders.recv().unwrap() != Word::Wanted {}
+        while orders.recv().unwrap() != Order::Phones {}
         desk.show(at("192.0.2.1:5060"));
         asking.join().unwrap()
     });

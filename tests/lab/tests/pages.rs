@@ -171,6 +171,8 @@ fn holds_print_what_the_page_shows(
     assert_eq!(without_digits(hold.trim()), without_digits(shown("synch set mode", 1)?.trim()));
     say("synch set mode auto")?;
     assert_eq!(say("synch show maintenance")?.trim(), shown("synch show maintenance", 1)?.trim());
+    // The version of the rollback is held by now.
+    site.wait_status("Sync", "Unsynced")?;
     say("synch sync")?;
     site.wait_status("Sync", "Synced")?;
     let begun = say("synch maintenance start 60 to 22.11")?;

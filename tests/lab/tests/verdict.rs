@@ -66,8 +66,7 @@ fn until_moved(site: &mut Site, what: &str, death: impl FnOnce(&mut Site) -> Res
     death(site)?;
     let moved = watcher.join().map_err(|_| lab::Error::new("the watcher panicked"))??;
     eprintln!("{what}: {} ms", moved.saturating_duration_since(start).as_millis());
-    assert_eq!(site.status("Service")?, "Failover");
-    Ok(())
+    site.wait_status("Service", "Failover")
 }
 
 /// How many probes of a kind failed in a row, by its line in the status. Two can fail between two looks.

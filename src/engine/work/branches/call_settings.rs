@@ -76,6 +76,7 @@ impl CallSettings {
     /// # Errors
     /// Asterisk has no SHA-256.
     pub(super) fn show(&self, shown: &mut Shown, crypto: &dyn Crypto) -> Result<(), NoHash> {
+        shown.keep_live(Part::Settings, |site| self.known.contains_key(site));
         for (site, lines) in &self.known {
             shown.set_live(site, Part::Settings, lines, crypto)?;
         }

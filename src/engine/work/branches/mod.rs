@@ -1,18 +1,16 @@
-//! Looks after the branches, on a main: where each of them is, and what of it changes by itself. It asks Asterisk alone, which
-//! answers at once, and never waits for a database.
+//! Looks after the branches, on a main: where each of them is, what their users have set, and where calls to a lost one go. It
+//! never asks a user's endpoint, so it never waits for the database that one may be in.
 //!
 //! - `call_settings`: what the users of connected sites have set
-//! - `forwarding`: calls to the users of lost sites, in the main's database
-//! - `phones`: where the phones of connected sites are
+//! - `forwarding`: calls to the users of lost sites, in Asterisk's own database
 
 mod call_settings;
 mod forwarding;
-mod phones;
 
 pub(in crate::engine) use forwarding::take_all_back;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     sync::Arc,
     time::{Duration, Instant},
@@ -20,7 +18,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, bounded};
 
-use self::{call_settings::CallSettings, forwarding::Forwarding, phones::Phones};
+use self::{call_settings::CallSettings, forwarding::Forwarding};
 use crate::{
     engine::{
         crew::{
@@ -39,12 +37,14 @@ use crate::{
     words::faults,
 };
 
-/// Words that may wait: phones come in crowds, and each of them says no more than that something has changed.
-const WORDS: usize = 4096;
+/// Words that may wait. Each of them says no more than that there is something to look at.
+const WORDS: usize = 64;
 /// How often it is judged where each site is.
 const LOOK: Duration = Duration::from_secs(1);
-/// So long at a time users are forwarded: phones wait for the same thread, and 20,000 users take some.
+/// So long at a time users are forwarded: 20,000 of them take some.
 const SLICE: Duration = Duration::from_millis(100);
+/// So long after a change Asterisk has written it to the file of its database (`main/db.c`, a second).
+const WRITTEN: Duration = Duration::from_secs(2);
 
 /// What the worker needs.
 pub(in crate::engine) struct Watching {
@@ -101,8 +101,9 @@ struct Body<'a> {
     judge_at: Instant,
     /// When it was told last where a site is.
     moved: BTreeMap<String, Instant>,
-    phones: Phones,
     call_settings: CallSettings,
+    /// When it is looked once more what a reload has changed.
+    look_at: Option<Instant>,
     forwarding: Forwarding,
 }
 
@@ -112,8 +113,8 @@ impl<'a> Body<'a> {
             watching,
             judge_at: Instant::now(),
             moved: BTreeMap::new(),
-            phones: Phones::default(),
             call_settings: CallSettings::default(),
+            look_at: None,
             forwarding: Forwarding::default(),
         }
     }
@@ -123,6 +124,10 @@ impl<'a> Body<'a> {
             faults::point("branches-worker");
             let now = Instant::now();
             if self.desk().watcher.take_reload() {
+                self.look_at.get_or_insert(now + WRITTEN);
+                self.call_settings.look();
+            }
+            if self.look_at.take_if(|at| *at <= now).is_some() {
                 self.call_settings.look();
             }
             if now >= self.judge_at {
@@ -130,23 +135,13 @@ impl<'a> Body<'a> {
                 self.judge_sites(now);
                 self.forwarding.look_again();
             }
-            let connected = self.connected();
-            self.ask_phones(&connected, now);
-            self.ask_call_settings(&connected, now);
+            self.ask_call_settings(now);
             let due = if self.forward(stop)? { now } else { now + LOOK };
+            // What it says is looked at in any case.
             let mut word = stop.or_receive(&self.watching.words, due)?;
-            while let Some(one) = word {
-                self.take(&one);
+            while word.is_some() {
                 word = self.watching.words.try_recv().ok();
             }
-        }
-    }
-
-    fn take(&mut self, word: &Word) {
-        match word {
-            Word::Phone(user) => self.phones.changed(user),
-            // What all have who have said something is looked at in any case; of a reload, the desk has taken note.
-            Word::Wanted | Word::Reloaded => {}
         }
     }
 
@@ -167,33 +162,13 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The sites that have said something.
-    fn connected(&self) -> BTreeSet<String> {
-        let desk = self.desk();
-        let shown = desk.shown();
-        let is_site =
-            |name: &String| shown.stock.as_ref().is_some_and(|stock| stock.sites.contains_key(name));
-        desk.heard_of().into_iter().filter(is_site).collect()
-    }
-
-    /// Puts where the phones of connected sites are on the desk, where that has changed.
-    fn ask_phones(&mut self, connected: &BTreeSet<String>, now: Instant) {
-        let Watching { kit, export, .. } = self.watching;
-        let shown = kit.desk.shown();
-        let Some(stock) = &shown.stock else { return };
-        let others = self.phones.belong(stock, connected, now);
-        let changed = self.phones.ask(&*kit.host, export.technology);
-        if others || changed {
-            kit.desk.change(|shown| self.phones.show(shown, &*kit.crypto()).is_ok());
-        }
-    }
-
     /// Puts what the users of connected sites have set on the desk, where that has changed.
-    fn ask_call_settings(&mut self, connected: &BTreeSet<String>, now: Instant) {
+    fn ask_call_settings(&mut self, now: Instant) {
         let Watching { kit, export, .. } = self.watching;
         let shown = kit.desk.shown();
         let Some(stock) = &shown.stock else { return };
-        if self.call_settings.ask(&*kit.host, stock, connected, export.refresh, now) {
+        let connected = kit.desk.connected();
+        if self.call_settings.ask(&*kit.host, stock, &connected, export.refresh, now) {
             kit.desk.change(|shown| self.call_settings.show(shown, &*kit.crypto()).is_ok());
         }
     }

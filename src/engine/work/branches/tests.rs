@@ -1,4 +1,4 @@
-use std::{fs, ops::Deref};
+use std::{collections::BTreeSet, fs, ops::Deref};
 
 use super::*;
 use crate::{
@@ -8,7 +8,6 @@ use crate::{
         work::export::tests::{IN_A_DATABASE, Main, rows},
     },
     export::{Part, desk::Shown, stand_in::Hashing},
-    settings::Technology,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -130,54 +129,7 @@ fn a_database_that_hangs_holds_up_nothing_else() {
     let is_alone =
         || main.desk.whereabouts().get("berlin").is_some_and(|(place, _)| *place == Whereabouts::Alone);
     until("the verdict", is_alone);
-    main.host.contacts.lock().insert("1001".to_owned(), vec!["sip:1001@192.0.2.1:5060".to_owned()]);
-    main.desk.watcher.tell(Word::Phone("1001".to_owned()));
-    main.until("the phone", |shown| {
-        let parts = shown.live.get("berlin").and_then(|parts| parts.get(&Part::Contacts));
-        parts.is_some_and(|part| part.lines.len() == 1)
-    });
     drop(hangs);
-}
-
-#[test]
-fn phones_of_connected_sites_are_asked_about_and_no_others() {
-    let mut phones = Phones::default();
-    let shown = crate::export::desk::tests::desk().shown();
-    let stock = shown.stock.clone().unwrap();
-    let host = StandIn::default();
-    let now = Instant::now();
-    host.contacts.lock().insert("1001".to_owned(), vec!["sip:1001@192.0.2.1:5060".to_owned()]);
-    let show = |phones: &Phones, shown: &mut Shown| phones.show(shown, &Hashing).unwrap();
-    let mut next = (*shown).clone();
-    phones.belong(&stock, &BTreeSet::from(["berlin".to_owned()]), now);
-    show(&phones, &mut next);
-    // Not before all of them were asked about.
-    assert!(next.live.is_empty());
-    assert!(phones.ask(&host, Technology::Pjsip));
-    show(&phones, &mut next);
-    let parts: Vec<&String> = next.live.keys().collect();
-    assert_eq!(parts, ["berlin"]);
-    assert_eq!(next.live["berlin"][&Part::Contacts].lines.len(), 1);
-    assert!(!phones.ask(&host, Technology::Pjsip));
-    // One that comes, one of another site, and one that goes.
-    host.contacts.lock().insert("1002".to_owned(), vec!["sip:1002@192.0.2.2:5060".to_owned()]);
-    phones.changed("2001");
-    assert!(!phones.ask(&host, Technology::Pjsip));
-    phones.changed("1002");
-    assert!(phones.ask(&host, Technology::Pjsip));
-    host.contacts.lock().clear();
-    phones.changed("1001");
-    assert!(phones.ask(&host, Technology::Pjsip));
-    show(&phones, &mut next);
-    let lines = &next.live["berlin"][&Part::Contacts].lines;
-    assert_eq!((lines.len(), &*lines[0].name), (1, "1002"));
-    // Missed events.
-    host.contacts.lock().clear();
-    phones.belong(&stock, &BTreeSet::from(["berlin".to_owned()]), now + Duration::from_secs(601));
-    assert!(phones.ask(&host, Technology::Pjsip));
-    phones.belong(&stock, &BTreeSet::new(), now);
-    show(&phones, &mut next);
-    assert!(next.live.is_empty());
 }
 
 #[test]

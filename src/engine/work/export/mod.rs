@@ -1,12 +1,15 @@
 //! The export worker, on a main: reads the files of its users once for all sites together, when the main has reloaded them,
-//! and puts on the desk what the branches' sessions are answered. What a database has to say may take its time.
+//! and puts on the desk what the branches' sessions are answered. It looks where the phones are, too: what a database has to be
+//! asked for may take its time.
 //!
 //! - `database`: the users, where they are in a database
 //! - `due`: when the files are read
+//! - `phones`: where the phones of connected sites are
 //! - `stamp`: whether the files are still those that were read
 
 mod database;
 mod due;
+mod phones;
 pub(super) mod stamp;
 
 use std::{
@@ -22,6 +25,7 @@ use crossbeam_channel::{Receiver, bounded};
 use self::{
     database::{Database, NotAsked, digest},
     due::{Do, Why, decide},
+    phones::Phones,
     stamp::Stamp,
 };
 use crate::{
@@ -52,8 +56,8 @@ const CONTEXTS: &str = "extensions.conf";
 /// The write class of a site that is found in manager.conf.
 const CLASS: &[u8] = b"log";
 
-/// Orders that may wait. Each of them is forgotten where another one like it is taken.
-const ORDERS: usize = 64;
+/// Orders that may wait: phones come in crowds, and each of them says no more than that something has changed.
+const ORDERS: usize = 4096;
 /// How often it is looked whether something is due.
 const LOOK: Duration = Duration::from_secs(1);
 /// So long the texts are kept after the last branch has fetched some: others fetch after the same change.
@@ -122,6 +126,7 @@ struct Body<'a> {
     look_at: Instant,
     /// The users, where they are in a database.
     database: Option<Database>,
+    phones: Phones,
     fetched: Instant,
     not_before: Instant,
 }
@@ -137,6 +142,7 @@ impl<'a> Body<'a> {
             wanted: false,
             look_at: now,
             database: (exporting.export.source == UserSource::Sorcery).then(Database::default),
+            phones: Phones::default(),
             fetched: now,
             not_before: now,
         }
@@ -164,6 +170,7 @@ impl<'a> Body<'a> {
                 self.look(stop, false)?;
             }
             self.forget_texts();
+            self.ask_phones(now);
             let due = self.reloads.due().unwrap_or(now + LOOK);
             let mut order = stop.or_receive(&self.exporting.orders, due)?;
             while let Some(one) = order {
@@ -178,8 +185,9 @@ impl<'a> Body<'a> {
             Order::Texts => self.wanted = true,
             Order::Sites => self.look_at = Instant::now(),
             Order::Fetched => self.fetched = Instant::now(),
-            // The desk has taken note of it.
-            Order::Reloaded => {}
+            Order::Phone(user) => self.phones.changed(user),
+            // The desk has taken note of the one, and what all have who have said something is looked at in any case.
+            Order::Reloaded | Order::Phones => {}
         }
     }
 
@@ -357,6 +365,17 @@ impl<'a> Body<'a> {
                 let names = sites.filter_map(|section| std::str::from_utf8(&section.name).ok());
                 Ok(names.map(str::to_owned).collect())
             }
+        }
+    }
+
+    /// Puts where the phones of connected sites are on the desk, where that has changed.
+    fn ask_phones(&mut self, now: Instant) {
+        let Exporting { kit, export, .. } = self.exporting;
+        let Some(stock) = kit.desk.shown().stock.clone() else { return };
+        let others = self.phones.belong(&stock, &kit.desk.connected(), now);
+        let changed = self.phones.ask(&*kit.host, export.technology);
+        if others || changed {
+            kit.desk.change(|shown| self.phones.show(shown, &*kit.crypto()).is_ok());
         }
     }
 

@@ -6,8 +6,8 @@ use crate::{
         crew::{post::Work, worker::on_a_worker},
         stand_in::StandIn,
     },
-    export::{Part, desk::Shown},
-    settings::read,
+    export::{Part, desk::Shown, stand_in::Hashing},
+    settings::{Technology, read},
     site::users::Kind,
     words::conf::ConfSection,
 };
@@ -145,6 +145,52 @@ fn only_a_main_has_such_a_worker() {
         let exporting = Exporting { kit, export: settings.export.clone().unwrap(), orders };
         let _: Result<(), Stopped> = Body::new(&exporting).run(stop);
     });
+}
+
+#[test]
+fn phones_of_connected_sites_are_asked_about_and_no_others() {
+    let mut phones = Phones::default();
+    let shown = crate::export::desk::tests::desk().shown();
+    let stock = shown.stock.clone().unwrap();
+    let host = StandIn::default();
+    let now = Instant::now();
+    host.contacts.lock().insert("1001".to_owned(), vec!["sip:1001@192.0.2.1:5060".to_owned()]);
+    let show = |phones: &Phones, shown: &mut Shown| phones.show(shown, &Hashing).unwrap();
+    let mut next = (*shown).clone();
+    phones.belong(&stock, &BTreeSet::from(["berlin".to_owned()]), now);
+    show(&phones, &mut next);
+    // Not before all of them were asked about.
+    assert!(next.live.is_empty());
+    assert!(phones.ask(&host, Technology::Pjsip));
+    show(&phones, &mut next);
+    let parts: Vec<&String> = next.live.keys().collect();
+    assert_eq!(parts, ["berlin"]);
+    assert_eq!(next.live["berlin"][&Part::Contacts].lines.len(), 1);
+    assert!(!phones.ask(&host, Technology::Pjsip));
+    // One that comes, one of another site, and one that goes.
+    host.contacts.lock().insert("1002".to_owned(), vec!["sip:1002@192.0.2.2:5060".to_owned()]);
+    phones.changed("2001");
+    assert!(!phones.ask(&host, Technology::Pjsip));
+    phones.changed("1002");
+    assert!(phones.ask(&host, Technology::Pjsip));
+    host.contacts.lock().clear();
+    phones.changed("1001");
+    assert!(phones.ask(&host, Technology::Pjsip));
+    show(&phones, &mut next);
+    let lines = &next.live["berlin"][&Part::Contacts].lines;
+    assert_eq!((lines.len(), &*lines[0].name), (1, "1002"));
+    // A database that does not answer takes no phone away.
+    *host.objects.silent.lock() = vec![Kind::Endpoint];
+    phones.changed("1002");
+    assert!(!phones.ask(&host, Technology::Pjsip));
+    host.objects.silent.lock().clear();
+    // Missed events.
+    host.contacts.lock().clear();
+    phones.belong(&stock, &BTreeSet::from(["berlin".to_owned()]), now + Duration::from_secs(601));
+    assert!(phones.ask(&host, Technology::Pjsip));
+    phones.belong(&stock, &BTreeSet::new(), now);
+    show(&phones, &mut next);
+    assert!(next.live.is_empty());
 }
 
 /// Berlin has two users in the database, ulm has one, and one is nobody's.

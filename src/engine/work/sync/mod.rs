@@ -280,7 +280,7 @@ impl<'a> Site<'a> {
                 schedule.begins(Instant::now(), random());
             }
             if order.is_put_off() && self.common.syncing.kit.leaves_main_alone() {
-                self.leave_main_alone();
+                self.put_off(&order);
                 continue;
             }
             let order = match order {
@@ -387,6 +387,16 @@ impl<'a> Site<'a> {
             self.common.pause()?;
         }
         Ok(())
+    }
+
+    /// Carries an order out when the main may be asked again, by the sync that is due then.
+    fn put_off(&mut self, order: &Order) {
+        if matches!(order, Order::Sync { .. }) {
+            // Whoever asked for it wants no version held any more, and a bad one tried again.
+            self.common.hold(None);
+            self.parts.users.forget_bad();
+        }
+        self.leave_main_alone();
     }
 
     fn carry_out(&mut self, order: Order) -> Result<(), Failure> {

@@ -92,6 +92,17 @@ fn an_order_that_nobody_waits_for_is_not_carried_out() {
 }
 
 #[test]
+fn who_asks_for_a_sync_that_is_put_off_has_no_version_held_in_the_next() {
+    with_site("", |site, _, _| {
+        site.common.hold(Some(1));
+        site.put_off(&Order::Due);
+        assert_eq!(site.common.status.held, Some(1));
+        site.put_off(&Order::Sync { accepted: Arc::default() });
+        assert_eq!(site.common.status.held, None);
+    });
+}
+
+#[test]
 fn a_first_file_stays_because_there_is_none_to_go_back_to() {
     with_site("1003", |site, store, _| {
         let failure = install(site, store, BAD).unwrap_err();

@@ -173,6 +173,23 @@ fn silence_beside_a_refusal_counts_as_late_as_that() {
     }
 }
 
+/// A link that breaks behind a router that refuses looks like that.
+#[test]
+fn what_began_with_silence_and_is_refused_is_known_a_moment_after_ten_seconds() {
+    for require in [Require::Sip, Require::All, Require::Any] {
+        let mut run = Run::stable(settings::Probe { require, ..settings(5, 5, 1) });
+        for outcome in [silent(), closed()] {
+            assert_ne!(run.take(Kind::Sip, &outcome), Failed, "{require}");
+            assert_ne!(run.take(Kind::Ami, &silent()), Failed, "{require}");
+        }
+        for _ in 0..5 {
+            run.take(Kind::Sip, &closed());
+            run.take(Kind::Ami, &silent());
+        }
+        assert_eq!(run.monitor.verdict().state, Failed, "{require}");
+    }
+}
+
 #[test]
 fn silence_beside_what_was_refused_for_long_counts_at_once() {
     let mut run = Run::stable(settings::Probe { require: Require::Sip, ..settings(5, 5, 1) });

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::error::{Context, Error, Result};
@@ -13,8 +14,12 @@ use crate::error::{Context, Error, Result};
 /// What the socket is called, in the folder that `astrundir` names.
 pub const SOCKET: &str = "asterisk.ctl";
 
+/// As long a console takes to start. What is asked at once after something else has happened, nobody could ask.
+const START: Duration = Duration::from_millis(20);
+
 /// What the command says, within such a time. `folder` is the one of the control socket.
 pub fn ask(folder: &Path, command: &str, bound: Duration) -> Result<String> {
+    sleep(START);
     let end = Instant::now() + bound;
     let mut stream = connect(folder).context(format!("the console of {}", folder.display()))?;
     let mut said = Vec::new();

@@ -19,6 +19,8 @@ use crate::{
 
 /// Users that are asked about in one go; the others wait for the next second: a question takes a tenth of a millisecond.
 const AT_ONCE: usize = 500;
+/// So long at most: Asterisk asks a database for an endpoint that is in one.
+const LONGEST: Duration = Duration::from_millis(500);
 /// All are asked about again so often: an event may have been missed.
 const ALL_AGAIN: Duration = Duration::from_secs(600);
 
@@ -80,11 +82,18 @@ impl Phones {
 
     /// Asks about those who are due, some of them at most. Returns whether something is another than before.
     pub(super) fn ask(&mut self, host: &dyn Host, technology: Technology) -> bool {
-        let mut changed = false;
+        let (mut changed, begun) = (false, Instant::now());
         for _ in 0..AT_ONCE {
             let Some(user) = self.due.pop_first() else { break };
-            let contacts = host.contacts_here(technology, &user);
-            changed |= self.known.insert(user, contacts.clone()).as_ref() != Some(&contacts);
+            // Where Asterisk can't say it, it stays as it is known.
+            let known = self.known.get(&user).cloned();
+            let contacts =
+                host.contacts_here(technology, &user).or_else(|| known.clone()).unwrap_or_default();
+            changed |= known.as_ref() != Some(&contacts);
+            self.known.insert(user, contacts);
+            if begun.elapsed() >= LONGEST {
+                break;
+            }
         }
         changed
     }
@@ -99,7 +108,7 @@ impl Phones {
     /// # Errors
     /// Asterisk has no SHA-256.
     pub(super) fn show(&self, shown: &mut Shown, crypto: &dyn Crypto) -> Result<(), NoHash> {
-        shown.live.retain(|site, _| self.sites.contains_key(site));
+        shown.keep_live(Part::Contacts, |site| self.sites.contains_key(site));
         for (site, users) in self.sites.iter().filter(|(site, _)| self.knows(site)) {
             let of = |user: &String| {
                 let contacts = self.known.get(user).cloned().unwrap_or_default();
