@@ -253,6 +253,7 @@ lab: tools
 	@asterisk-headers/unpack 22 && asterisk-headers/unpack 16
 	@$(MAKE) --no-print-directory --jobs 2 lab-debug lab-release
 
+# With +, what it makes shares the jobs of the make above.
 one_by_one = +@for module in $(1); do $(MAKE) --no-print-directory $(LAB_MODULES)/res_synch-$$module.so || exit 1; done
 .PHONY: lab-debug lab-release
 lab-debug:

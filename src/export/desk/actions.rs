@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Account, Desk, Order, Shown, Visit, Word, live_sections};
+use super::{Account, Desk, Order, Shown, Visit, live_sections};
 use crate::{
     export::{
         Answer, Digest, Group, NoHash, PROTOCOL, Part, Short,
@@ -270,7 +270,7 @@ impl Desk {
     }
 
     fn want_settings(&self) {
-        self.watcher.tell(Word::Settings);
+        self.watcher.tell(());
     }
 
     /// Returns what lies on the desk once it has what is wanted, for which its worker is asked.

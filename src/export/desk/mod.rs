@@ -11,7 +11,7 @@ mod way;
 
 pub use actions::{Around, Header, Reply};
 pub use visit::Visit;
-pub use way::Way;
+pub use way::{Led, Way};
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -64,15 +64,6 @@ pub enum Order {
     Phones,
     /// The phone of a user has come or gone.
     Phone(String),
-}
-
-/// What the worker who looks after the branches is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Word {
-    /// A branch asks for what people have set.
-    Settings,
-    /// The main has reloaded something: somebody has changed something.
-    Reloaded,
 }
 
 /// What of a site changes by itself, and is not in a file.
@@ -232,9 +223,9 @@ pub struct Desk {
     /// Whether the settings have branches served.
     serves: AtomicBool,
     /// To the worker who reads what the main has.
-    pub reader: Way<Order>,
-    /// To the worker who looks after the branches.
-    pub watcher: Way<Word>,
+    pub reader: Arc<Way<Order>>,
+    /// To the worker who looks after the branches: to wake him is all there is to say.
+    pub watcher: Arc<Way<()>>,
     last_session: AtomicU64,
     /// Since when the worker waits for a database; `None` where it does not.
     asks_since: Mutex<Option<Instant>>,
@@ -262,8 +253,8 @@ impl Desk {
             whereabouts: Mutex::default(),
             forwarding: RwLock::default(),
             serves: AtomicBool::new(false),
-            reader: Way::default(),
-            watcher: Way::default(),
+            reader: Arc::default(),
+            watcher: Arc::default(),
             last_session: AtomicU64::default(),
             asks_since: Mutex::default(),
             news: Waits::default(),
@@ -313,7 +304,7 @@ impl Desk {
     /// Takes note that the main has reloaded.
     pub fn main_reloads(&self) {
         self.reader.reloads(Order::Reloaded);
-        self.watcher.reloads(Word::Reloaded);
+        self.watcher.reloads(());
     }
 
     /// Tells all who wait that the main has reloaded.

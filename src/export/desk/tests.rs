@@ -436,7 +436,7 @@ fn texts_that_are_not_there_are_asked_for_and_waited_for() {
     let whole = (*desk.shown()).clone();
     desk.show(Shown { texts: None, ..whole.clone() });
     let (to_worker, orders) = crossbeam_channel::unbounded();
-    desk.reader.set(Some(to_worker));
+    let _way = desk.reader.lead(to_worker);
     thread::scope(|scope| {
         let asking = scope.spawn(|| berlin.export(&[("Users", "*")]));
         while orders.recv().unwrap() != Order::Texts {}
@@ -459,7 +459,7 @@ fn where_the_phones_are_is_waited_for_and_wakes_who_waits_for_news() {
     let (desk, around) = (desk(), Asterisk::default());
     let berlin = Asking::of(&desk, &around, "berlin");
     let (to_worker, orders) = crossbeam_channel::unbounded();
-    desk.reader.set(Some(to_worker));
+    let _way = desk.reader.lead(to_worker);
     let at = |address: &str| {
         let line = |name: &str| Line {
             section: "contacts".into(),

@@ -1,7 +1,7 @@
 //! The way to a worker, from threads that must not wait.
 
 use std::sync::{
-    Mutex, PoisonError,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -22,8 +22,13 @@ impl<T> Default for Way<T> {
 }
 
 impl<T> Way<T> {
-    /// Takes note of who works there; `None`: he has ended.
-    pub fn set(&self, worker: Option<Sender<T>>) {
+    /// Leads to this worker, until what it returns is dropped.
+    pub fn lead(self: &Arc<Self>, worker: Sender<T>) -> Led<T> {
+        self.set(Some(worker));
+        Led(Arc::clone(self))
+    }
+
+    fn set(&self, worker: Option<Sender<T>>) {
         *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = worker;
     }
 
@@ -44,5 +49,15 @@ impl<T> Way<T> {
     #[must_use]
     pub fn take_reload(&self) -> bool {
         self.has_reloaded.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// A way, as long as it leads to a worker.
+#[derive(Debug)]
+pub struct Led<T>(Arc<Way<T>>);
+
+impl<T> Drop for Led<T> {
+    fn drop(&mut self) {
+        self.0.set(None);
     }
 }

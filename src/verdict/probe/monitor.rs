@@ -341,7 +341,7 @@ impl Monitor {
     fn points_of(&self, tally: &Tally) -> u32 {
         let confirmed = !Kind::ALL.into_iter().any(|kind| self.wants_confirmation(kind));
         let at_once = self.verdict.state == MonitorState::Failed || self.ended.is_some() && confirmed;
-        tally.points(self.is_refused(tally), if at_once { Duration::ZERO } else { REFUSED })
+        tally.points(if at_once || !self.is_refused(tally) { Duration::ZERO } else { REFUSED })
     }
 
     /// Returns whether somebody refuses what this kind asks, or what another asks that began to fail with it. Silence
@@ -418,8 +418,7 @@ impl Monitor {
             Require::Sip | Require::All => points.fold(0, u32::saturating_add),
             Require::Any => points.by_ref().min().unwrap_or_default(),
         };
-        let refused =
-            self.counted().any(|(_, tally)| self.points_of(tally) < tally.points(true, Duration::ZERO));
+        let refused = self.counted().any(|(_, tally)| self.points_of(tally) < tally.points(Duration::ZERO));
         let refused = match refused {
             true => format!("; refusals count after {} s", REFUSED.as_secs()),
             false => String::new(),

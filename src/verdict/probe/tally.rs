@@ -71,12 +71,12 @@ impl Tally {
         self.successes = self.successes.max(successes);
     }
 
-    /// Failure points in a row. Where somebody refuses, refusals and silence count once every probe has failed for
-    /// `patience`, which none has from the start where that is zero.
-    pub(super) fn points(&self, somebody_refuses: bool, patience: Duration) -> u32 {
+    /// Failure points in a row. Refusals and silence count once every probe has failed for `patience`, which all have from the
+    /// start where that is zero.
+    pub(super) fn points(&self, patience: Duration) -> u32 {
         let lasted = self.failing.map(|(first, newest)| newest.saturating_duration_since(first));
         let weak = self.refused.saturating_add(self.silent);
-        if somebody_refuses && lasted < Some(patience) { self.wrong } else { self.wrong.saturating_add(weak) }
+        if lasted < Some(patience) { self.wrong } else { self.wrong.saturating_add(weak) }
     }
 
     /// Whether any of the probes that have all failed was refused.

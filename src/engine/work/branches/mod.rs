@@ -30,15 +30,13 @@ use crate::{
         host::Level,
     },
     export::{
-        desk::{self, Desk, Word},
+        desk::{self, Desk, Led},
         whereabouts::{Heard, Whereabouts, judge, may_change},
     },
     settings::{Export, Settings},
     words::faults,
 };
 
-/// Words that may wait. Each of them says no more than that there is something to look at.
-const WORDS: usize = 64;
 /// How often it is judged where each site is.
 const LOOK: Duration = Duration::from_secs(1);
 /// So long at a time users are forwarded: 20,000 of them take some.
@@ -50,25 +48,24 @@ const WRITTEN: Duration = Duration::from_secs(2);
 pub(in crate::engine) struct Watching {
     kit: Kit,
     export: Export,
-    words: Receiver<Word>,
+    /// Wakes it.
+    wakes: Receiver<()>,
 }
 
 impl Work for Watching {
     const THREAD: &'static str = "branches";
     type Spec = Export;
-    type Line = Lent;
+    type Line = Led<()>;
 
     fn spec(settings: &Settings) -> Option<Export> {
         settings.export.clone()
     }
 
-    fn start(export: &Export, start: &Start<'_>, _: Teller, role: Role) -> io::Result<(Lent, Worker)> {
-        let (to_worker, words) = bounded(WORDS);
-        let watching = Self { kit: start.kit.clone(), export: export.clone(), words };
-        let desk = Arc::clone(&start.kit.desk);
+    fn start(export: &Export, start: &Start<'_>, _: Teller, role: Role) -> io::Result<(Led<()>, Worker)> {
+        let (to_worker, wakes) = bounded(1);
+        let watching = Self { kit: start.kit.clone(), export: export.clone(), wakes };
         let worker = Worker::start(role, || {}, move |stop| watching.work(stop))?;
-        desk.watcher.set(Some(to_worker));
-        Ok((Lent(desk), worker))
+        Ok((start.kit.desk.watcher.lead(to_worker), worker))
     }
 }
 
@@ -82,15 +79,6 @@ impl Watching {
             take_all_back(&*self.kit.host);
             self.kit.desk.set_forwarding(desk::Forwarding::default());
         }
-    }
-}
-
-/// The desk, as long as somebody works at it.
-pub(in crate::engine) struct Lent(Arc<Desk>);
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        self.0.watcher.set(None);
     }
 }
 
@@ -137,11 +125,7 @@ impl<'a> Body<'a> {
             }
             self.ask_call_settings(now);
             let due = if self.forward(stop)? { now } else { now + LOOK };
-            // What it says is looked at in any case.
-            let mut word = stop.or_receive(&self.watching.words, due)?;
-            while word.is_some() {
-                word = self.watching.words.try_recv().ok();
-            }
+            stop.or_receive(&self.watching.wakes, due)?;
         }
     }
 

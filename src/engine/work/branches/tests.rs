@@ -14,18 +14,17 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// A main and both of its workers.
 struct Served {
-    _line: Lent,
+    _way: Led<()>,
     _worker: Worker,
     main: Main,
 }
 
 impl Served {
     fn by(main: Main) -> Self {
-        let (to_worker, words) = bounded(WORDS);
-        let watching = Watching { kit: main.kit.clone(), export: main.export.clone(), words };
+        let (to_worker, wakes) = bounded(1);
+        let watching = Watching { kit: main.kit.clone(), export: main.export.clone(), wakes };
         let worker = Worker::start(Role::named("branches"), || {}, move |stop| watching.work(stop)).unwrap();
-        main.desk.watcher.set(Some(to_worker));
-        Self { _line: Lent(Arc::clone(&main.desk)), _worker: worker, main }
+        Self { _way: main.desk.watcher.lead(to_worker), _worker: worker, main }
     }
 }
 

@@ -41,7 +41,7 @@ use crate::{
     },
     export::{
         Section,
-        desk::{Desk, Order},
+        desk::{Desk, Led, Order},
         stock::{Files, Stock, Texts, take_stock},
     },
     settings::{Export, Settings, Sites, UserSource},
@@ -80,16 +80,15 @@ pub(in crate::engine) struct Exporting {
 impl Work for Exporting {
     const THREAD: &'static str = "export";
     type Spec = Export;
-    type Line = Lent;
+    type Line = Led<Order>;
 
     fn spec(settings: &Settings) -> Option<Export> {
         settings.export.clone()
     }
 
-    fn start(export: &Export, start: &Start<'_>, _: Teller, role: Role) -> io::Result<(Lent, Worker)> {
+    fn start(export: &Export, start: &Start<'_>, _: Teller, role: Role) -> io::Result<(Led<Order>, Worker)> {
         let (to_worker, orders) = bounded(ORDERS);
         let exporting = Self { kit: start.kit.clone(), export: export.clone(), orders };
-        let desk = Arc::clone(&start.kit.desk);
         let worker = Worker::start(
             role,
             || {},
@@ -98,17 +97,7 @@ impl Work for Exporting {
                 let _: Result<(), Stopped> = Body::new(&exporting).run(stop);
             },
         )?;
-        desk.reader.set(Some(to_worker));
-        Ok((Lent(desk), worker))
-    }
-}
-
-/// The desk, as long as somebody works at it.
-pub(in crate::engine) struct Lent(Arc<Desk>);
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        self.0.reader.set(None);
+        Ok((start.kit.desk.reader.lead(to_worker), worker))
     }
 }
 

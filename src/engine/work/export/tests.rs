@@ -25,7 +25,7 @@ pub(in crate::engine::work) struct Main {
     pub(in crate::engine::work) host: Arc<StandIn>,
     pub(in crate::engine::work) kit: Kit,
     pub(in crate::engine::work) export: Export,
-    _line: Lent,
+    _way: Led<Order>,
     _worker: Worker,
 }
 
@@ -61,13 +61,12 @@ impl Main {
         let (to_worker, orders) = bounded(ORDERS);
         let export = settings.export.clone().unwrap();
         let exporting = Exporting { kit: kit.clone(), export: export.clone(), orders };
-        kit.desk.reader.set(Some(to_worker));
         let body = move |stop: &Stop| {
             let _: Result<(), Stopped> = Body::new(&exporting).run(stop);
         };
         let worker = Worker::start(Role::named("export"), || {}, body).unwrap();
-        let (desk, line) = (Arc::clone(&kit.desk), Lent(Arc::clone(&kit.desk)));
-        Self { folder, desk, host, kit, export, _line: line, _worker: worker }
+        let (desk, way) = (Arc::clone(&kit.desk), kit.desk.reader.lead(to_worker));
+        Self { folder, desk, host, kit, export, _way: way, _worker: worker }
     }
 
     pub(in crate::engine::work) fn write(&self, users: &str) {
