@@ -418,10 +418,12 @@ impl Monitor {
             Require::Sip | Require::All => points.fold(0, u32::saturating_add),
             Require::Any => points.by_ref().min().unwrap_or_default(),
         };
-        let refused = self.counted().any(|(_, tally)| self.points_of(tally) < tally.points(Duration::ZERO));
-        let refused = match refused {
-            true => format!("; refusals count after {} s", REFUSED.as_secs()),
-            false => String::new(),
+        let waits = |(_, tally): &(Kind, &Tally)| self.points_of(tally) < tally.points(Duration::ZERO);
+        let waiting = self.counted().filter(waits).map(|(_, tally)| tally.is_silent());
+        let refused = match waiting.reduce(|one, other| one || other) {
+            Some(true) => format!("; refusals, and silence beside them, count after {} s", REFUSED.as_secs()),
+            Some(false) => format!("; refusals count after {} s", REFUSED.as_secs()),
+            None => String::new(),
         };
         format!(
             "{kinds}: {} ({} of {failure_tolerance} failure points{refused})",

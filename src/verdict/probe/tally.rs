@@ -79,6 +79,11 @@ impl Tally {
         if lasted < Some(patience) { self.wrong } else { self.wrong.saturating_add(weak) }
     }
 
+    /// Whether any of the probes that have all failed was silent.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.silent > 0
+    }
+
     /// Whether any of the probes that have all failed was refused.
     pub(super) const fn refuses(&self) -> bool {
         self.refused > 0

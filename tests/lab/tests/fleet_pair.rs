@@ -12,7 +12,7 @@ use lab::deploy::{Machine, Packed, machines, package};
 use lab::dns::a_record;
 use lab::phone::Settings;
 use lab::site::NAME;
-use lab::wait::{GENEROUS, PHONES_RETRY, until_ok};
+use lab::wait::{GENEROUS, until_ok};
 use lab::{Asterisk, Context, Deploy, Error, Net, Phone, Result, Version};
 
 const RESTART: &str = include_str!("../conf/deploy/restart-keepalived");
@@ -94,13 +94,6 @@ impl Two {
     fn phone(&self, user: &str) -> Result<Phone> {
         Phone::new(&self.net, user, &Settings::with_dns(SocketAddr::from((self.floating, 53))))
     }
-
-    fn registered_at(&self, machine: &Machine, user: &str) -> Result {
-        until_ok(&format!("{user} to register at {}", machine.name()), PHONES_RETRY, || {
-            let contacts = machine.rx("pjsip show contacts")?;
-            if contacts.contains(&format!("{user}/sip:")) { Ok(()) } else { Err(Error::new(contacts)) }
-        })
-    }
 }
 
 #[test]
@@ -125,7 +118,7 @@ fn the_floating_address_survives_its_machine() -> Result {
         machine.wait_status("Service", "Failover")?;
     }
     let [active, standby] = two.order()?;
-    two.registered_at(active, "1001")?;
+    active.wait_registered("1001")?;
 
     // The active one is cut off: the other one has address, names and registrations.
     two.net.unplug(active.host())?;
@@ -137,9 +130,9 @@ fn the_floating_address_survives_its_machine() -> Result {
     eprintln!("fleet: the floating address answers {:.1?} after its machine was cut off", cut.elapsed());
     // One that is switched on now: what the other one waits for is its own affair.
     let mut alex = two.phone("1002")?;
-    two.registered_at(standby, "1002")?;
+    standby.wait_registered("1002")?;
     eprintln!("fleet: and a phone is registered there after {:.1?}", cut.elapsed());
-    two.registered_at(standby, "1001")?;
+    standby.wait_registered("1001")?;
     eprintln!("fleet: the phone that was registered at the other one is here after {:.1?}", cut.elapsed());
 
     // Recovery alone changes nothing: the machine that is back stands by.
@@ -156,7 +149,7 @@ fn the_floating_address_survives_its_machine() -> Result {
     }
     // A call through the address goes on being possible.
     let mut alice_again = two.phone("1003")?;
-    two.registered_at(standby, "1003")?;
+    standby.wait_registered("1003")?;
     alex.talk_with(&mut alice_again)?;
 
     // Takeover.

@@ -167,6 +167,8 @@ fn silence_beside_a_refusal_counts_as_late_as_that() {
                 assert_ne!(run.take(quiet, &silent()), Failed, "{require}, {quiet}");
                 assert_ne!(run.take(refused, &closed()), Failed, "{require}, {quiet}");
             }
+            let reason = &run.monitor.verdict().reason;
+            assert!(reason.ends_with("; refusals, and silence beside them, count after 10 s)"), "{reason}");
             run.take(quiet, &silent());
             assert_eq!(run.take(refused, &closed()), Failed, "{require}, {quiet}");
         }

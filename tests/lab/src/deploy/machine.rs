@@ -11,7 +11,7 @@ use crate::net::{Host, Net};
 use crate::overlay::Overlay;
 use crate::rootfs::{fleet_rootfs, lab_dir};
 use crate::version::Version;
-use crate::wait::{GENEROUS, until, until_ok};
+use crate::wait::{GENEROUS, PHONES_RETRY, until, until_ok};
 
 /// What stands for `systemctl start asterisk` and `systemctl restart asterisk`.
 const START: &str = include_str!("../../conf/deploy/start-asterisk");
@@ -119,6 +119,14 @@ impl Machine {
         until_ok(&format!("{key} of {} to be {wanted}", self.name), GENEROUS, || match self.status(key)? {
             found if found == wanted => Ok(()),
             found => Err(Error::new(format!("{key} is {found}; {:?}", self.status(&format!("{key}Reason"))))),
+        })
+    }
+
+    /// Waits until that user is registered with it.
+    pub fn wait_registered(&self, user: &str) -> Result {
+        until_ok(&format!("{user} to register at {}", self.name), PHONES_RETRY, || {
+            let contacts = self.rx("pjsip show contacts")?;
+            if contacts.contains(&format!("{user}/sip:")) { Ok(()) } else { Err(Error::new(contacts)) }
         })
     }
 

@@ -3,6 +3,7 @@
 //! Ansible runs beside the tests. It reaches a machine by its own ssh, whose program is one of ours: that enters the
 //! machine's namespace and root file system, where ssh would have gone over the network.
 
+mod branches;
 mod machine;
 mod packages;
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
+pub use branches::{Branches, SITES, own};
 pub use machine::Machine;
 pub use packages::{Packed, own_version, package, package_for};
 
