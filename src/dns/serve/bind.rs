@@ -59,11 +59,11 @@ pub struct BindError {
 fn remedy(kind: io::ErrorKind, port: u16) -> &'static str {
     match kind {
         io::ErrorKind::PermissionDenied if port < 1024 => {
-            "a port below 1024 needs a permission that Asterisk's user does not have. Either add \
-             AmbientCapabilities=CAP_NET_BIND_SERVICE and User=asterisk to Asterisk's systemd unit and remove -U \
-             from its command line, because -U drops that permission again; or set sysctl \
-             net.ipv4.ip_unprivileged_port_start=53; or set [dns] bind to a port above 1023 and redirect port 53 \
-             to it with nftables (udp dport 53 redirect to :5353, and the same for tcp)"
+            "a port below 1024 needs a permission that Asterisk's user does not have. Either set sysctl \
+             net.ipv4.ip_unprivileged_port_start=53; or add AmbientCapabilities=CAP_NET_BIND_SERVICE and \
+             User=asterisk to Asterisk's systemd unit, and remove -U from its command line and runuser from \
+             asterisk.conf, because they drop that permission again; or set [dns] bind to a port above 1023 and \
+             redirect port 53 to it with nftables (udp dport 53 redirect to :5353, and the same for tcp)"
         }
         io::ErrorKind::PermissionDenied => {
             "a security policy (SELinux, AppArmor or the container's) does not allow it"
@@ -137,6 +137,7 @@ mod tests {
             "192.168.0.254:53 (UDP)",
             "AmbientCapabilities=CAP_NET_BIND_SERVICE",
             "User=asterisk",
+            "runuser",
             "net.ipv4.ip_unprivileged_port_start=53",
             "nftables",
             "trying again",

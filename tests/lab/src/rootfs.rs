@@ -45,17 +45,25 @@ fn suites(version: Version, mirror: &str) -> Vec<String> {
     }
 }
 
+/// What a branch machine has beside its Asterisk.
+const BESIDE: &str = "procps,python3,python3-apt,openssl,nftables,keepalived,iproute2";
+
 /// The root file system of a branch machine as Ansible finds it: Debian's Asterisk, the Python that Ansible wants, and what the
 /// role makes use of.
 pub fn fleet_rootfs(version: Version) -> Result<PathBuf> {
-    let beside = "procps,python3,python3-apt,openssl,nftables,keepalived,iproute2";
     match version {
-        Version::V22 => kept("fleet", &format!("asterisk,{beside}"), |mirror| suites(version, mirror)),
+        Version::V22 => kept("fleet", &format!("asterisk,{BESIDE}"), |mirror| suites(version, mirror)),
         Version::V16 => {
-            let packages = format!("asterisk,asterisk-voicemail,{beside}");
+            let packages = format!("asterisk,asterisk-voicemail,{BESIDE}");
             kept("fleet-16", &packages, |mirror| suites(version, mirror))
         }
     }
+}
+
+/// The root file system of such a machine with Asterisk 22 that its own systemd boots.
+pub fn systemd_rootfs() -> Result<PathBuf> {
+    let packages = format!("asterisk,{BESIDE},systemd-sysv,dbus");
+    kept("systemd", &packages, |mirror| suites(Version::V22, mirror))
 }
 
 /// The root file system of other name servers, which `make bench` compares with and which stand in for a site's own, and of

@@ -1,50 +1,38 @@
-//! What Ansible (`deploy/`) installs on: the inventory that the README begins with, an Asterisk of no package, an older one; and
+//! What Ansible (`deploy/`) installs, and on what: a package out of an archive, an Asterisk of no package, an older one; and
 //! settings that the module refuses. `make fleet` runs them.
 
-use lab::conf::Role;
-use lab::deploy::{Branches, Packed, machines, machines_of, own, own_version, package, package_for};
-use lab::{Asterisk, Context, Deploy, Error, Net, Result, Version};
+use std::fs;
 
-/// What deploy/README.md says: the example with the lines changed that say CHANGE.
+use lab::command::{run, words};
+use lab::conf::Role;
+use lab::deploy::{Branches, Packed, machines_of, own, package_for};
+use lab::{Asterisk, Context, Deploy, Net, Result, Version};
+
+/// A package that comes out of an archive which the branch knows (`synch_install: apt`), up and back.
 #[test]
 #[ignore = "make fleet"]
-fn the_inventory_of_the_readme_makes_two_branches() -> Result {
-    let net = Net::new()?;
-    let mut main = Asterisk::new(&net, Role::Main, Version::V22)?;
-    let accounts = ["berlin", "bonn"].iter().zip(["SomePasswordHere", "AnotherPassword"]);
-    let accounts = accounts.map(|(site, secret)| {
-        format!("\n[synch-{site}]\nsecret = {secret}\nread = system\nwrite = system\nwritetimeout = 10000\n")
-    });
-    let before = main.read_conf("manager.conf")?;
-    main.write_conf("manager.conf", &(before + &accounts.collect::<String>()))?;
-    main.start()?;
-    let machines = machines(&net, ["berlin", "bonn"])?;
-    let deploy = Deploy::new(&net, &machines.iter().collect::<Vec<_>>())?;
-    let addresses: Vec<String> = machines.iter().map(|machine| machine.address().to_string()).collect();
-    let [berlin, bonn] = addresses.as_slice() else { return Err(Error::new("not two machines")) };
-    deploy.take_example(&[
-        ("192.168.0.254", berlin),
-        ("192.168.1.254", bonn),
-        ("10.0.0.254", &main.address().to_string()),
-        // The marks of the lab's users.
-        ("^Berlin$", "^HeadOffice$"),
-        ("^Bonn$", "^DevOps$"),
-    ])?;
-    let version = own_version()?;
-    package(&deploy.path("packages"), &version, Packed::Well)?;
-    deploy.play_well(&["site.yml", "-vvv"])?.keeps_secrets()?;
-    let status = deploy.play_well(&["status.yml"])?;
-    for (machine, users) in machines.iter().zip(["3", "2"]) {
-        for (key, wanted) in [("Sync", "Synced"), ("Service", "Normal"), ("Users", users)] {
-            assert_eq!(machine.status(key)?, wanted, "{key} of {}", machine.name());
-        }
-        let line = status.text.lines().find(|line| line.trim_start().starts_with(machine.name()));
-        assert!(line.is_some_and(|line| line.ends_with(&version)), "{}", status.text);
+fn the_package_comes_out_of_an_archive() -> Result {
+    let branches = Branches::new(["berlin"])?;
+    let berlin = branches.machine("berlin")?;
+    branches.make("1.1.0", Packed::Well)?;
+    // Archive and nothing else: no other one is reached from here.
+    let archive = berlin.path("srv/archive");
+    run(words(&["cp", "--recursive"]).arg(branches.deploy.path("packages")).arg(&archive))?;
+    let index = run(words(&["dpkg-scanpackages", "--multiversion", "."]).current_dir(&archive))?;
+    fs::write(archive.join("Packages"), index).context("an index")?;
+    berlin.run(&["sh", "-c", "rm -rf /etc/apt/sources.list*"])?;
+    fs::write(berlin.path("etc/apt/sources.list"), "deb [trusted=yes] file:/srv/archive ./\n")
+        .context("a source")?;
+    branches.deploy.site("berlin", &format!("synch_install: apt\n{}", own("HeadOffice", None)))?;
+
+    for version in ["1.0.0", "1.1.0", "1.0.0"] {
+        let wanted = format!("synch_version={version}");
+        branches.play_well(&["site.yml", "-e", &wanted])?;
+        branches.all_run(version)?;
+        assert!(berlin.run(&["dpkg-query", "--show", "asterisk22-res-synch"])?.contains(version));
     }
-    let played = deploy.play_well(&["site.yml"])?;
-    for machine in &machines {
-        assert_eq!(played.count(machine.name(), "changed"), Some(0), "{}", played.text);
-    }
+    let played = branches.play_well(&["site.yml"])?;
+    assert_eq!(played.count("berlin", "changed"), Some(0), "{}", played.text);
     Ok(())
 }
 

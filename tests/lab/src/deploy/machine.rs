@@ -5,11 +5,12 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::systemd::Systemd;
 use crate::command::{run, words};
 use crate::error::{Context, Error, Result};
 use crate::net::{Host, Net};
 use crate::overlay::Overlay;
-use crate::rootfs::{fleet_rootfs, lab_dir};
+use crate::rootfs::{fleet_rootfs, lab_dir, systemd_rootfs};
 use crate::version::Version;
 use crate::wait::{GENEROUS, PHONES_RETRY, until, until_ok};
 
@@ -23,6 +24,8 @@ pub struct Machine {
     name: &'static str,
     version: Version,
     host: Host,
+    /// None: nothing but Asterisk runs in it.
+    systemd: Option<Systemd>,
     overlay: Overlay,
 }
 
@@ -40,9 +43,19 @@ impl Machine {
         Self::of(host, &lab, name, version)
     }
 
+    /// Makes one in the LAN that its own systemd has booted, with Debian's Asterisk 22 as a service.
+    pub fn with_systemd(net: &Arc<Net>, name: &'static str) -> Result<Self> {
+        let host = net.phone_host(name)?;
+        let overlay = Overlay::new(&format!("{}-{name}", net.name()), &systemd_rootfs()?)?;
+        let mut machine = Self { name, version: Version::V22, host, systemd: None, overlay };
+        fs::write(machine.path("etc/hostname"), format!("{name}\n")).context("naming a machine")?;
+        machine.systemd = Some(Systemd::boot(&machine.host, &machine.root())?);
+        Ok(machine)
+    }
+
     fn of(host: Host, lab: &str, name: &'static str, version: Version) -> Result<Self> {
         let overlay = Overlay::new(&format!("{lab}-{name}"), &fleet_rootfs(version)?)?;
-        let machine = Self { name, version, host, overlay };
+        let machine = Self { name, version, host, systemd: None, overlay };
         let start = machine.path("usr/local/sbin/start-asterisk");
         fs::write(&start, START).context(format!("writing {}", start.display()))?;
         run(words(&["chmod", "755"]).arg(&start))?;
@@ -81,14 +94,33 @@ impl Machine {
         fs::read_to_string(&path).context(format!("reading {}", path.display()))
     }
 
+    /// Its systemd.
+    pub fn systemd(&self) -> Option<&Systemd> {
+        self.systemd.as_ref()
+    }
+
+    /// What Ansible has had its systemd note of each task, in which no password is.
+    pub fn journal_keeps_secrets(&self) -> Result {
+        let journal = self.run(&["journalctl", "--no-pager"])?;
+        if !journal.contains("Invoked with") {
+            return Err(Error::new(format!("no word of Ansible: {journal}")));
+        }
+        super::has_no_secret(&journal)
+    }
+
     /// What a command in it prints.
     pub fn run(&self, line: &[&str]) -> Result<String> {
-        run(self.host.chroot(&self.root()).args(line))
+        let enter = self.systemd.as_ref().map(Systemd::command);
+        run(enter.unwrap_or_else(|| self.host.chroot(&self.root())).args(line))
     }
 
     /// Starts its Asterisk, and does not wait until it is up.
     pub fn start(&self) -> Result {
-        self.run(&["/usr/local/sbin/start-asterisk"]).map(drop)
+        match self.systemd {
+            Some(_) => self.run(&["systemctl", "start", "asterisk"]),
+            None => self.run(&["/usr/local/sbin/start-asterisk"]),
+        }
+        .map(drop)
     }
 
     /// Waits until its Asterisk is up.
@@ -98,8 +130,12 @@ impl Machine {
 
     /// What a command at its console says.
     pub fn rx(&self, command: &str) -> Result<String> {
-        let bounded = ["timeout", "--kill-after=1", ANSWER, "chroot"];
-        run(words(&bounded).arg(self.root()).args(["/usr/sbin/asterisk", "-rx", command]))
+        let bounded = ["timeout", "--kill-after=1", ANSWER];
+        let console = ["/usr/sbin/asterisk", "-rx", command];
+        match self.systemd {
+            Some(_) => self.run(&[&bounded[..], &console].concat()),
+            None => run(words(&bounded).arg("chroot").arg(self.root()).args(console)),
+        }
     }
 
     /// One value of `synch show status json`.
@@ -130,9 +166,12 @@ impl Machine {
         })
     }
 
-    /// The process of its Asterisk.
+    /// The process of its Asterisk, as it is seen in the machine.
     pub fn pid(&self) -> Result<u32> {
-        let text = self.read("run/asterisk/asterisk.pid")?;
+        let text = match self.systemd {
+            Some(_) => self.run(&["systemctl", "show", "--property=MainPID", "--value", "asterisk"])?,
+            None => self.read("run/asterisk/asterisk.pid")?,
+        };
         text.trim().parse().context(format!("asterisk.pid of {} says {text}", self.name))
     }
 
@@ -143,8 +182,12 @@ impl Machine {
         line.map(|line| line.trim().to_owned()).context(format!("no startup time in {text}"))
     }
 
-    /// Kills its Asterisk, as a power cut would.
+    /// Kills its Asterisk, as a power cut would. A systemd starts it again.
     pub fn kill(&self) {
+        if self.systemd.is_some() {
+            let _ = self.run(&["systemctl", "kill", "--signal=KILL", "asterisk"]);
+            return;
+        }
         let Ok(pid) = self.pid() else { return };
         // Only where it is this machine's own: after a restart the number may be somebody else's.
         let own = fs::read_link(format!("/proc/{pid}/root")).is_ok_and(|root| root == self.root());
@@ -160,11 +203,15 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        let journal = self.systemd.as_ref().map(|systemd| systemd.output(&["journalctl", "--no-pager"]));
         self.kill();
         let test = std::thread::current().name().unwrap_or("main").replace("::", "-");
         let kept = lab_dir().join("last").join(test).join(self.name);
         let _ = fs::remove_dir_all(&kept);
         let _ = fs::create_dir_all(&kept);
+        if let Some(journal) = journal {
+            let _ = fs::write(kept.join("journal"), journal);
+        }
         for file in [
             "var/log/asterisk/messages.log",
             "var/log/asterisk/messages",

@@ -6,6 +6,7 @@
 mod branches;
 mod machine;
 mod packages;
+mod systemd;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub use branches::{Branches, SITES, own};
 pub use machine::Machine;
 pub use packages::{Packed, own_version, package, package_for};
+
+use systemd::NAMESPACES;
 
 use crate::command::{run, words};
 use crate::error::{Context, Error, Result};
@@ -26,13 +29,16 @@ use crate::version::Version;
 const BRANCHES: &str = include_str!("../../conf/deploy/branches.yml");
 /// The passwords, which a vault keeps.
 const VAULT: &str = include_str!("../../conf/deploy/vault.yml");
-/// What the example of `deploy/` lacks for the lab.
+/// What an inventory needs in the lab.
 const LAB: &str = include_str!("../../conf/deploy/lab.yml");
+/// And where the machines have no systemd.
+const NO_SYSTEMD: &str = include_str!("../../conf/deploy/no-systemd.yml");
 /// In the place of ssh.
 const SSH: &str = include_str!("../../conf/deploy/ssh");
 
-/// Words that may be in no output: every password of the vault.
-pub const SECRETS: [&str; 4] = ["SomePasswordHere", "monitor-secret", "pair-key", "trunk-secret"];
+/// Words that may be in no output: every password of the vault, and those of the example's.
+pub const SECRETS: [&str; 6] =
+    ["SomePasswordHere", "monitor-secret", "pair-key", "trunk-secret", "AnotherPassword", "OneMorePassword"];
 
 /// An inventory, and where its packages and backups are. Dropped, all of it is gone.
 pub struct Deploy {
@@ -58,9 +64,15 @@ impl Deploy {
             let path = deploy.path(folder);
             fs::create_dir_all(&path).context(format!("making {}", path.display()))?;
         }
-        let ssh = deploy.folder.write("ssh", &SSH.replace("@DOORS@", &deploy.text("doors")))?;
+        let ssh =
+            SSH.replace("@DOORS@", &deploy.text("doors")).replace("@NAMESPACES@", &NAMESPACES.join(" "));
+        let ssh = deploy.folder.write("ssh", &ssh)?;
         run(words(&["chmod", "755"]).arg(&ssh))?;
-        let branches = deploy.fill(BRANCHES).replace("@MAIN@", &net.main_address().to_string());
+        deploy.folder.write("inventory/group_vars/all/lab.yml", &deploy.fill(LAB))?;
+        if machines.iter().all(|machine| machine.systemd().is_none()) {
+            deploy.folder.write("inventory/group_vars/all/no-systemd.yml", NO_SYSTEMD)?;
+        }
+        let branches = BRANCHES.replace("@MAIN@", &net.main_address().to_string());
         deploy.folder.write("inventory/group_vars/branches.yml", &branches)?;
         deploy.folder.write("vault-password", "what opens the vault\n")?;
         deploy.folder.write("inventory/group_vars/all/vault.yml", VAULT)?;
@@ -96,7 +108,7 @@ impl Deploy {
             }
             self.folder.write(&format!("inventory/{file}"), &text)?;
         }
-        self.folder.write("inventory/group_vars/all/lab.yml", &self.fill(LAB)).map(drop)
+        Ok(())
     }
 
     fn fill(&self, text: &str) -> String {
@@ -112,7 +124,10 @@ impl Deploy {
 
     /// Lets the controller reach a machine: what its ssh goes through.
     pub fn open(&self, machine: &Machine) -> Result {
-        let door = format!("namespace={}\nroot={}\n", machine.host().namespace, machine.root().display());
+        let door = match machine.systemd() {
+            Some(systemd) => format!("init={}\n", systemd.pid()),
+            None => format!("namespace={}\nroot={}\n", machine.host().namespace, machine.root().display()),
+        };
         self.folder.write(&format!("doors/{}", machine.address()), &door).map(drop)
     }
 
@@ -198,12 +213,17 @@ impl Played {
 
     /// No password is in what was said.
     pub fn keeps_secrets(&self) -> Result {
-        match SECRETS.iter().find(|secret| self.text.contains(**secret)) {
-            None => Ok(()),
-            Some(secret) => {
-                let line = self.text.lines().find(|line| line.contains(secret)).unwrap_or_default();
-                Err(Error::new(format!("{secret} is in the output: {line}")))
-            }
+        has_no_secret(&self.text)
+    }
+}
+
+/// No password is in that text.
+fn has_no_secret(text: &str) -> Result {
+    match SECRETS.iter().find(|secret| text.contains(**secret)) {
+        None => Ok(()),
+        Some(secret) => {
+            let line = text.lines().find(|line| line.contains(secret)).unwrap_or_default();
+            Err(Error::new(format!("{secret} is in the output: {line}")))
         }
     }
 }
@@ -217,6 +237,16 @@ pub fn playbooks() -> PathBuf {
 /// Machines of these names in the LAN, each with an Asterisk 22 that runs as Debian has installed it.
 pub fn machines<const N: usize>(net: &Arc<Net>, names: [&'static str; N]) -> Result<Vec<Machine>> {
     machines_of(net, names, Version::V22)
+}
+
+/// The same, booted by their own systemd.
+pub fn machines_with_systemd<const N: usize>(
+    net: &Arc<Net>,
+    names: [&'static str; N],
+) -> Result<Vec<Machine>> {
+    let machines = names.iter().map(|name| Machine::with_systemd(net, name)).collect::<Result<Vec<_>>>()?;
+    machines.iter().try_for_each(Machine::wait_booted)?;
+    Ok(machines)
 }
 
 /// The same with that version of Asterisk.
