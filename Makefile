@@ -147,18 +147,21 @@ test-lab: lab
 ONE = $(or $(ASTERISK_VERSION),22)
 ONE_FILE = $(firstword $(subst ::, ,$(TEST)))
 ONE_NAME = $(subst $(ONE_FILE)::,,$(filter-out $(ONE_FILE),$(TEST)))
+# Most files have each test twice; those of make fleet are ignored elsewhere.
+ONE_TEST = $(if $(shell grep -ls 'on_22_and_16!' tests/lab/tests/$(ONE_FILE).rs),on_$(ONE)::)$(ONE_NAME)
+ONE_IS_FLEET = $(filter fleet%,$(ONE_FILE))
 ONE_NEEDS = $(ONE) $(shell grep -lqs 'order_panics\|order_hang' tests/lab/tests/$(ONE_FILE).rs && echo faults-$(ONE)) \
 	$(shell grep -qs 'V22, Version::V16' tests/lab/tests/$(ONE_FILE).rs && echo $(filter-out $(ONE),22 16)) \
 	$(filter older-%,$(ONE_FILE)-$(ONE))
 one: tools ## one file of the lab's tests, or one test (TEST=outage::a_killed_main ASTERISK_VERSION=22)
 	@[ -e 'tests/lab/tests/$(ONE_FILE).rs' ] || { \
 		echo "make one: say TEST=outage or TEST=outage::a_killed_main; the files are in tests/lab/tests" >&2; exit 1; }
-	@tests/lab/install
+	@tests/lab/install $(if $(ONE_IS_FLEET),fleet)
 	@for module in $(ONE_NEEDS); do \
 		$(MAKE) --no-print-directory target/lab/quick/res_synch-$$module.so || exit 1; \
 	done
 	$(foreach module,$(ONE_NEEDS),SYNCH_MODULE_$(module)=$(CURDIR)/target/lab/quick/res_synch-$(module).so) \
-		cargo test --locked --package lab --test $(ONE_FILE) -- on_$(ONE)::$(ONE_NAME) --test-threads=2
+		cargo test --locked --package lab --test $(ONE_FILE) -- $(ONE_TEST) --test-threads=2 $(if $(ONE_IS_FLEET),--include-ignored)
 
 # A dependency that nothing uses is a lint: `unused_crate_dependencies`, in the roots of the crates.
 check: lint test-pure ## what needs neither root nor Asterisk: format, lints, pure tests, a short fuzz, licences, known faults
@@ -175,7 +178,7 @@ lint: tools ## the same without the tests
 	./.ci/advisories
 
 # What make test leaves out of it. The longest first, as above.
-LONG_FLEET = fleet_upgrade fleet_canary fleet_certificates fleet_backup fleet_install
+LONG_FLEET = fleet_upgrade fleet_systemd fleet_canary fleet_certificates fleet_backup fleet_install
 FLEET = $(LONG_FLEET) $(filter-out $(LONG_FLEET),$(basename $(notdir $(wildcard tests/lab/tests/fleet*.rs))))
 fleet: lab-22 ## more of a fleet by Ansible: upgrades, the way back, canaries, backup, restore, maintenance, a pair (root)
 	@tests/lab/install fleet

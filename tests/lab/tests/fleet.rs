@@ -1,4 +1,5 @@
-//! A fleet by Ansible (`deploy/`): what is quick. `make fleet` runs the rest, in the other files of `fleet*.rs`.
+//! A fleet by Ansible (`deploy/`): what is quick, and what checks playbooks. `make fleet` runs that and the other files of
+//! `fleet*.rs`.
 
 use std::fmt::Write;
 use std::fs;

@@ -61,6 +61,14 @@ fn a_backup_is_put_back_into_a_branch_that_works() -> Result {
     let live = berlin.rx("pjsip show endpoint 1001")?;
     assert!(live.contains("Alice"), "{live}");
 
+    // Where Asterisk does not run, it is started once, for its database.
+    berlin.kill();
+    let played = branches.play_well(&["restore.yml", "--limit", "berlin", "-e", &restore])?;
+    assert!(!played.text.contains(": Restart Asterisk] "), "{}", played.text);
+    for (key, wanted) in [("HeldVersion", "1"), ("Mode", "failover"), ("ModeUntil", &until)] {
+        assert_eq!(berlin.status(key)?, wanted, "{key}");
+    }
+
     // One that is cut short takes nothing out.
     let broken = branches.deploy.path("backups/berlin/20010101T000001Z.tar.gz");
     fs::write(&broken, "no archive").context("a broken archive")?;

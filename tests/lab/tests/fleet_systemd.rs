@@ -40,7 +40,10 @@ fn the_inventory_of_the_readme_makes_two_branches() -> Result {
     ])?;
     // By the drop-in, where the other one has it as shipped.
     let bonn_has = fs::read_to_string(deploy.path("inventory/host_vars/bonn.yml")).context("bonn.yml")?;
-    deploy.write("inventory/host_vars/bonn.yml", &(bonn_has.clone() + "synch_port_53: systemd\n"))?;
+    deploy.write(
+        "inventory/host_vars/bonn.yml",
+        &(bonn_has.clone() + "synch_port_53: systemd\nsynch_realtime: true\n"),
+    )?;
     let version = own_version()?;
     package(&deploy.path("packages"), &version, Packed::Well)?;
     deploy.play_well(&["site.yml", "-vvv"])?.keeps_secrets()?;
@@ -74,17 +77,7 @@ fn the_inventory_of_the_readme_makes_two_branches() -> Result {
     serves_after_what_systemd_does(&main, berlin, Started::AsDebian)?;
     serves_after_what_systemd_does(&main, bonn, Started::AsItsUser)?;
 
-    // What would take the permission back is named, and is no harm where Asterisk is started as Debian does.
-    let asterisk = bonn.path("etc/asterisk/asterisk.conf");
-    let before = fs::read_to_string(&asterisk).context("asterisk.conf")?;
-    let with_user = before.replace(";runuser = asterisk", "runuser = asterisk");
-    assert_ne!(with_user, before);
-    fs::write(&asterisk, with_user).context("asterisk.conf")?;
-    let played = deploy.play_badly(&["site.yml", "--limit", "bonn"])?;
-    assert!(played.text.contains("asterisk.conf says runuser = asterisk"), "{}", played.text);
-    deploy.write("inventory/host_vars/bonn.yml", &bonn_has)?;
-    deploy.play_well(&["site.yml", "--limit", "bonn"])?;
-    has_port_53(bonn, Started::AsDebian)?;
+    goes_back_to_how_debian_starts_it(&deploy, bonn, &bonn_has)?;
 
     main.kill_9()?;
     carries_a_call(&net, berlin)?;
@@ -95,12 +88,29 @@ fn the_inventory_of_the_readme_makes_two_branches() -> Result {
     Ok(())
 }
 
+/// What would take the permission back is named, and is no harm where Asterisk is started as Debian does. `vars` say nothing
+/// of a port.
+fn goes_back_to_how_debian_starts_it(deploy: &Deploy, bonn: &Machine, vars: &str) -> Result {
+    let asterisk = bonn.path("etc/asterisk/asterisk.conf");
+    let before = fs::read_to_string(&asterisk).context("asterisk.conf")?;
+    let with_user = before.replace(";runuser = asterisk", "runuser = asterisk");
+    assert_ne!(with_user, before);
+    fs::write(&asterisk, with_user).context("asterisk.conf")?;
+    let played = deploy.play_badly(&["site.yml", "--limit", "bonn"])?;
+    assert!(played.text.contains("asterisk.conf says runuser = asterisk"), "{}", played.text);
+    deploy.write("inventory/host_vars/bonn.yml", vars)?;
+    deploy.play_well(&["site.yml", "--limit", "bonn"])?;
+    has_port_53(bonn, Started::AsDebian)?;
+    assert!(!bonn.path("etc/systemd/system/asterisk.service.d/synch-port-53.conf").exists());
+    Ok(())
+}
+
 /// How systemd starts Asterisk.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Started {
     /// As root, with `-p`; it becomes `asterisk` by itself, and every user may open the port.
     AsDebian,
-    /// As `asterisk`, which the drop-in permits to open the port.
+    /// As `asterisk`, which the drop-in permits to open the port; with `synch_realtime`.
     AsItsUser,
 }
 
@@ -109,8 +119,7 @@ fn has_port_53(machine: &Machine, started: Started) -> Result {
     let shown = machine.run(&["ps", "--format", "user=,cls=", "--pid", &pid])?;
     let words: Vec<&str> = shown.split_whitespace().collect();
     // RR is the priority of real time.
-    let class = if started == Started::AsDebian { "RR" } else { "TS" };
-    assert_eq!(words, ["asterisk", class], "{}", machine.name());
+    assert_eq!(words, ["asterisk", "RR"], "{}", machine.name());
     if started == Started::AsItsUser {
         let process = machine.run(&["cat", &format!("/proc/{pid}/status")])?;
         // CAP_NET_BIND_SERVICE is 10, CAP_NET_ADMIN 12.
@@ -142,7 +151,18 @@ fn serves_after_what_systemd_does(main: &Asterisk, machine: &Machine, started: S
     serves()?;
     machine.run(&["systemctl", "restart", "asterisk"])?;
     serves()?;
-    machine.run(&["systemctl", "reload", "asterisk"])?;
+    let reloaded = || {
+        let settings = machine.rx("core show settings")?;
+        let line = settings.lines().find(|line| line.contains("Last reload time:"));
+        line.map(str::to_owned).context(format!("no time of a reload in {settings}"))
+    };
+    // It is told in seconds, and there may be one a second.
+    let before = reloaded()?;
+    until_ok("another second to reload in", GENEROUS, || {
+        machine.run(&["systemctl", "reload", "asterisk"])?;
+        let after = reloaded()?;
+        if after == before { Err(Error::new(after)) } else { Ok(()) }
+    })?;
     serves()
 }
 

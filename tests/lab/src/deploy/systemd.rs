@@ -40,15 +40,20 @@ impl Systemd {
     }
 
     /// Its process, as it is seen from here. Before it is systemd it is the shell that mounts for it.
-    fn first_process(&self) -> Result<u32> {
+    fn first_process(&mut self) -> Result<u32> {
         let id = self.child.id();
         let children = format!("/proc/{id}/task/{id}/children");
-        until_ok(&format!("{} to have a systemd", self.name), GENEROUS, || {
+        let what = format!("{} to have a systemd", self.name);
+        let found = until_ok(&what, GENEROUS, || {
+            if let Some(status) = self.child.try_wait().context("waiting for systemd")? {
+                return Ok(Err(Error::new(format!("{} was not booted: {status}", self.name))));
+            }
             let text = fs::read_to_string(&children).context(&children)?;
             let pid: u32 = text.trim().parse().context(format!("the children of {id} are {text}"))?;
             let name = fs::read_to_string(format!("/proc/{pid}/comm")).context("its name")?;
-            if name.trim() == "systemd" { Ok(pid) } else { Err(Error::new(format!("it is {name}"))) }
-        })
+            if name.trim() == "systemd" { Ok(Ok(pid)) } else { Err(Error::new(format!("it is {name}"))) }
+        });
+        found?
     }
 
     /// Its process, as it is seen from here.
@@ -72,11 +77,12 @@ impl Systemd {
 
 impl Drop for Systemd {
     fn drop(&mut self) {
-        // The first process of a namespace takes all others with it.
+        // The first process of a namespace takes all others with it, which takes it a moment.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = until("systemd to be gone", GENEROUS, || !Path::new(&format!("/proc/{}", self.pid)).exists());
-        let remove = "mount -t cgroup2 cgroup2 /sys/fs/cgroup && find \"/sys/fs/cgroup/$0\" -depth -type d -exec rmdir {} +";
-        let _ = run(&mut words(&["unshare", "--mount", "sh", "-c", remove, &self.name]));
+        let remove = "mount -t cgroup2 cgroup2 /sys/fs/cgroup && cd /sys/fs/cgroup && \
+                      find \"$0\" -depth -type d -exec rmdir {} +";
+        let gone = || run(&mut words(&["unshare", "--mount", "sh", "-c", remove, &self.name])).is_ok();
+        let _ = until("systemd to be gone", GENEROUS, gone);
     }
 }
