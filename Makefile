@@ -43,7 +43,7 @@ MODULE = target/release/res_synch.so
 LAB_MODULES = target/lab/modules
 PURE = --no-default-features --package res_synch
 
-.PHONY: all before headers tools install uninstall deb deb-stand-in deb-check arm64 fleet demo demo-ground one test test-pure test-lab check lint release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab lab-22 clean help
+.PHONY: all before headers tools install uninstall deb deb-stand-in deb-check arm64 fleet demo demo-ground one test test-pure test-lab lab-tests check lint release-check bench soak valgrind asan asan-runtime fuzz mutants coverage lab lab-22 clean help
 .DEFAULT_GOAL := all
 
 all: tools headers ## the module, at target/release/res_synch.so
@@ -125,7 +125,10 @@ demo-ground:
 	@cargo build --quiet --locked --package lab --bin demo
 	@cargo run --quiet --locked --package lab --bin demo prepare
 
-test: test-pure test-lab ## every test (root)
+# The laboratory's modules are built beside the pure tests, most of which wait.
+test: ## every test (root)
+	@$(MAKE) --no-print-directory --jobs 2 test-pure lab
+	@$(MAKE) --no-print-directory lab-tests
 	@echo "All tests passed, those of the lab on Asterisk 22 and 16."
 
 # Most wait for something: more at once than there are processors halve the time.
@@ -139,6 +142,9 @@ LONGEST = verdict two_branches hang alone maintenance site_dns exported realtime
 	state_hostile fleet http package calls call_settings
 OTHERS = $(filter-out $(LONGEST),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
 test-lab: lab
+	@$(MAKE) --no-print-directory lab-tests
+
+lab-tests:
 	cargo test --locked --package lab --no-run
 	@tests/lab/all '--lib --' '--bins --' $(foreach test,$(LONGEST) $(OTHERS),'--test=$(test) --')
 
