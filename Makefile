@@ -166,7 +166,8 @@ one: tools ## one file of the lab's tests, or one test (TEST=outage::a_killed_ma
 	@for module in $(ONE_NEEDS); do \
 		$(MAKE) --no-print-directory target/lab/quick/res_synch-$$module.so || exit 1; \
 	done
-	$(foreach module,$(ONE_NEEDS),SYNCH_MODULE_$(module)=$(CURDIR)/target/lab/quick/res_synch-$(module).so) \
+	@# A name with a hyphen is none for the shell.
+	env $(foreach module,$(ONE_NEEDS),SYNCH_MODULE_$(module)=$(CURDIR)/target/lab/quick/res_synch-$(module).so) \
 		cargo test --locked --package lab --test $(ONE_FILE) -- $(ONE_TEST) --test-threads=2 $(if $(ONE_IS_FLEET),--include-ignored)
 
 # A dependency that nothing uses is a lint: `unused_crate_dependencies`, in the roots of the crates.

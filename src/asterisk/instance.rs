@@ -61,14 +61,17 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
     let gate = Arc::new(Gate::default());
     let (control, engine) = engine::prepare(Arc::new(Asterisk), Arc::new(settings), Arc::clone(&gate));
     let ending = engine.ending(&control);
-    // Our contexts are taken away there and not in the unload itself: it could wait for Asterisk's lock of the dialplan.
-    let supervisor = Supervisor::start(move || engine.run(dialplan::remove))?;
     current::set(Some(control));
+    // What our contexts lead to is there before the engine makes them: a call could come in between.
+    let (functions, switch) = (functions::register(), switch::register());
+    // Our contexts are taken away there and not in the unload itself: it could wait for Asterisk's lock of the dialplan.
+    let supervisor =
+        Supervisor::start(move || engine.run(dialplan::remove)).inspect_err(|_| current::set(None))?;
     let instance = Instance {
         actions: manager::register(),
         commands: cli::register(),
-        functions: functions::register(),
-        switch: switch::register(),
+        functions,
+        switch,
         hook,
         page: has_page.then(http::link).flatten(),
         export: exports.then(export::register),

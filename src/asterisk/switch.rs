@@ -81,6 +81,7 @@ pub(super) struct Registered;
 
 /// Registers it.
 pub(super) fn register() -> Registered {
+    faults::point("switch");
     // SAFETY: the structure lives as long as the process.
     if unsafe { sys::ast_register_switch(registration()) } != 0 {
         let text = "The dialplan switch of synch could not be registered, so only emergency numbers can be \

@@ -1,5 +1,5 @@
-//! Threads of the module that Asterisk doesn't let go: an unload waits for none of them for ever, and every `module`
-//! command goes on working.
+//! Threads that Asterisk doesn't let go: an unload waits for none of the module's for ever, and every `module` command goes
+//! on working. And a load that takes long.
 //!
 //! The hangs are to order, at points of the module's own code (`src/words/faults.rs`).
 
@@ -9,6 +9,7 @@ use lab::{Asterisk, Error, Result, Site, Version};
 lab::on_22_and_16!(
     a_worker_that_never_comes_back_keeps_no_unload,
     an_engine_that_never_comes_back_keeps_no_unload,
+    nothing_leads_to_the_switch_before_it_is_there,
 );
 
 /// A site in normal service whose branch hangs to order.
@@ -78,4 +79,24 @@ fn an_engine_that_never_comes_back_keeps_no_unload(version: Version) -> Result {
     assert!(answer.contains("Unloaded res_synch.so"), "{answer}");
     assert_unloaded_but_for(&site.branch, "synch/engine")?;
     assert_well_again(&site, "synch/engine", || site.branch.end_hang("engine"))
+}
+
+/// A number that is dialled while the module is being loaded asks a switch that Asterisk knows.
+fn nothing_leads_to_the_switch_before_it_is_there(version: Version) -> Result {
+    let site = site(version)?;
+    site.wait_status("Sync", "Synced")?;
+    site.branch.unload_module()?;
+    site.branch.order_hang("switch")?;
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| site.branch.load_module());
+        until("the load to hang", GENEROUS, || site.branch.hangs_at("switch"))?;
+        // Who makes the contexts has not begun.
+        assert_eq!(site.branch.module_threads()?, [""; 0]);
+        assert!(!site.branch.rx("dialplan show")?.contains("'Synch/"));
+        site.branch.end_hang("switch")?;
+        load.join().unwrap_or_else(|_| Err(Error::new("a thread of the test panicked")))
+    })?;
+    until("the users' numbers", GENEROUS, || {
+        site.branch.rx("dialplan show").is_ok_and(|shown| shown.contains("'Synch/"))
+    })
 }
