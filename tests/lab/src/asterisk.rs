@@ -206,6 +206,15 @@ impl Asterisk {
         until(&format!("{} to log '{text}'", self.role.name()), bound, || self.log().contains(text))
     }
 
+    /// Waits until an entry of Asterisk's database is on the disk, which takes a second or two.
+    pub fn wait_on_disk(&self, entry: &str) -> Result {
+        until(&format!("{entry} to be on the disk"), GENEROUS, || {
+            let database = fs::read(self.path("var/astdb.sqlite3")).unwrap_or_default();
+            let is_there = database.windows(entry.len()).any(|bytes| bytes == entry.as_bytes());
+            is_there && !self.path("var/astdb.sqlite3-journal").exists()
+        })
+    }
+
     /// The addresses that a user is registered from, as this Asterisk sees it; none when it is not registered here.
     pub fn registered_from(&self, user: &str) -> Result<Vec<String>> {
         let listing = match self.version {

@@ -13,7 +13,7 @@ pub use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType, rdata};
 
 use crate::error::{Context, Error, Result};
 
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// How a question travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

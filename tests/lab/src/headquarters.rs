@@ -115,3 +115,11 @@ pub fn sections(message: &Message) -> Vec<String> {
         .map(|(name, value)| format!("{}{value}", kind(name)))
         .collect()
 }
+
+/// Waits until the main says that a site is there, or on its own: `Here`, `Alone`.
+pub fn wait_branch(main: &Asterisk, site: &str, state: &str) -> Result {
+    until_ok(&format!("{site} to be {state}"), GENEROUS, || {
+        let shown = main.rx(&format!("synch show branch {site}"))?;
+        if shown.contains(&format!("State       : {state}:")) { Ok(()) } else { Err(Error::new(shown)) }
+    })
+}

@@ -31,8 +31,8 @@ pub use handset::{Handset, Kind};
 pub use lamp::Lamp;
 
 const CONTROL_PORT: u16 = 4444;
-/// With the lab's short prompts, some three seconds of it are the message.
-const MESSAGE: Duration = Duration::from_secs(5);
+/// With the lab's short prompts, some six seconds of it are the message.
+const MESSAGE: Duration = Duration::from_secs(8);
 
 /// What a phone is told, as its provisioning server would.
 #[derive(Clone, Debug)]

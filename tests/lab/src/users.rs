@@ -121,6 +121,14 @@ impl Asterisk {
         Ok(names)
     }
 
+    /// Waits until those are the users that it has: chan_sip reloads on a thread of its own.
+    pub fn wait_live_users(&self, wanted: &[&str]) -> Result {
+        until_ok("the users of the channel driver", GENEROUS, || match self.live_users()? {
+            found if found == wanted => Ok(()),
+            found => Err(Error::new(format!("{found:?} and not {wanted:?}"))),
+        })
+    }
+
     /// What the channel driver knows of a user.
     pub fn live_user(&self, user: &str) -> Result<String> {
         match self.version {

@@ -1,7 +1,7 @@
 //! A branch that is on its own, as its main sees it: calls from headquarters reach its users over the public network, by
 //! FreePBX's own forwards, and nothing of that is left behind.
 
-use lab::headquarters::{SITE, give_account, main_with_sites};
+use lab::headquarters::{SITE, give_account, main_with_sites, wait_branch};
 use lab::phone::Settings;
 use lab::wait::{GENEROUS, until_ok};
 use lab::{Carrier, Error, Phone, Result, Site, Version};
@@ -162,10 +162,7 @@ fn cut(site: &Site, phones: &[&Phone]) -> Result {
 
 /// Waits until the main says that the branch is there, or on its own.
 fn wait_state(site: &Site, state: &str) -> Result {
-    until_ok(&format!("{SITE} to be {state}"), GENEROUS, || {
-        let shown = site.main.rx(&format!("synch show branch {SITE}"))?;
-        if shown.contains(&format!("State       : {state}:")) { Ok(()) } else { Err(Error::new(shown)) }
-    })
+    wait_branch(&site.main, SITE, state)
 }
 
 /// What the main's database has of a family, as `1001 +49301001`.
@@ -231,9 +228,8 @@ fn a_call_from_headquarters_rings_at_the_branch_over_the_carrier(version: Versio
     wait_state(&site, "Here")?;
     wait_forwards(&site, &[], &[])?;
     site.main.wait_function("SYNCH_ROUTE(1001)", "")?;
-    let log = site.main.module_log("NOTICE").join("\n");
-    assert!(log.contains("2 users of lost branches: calls to them go to their public numbers"), "{log}");
-    assert!(log.contains("2 users of branches: calls to them go to their phones again"), "{log}");
+    site.main.wait_log("2 users of lost branches: calls to them go to their public numbers", GENEROUS)?;
+    site.main.wait_log("2 users of branches: calls to them go to their phones again", GENEROUS)?;
     // The phone of a user who is there is called as ever.
     let zoe = site.phone_at(&site.main, "1003")?;
     bob.dial("1003")?;
@@ -259,8 +255,8 @@ fn a_main_that_restarts_forwards_on_and_nothing_is_left_after_the_return(version
     let mut site = in_service(version)?;
     cut(&site, &[])?;
     wait_forwards(&site, &[ALICE, ZOE], &[ALICE, ZOE])?;
-    // Killed; the database is written to the disk within a second or two. Then in the order of a service manager.
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    // Killed, and then in the order of a service manager.
+    site.main.wait_on_disk("/synch-cfu/1003")?;
     site.main.kill_9()?;
     site.main.start()?;
     wait_state(&site, "Away")?;
@@ -305,11 +301,11 @@ fn a_main_that_is_cut_off_itself_forwards_nobody(version: Version) -> Result {
     wait_forwards(&site, &[], &[])?;
     // With another bound they are, and without it no more.
     export(&site, FORWARDS)?;
-    site.main.reload_module_when_possible()?;
+    site.main.reload_module()?;
     wait_forwards(&site, &[ALICE, ZOE], &[ALICE, ZOE])?;
     site.main.wait_log("No more users are lost than [export] lost_max allows", GENEROUS)?;
     export(&site, &FORWARDS.replace("60", "59"))?;
-    site.main.reload_module_when_possible()?;
+    site.main.reload_module()?;
     wait_forwards(&site, &[], &[])
 }
 
@@ -334,12 +330,12 @@ fn the_end_of_the_module_or_of_the_option_takes_all_away(version: Version) -> Re
             "option" => export(&site, &FORWARDS.replace("freepbx", "none"))?,
             _ => site.main.write_conf("res_synch.conf", without)?,
         }
-        site.main.reload_module_when_possible()?;
+        site.main.reload_module()?;
         wait_forwards(&site, &[], &[])?;
         let route = if take_away == "option" { PUBLIC } else { "" };
         site.main.wait_function("SYNCH_ROUTE(1001)", route)?;
         export(&site, FORWARDS)?;
-        site.main.reload_module_when_possible()?;
+        site.main.reload_module()?;
         if take_away == "section" {
             site.net.restore()?;
             wait_state(&site, "Here")?;
@@ -355,7 +351,7 @@ fn a_killed_main_without_the_option_leaves_nothing_behind(version: Version) -> R
     let mut site = in_service(version)?;
     cut(&site, &[])?;
     wait_forwards(&site, &[ALICE, ZOE], &[ALICE, ZOE])?;
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    site.main.wait_on_disk("/synch-cfu/1003")?;
     site.main.kill_9()?;
     export(&site, &FORWARDS.replace("freepbx", "none"))?;
     site.main.start()?;
@@ -392,7 +388,7 @@ fn the_doctor_of_the_main_says_what_is_too_wide_and_what_is_missing(version: Ver
     site.main.edit_conf("res_synch.conf", "sites = manager", "sites = berlin,bonn")?;
     let permit = "write = log,system\npermit = 0.0.0.0/0.0.0.0";
     site.main.edit_conf("manager_custom.conf", "write = log", permit)?;
-    site.main.reload_module_when_possible()?;
+    site.main.reload_module()?;
     site.main.wait_status("Branches", "2")?;
     let report = said("WARN account     account 'berlin': write = system is more than this main needs")?;
     assert!(!report.contains("'berlin' can be used from anywhere"), "{report}");

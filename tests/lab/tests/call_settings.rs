@@ -29,7 +29,7 @@ fn set(site: &Site, values: &[&str]) -> Result {
 /// A branch in an outage, whose main had these values in its database.
 fn in_an_outage(version: Version, values: &[&str]) -> Result<Site> {
     let mut site = Site::with_dialplan(version)?;
-    site.branch.edit_conf("res_synch.conf", "[dialplan]\n", "[dialplan]\nring_time = 5\n")?;
+    site.branch.edit_conf("res_synch.conf", "[dialplan]\n", "[dialplan]\nring_time = 10\n")?;
     site.main.start()?;
     set(&site, values)?;
     site.branch.start()?;

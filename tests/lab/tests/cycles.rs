@@ -68,9 +68,10 @@ fn fifty_cycles_leave_nothing(version: Version) -> Result {
             site.wait_status("Mode", "normal")?;
             assert_eq!(ami.action("SynchStatus", &[])?.need("Mode")?, "normal");
             assert!(ami.action("SynchSetMode", &[("Mode", "auto")])?.is_success());
+            site.wait_status("Mode", "auto")?;
         }
         site.branch.unload_module()?;
-        assert_eq!(site.branch.module_threads()?, [""; 0], "cycle {cycle}");
+        site.branch.wait_module_threads(&[])?;
         if cycle == *HELD_OPEN.end() {
             held = None;
         }

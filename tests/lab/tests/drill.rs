@@ -3,7 +3,7 @@
 use lab::conf::password;
 use lab::dns::a_record;
 use lab::site::NAME;
-use lab::wait::{GENEROUS, until};
+use lab::wait::GENEROUS;
 use lab::{Result, Site, Version};
 
 lab::on_22_and_16!(
@@ -121,13 +121,7 @@ fn without_an_account_the_rest_is_tried_and_the_result_survives_a_restart(versio
         ],
     );
     let kept = (site.status("LastDrill")?, site.status("DrillResult")?);
-    // Asterisk writes its database about a second later.
-    until("the drill to be on disk", GENEROUS, || {
-        let database = std::fs::read(site.branch.path("var/astdb.sqlite3")).unwrap_or_default();
-        let entry = b"/synch/drill";
-        database.windows(entry.len()).any(|bytes| bytes == entry)
-            && !site.branch.path("var/astdb.sqlite3-journal").exists()
-    })?;
+    site.branch.wait_on_disk("/synch/drill")?;
     site.branch.kill_9()?;
     site.branch.start()?;
     assert_eq!((site.status("LastDrill")?, site.status("DrillResult")?), kept);

@@ -166,6 +166,5 @@ fn nobody_is_sent_back_to_a_main_that_is_not_well(version: Version) -> Result {
     assert!(answer.get("Message").is_some_and(|text| text.contains("the main is Failed")), "{answer:?}");
     assert_eq!(site.status("Service")?, "Failover");
     site.branch.rx("synch set mode normal")?;
-    assert_eq!(site.status("Service")?, "Normal");
-    Ok(())
+    site.wait_status("Service", "Normal")
 }

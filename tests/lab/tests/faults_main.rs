@@ -132,7 +132,7 @@ fn an_unload_does_not_wait_for_a_main_that_drips(version: Version) -> Result {
         until("the doctor to be at work", GENEROUS, || site.branch.module_threads().is_ok_and(works))?;
         let answer = site.branch.rx("module unload -f res_synch.so")?;
         assert!(answer.contains("Unloaded"), "{answer}");
-        assert_eq!(site.branch.module_threads()?, [""; 0]);
+        site.branch.wait_module_threads(&[])?;
         doctor.join().map_err(|_| Error::new("the console panicked"))?.map(drop)
     })
 }

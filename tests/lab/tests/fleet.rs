@@ -112,7 +112,7 @@ fn three_hundred_sites_are_rendered_and_the_module_reads_each() -> Result {
     for text in sites {
         let (name, text) = text.split_once('\n').context("a site without a name")?;
         site.branch.write_conf("res_synch.conf", text)?;
-        site.branch.reload_module_when_possible().map_err(|error| {
+        site.branch.reload_module().map_err(|error| {
             Error::new(format!("{name}: {error}\n{text}\n{:?}", site.branch.module_log("ERROR")))
         })?;
         // They are in force a moment later.

@@ -101,7 +101,7 @@ fn the_floating_address_survives_its_machine() -> Result {
         assert_eq!(again.count(name, "changed"), Some(0), "{}", again.text);
     }
     // The doctor of the one that stands by warns, and has nothing worse to say.
-    let [_, standby] = two.order()?;
+    let [_, standby] = until_ok("one to have the address", GENEROUS, || two.order())?;
     let doctor = standby.rx("synch doctor")?;
     assert!(doctor.contains(&format!("bind and target_failover are {}", two.floating)), "{doctor}");
     assert!(doctor.contains(" 0 bad"), "{doctor}");
@@ -112,7 +112,7 @@ fn the_floating_address_survives_its_machine() -> Result {
     for machine in &two.machines {
         machine.wait_status("Service", "Failover")?;
     }
-    let [active, standby] = two.order()?;
+    let [active, standby] = until_ok("one to have the address", GENEROUS, || two.order())?;
     active.wait_registered("1001")?;
 
     // The active one is cut off: the other one has address, names and registrations.
@@ -172,8 +172,7 @@ fn the_floating_address_survives_its_machine() -> Result {
 #[ignore = "make fleet"]
 fn the_address_is_where_names_are_answered() -> Result {
     let two = Two::in_service()?;
-    until_ok("one to have the address", GENEROUS, || two.order().map(drop))?;
-    let [active, standby] = two.order()?;
+    let [active, standby] = until_ok("one to have the address", GENEROUS, || two.order())?;
     // Its systemd would start it again within seconds.
     let stays_down = "mkdir -p /run/systemd/system/asterisk.service.d && cd /run/systemd/system/asterisk.service.d && \
                       printf '[Service]\\nRestart=no\\n' >stays-down.conf && systemctl daemon-reload";

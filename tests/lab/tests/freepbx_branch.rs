@@ -54,12 +54,14 @@ fn served_together(version: Version, theirs: Option<PathBuf>) -> Result {
     scene.site.begin_outage()?;
     scene.assert_calls()?;
     scene.site.branch.rx("core reload")?;
+    scene.site.branch.wait_trunk("local-trunk")?;
     scene.assert_users()?;
     scene.assert_calls()?;
     scene.site.branch.stop()?;
     scene.site.branch.start()?;
     scene.site.wait_status("Service", "Failover")?;
     scene.site.wait_status("Dialplan", "in force")?;
+    scene.site.branch.wait_trunk("local-trunk")?;
     scene.assert_users()?;
     scene.assert_calls()
 }

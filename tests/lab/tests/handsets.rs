@@ -135,7 +135,7 @@ fn a_phone_follows_srv_over_tls(version: Version) -> Result {
 fn a_port_where_nobody_listens_is_told_by_the_doctor(version: Version) -> Result {
     let site = site(version, "udp,tcp")?;
     site.branch.edit_conf("res_synch.conf", "tcp:5070", "tcp:5080")?;
-    site.branch.rx("module reload res_synch.so")?;
+    site.branch.reload_answer()?;
     let report = site.branch.rx("synch doctor")?;
     let (main, branch) = (site.main.address(), site.branch.address());
     for line in [

@@ -39,7 +39,7 @@ fn synced(version: Version) -> Result<Site> {
 
 /// Nothing of the module is left in a running Asterisk.
 fn assert_nothing_is_left(asterisk: &Asterisk) -> Result {
-    assert_eq!(asterisk.module_threads()?, [""; 0]);
+    asterisk.wait_module_threads(&[])?;
     assert_eq!(asterisk.listeners(53)?, "");
     assert!(asterisk.rx("core show help synch")?.contains("No such command"));
     assert!(!asterisk.rx("manager show commands")?.contains("Synch"));
@@ -167,7 +167,7 @@ fn a_certified_asterisk_is_taken_and_one_that_says_no_version_with_a_warning(ver
 fn a_main_that_is_away_at_load_is_a_state(version: Version) -> Result {
     let mut site = Site::with_module(version)?;
     // Never Failed: then what is served is the default.
-    site.branch.edit_conf("res_synch.conf", "failure_tolerance = 2", "failure_tolerance = 1000")?;
+    site.branch.edit_conf("res_synch.conf", "failure_tolerance = 4", "failure_tolerance = 1000")?;
     site.branch.edit_conf("res_synch.conf", "[dns]\n", "[dns]\ndefault_state = normal\n")?;
     site.branch.start()?;
     site.wait_status("Monitor", "Unstable")?;
@@ -233,7 +233,7 @@ fn a_firm_unload_ends_the_doctor_and_whoever_waits_for_him_is_told(version: Vers
         })?;
         let firm = site.branch.rx("module unload -f res_synch.so")?;
         assert!(firm.contains("Unloaded"), "{firm}");
-        assert_eq!(site.branch.module_threads()?, [""; 0]);
+        site.branch.wait_module_threads(&[])?;
         let report = report.join().map_err(|_| Error::new("the console panicked"))??;
         assert!(
             report

@@ -87,7 +87,7 @@ fn without_memory_for_a_large_answer_the_old_users_stay(version: Version) -> Res
     main.answers(Reply::users(version, &["3001", "3003"]));
     site.sync()?;
     site.wait_status("Sync", "Synced")?;
-    assert_eq!(site.branch.live_users()?, ["3001", "3003"]);
+    site.branch.wait_live_users(&["3001", "3003"])?;
     assert!(site.branch.is_running());
     Ok(())
 }

@@ -61,9 +61,9 @@ fn a_newer_main_costs_an_older_branch_no_user(version: Version) -> Result {
     }
     let shown = site.branch.rx("synch show user 5007")?;
     assert!(shown.contains("@tenantid") && shown.contains("opus-from-the-future"), "{shown}");
-    let told =
-        site.branch.log().matches("This Asterisk does not accept every option of the main's users").count();
-    assert_eq!(told, 1);
+    let said = "This Asterisk does not accept every option of the main's users";
+    site.branch.wait_log(said, GENEROUS)?;
+    assert_eq!(site.branch.log().matches(said).count(), 1);
     if version == Version::V16 {
         let shown = site.branch.rx("synch show user 5005")?;
         for option in ["100rel", "tenantid"] {

@@ -226,7 +226,8 @@ fn a_call_of_this_site_on_the_main_is_counted_and_goes_on_until_it_ends(version:
     let ended = Instant::now();
     assert_eq!(event(&mut ami, "Drained")?, "0");
     eprintln!("drained {} ms after the call", ended.elapsed().as_millis());
-    assert_eq!((site.status("Drain")?, site.status("MainCalls")?), ("drained".to_owned(), "0".to_owned()));
+    site.wait_status("Drain", "drained")?;
+    assert_eq!(site.status("MainCalls")?, "0");
     // The other site's call is not touched.
     assert!(site.main.channels()? >= 1);
     Ok(())
@@ -241,7 +242,8 @@ fn a_call_that_goes_on_for_too_long_is_told_and_not_cut(version: Version) -> Res
     let mut ami = site.branch.ami()?;
     start(&site, "10")?;
     assert_eq!(event(&mut ami, "DrainTimedOut")?, "1");
-    assert_eq!((site.status("Drain")?, site.status("MainCalls")?), ("timed out".to_owned(), "1".to_owned()));
+    site.wait_status("Drain", "timed out")?;
+    assert_eq!(site.status("MainCalls")?, "1");
     site.branch.wait_log("1 call of this site on the main after 2 s; none is cut", GENEROUS)?;
     alice.wait_hears("1002", GENEROUS)?;
     alex.wait_hears("1001", GENEROUS)

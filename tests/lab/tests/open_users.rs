@@ -140,7 +140,7 @@ fn a_version_with_an_open_user_is_not_put_back(version: Version) -> Result {
     assert!(site.branch.log().contains("Anybody can call as 1 user in "));
     // That all users would go keeps nobody in force who can be anybody.
     site.wait_status("Sync", "Synced")?;
-    assert_eq!(site.branch.live_users()?, ["5002"]);
+    site.branch.wait_live_users(&["5002"])?;
     Ok(())
 }
 

@@ -76,6 +76,7 @@ fn synced(version: Version) -> Result<Site> {
 fn in_service(version: Version) -> Result<Site> {
     let site = synced(version)?;
     site.wait_status("Service", "Normal")?;
+    site.wait_status("Branch", "Healthy")?;
     Ok(site)
 }
 

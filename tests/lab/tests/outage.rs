@@ -20,12 +20,12 @@ fn outage(
 ) -> Result {
     begin(&mut site)?;
     site.wait_name(site.branch.address())?;
-    assert_eq!(site.status("Service")?, "Failover");
-    assert_eq!(site.status("Monitor")?, "Failed");
+    // The name comes first.
+    site.wait_status("Service", "Failover")?;
+    site.wait_status("Monitor", "Failed")?;
     end(&mut site)?;
     site.wait_name(site.main.address())?;
-    assert_eq!(site.status("Service")?, "Normal");
-    Ok(())
+    site.wait_status("Service", "Normal")
 }
 
 fn users_are_synced_and_live(version: Version) -> Result {

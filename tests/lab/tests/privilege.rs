@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use lab::ami::Ami;
 use lab::dns::a_record;
 use lab::site::NAME;
-use lab::wait::{GENEROUS, until_ok, until_value};
+use lab::wait::{GENEROUS, until, until_ok, until_value};
 use lab::{Context, Error, Result, Site, Version};
 
 lab::on_22_and_16!(
@@ -30,6 +30,8 @@ fn the_user_asterisk_with_one_capability_does_all_of_it(version: Version) -> Res
     // CAP_NET_BIND_SERVICE is the tenth.
     assert_eq!(line("CapEff:"), Some("0000000000000400"), "{status}");
 
+    let directory = site.branch.path("var/synch/directory.txt");
+    until("the directory to be kept", GENEROUS, || directory.exists())?;
     let owner = fs::metadata(site.branch.path("etc")).context("the folder")?.uid();
     assert_ne!(owner, 0);
     site.edit_users("Alice <1001>", "Alicia <1001>")?;

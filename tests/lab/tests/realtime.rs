@@ -244,7 +244,7 @@ fn what_a_database_cannot_be_asked_is_refused_when_it_is_loaded(version: Version
     site.main.start()?;
     assert_eq!(users(&session(&site.main, SITE)?.action("SynchExport", &[])?), ["1001", "1002", "1003"]);
     site.main.edit_conf("res_synch.conf", "^HeadOffice$", "^Head")?;
-    site.main.rx("module reload res_synch.so")?;
+    site.main.reload_answer()?;
     site.main.wait_log("filter_value = ^Head of [site berlin] can't be asked for", GENEROUS)?;
     // What was in force stays.
     assert_eq!(users(&session(&site.main, SITE)?.action("SynchExport", &[])?), ["1001", "1002", "1003"]);

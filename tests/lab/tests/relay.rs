@@ -382,7 +382,7 @@ fn the_providers_network_gets_the_zone_and_no_other_names(version: Version) -> R
     site.branch.start()?;
     let from_there = |name: &str| -> Result<Message> {
         let socket = UdpSocket::bind((neighbour, 0)).context("the neighbour")?;
-        socket.set_read_timeout(Some(Duration::from_secs(2))).context("its bound")?;
+        socket.set_read_timeout(Some(Duration::from_secs(10))).context("its bound")?;
         let octets = question(name, RecordType::A)?.to_vec().context("a question")?;
         socket.send_to(&octets, server(&site)).context("asking")?;
         let mut answer = [0; 4096];

@@ -198,7 +198,7 @@ fn no_password_is_told_where_something_goes_wrong(version: Version) -> Result {
         format!("{line}\n[{ACCOUNT}"),
     ] {
         site.branch.write_conf("res_synch.conf", &good.replace(&line, &bad))?;
-        told.hear("a bad line", site.branch.rx("module reload res_synch.so")?);
+        told.hear("a bad line", site.branch.reload_answer()?);
     }
     assert!(!site.branch.module_log("ERROR").is_empty());
     told.hear_events(&mut ami);
@@ -363,25 +363,25 @@ fn go_wrong(system: &Asterisk, site: &str, told: &mut Told) -> Result {
     let secret = lab::broker::secret(site);
     let good = system.read_conf("res_synch.conf")?;
     system.write_conf("res_synch.conf", &format!("{good}username = bern\n"))?;
-    system.reload_module_when_possible()?;
+    system.reload_module()?;
     told.hear("a refused login", why("refuses the login")?);
     told.hear("the doctor", system.rx("synch doctor")?);
     let key = system.path("etc/client.key");
     let kept = fs::read(&key).context("the key")?;
     fs::write(&key, &secret).context("the key")?;
     system.write_conf("res_synch.conf", &format!("{good}keepalive = 16\n"))?;
-    system.reload_module_when_possible()?;
+    system.reload_module()?;
     told.hear("a key that is none", why("key")?);
     told.hear("the doctor, without a key", system.rx("synch doctor")?);
     fs::write(&key, kept).context("the key")?;
     for bad in [format!("secrett = {secret}"), format!("secret = {secret}\u{7}"), format!("[{secret}")] {
         system.write_conf("res_synch.conf", &format!("{good}{bad}\n"))?;
-        told.hear("a bad line", system.rx("module reload res_synch.so")?);
+        told.hear("a bad line", system.reload_answer()?);
     }
     let file = system.path("etc/broker-secret");
     fs::write(&file, format!("{secret}\n{secret}\n")).context(file.display())?;
     system.write_conf("res_synch.conf", &format!("{good}keepalive = 17\n"))?;
-    told.hear("a reload", system.rx("module reload res_synch.so")?);
+    told.hear("a reload", system.reload_answer()?);
     told.hear("a file of two lines", system.rx("synch doctor")?);
     Ok(())
 }

@@ -48,7 +48,7 @@ fn a_reload_with_a_bad_file_keeps_the_settings_and_tells_every_error(version: Ve
                 .map_err(|error| Error::new(error.to_string()))?,
             text => site.branch.write_conf("res_synch.conf", text)?,
         }
-        let answer = site.branch.rx("module reload res_synch.so")?;
+        let answer = site.branch.reload_answer()?;
         assert!(answer.contains("fail") && !answer.contains("successfully"), "{answer}");
         until_ok("every error in the log", GENEROUS, || {
             let errors = site.branch.module_log("ERROR").split_off(old);

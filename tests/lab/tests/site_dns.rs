@@ -101,7 +101,7 @@ fn the_ttl_of_the_branch_is_kept(version: Version) -> Result {
     let mut site = Site::with_module(version)?;
     site.branch.edit_conf("res_synch.conf", "record_ttl = 5", "record_ttl = 30")?;
     // The main stays in doubt for as long as wanted.
-    site.branch.edit_conf("res_synch.conf", "failure_tolerance = 2", "failure_tolerance = 1000")?;
+    site.branch.edit_conf("res_synch.conf", "failure_tolerance = 4", "failure_tolerance = 1000")?;
     site.serve()?;
     let servers = Make::ALL.map(|make| server(&site, make, ""));
     let servers = servers.into_iter().collect::<Result<Vec<_>>>()?;

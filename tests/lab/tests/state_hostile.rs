@@ -97,7 +97,7 @@ fn a_site_that_floods_is_put_aside_and_the_others_are_served(version: Version) -
     look(&site, &phone, true)?;
     // What bern has said is taken back with all else.
     site.branch.unload_module()?;
-    assert_eq!(site.branch.module_threads()?, Vec::<String>::new());
+    site.branch.wait_module_threads(&[])?;
     site.branch.wait_dark("1234")?;
     assert_ne!(site.branch.device_state("Custom:f00001")?, "INUSE");
     Ok(())
@@ -220,7 +220,7 @@ impl Alone {
     fn unload(&self) -> Result {
         let system = self.system()?;
         system.unload_module()?;
-        assert_eq!(system.module_threads()?, Vec::<String>::new());
+        system.wait_module_threads(&[])?;
         assert!(system.rx("core show uptime")?.contains("uptime"));
         Ok(())
     }
@@ -458,7 +458,7 @@ fn a_broker_that_says_too_little_is_given_up(_: Version) -> Result {
     wait_reason(system, "one that is silent", "does not answer")?;
     sharing.systems.iter().try_for_each(|system| {
         system.unload_module()?;
-        assert_eq!(system.module_threads()?, Vec::<String>::new());
+        system.wait_module_threads(&[])?;
         Ok(())
     })
 }

@@ -50,7 +50,7 @@ fn another_hold_is_taken_up_without_a_farewell(_: Version) -> Result {
     let berlin = sharing.at(0)?;
     berlin.wait_hint("1234", "InUse")?;
     berlin.edit_conf("res_synch.conf", "hold = 3600", "hold = 1")?;
-    berlin.reload_module_when_possible()?;
+    berlin.reload_module()?;
     sharing.at_mut(1)?.kill_9()?;
     sharing.at(0)?.wait_dark("1234")?;
     let said = sharing.at(1)?.log();

@@ -57,6 +57,7 @@ fn a_reload_of_the_main_is_heard(version: Version) -> Result {
     site.branch.wait_live("1001", "Alicia")?;
     site.wait_status("SyncVersion", "2")?;
     if version == Version::V22 {
+        until("the reload to be logged", GENEROUS, || reloads() > before)?;
         assert_eq!(reloads(), before + 1, "one change is one reload");
     }
     // What concerns nobody starts nothing.
@@ -167,7 +168,7 @@ fn a_filter_that_matches_nobody_is_no_empty_site(version: Version) -> Result {
     site.sync()?;
     site.wait_status("Sync", "Synced")?;
     site.branch.edit_conf("res_synch.conf", "^HeadOffice$", "^Nowhere$")?;
-    site.branch.rx("module reload res_synch.so")?;
+    site.branch.reload_answer()?;
     site.wait_unsynced("filter_value = ^Nowhere$")?;
     assert_users_stay(&site, &file)
 }
@@ -284,6 +285,7 @@ fn a_value_that_the_driver_refuses_costs_nobody(version: Version) -> Result {
     assert!(shown.contains("by-pigeon") && shown.contains("this branch's Asterisk does not know"), "{shown}");
     let said = "This Asterisk does not accept every option of the main's users: allow = ulaw,made-up,alaw (endpoint), but \
                 ulaw,alaw; dtmf_mode = by-pigeon (endpoint)";
+    site.branch.wait_log(said, GENEROUS)?;
     assert_eq!(site.branch.log().matches(said).count(), 1);
 
     // It is asked once, and not again with each sync.

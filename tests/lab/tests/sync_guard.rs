@@ -47,7 +47,7 @@ fn a_sync_that_would_take_most_users_away_is_held(version: Version) -> Result {
     site.branch.rx("synch sync")?;
     site.wait_status("Users", "1")?;
     site.wait_status("Sync", "Synced")?;
-    assert_eq!(site.branch.live_users()?, ["3002"]);
+    site.branch.wait_live_users(&["3002"])?;
     Ok(())
 }
 
@@ -57,7 +57,7 @@ fn a_sync_that_takes_half_of_the_users_is_not_held(version: Version) -> Result {
     site.sync()?;
     site.wait_status("Users", "2")?;
     site.wait_status("Sync", "Synced")?;
-    assert_eq!(site.branch.live_users()?, ["3001", "3003"]);
+    site.branch.wait_live_users(&["3001", "3003"])?;
     Ok(())
 }
 
@@ -298,7 +298,7 @@ fn an_answer_to_somebody_else_is_not_taken_for_ours(version: Version) -> Result 
     site.sync()?;
     site.wait_status("Users", "3")?;
     site.wait_status("Sync", "Synced")?;
-    assert_eq!(site.branch.live_users()?, ["3001", "3002", "3003"]);
+    site.branch.wait_live_users(&["3001", "3002", "3003"])?;
     Ok(())
 }
 

@@ -302,6 +302,7 @@ fn what_is_hidden_in_a_name_is_shown_as_what_it_is(version: Version) -> Result {
     let _main = FakeMain::in_place_of_main(&site, Reply::of(&sections))?;
     site.branch.start()?;
     site.wait_status("Sync", "Synced")?;
+    site.branch.wait_log("7\\u{202e}", GENEROUS)?;
     let mut answers = vec![site.branch.log()];
     for command in
         ["synch show users", "synch show user 5001", "synch show directory", "synch show status json"]

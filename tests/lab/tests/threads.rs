@@ -69,6 +69,6 @@ fn without_threads_the_module_is_declined_or_works_as_far_as_it_can_until_there_
         found => Err(Error::new(format!("{NAME} is {found}"))),
     })?;
     site.branch.unload_module()?;
-    assert_eq!(site.branch.module_threads()?, [""; 0]);
+    site.branch.wait_module_threads(&[])?;
     Ok(())
 }

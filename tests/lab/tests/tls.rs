@@ -100,7 +100,7 @@ fn a_main_that_does_not_prove_who_it_is_is_failed_with_the_reason(version: Versi
             good.replace("[main]", &format!("[main]\n{lines}")).replace("[probe]", "[probe]\nsip = no");
         site.branch.write_conf("res_synch.conf", &conf)?;
         let before = site.branch.module_log("WARNING").len();
-        site.branch.rx("module reload res_synch.so")?;
+        site.branch.reload_answer()?;
         // The case before may have had the same reason: each of them is told.
         let told = || -> usize {
             let warnings = site.branch.module_log("WARNING").split_off(before);
@@ -143,6 +143,8 @@ fn a_client_certificate_is_shown_to_a_main_that_wants_one(version: Version) -> R
     let own = format!("tls_cert_file = {}\ntls_key_file = {}", inside("etc/own.crt"), inside("etc/own.key"));
     let lines = format!("[main]\nport = 5043\n{}\n{own}", believing(&site));
     site.branch.edit_conf("res_synch.conf", "[main]", &lines)?;
+    // The other end greets the first session alone.
+    site.branch.edit_conf("res_synch.conf", "timeout = 1", "timeout = 60")?;
     site.branch.start()?;
     // It was let in: the login begins.
     assert_eq!(peer.line()?, "Action: Challenge");
@@ -165,7 +167,7 @@ fn a_file_that_is_of_no_use_is_named_with_the_reason(version: Version) -> Result
         let file = site.branch.inside(&format!("etc/{name}"));
         let conf = good.replace("[main]", &format!("[main]\ntls = yes\ntls_ca_file = {file}"));
         site.branch.write_conf("res_synch.conf", &conf)?;
-        site.branch.rx("module reload res_synch.so")?;
+        site.branch.reload_answer()?;
         let reason = format!("tls_ca_file {file}: {reason}");
         until_ok(name, GENEROUS, || {
             let why = site.status("MonitorReason")?;

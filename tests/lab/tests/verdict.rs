@@ -234,7 +234,7 @@ fn an_ami_that_is_restarted_is_not(version: Version) -> Result {
 
 fn a_main_that_restarts_again_and_again_moves_the_phones_once(version: Version) -> Result {
     // It never lives long enough to be trusted.
-    let mut site = site(version, "[probe]\ninterval = 2\nalive_threshold = 3\n")?;
+    let mut site = site(version, "[probe]\ninterval = 2\nalive_threshold = 30\n")?;
     until_moved(&mut site, "core restart now, again and again", |site| {
         for _ in 0..4 {
             site.main.kill_9()?;

@@ -7,7 +7,7 @@ use super::{Asterisk, folder};
 use crate::command::run;
 use crate::error::{Context, Error, Result};
 use crate::version::Version;
-use crate::wait::{GENEROUS, PHONES_RETRY, until_ok};
+use crate::wait::{GENEROUS, PHONES_RETRY, until_ok, until_value};
 
 /// Where the module looks for orders to panic or to hang.
 const ORDERS: &str = "var/synch";
@@ -76,12 +76,15 @@ impl Asterisk {
 
     /// Has the module read its configuration anew; an error where it says no.
     pub fn reload_module(&self) -> Result {
-        said(&self.rx("module reload res_synch.so")?, "reloaded successfully")
+        said(&self.reload_answer()?, "reloaded successfully")
     }
 
-    /// The same, again while Asterisk says that another reload runs, such as one of ours.
-    pub fn reload_module_when_possible(&self) -> Result {
-        until_ok("the module to be reloaded", GENEROUS, || self.reload_module())
+    /// What Asterisk says of such a reload. It is asked again while another one runs, such as one of ours.
+    pub fn reload_answer(&self) -> Result<String> {
+        let asked = || self.rx("module reload res_synch.so");
+        until_value("no other reload to run", GENEROUS, asked, |answer| {
+            !answer.contains("already in progress")
+        })
     }
 
     /// Who listens on `port` in its namespace, a line for each socket.
@@ -119,6 +122,14 @@ impl Asterisk {
     pub fn module_threads(&self) -> Result<Vec<String>> {
         let names = self.thread_names()?;
         Ok(names.into_iter().filter(|name| name.starts_with("synch/")).collect())
+    }
+
+    /// Waits until these are the module's threads. The system still shows one for a moment after it was joined.
+    pub fn wait_module_threads(&self, wanted: &[&str]) -> Result {
+        until_ok("the module's threads", GENEROUS, || match self.module_threads()? {
+            found if found == wanted => Ok(()),
+            found => Err(Error::new(format!("{found:?} and not {wanted:?}"))),
+        })
     }
 
     /// The lines of its log that the module wrote at `level`: `ERROR`, `WARNING` or `NOTICE`.

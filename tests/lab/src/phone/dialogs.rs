@@ -35,13 +35,16 @@ impl Dialogs {
         Ok(dialogs)
     }
 
-    /// The states that it was told, one after the other: `terminated`, `early`, `confirmed`.
+    /// The states that it was told, one after the other: `terminated`, `early`, `confirmed`. The same one again is a NOTIFY that
+    /// was sent again.
     pub fn states(&self) -> Vec<String> {
         let files = std::fs::read_dir(&self.device.dir).into_iter().flatten().flatten();
         let logs = files.filter(|file| file.file_name().to_string_lossy().ends_with("messages.log"));
         let text: String = logs.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect();
         let states = text.split("<state>").skip(1).filter_map(|rest| rest.split("</state>").next());
-        states.map(str::to_owned).collect()
+        let mut states: Vec<String> = states.map(str::to_owned).collect();
+        states.dedup();
+        states
     }
 
     /// Waits until the last word is that.

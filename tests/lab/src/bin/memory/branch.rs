@@ -93,7 +93,7 @@ impl Branch {
         site.wait_status("HeldVersion", "")?;
         let ttl = |number: usize| format!("record_ttl = {}", 5 + number);
         site.branch.edit_conf("res_synch.conf", &ttl(number), &ttl(number + 1))?;
-        site.branch.reload_module_when_possible()?;
+        site.branch.reload_module()?;
         site.wait_name(site.main.address())?;
         refuse_settings(site)?;
         // A number of the site's own, which nobody answers: through its dialplan and the functions of the module.
@@ -145,7 +145,7 @@ fn refuse_settings(site: &Site) -> Result {
     let good = site.branch.read_conf("res_synch.conf")?;
     site.branch
         .write_conf("res_synch.conf", &format!("{good}\n[dns]\ncache_size = long\n[nothing]\nkey = 1\n"))?;
-    let told = site.branch.rx("module reload res_synch.so")?;
+    let told = site.branch.reload_answer()?;
     site.branch.write_conf("res_synch.conf", &good)?;
     if told.contains("successfully") { Err(Error::new(format!("wrong settings: {told}"))) } else { Ok(()) }
 }

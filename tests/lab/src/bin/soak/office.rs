@@ -298,7 +298,7 @@ impl Office {
         };
         let line = |ttl: u32| format!("record_ttl = {ttl}");
         self.site.branch.edit_conf("res_synch.conf", &line(from), &line(to))?;
-        self.site.branch.reload_module_when_possible()?;
+        self.site.branch.reload_module()?;
         let wanted = format!("{to} A {}", self.right.main);
         until_ok(&format!("the answer '{wanted}'"), GENEROUS, || {
             match records(self.right.branch, NAME, RecordType::A)? {
