@@ -36,7 +36,7 @@ unsafe impl Send for Entries {}
 unsafe impl Sync for Entries {}
 
 /// Made once per image and never freed: ast_cli_unregister() refuses a command that is running, and says nothing of
-/// it, so Asterisk may keep a pointer to an entry beyond the unload. Registered again, it is known as the same.
+/// it, so Asterisk may keep a pointer to an entry beyond the unload.
 static ENTRIES: OnceCell<Entries> = OnceCell::new();
 
 fn entries() -> &'static [*mut Entry] {
@@ -54,9 +54,13 @@ fn entries() -> &'static [*mut Entry] {
 /// The registered commands; unregistered when dropped.
 pub(super) struct Registered;
 
-/// Registers every command.
+/// Registers every command that isn't.
 pub(super) fn register() -> Registered {
     for &entry in entries() {
+        // SAFETY: the entry lives as long as the process. Asterisk takes this text away as it lets go of the entry.
+        if !unsafe { (*entry).entry.get()._full_cmd }.is_null() {
+            continue;
+        }
         // SAFETY: the entry lives as long as the process; the module is our own.
         unsafe { sys::__ast_cli_register(Roomy::for_asterisk(&raw mut (*entry).entry), sys::synch_module()) };
     }
@@ -130,7 +134,11 @@ unsafe fn run(command: &CliCommand, args: &sys::ast_cli_args) -> *mut c_char {
     let words: Vec<String> = (0..count).map(|index| unsafe { text::from_c(*args.argv.add(index)) }).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     faults::point("cli");
-    let Some(control) = current::control() else { return FAILURE };
+    let Some(control) = current::control() else {
+        // SAFETY: `fd` is the console of this call.
+        unsafe { sys::ast_cli(args.fd, c"synch is not loaded.\n".as_ptr()) };
+        return FAILURE;
+    };
     let now = host::local_time(SystemTime::now());
     let asked = Asked { control: &control, words: &words, now, is_there: devices::is_there };
     let (answer, result) = match (command.run)(&asked) {

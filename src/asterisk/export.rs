@@ -14,7 +14,14 @@ use std::{
     },
 };
 
-use super::{channels, conf, current, documentation, guard::guard, host::Asterisk, log, manager, sys, text};
+use super::{
+    channels, conf, current, documentation,
+    guard::guard,
+    host::Asterisk,
+    log, manager,
+    reload::{refer, refer_no_more},
+    sys, text,
+};
 use crate::{
     engine::host::{Host, Level},
     export::{
@@ -65,6 +72,8 @@ pub(super) fn register() -> Registered {
         control.desk.open();
     }
     CLOSED.store(false, Ordering::Release);
+    // Of sessions that came while nobody listened nothing is known, and Asterisk uses the names of ended ones again.
+    LOGGED_IN.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let documented = documentation::is_read();
     for action in &ACTIONS {
         let class = sys::EVENT_FLAG_LOG;
@@ -203,7 +212,8 @@ extern "C" fn handle(session: *mut sys::mansession, message: *const sys::message
 }
 
 fn failed(how: &str) -> Reply {
-    Reply { is_success: false, headers: format!("Message: synch {how}\r\n").into_bytes(), ends: false }
+    let headers = format!("Message: synch {how}\r\n").into_bytes();
+    Reply { is_success: false, headers, ends: false, place: None }
 }
 
 /// One call of an action, alive during that call.
@@ -329,16 +339,15 @@ struct Released;
 
 impl Released {
     fn new() -> Self {
-        // SAFETY: Asterisk took this reference for the call that we are in. Without it the module may be unloaded, but the
-        // image stays mapped, and with it the structure of the module: its destructor never runs.
-        unsafe { sys::__ast_module_unref(sys::synch_module(), c"res_synch".as_ptr(), 0, c"wait".as_ptr()) };
+        // Asterisk took this reference for the call that we are in. Without it the module may be unloaded.
+        refer_no_more(c"wait");
         Self
     }
 }
 
 impl Drop for Released {
     fn drop(&mut self) {
-        // SAFETY: as above; Asterisk gives it back when the call ends.
-        unsafe { sys::__ast_module_ref(sys::synch_module(), c"res_synch".as_ptr(), 0, c"wait".as_ptr()) };
+        // Asterisk gives it back when the call ends.
+        refer(c"wait");
     }
 }

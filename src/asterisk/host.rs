@@ -27,6 +27,14 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asterisk;
 
+impl Asterisk {
+    /// Whether an unload is the last one: Asterisk ends, and doesn't care for the answer.
+    pub(super) fn ends(&self) -> bool {
+        // SAFETY: reads a flag of Asterisk's.
+        unsafe { sys::ast_shutdown_final() != 0 }
+    }
+}
+
 impl Crypto for Asterisk {
     fn md5(&self, text: &str) -> String {
         /// 32 digits and the NUL.
@@ -98,8 +106,8 @@ impl Host for Asterisk {
     }
 
     fn shuts_down(&self) -> bool {
-        // SAFETY: both read a flag of Asterisk's. The first one doesn't tell of a stop "when convenient".
-        unsafe { sys::ast_shutting_down() != 0 || sys::ast_shutdown_final() != 0 }
+        // SAFETY: reads a flag of Asterisk's, which doesn't tell of a stop "when convenient".
+        unsafe { sys::ast_shutting_down() != 0 || self.ends() }
     }
 
     fn config_dir(&self) -> PathBuf {

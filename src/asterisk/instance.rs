@@ -5,13 +5,16 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
 use super::{
-    cli, current, dialplan, export, functions, host::Asterisk, http, lamps, log, manager, prometheus, switch,
-    thread::Supervisor,
+    cli, current, dialplan, export, functions, host::Asterisk, http, lamps, log, manager, prometheus, reload,
+    switch, thread::Supervisor,
 };
 use crate::{
     engine::{
@@ -25,6 +28,10 @@ use crate::{
 
 /// Emptied by the unload: statics never drop. Asterisk's module list is locked whenever this is touched.
 static INSTANCE: Mutex<Option<Instance>> = Mutex::new(None);
+
+/// Whether our contexts still ask our switch, because the engine of the last load was left alone. A switch that knows no
+/// user yet sends their numbers to the administrator's contexts, and out of the house.
+static CONTEXTS_ASK: AtomicBool = AtomicBool::new(false);
 
 /// All that a loaded module owns.
 struct Instance {
@@ -51,6 +58,10 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
             "the engine of the last load still runs, because a forced unload came in the middle of a reload; try \
              again in a few seconds",
         ));
+    }
+    reload::set_ends(false);
+    if CONTEXTS_ASK.swap(false, Ordering::AcqRel) {
+        dialplan::remove();
     }
     let booted = Asterisk.fully_booted();
     let hook = dialplan::hints::register(booted)?;
@@ -107,15 +118,23 @@ pub(super) fn reloaded(has_page: bool, exports: bool) {
 ///
 /// A thread that hangs in Asterisk is left running, and the unload goes on without it. Refusing the unload would leave
 /// half an engine that the administrator could not remove.
+///
+/// An Asterisk that ends asks nobody whether it may: it goes on, whatever is answered here.
 pub(super) fn stop() -> bool {
     let mut slot = INSTANCE.lock().unwrap_or_else(PoisonError::into_inner);
-    if slot.as_ref().is_some_and(|instance| !instance.gate.close(Instant::now())) {
+    let ends = Asterisk.ends();
+    if slot.as_ref().is_some_and(|instance| !instance.gate.close(Instant::now()) && !ends) {
         return false;
     }
     if let Some(instance) = slot.take() {
-        let Instance { actions, commands, functions, switch, hook, page, export, ending, supervisor, .. } =
+        let Instance { actions, commands, functions, switch, hook, page, export, ending, gate, supervisor } =
             instance;
-        // Branches that wait are answered first.
+        gate.shut();
+        reload::set_ends(ends);
+        // First, for the end of the engine takes a while: a console that completes `module unload` meanwhile has Asterisk's lock
+        // of commands and waits for its module list, which is locked here.
+        drop(commands);
+        // Branches that wait are answered.
         drop(export);
         // From here on, a request finds nobody.
         http::close();
@@ -128,9 +147,9 @@ pub(super) fn stop() -> bool {
             supervisor.join();
         } else {
             supervisor.leave_alone();
+            CONTEXTS_ASK.store(true, Ordering::Release);
         }
         drop(actions);
-        drop(commands);
         drop(functions);
         drop(switch);
         drop(hook);

@@ -1,12 +1,25 @@
 //! Reloading another module, and asking for one, through Asterisk's own API.
 
-use std::cell::Cell;
+use std::{
+    cell::Cell,
+    ffi::CStr,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::{sys, text};
 use crate::engine::host::ReloadError;
 
 /// Our own name, as Asterisk has it.
 const OURS: &str = "res_synch.so";
+
+/// Whether Asterisk ends. Behind our unload it frees what it knows of us (`modules_shutdown`), so whoever of us is still
+/// at work asks it for no module any more.
+static ENDS: AtomicBool = AtomicBool::new(false);
+
+/// Remembers whether Asterisk ends.
+pub(super) fn set_ends(ends: bool) {
+    ENDS.store(ends, Ordering::Release);
+}
 
 thread_local! {
     /// The work that this thread does instead of our own reload. Asterisk calls that reload on the same thread and
@@ -21,7 +34,9 @@ thread_local! {
 /// Anything but "done": Asterisk did not carry it out.
 pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
     let name = text::to_c(module);
-    let _reference = Reference::take();
+    let Some(_reference) = Reference::take() else {
+        return Err(ReloadError::Failed(format!("{module} was not reloaded: Asterisk ends")));
+    };
     // SAFETY: the name is NUL-terminated and only read during the call.
     let result = unsafe { sys::ast_module_reload(name.as_ptr()) };
     let problem = match result {
@@ -44,6 +59,9 @@ pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
 /// Returns whether a module is loaded. The module list of Asterisk is locked meanwhile, as for [`reload`].
 pub(super) fn is_loaded(module: &str) -> bool {
     let name = text::to_c(module);
+    if ENDS.load(Ordering::Acquire) {
+        return false;
+    }
     // SAFETY: the name is NUL-terminated and only read during the call.
     unsafe { sys::ast_module_check(name.as_ptr()) != 0 }
 }
@@ -74,20 +92,36 @@ pub(super) fn run_errand() -> bool {
 }
 
 /// A reference to our own module.
-struct Reference(*mut sys::ast_module);
+struct Reference;
 
 impl Reference {
-    fn take() -> Self {
-        // SAFETY: synch_module() returns our own handle, valid from load to unload; the names are constants.
-        Self(unsafe {
-            sys::__ast_module_ref(sys::synch_module(), c"res_synch".as_ptr(), 0, c"reload".as_ptr())
-        })
+    /// Takes one; `None` where Asterisk ends.
+    fn take() -> Option<Self> {
+        refer(c"reload").then_some(Self)
     }
 }
 
 impl Drop for Reference {
     fn drop(&mut self) {
-        // SAFETY: gives back the reference that `take` took.
-        unsafe { sys::__ast_module_unref(self.0, c"res_synch".as_ptr(), 0, c"reload".as_ptr()) };
+        refer_no_more(c"reload");
+    }
+}
+
+/// Counts one more who needs our module, unless Asterisk ends.
+pub(super) fn refer(why: &CStr) -> bool {
+    let ends = ENDS.load(Ordering::Acquire);
+    if !ends {
+        // SAFETY: synch_module() returns our own handle, which is there until Asterisk ends: the image stays mapped, and the
+        // destructor never runs. The texts are constants.
+        unsafe { sys::__ast_module_ref(sys::synch_module(), c"res_synch".as_ptr(), 0, why.as_ptr()) };
+    }
+    !ends
+}
+
+/// Counts one less.
+pub(super) fn refer_no_more(why: &CStr) {
+    if !ENDS.load(Ordering::Acquire) {
+        // SAFETY: as in `refer`; gives back what was taken there, or by Asterisk for the call that we are in.
+        unsafe { sys::__ast_module_unref(sys::synch_module(), c"res_synch".as_ptr(), 0, why.as_ptr()) };
     }
 }

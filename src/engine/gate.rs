@@ -55,6 +55,11 @@ impl Gate {
         state.closed
     }
 
+    /// Lets nobody in any more. Who is inside stays there.
+    pub fn shut(&self) {
+        self.lock().closed = true;
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,6 +90,15 @@ mod tests {
         assert!(gate.close(now));
         assert!(gate.close(now));
         assert!(gate.enter().is_none());
+    }
+
+    #[test]
+    fn shut_it_lets_nobody_in_whoever_is_inside() {
+        let gate = Arc::new(Gate::default());
+        let inside = gate.enter().unwrap();
+        gate.shut();
+        assert!(gate.enter().is_none() && gate.close(Instant::now()));
+        drop(inside);
     }
 
     #[test]

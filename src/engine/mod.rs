@@ -92,18 +92,20 @@ impl Engine {
     pub fn run(self, last: impl FnOnce()) {
         let Engine { kit, settings, commands, stop, roll, life } = self;
         let host = Arc::clone(&kit.host);
-        let mut running = Running::new(kit, settings, roll.clone());
-        let mut begun = false;
+        let mut running = None;
         let rest = |until| !matches!(stop.recv_deadline(until), Err(RecvTimeoutError::Timeout));
         // A turn that panics is a bug of ours; the workers, and the DNS above all, go on meanwhile.
         run_again(Backoff::new(FIRST_REST, LONGEST_REST), rest, || {
-            if std::mem::replace(&mut begun, true) {
-                running.recover();
-            } else {
+            let is_new = running.is_none();
+            let running =
+                running.get_or_insert_with(|| Running::new(kit.clone(), Arc::clone(&settings), roll.clone()));
+            if is_new {
                 running.start_workers();
+            } else {
+                running.recover();
             }
             running.publish();
-            turn(&mut running, &commands, &stop);
+            turn(running, &commands, &stop);
         });
         // The queue outlives us, and who waits for the answer to a command in it would wait in vain.
         while commands.try_recv().is_ok() {}

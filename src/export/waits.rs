@@ -84,8 +84,8 @@ impl Signal {
 
 /// A place among those who wait; given back when dropped.
 #[derive(Debug)]
-pub struct Place<'a> {
-    waits: &'a Waits,
+pub struct Place {
+    waits: Arc<Waits>,
     site: String,
     number: u64,
     signal: Arc<Signal>,
@@ -96,7 +96,7 @@ impl Waits {
     ///
     /// # Errors
     /// Why nobody may wait any more.
-    pub fn enter(&self, site: &str) -> Result<Place<'_>, Reason> {
+    pub fn enter(self: &Arc<Self>, site: &str) -> Result<Place, Reason> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reason) = inner.closed {
             return Err(reason);
@@ -105,7 +105,7 @@ impl Waits {
         inner.inside += 1;
         let (number, signal) = (inner.last, Arc::new(Signal::default()));
         inner.waiting.entry(site.to_owned()).or_default().insert(number, Arc::clone(&signal));
-        Ok(Place { waits: self, site: site.to_owned(), number, signal })
+        Ok(Place { waits: Arc::clone(self), site: site.to_owned(), number, signal })
     }
 
     /// Wakes those of a site.
@@ -155,7 +155,7 @@ impl Waits {
     }
 }
 
-impl Place<'_> {
+impl Place {
     /// Waits until then, or until it is woken. Another wait may follow.
     #[must_use]
     pub fn wait(&self, until: Instant) -> Reason {
@@ -174,7 +174,7 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut inner = self.waits.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(site) = inner.waiting.get_mut(&self.site) {
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_came_before_the_wait_is_not_missed_and_a_time_ends() {
-        let waits = Waits::default();
+        let waits = Arc::new(Waits::default());
         let place = waits.enter("berlin").unwrap();
         waits.wake("berlin", Reason::Changed);
         waits.wake_all(Reason::Reload);

@@ -212,6 +212,10 @@ impl Running {
     pub(super) fn recover(&mut self) {
         self.recover_hold();
         self.event(Event::Panicked(ENGINE));
+        // New settings may have been taken in half.
+        self.roster.fit(&self.settings);
+        self.serve();
+        self.start_workers();
         self.roster.tell_again();
     }
 
@@ -377,6 +381,7 @@ impl Running {
     fn configure(&mut self, settings: Arc<Settings>) {
         let old = std::mem::replace(&mut self.settings, settings);
         let new = Arc::clone(&self.settings);
+        faults::point("configure");
         // Who reloads may have mended the account on the main.
         self.roster.try_now();
         // Its password may be another one in the same file.

@@ -14,7 +14,7 @@ use crate::{
         proof::{Nonce, proves},
         share::Admission,
         stock::Things,
-        waits::Reason,
+        waits::{Place, Reason},
     },
     words::wording::visible,
 };
@@ -58,7 +58,7 @@ pub trait Around {
 }
 
 /// What a session is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Reply {
     /// `Response: Success`; else it is an error.
     pub is_success: bool,
@@ -66,23 +66,25 @@ pub struct Reply {
     pub headers: Vec<u8>,
     /// Whether the session is ended.
     pub ends: bool,
+    /// Of a session that has waited: the end of all waits is over once it has its answer, too.
+    pub place: Option<Place>,
 }
 
 impl Reply {
     fn success(headers: &[(&str, &str)]) -> Self {
         let line = |(name, value): &(&str, &str)| format!("{name}: {value}\r\n");
         let headers: String = headers.iter().map(line).collect();
-        Self { is_success: true, headers: headers.into_bytes(), ends: false }
+        Self { is_success: true, headers: headers.into_bytes(), ends: false, place: None }
     }
 
     fn error(message: &str) -> Self {
         let headers = format!("Message: {}\r\n", visible(message)).into_bytes();
-        Self { is_success: false, headers, ends: false }
+        Self { is_success: false, headers, ends: false, place: None }
     }
 
     fn busy(message: &str, ends: bool) -> Self {
         let headers = format!("Message: Busy: {message}\r\nBusy: yes\r\n").into_bytes();
-        Self { is_success: false, headers, ends }
+        Self { is_success: false, headers, ends, place: None }
     }
 }
 
@@ -383,7 +385,7 @@ impl Desk {
             let mut reason = Reason::Time;
             around.wait(&mut || reason = place.wait(end));
             if reason != Reason::Changed {
-                return Ok(Reply::success(&[("Reason", reason.word())]));
+                return Ok(Reply { place: Some(place), ..Reply::success(&[("Reason", reason.word())]) });
             }
             // Of a part that this branch does not have: it goes on waiting.
         }

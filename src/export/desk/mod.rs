@@ -230,9 +230,9 @@ pub struct Desk {
     /// Since when the worker waits for a database; `None` where it does not.
     asks_since: Mutex<Option<Instant>>,
     /// Those who wait for news.
-    news: Waits,
+    news: Arc<Waits>,
     /// Those who wait for texts.
-    readers: Waits,
+    readers: Arc<Waits>,
 }
 
 impl fmt::Debug for Desk {
@@ -257,8 +257,8 @@ impl Desk {
             watcher: Arc::default(),
             last_session: AtomicU64::default(),
             asks_since: Mutex::default(),
-            news: Waits::default(),
-            readers: Waits::default(),
+            news: Arc::default(),
+            readers: Arc::default(),
         }
     }
 

@@ -143,7 +143,8 @@ impl<'a> Asking<'a> {
 /// How a wait of berlin ends when this is done meanwhile.
 fn while_waiting(desk: &Desk, berlin: &Asking<'_>, act: impl FnOnce()) -> Reply {
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| berlin.wait(&[("Timeout", "60")]));
+        // The place is given back with the answer.
+        let waiting = scope.spawn(|| Reply { place: None, ..berlin.wait(&[("Timeout", "60")]) });
         while desk.news.waiting("berlin") == 0 {
             thread::yield_now();
         }
@@ -362,6 +363,11 @@ fn all_waits_end_with_the_module_and_the_main() {
     }
     desk.open();
     let berlin = Asking::of(&desk, &around, "berlin");
+    let unanswered = berlin.wait(&[("Timeout", "0")]);
+    assert!(!desk.close(Reason::Shutdown), "who has no answer yet has not gone");
+    drop(unanswered);
+    assert!(desk.close(Reason::Shutdown));
+    desk.open();
     let ended = while_waiting(&desk, &berlin, || desk.reloaded());
     assert_eq!(get(&ended, "Reason"), "reload");
 }

@@ -3,6 +3,8 @@
 //!
 //! The hangs are to order, at points of the module's own code (`src/words/faults.rs`).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use lab::wait::{GENEROUS, until, until_ok};
 use lab::{Asterisk, Error, Result, Site, Version};
 
@@ -10,6 +12,7 @@ lab::on_22_and_16!(
     a_worker_that_never_comes_back_keeps_no_unload,
     an_engine_that_never_comes_back_keeps_no_unload,
     nothing_leads_to_the_switch_before_it_is_there,
+    who_applies_a_file_keeps_no_asterisk_from_its_end,
 );
 
 /// A site in normal service whose branch hangs to order.
@@ -23,7 +26,7 @@ fn site(version: Version) -> Result<Site> {
 
 /// The unload has ended, and so have commands and sockets; of the threads, only this one is left.
 fn assert_unloaded_but_for(branch: &Asterisk, thread: &str) -> Result {
-    assert_eq!(branch.module_threads()?, [thread]);
+    branch.wait_module_threads(&[thread])?;
     assert_eq!(branch.listeners(53)?, "");
     assert!(branch.rx("core show help synch")?.contains("No such command"));
     assert!(!branch.rx("manager show commands")?.contains("Synch"));
@@ -48,7 +51,7 @@ fn assert_well_again(site: &Site, thread: &str, let_go: impl FnOnce() -> Result)
     site.wait_status("Sync", "Synced")?;
     assert_eq!(count()?, 1);
     site.branch.unload_module()?;
-    assert_eq!(site.branch.module_threads()?, [""; 0]);
+    site.branch.wait_module_threads(&[])?;
     Ok(())
 }
 
@@ -66,19 +69,90 @@ fn a_worker_that_never_comes_back_keeps_no_unload(version: Version) -> Result {
     site.wait_status("Service", "Normal")?;
     let answer = site.branch.rx("module unload res_synch.so")?;
     assert!(answer.contains("Unloaded res_synch.so"), "{answer}");
-    assert_eq!(site.branch.module_threads()?, ["synch/presence", "synch/presence"]);
+    site.branch.wait_module_threads(&["synch/presence", "synch/presence"])?;
 
     assert_well_again(&site, "synch/presence", || site.branch.end_hang("presence"))
 }
 
 fn an_engine_that_never_comes_back_keeps_no_unload(version: Version) -> Result {
     let site = site(version)?;
+    site.wait_status("Sync", "Synced")?;
     site.branch.order_hang("engine")?;
     until("the engine to hang", GENEROUS, || site.branch.hangs_at("engine"))?;
-    let answer = site.branch.rx("module unload res_synch.so")?;
+    let answer = while_somebody_completes(&site.branch, || site.branch.rx("module unload res_synch.so"))?;
     assert!(answer.contains("Unloaded res_synch.so"), "{answer}");
     assert_unloaded_but_for(&site.branch, "synch/engine")?;
-    assert_well_again(&site, "synch/engine", || site.branch.end_hang("engine"))
+
+    // What it has left behind leads nowhere, also while the next load does not know the users yet.
+    assert!(asks_synch(&site.branch)?);
+    site.branch.end_hang("engine")?;
+    while_a_load_hangs(&site.branch, || asks_nobody(&site.branch))?;
+    site.wait_status("Sync", "Synced")?;
+    site.branch.unload_module()?;
+    assert_well_again(&site, "synch/engine", || Ok(()))
+}
+
+/// The answer, with somebody at another console who presses the tabulator behind `module unload` all the while: his
+/// console has Asterisk's lock of commands, and asks for the list of modules.
+fn while_somebody_completes(branch: &Asterisk, work: impl FnOnce() -> Result<String>) -> Result<String> {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| -> Result {
+            while !over.load(Ordering::Relaxed) {
+                branch.rx("_command matchesarray \"module unload res_s\" \"res_s\"")?;
+            }
+            Ok(())
+        });
+        let answer = work();
+        over.store(true, Ordering::Relaxed);
+        other.join().unwrap_or_else(|_| Err(Error::new("a thread of the test panicked")))?;
+        answer
+    })
+}
+
+/// Whether a number of our contexts asks synch.
+fn asks_synch(branch: &Asterisk) -> Result<bool> {
+    Ok(branch.rx("dialplan show")?.contains("'Synch/"))
+}
+
+fn asks_nobody(branch: &Asterisk) -> Result {
+    if asks_synch(branch)? { Err(Error::new("a context asks a switch that is not there")) } else { Ok(()) }
+}
+
+/// Loads the module, and does something before it has told Asterisk of its switch.
+fn while_a_load_hangs(branch: &Asterisk, work: impl FnOnce() -> Result) -> Result {
+    branch.order_hang("switch")?;
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| branch.load_module());
+        let done = until("the load to hang", GENEROUS, || branch.hangs_at("switch")).and_then(|()| work());
+        branch.end_hang("switch")?;
+        load.join().unwrap_or_else(|_| Err(Error::new("a thread of the test panicked")))?;
+        done
+    })
+}
+
+fn who_applies_a_file_keeps_no_asterisk_from_its_end(version: Version) -> Result {
+    for command in ["core stop gracefully", "core stop when convenient"] {
+        let mut site = site(version)?;
+        site.wait_status("Sync", "Synced")?;
+        site.branch.order_hang("install")?;
+        site.edit_users("Alice <1001>", "Alicia <1001>")?;
+        site.sync()?;
+        until("the sync to be at its file", GENEROUS, || site.branch.hangs_at("install"))?;
+        // It answers nothing any more.
+        let _ = site.branch.rx(command);
+        // Its end has begun: the name server goes first.
+        until("the unload", GENEROUS, || site.branch.listeners(53).is_ok_and(|found| found.is_empty()))?;
+        site.branch.end_hang("install")?;
+        let status = site.branch.exit_status()?;
+        assert!(status.success(), "{command}: {status}");
+        let log = site.branch.log();
+        assert!(!log.contains("cannot be unloaded"), "{command}: {log}");
+        // The file is there for the next start.
+        site.branch.start()?;
+        site.branch.wait_live("1001", "Alicia")?;
+    }
+    Ok(())
 }
 
 /// A number that is dialled while the module is being loaded asks a switch that Asterisk knows.
@@ -86,17 +160,10 @@ fn nothing_leads_to_the_switch_before_it_is_there(version: Version) -> Result {
     let site = site(version)?;
     site.wait_status("Sync", "Synced")?;
     site.branch.unload_module()?;
-    site.branch.order_hang("switch")?;
-    std::thread::scope(|scope| {
-        let load = scope.spawn(|| site.branch.load_module());
-        until("the load to hang", GENEROUS, || site.branch.hangs_at("switch"))?;
+    while_a_load_hangs(&site.branch, || {
         // Who makes the contexts has not begun.
-        assert_eq!(site.branch.module_threads()?, [""; 0]);
-        assert!(!site.branch.rx("dialplan show")?.contains("'Synch/"));
-        site.branch.end_hang("switch")?;
-        load.join().unwrap_or_else(|_| Err(Error::new("a thread of the test panicked")))
+        site.branch.wait_module_threads(&[])?;
+        asks_nobody(&site.branch)
     })?;
-    until("the users' numbers", GENEROUS, || {
-        site.branch.rx("dialplan show").is_ok_and(|shown| shown.contains("'Synch/"))
-    })
+    until("the users' numbers", GENEROUS, || asks_synch(&site.branch).is_ok_and(|asks| asks))
 }

@@ -242,7 +242,15 @@ fn a_firm_unload_ends_the_doctor_and_whoever_waits_for_him_is_told(version: Vers
         );
         Ok(())
     })?;
-    site.net.restore()
+    site.net.restore()?;
+    // Asterisk has kept the command that ran.
+    let answer = site.branch.rx("synch doctor")?;
+    assert!(answer.contains("synch is not loaded."), "{answer}");
+    site.branch.load_module()?;
+    site.wait_status("Service", "Normal")?;
+    assert!(site.branch.rx("synch doctor")?.contains("main"));
+    assert!(!site.branch.log().contains("already registered"));
+    Ok(())
 }
 
 /// Asterisk reloads under the lock of its configuration folder when told so, and waits for it up to 25 s before it

@@ -173,7 +173,7 @@ fn every_worker_panics_and_is_run_again_while_the_dns_answers(version: Version) 
         now => Err(Error::new(format!("{now:?} of {threads:?}"))),
     })?;
     site.branch.unload_module()?;
-    assert_eq!(site.branch.module_threads()?, [""; 0]);
+    site.branch.wait_module_threads(&[])?;
     assert_eq!(site.branch.listeners(53)?, "");
     site.branch.load_module()?;
     site.wait_status("Restarts", "0")
@@ -217,6 +217,13 @@ fn a_panic_in_what_asterisk_calls_is_an_error_and_no_more(version: Version) -> R
     branch.order_panics(&["reload"])?;
     assert!(branch.reload_module().is_err());
     branch.reload_module()?;
+
+    // New settings are in force, although their step was lost.
+    branch.edit_conf("res_synch.conf", "record = sip", "record = phones")?;
+    branch.order_panics(&["configure"])?;
+    branch.reload_module()?;
+    until_ok("the new name", GENEROUS, || a_record(branch.address(), "phones.voice.example.com"))?;
+    assert_eq!(branch.panics_to_come()?, [""; 0]);
 
     branch.order_panics(&["unload"])?;
     let refused = branch.rx("module unload res_synch.so")?;

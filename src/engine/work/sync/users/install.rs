@@ -13,7 +13,7 @@ use crate::{
     },
     settings::Technology,
     site::users::{Kind, Store, changed_in, difference, kinds_in, listed_in, open, users_in},
-    words::{conf::ConfSection, disk::Staged},
+    words::{conf::ConfSection, disk::Staged, faults},
 };
 
 /// chan_sip reloads in a thread of its own after it said that it is done; 1.5 s were seen.
@@ -33,6 +33,7 @@ impl Users {
             return Err(Failure::StillBad(why.clone()));
         }
         let inside = common.enter()?;
+        faults::point("install");
         let before = self.last_good(store, common)?;
         let new: Vec<(Kind, ConfSection)> = common.with_kinds(meant);
         let new: Vec<(Kind, ConfSection)> =
