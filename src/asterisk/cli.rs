@@ -3,9 +3,15 @@
 use std::{
     ffi::{c_char, c_int},
     ptr,
-    time::SystemTime,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, SystemTime},
 };
 
+use crossbeam_channel::bounded;
 use once_cell::sync::OnceCell;
 
 use super::{current, devices, guard::guard, host, roomy::Roomy, sys, text};
@@ -32,7 +38,7 @@ struct Entries(Vec<*mut Entry>);
 
 // SAFETY: the entries are written by Asterisk under its own lock; we only hand their addresses over.
 unsafe impl Send for Entries {}
-// SAFETY: as above; nothing is read through a shared reference.
+// SAFETY: as above; a field of Asterisk's is read as a value.
 unsafe impl Sync for Entries {}
 
 /// Made once per image and never freed: ast_cli_unregister() refuses a command that is running, and says nothing of
@@ -51,27 +57,65 @@ fn entries() -> &'static [*mut Entry] {
     &ENTRIES.get_or_init(|| Entries(COMMANDS.iter().map(make).collect())).0
 }
 
+/// Whether Asterisk is to know the commands.
+static WANTED: AtomicBool = AtomicBool::new(false);
+/// One at a time tells Asterisk.
+static TELLING: Mutex<()> = Mutex::new(());
+/// So long a load or an unload waits until Asterisk was told.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The registered commands; unregistered when dropped.
 pub(super) struct Registered;
 
-/// Registers every command that isn't.
+/// Registers every command.
 pub(super) fn register() -> Registered {
-    for &entry in entries() {
-        // SAFETY: the entry lives as long as the process. Asterisk takes this text away as it lets go of the entry.
-        if !unsafe { (*entry).entry.get()._full_cmd }.is_null() {
-            continue;
-        }
-        // SAFETY: the entry lives as long as the process; the module is our own.
-        unsafe { sys::__ast_cli_register(Roomy::for_asterisk(&raw mut (*entry).entry), sys::synch_module()) };
-    }
+    want(true);
     Registered
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        for &entry in entries() {
-            // SAFETY: the entry lives as long as the process, whether or not Asterisk lets go of it.
-            unsafe { sys::ast_cli_unregister(Roomy::for_asterisk(&raw mut (*entry).entry)) };
+        want(false);
+    }
+}
+
+/// Has Asterisk know the commands from now on, or no more.
+///
+/// On a thread of its own: that takes Asterisk's lock of commands, and here its module list is locked. Whoever completes
+/// `module unload` at a console has the one and waits for the other, so neither would ever go on.
+fn want(wanted: bool) {
+    WANTED.store(wanted, Ordering::Release);
+    let (told, done) = bounded(1);
+    let thread = thread::Builder::new().name("synch/commands".to_owned()).spawn(move || {
+        tell();
+        let _ = told.send(());
+    });
+    match thread {
+        Ok(_) => drop(done.recv_timeout(PATIENCE)),
+        // As every other module of Asterisk does it.
+        Err(_) => tell(),
+    }
+}
+
+fn tell() {
+    faults::point("commands");
+    let _one = TELLING.lock().unwrap_or_else(PoisonError::into_inner);
+    let wanted = WANTED.load(Ordering::Acquire);
+    for &entry in entries() {
+        // SAFETY: the entry lives as long as the process.
+        let entry = Roomy::for_asterisk(unsafe { &raw mut (*entry).entry });
+        // SAFETY: as above. Asterisk has this text as long as it has the entry.
+        let is_known = !unsafe { (&raw const (*entry)._full_cmd).read() }.is_null();
+        match (wanted, is_known) {
+            // SAFETY: as above; the module is our own.
+            (true, false) => unsafe {
+                sys::__ast_cli_register(entry, sys::synch_module());
+            },
+            // SAFETY: as above, whether or not Asterisk lets go of it.
+            (false, true) => unsafe {
+                sys::ast_cli_unregister(entry);
+            },
+            (true, true) | (false, false) => {}
         }
     }
 }
@@ -134,11 +178,7 @@ unsafe fn run(command: &CliCommand, args: &sys::ast_cli_args) -> *mut c_char {
     let words: Vec<String> = (0..count).map(|index| unsafe { text::from_c(*args.argv.add(index)) }).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     faults::point("cli");
-    let Some(control) = current::control() else {
-        // SAFETY: `fd` is the console of this call.
-        unsafe { sys::ast_cli(args.fd, c"synch is not loaded.\n".as_ptr()) };
-        return FAILURE;
-    };
+    let Some(control) = current::control() else { return FAILURE };
     let now = host::local_time(SystemTime::now());
     let asked = Asked { control: &control, words: &words, now, is_there: devices::is_there };
     let (answer, result) = match (command.run)(&asked) {

@@ -9,7 +9,8 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -26,10 +27,13 @@ use crate::{
     settings::Settings,
 };
 
+/// For what a thread of Asterisk's does between our answer and the end of the action, where Asterisk ends.
+const LAST_STEPS: Duration = Duration::from_millis(100);
+
 /// Emptied by the unload: statics never drop. Asterisk's module list is locked whenever this is touched.
 static INSTANCE: Mutex<Option<Instance>> = Mutex::new(None);
 
-/// Whether our contexts still ask our switch, because the engine of the last load was left alone. A switch that knows no
+/// Whether our contexts may still ask our switch, because somebody of the last load was left alone. A switch that knows no
 /// user yet sends their numbers to the administrator's contexts, and out of the house.
 static CONTEXTS_ASK: AtomicBool = AtomicBool::new(false);
 
@@ -59,7 +63,7 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
              again in a few seconds",
         ));
     }
-    reload::set_ends(false);
+    reload::forget_references(false);
     if CONTEXTS_ASK.swap(false, Ordering::AcqRel) {
         dialplan::remove();
     }
@@ -130,12 +134,11 @@ pub(super) fn stop() -> bool {
         let Instance { actions, commands, functions, switch, hook, page, export, ending, gate, supervisor } =
             instance;
         gate.shut();
-        reload::set_ends(ends);
-        // First, for the end of the engine takes a while: a console that completes `module unload` meanwhile has Asterisk's lock
-        // of commands and waits for its module list, which is locked here.
         drop(commands);
         // Branches that wait are answered.
+        let exported = export.is_some();
         drop(export);
+        reload::forget_references(ends);
         // From here on, a request finds nobody.
         http::close();
         prometheus::unregister();
@@ -147,14 +150,18 @@ pub(super) fn stop() -> bool {
             supervisor.join();
         } else {
             supervisor.leave_alone();
-            CONTEXTS_ASK.store(true, Ordering::Release);
         }
+        CONTEXTS_ASK.store(true, Ordering::Release);
         drop(actions);
         drop(functions);
         drop(switch);
         drop(hook);
         current::set(None);
         drop(page);
+        if ends && exported {
+            // A session that was answered is not out of Asterisk's own code yet, which gives its reference back.
+            thread::sleep(LAST_STEPS);
+        }
     }
     true
 }

@@ -6,19 +6,18 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{sys, text};
+use super::{host::Asterisk, sys, text};
 use crate::engine::host::ReloadError;
 
 /// Our own name, as Asterisk has it.
 const OURS: &str = "res_synch.so";
 
-/// Whether Asterisk ends. Behind our unload it frees what it knows of us (`modules_shutdown`), so whoever of us is still
-/// at work asks it for no module any more.
-static ENDS: AtomicBool = AtomicBool::new(false);
+/// Whether what Asterisk knows of us is freed soon: behind the unload of an Asterisk that ends (`modules_shutdown`).
+static IS_FREED: AtomicBool = AtomicBool::new(false);
 
-/// Remembers whether Asterisk ends.
-pub(super) fn set_ends(ends: bool) {
-    ENDS.store(ends, Ordering::Release);
+/// Remembers that. Whoever of us is still at work counts for nothing any more.
+pub(super) fn forget_references(is_freed: bool) {
+    IS_FREED.store(is_freed, Ordering::Release);
 }
 
 thread_local! {
@@ -59,7 +58,7 @@ pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
 /// Returns whether a module is loaded. The module list of Asterisk is locked meanwhile, as for [`reload`].
 pub(super) fn is_loaded(module: &str) -> bool {
     let name = text::to_c(module);
-    if ENDS.load(Ordering::Acquire) {
+    if Asterisk.ends() {
         return false;
     }
     // SAFETY: the name is NUL-terminated and only read during the call.
@@ -95,9 +94,9 @@ pub(super) fn run_errand() -> bool {
 struct Reference;
 
 impl Reference {
-    /// Takes one; `None` where Asterisk ends.
+    /// Takes one; `None` where Asterisk ends. It would pass over us then, and take away what our threads use.
     fn take() -> Option<Self> {
-        refer(c"reload").then_some(Self)
+        (!Asterisk.ends() && refer(c"reload")).then_some(Self)
     }
 }
 
@@ -107,20 +106,20 @@ impl Drop for Reference {
     }
 }
 
-/// Counts one more who needs our module, unless Asterisk ends.
+/// Counts one more who needs our module. Returns `false` where that is forgotten.
 pub(super) fn refer(why: &CStr) -> bool {
-    let ends = ENDS.load(Ordering::Acquire);
-    if !ends {
-        // SAFETY: synch_module() returns our own handle, which is there until Asterisk ends: the image stays mapped, and the
-        // destructor never runs. The texts are constants.
+    let is_freed = IS_FREED.load(Ordering::Acquire);
+    if !is_freed {
+        // SAFETY: synch_module() returns our own handle, which is there until Asterisk ends: the image stays mapped, and its
+        // destructor runs at exit() alone. The texts are constants.
         unsafe { sys::__ast_module_ref(sys::synch_module(), c"res_synch".as_ptr(), 0, why.as_ptr()) };
     }
-    !ends
+    !is_freed
 }
 
 /// Counts one less.
 pub(super) fn refer_no_more(why: &CStr) {
-    if !ENDS.load(Ordering::Acquire) {
+    if !IS_FREED.load(Ordering::Acquire) {
         // SAFETY: as in `refer`; gives back what was taken there, or by Asterisk for the call that we are in.
         unsafe { sys::__ast_module_unref(sys::synch_module(), c"res_synch".as_ptr(), 0, why.as_ptr()) };
     }

@@ -114,13 +114,11 @@ impl Engine {
             host.log(Level::Warning, &left_alone(&name));
         }
         drop(running);
-        life.end(|| {
-            // A main that ends itself comes back, and its lost branches may still be lost then.
-            if !host.shuts_down() {
-                take_all_back(&*host);
-            }
-            last();
-        });
+        // A main that ends itself comes back, and its lost branches may still be lost then.
+        if !life.is_left_alone() && !host.shuts_down() {
+            take_all_back(&*host);
+        }
+        life.end(last);
     }
 }
 

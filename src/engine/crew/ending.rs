@@ -34,7 +34,7 @@ impl Life {
         let _ = self.0.compare_exchange(RUNS, HAS_ENDED, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    fn is_left_alone(&self) -> bool {
+    pub(in crate::engine) fn is_left_alone(&self) -> bool {
         self.0.load(Ordering::Acquire) == LEFT_ALONE
     }
 

@@ -105,6 +105,8 @@ pub(super) struct Running {
     /// The user name of each SIP question that has no outcome yet.
     asked_as: BTreeMap<Instant, String>,
     start_again: Option<Instant>,
+    /// The settings before those that are being taken in: a panic may come in between.
+    half_taken_in: Option<Arc<Settings>>,
     pace: Pace,
     burden: Burden,
     failover: Failover,
@@ -158,6 +160,7 @@ impl Running {
             question,
             asked_as: BTreeMap::new(),
             start_again: None,
+            half_taken_in: None,
             pace: pace(&settings),
             burden: Burden::new(&settings.probe),
             failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
@@ -212,10 +215,9 @@ impl Running {
     pub(super) fn recover(&mut self) {
         self.recover_hold();
         self.event(Event::Panicked(ENGINE));
-        // New settings may have been taken in half.
-        self.roster.fit(&self.settings);
-        self.serve();
-        self.start_workers();
+        if let Some(old) = self.half_taken_in.take() {
+            self.take_in(&old);
+        }
         self.roster.tell_again();
     }
 
@@ -380,13 +382,19 @@ impl Running {
     /// Restarts the workers whose settings have changed; the others go on undisturbed.
     fn configure(&mut self, settings: Arc<Settings>) {
         let old = std::mem::replace(&mut self.settings, settings);
+        self.half_taken_in = Some(Arc::clone(&old));
+        self.take_in(&old);
+        self.half_taken_in = None;
+    }
+
+    fn take_in(&mut self, old: &Arc<Settings>) {
         let new = Arc::clone(&self.settings);
         faults::point("configure");
         // Who reloads may have mended the account on the main.
         self.roster.try_now();
         // Its password may be another one in the same file.
         self.open_page();
-        if old == new {
+        if *old == new {
             self.log(Level::Notice, "The settings are unchanged.");
             return;
         }

@@ -4,6 +4,7 @@
 //! The hangs are to order, at points of the module's own code (`src/words/faults.rs`).
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ScopedJoinHandle;
 
 use lab::wait::{GENEROUS, until, until_ok};
 use lab::{Asterisk, Error, Result, Site, Version};
@@ -12,6 +13,7 @@ lab::on_22_and_16!(
     a_worker_that_never_comes_back_keeps_no_unload,
     an_engine_that_never_comes_back_keeps_no_unload,
     nothing_leads_to_the_switch_before_it_is_there,
+    a_console_that_completes_a_command_holds_nobody_up,
     who_applies_a_file_keeps_no_asterisk_from_its_end,
 );
 
@@ -92,22 +94,56 @@ fn an_engine_that_never_comes_back_keeps_no_unload(version: Version) -> Result {
     assert_well_again(&site, "synch/engine", || Ok(()))
 }
 
-/// The answer, with somebody at another console who presses the tabulator behind `module unload` all the while: his
-/// console has Asterisk's lock of commands, and asks for the list of modules.
-fn while_somebody_completes(branch: &Asterisk, work: impl FnOnce() -> Result<String>) -> Result<String> {
+/// A console where somebody presses the tabulator has Asterisk's lock of commands, and asks for the list of modules.
+fn completes(branch: &Asterisk) -> Result {
+    branch.rx("_command matchesarray \"module unload res_s\" \"res_s\"").map(drop)
+}
+
+/// What is done, with somebody at another console who does that all the while.
+fn while_somebody_completes<T>(branch: &Asterisk, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let other = scope.spawn(|| -> Result {
             while !over.load(Ordering::Relaxed) {
-                branch.rx("_command matchesarray \"module unload res_s\" \"res_s\"")?;
+                completes(branch)?;
             }
             Ok(())
         });
-        let answer = work();
+        let done = work();
         over.store(true, Ordering::Relaxed);
         other.join().unwrap_or_else(|_| Err(Error::new("a thread of the test panicked")))?;
-        answer
+        done
     })
+}
+
+fn a_console_that_completes_a_command_holds_nobody_up(version: Version) -> Result {
+    let site = site(version)?;
+    let branch = &site.branch;
+    // As long as that lasts, Asterisk is not told of commands.
+    for work in [Asterisk::unload_module, Asterisk::load_module] {
+        branch.order_hang("commands")?;
+        std::thread::scope(|scope| {
+            let worked = scope.spawn(|| work(branch));
+            until("somebody to tell Asterisk of the commands", GENEROUS, || branch.hangs_at("commands"))?;
+            let completed = scope.spawn(|| completes(branch));
+            let joined = |thread: ScopedJoinHandle<'_, Result>| {
+                thread.join().unwrap_or_else(|_| Err(Error::new("a thread of the test panicked")))
+            };
+            let both = joined(worked).and(joined(completed));
+            branch.end_hang("commands")?;
+            both
+        })?;
+        branch.hung_at("commands")?;
+    }
+    until("the commands", GENEROUS, || {
+        branch.rx("synch show status").is_ok_and(|status| status.contains("Monitor"))
+    })?;
+    // And where nothing hangs.
+    for _ in 0..5 {
+        while_somebody_completes(branch, || branch.unload_module())?;
+        while_somebody_completes(branch, || branch.load_module())?;
+    }
+    site.wait_status("Service", "Normal")
 }
 
 /// Whether a number of our contexts asks synch.

@@ -245,7 +245,7 @@ fn a_firm_unload_ends_the_doctor_and_whoever_waits_for_him_is_told(version: Vers
     site.net.restore()?;
     // Asterisk has kept the command that ran.
     let answer = site.branch.rx("synch doctor")?;
-    assert!(answer.contains("synch is not loaded."), "{answer}");
+    assert!(answer.contains("Command 'synch doctor' failed"), "{answer}");
     site.branch.load_module()?;
     site.wait_status("Service", "Normal")?;
     assert!(site.branch.rx("synch doctor")?.contains("main"));

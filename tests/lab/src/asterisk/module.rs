@@ -56,6 +56,12 @@ impl Asterisk {
         self.path(ORDERS).join(format!("hangs-{point}")).exists()
     }
 
+    /// Forgets that somebody has hung there.
+    pub fn hung_at(&self, point: &str) -> Result {
+        let said = self.path(ORDERS).join(format!("hangs-{point}"));
+        fs::remove_file(&said).context(format!("removing {}", said.display()))
+    }
+
     /// Lets everybody go who hangs at this point.
     pub fn end_hang(&self, point: &str) -> Result {
         let order = self.path(ORDERS).join(format!("hang-{point}"));
