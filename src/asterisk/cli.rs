@@ -4,18 +4,20 @@ use std::{
     ffi::{c_char, c_int},
     ptr,
     sync::{
-        Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::{Duration, SystemTime},
 };
 
-use crossbeam_channel::bounded;
 use once_cell::sync::OnceCell;
 
-use super::{current, devices, guard::guard, host, roomy::Roomy, sys, text};
+use super::{
+    current, devices, guard::guard, host, log, reference::asterisk_ends, roomy::Roomy, sys, text,
+    thread::Thread,
+};
 use crate::{
+    engine::host::Level,
     operator::cli::{Answer, Asked, COMMANDS, CliCommand},
     words::{faults, wording::visible_lines},
 };
@@ -38,7 +40,7 @@ struct Entries(Vec<*mut Entry>);
 
 // SAFETY: the entries are written by Asterisk under its own lock; we only hand their addresses over.
 unsafe impl Send for Entries {}
-// SAFETY: as above; a field of Asterisk's is read as a value.
+// SAFETY: as above; what we read of them is written only where `tell` has Asterisk do so, one at a time.
 unsafe impl Sync for Entries {}
 
 /// Made once per image and never freed: ast_cli_unregister() refuses a command that is running, and says nothing of
@@ -61,7 +63,7 @@ fn entries() -> &'static [*mut Entry] {
 static WANTED: AtomicBool = AtomicBool::new(false);
 /// One at a time tells Asterisk.
 static TELLING: Mutex<()> = Mutex::new(());
-/// So long a load or an unload waits until Asterisk was told.
+/// How long a load or an unload waits until Asterisk was told.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The registered commands; unregistered when dropped.
@@ -85,21 +87,41 @@ impl Drop for Registered {
 /// `module unload` at a console has the one and waits for the other, so neither would ever go on.
 fn want(wanted: bool) {
     WANTED.store(wanted, Ordering::Release);
-    let (told, done) = bounded(1);
-    let thread = thread::Builder::new().name("synch/commands".to_owned()).spawn(move || {
-        tell();
-        let _ = told.send(());
+    let told = Arc::new((Mutex::new(false), Condvar::new()));
+    let tells = Arc::clone(&told);
+    let thread = Thread::start(c"synch/commands", c"synch commands", move || {
+        tell(&TELLING.lock().unwrap_or_else(PoisonError::into_inner));
+        *tells.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        tells.1.notify_all();
     });
-    match thread {
-        Ok(_) => drop(done.recv_timeout(PATIENCE)),
-        // As every other module of Asterisk does it.
-        Err(_) => tell(),
+    let Ok(thread) = thread else {
+        // As every other module of Asterisk does it. An unload leaves them there, where they are of no use.
+        if let Ok(telling) = TELLING.try_lock()
+            && wanted
+        {
+            tell(&telling);
+        }
+        return;
+    };
+    if asterisk_ends() {
+        // What the entries lead to is freed behind this.
+        thread.join();
+        return;
     }
+    let (is_told, signal) = &*told;
+    let is_told = is_told.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = signal.wait_timeout_while(is_told, PATIENCE, |is_told| !*is_told);
+    if waited.is_ok_and(|(_, waited)| waited.timed_out()) {
+        let what = if wanted { "come" } else { "go" };
+        let text =
+            format!("Asterisk's list of commands is in use; those of synch {what} as soon as it is free.");
+        log::write(Level::Warning, &text);
+    }
+    thread.leave_alone();
 }
 
-fn tell() {
+fn tell(_one: &MutexGuard<'_, ()>) {
     faults::point("commands");
-    let _one = TELLING.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = WANTED.load(Ordering::Acquire);
     for &entry in entries() {
         // SAFETY: the entry lives as long as the process.

@@ -69,7 +69,7 @@ extern "C" fn synch_reload() -> c_int {
     })
 }
 
-/// Ends everything; refuses while another module is being reloaded for us, but where Asterisk ends.
+/// Ends everything; refuses while another module is being reloaded for us, except where Asterisk ends.
 #[unsafe(no_mangle)]
 extern "C" fn synch_unload() -> c_int {
     guard::guard(REFUSED, || {

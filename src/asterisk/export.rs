@@ -15,11 +15,7 @@ use std::{
 };
 
 use super::{
-    channels, conf, current, documentation,
-    guard::guard,
-    host::Asterisk,
-    log, manager,
-    reload::{refer, refer_no_more},
+    channels, conf, current, documentation, guard::guard, host::Asterisk, log, manager, reference::Released,
     sys, text,
 };
 use crate::{
@@ -319,7 +315,7 @@ impl Around for Call {
     }
 
     fn wait(&self, wait: &mut dyn FnMut()) {
-        let _released = Released::new();
+        let _released = Released::new(c"wait");
         wait();
     }
 
@@ -331,23 +327,5 @@ impl Around for Call {
 
     fn is_booted(&self) -> bool {
         Asterisk.fully_booted()
-    }
-}
-
-/// The module without the reference that Asterisk took for a call; taken again when dropped.
-struct Released;
-
-impl Released {
-    fn new() -> Self {
-        // Asterisk took this reference for the call that we are in. Without it the module may be unloaded.
-        refer_no_more(c"wait");
-        Self
-    }
-}
-
-impl Drop for Released {
-    fn drop(&mut self) {
-        // Asterisk gives it back when the call ends.
-        refer(c"wait");
     }
 }

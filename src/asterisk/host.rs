@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    channels, conf, database, devices, dialplan, log, memory, objects, peers, reload, roomy::Roomy, states,
-    sys, text, tls, version,
+    channels, conf, database, devices, dialplan, log, memory, objects, peers, reference::asterisk_ends,
+    reload, roomy::Roomy, states, sys, text, tls, version,
 };
 use crate::{
     dialplan::{Context, Hint},
@@ -26,14 +26,6 @@ use crate::{
 /// This Asterisk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asterisk;
-
-impl Asterisk {
-    /// Whether an unload is the last one: Asterisk ends, and doesn't care for the answer.
-    pub(super) fn ends(&self) -> bool {
-        // SAFETY: reads a flag of Asterisk's.
-        unsafe { sys::ast_shutdown_final() != 0 }
-    }
-}
 
 impl Crypto for Asterisk {
     fn md5(&self, text: &str) -> String {
@@ -107,7 +99,7 @@ impl Host for Asterisk {
 
     fn shuts_down(&self) -> bool {
         // SAFETY: reads a flag of Asterisk's, which doesn't tell of a stop "when convenient".
-        unsafe { sys::ast_shutting_down() != 0 || self.ends() }
+        unsafe { sys::ast_shutting_down() != 0 || asterisk_ends() }
     }
 
     fn config_dir(&self) -> PathBuf {

@@ -5,17 +5,18 @@
 
 use std::{
     io,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use super::{
-    cli, current, dialplan, export, functions, host::Asterisk, http, lamps, log, manager, prometheus, reload,
-    switch, thread::Supervisor,
+    cli, current, dialplan, export, functions,
+    host::Asterisk,
+    http, lamps, log, manager, prometheus,
+    reference::{self, asterisk_ends},
+    switch,
+    thread::Thread,
 };
 use crate::{
     engine::{
@@ -27,15 +28,11 @@ use crate::{
     settings::Settings,
 };
 
-/// For what a thread of Asterisk's does between our answer and the end of the action, where Asterisk ends.
+/// How long a session that was answered gets to leave Asterisk's own code, before Asterisk frees what it counts references in.
 const LAST_STEPS: Duration = Duration::from_millis(100);
 
 /// Emptied by the unload: statics never drop. Asterisk's module list is locked whenever this is touched.
 static INSTANCE: Mutex<Option<Instance>> = Mutex::new(None);
-
-/// Whether our contexts may still ask our switch, because somebody of the last load was left alone. A switch that knows no
-/// user yet sends their numbers to the administrator's contexts, and out of the house.
-static CONTEXTS_ASK: AtomicBool = AtomicBool::new(false);
 
 /// All that a loaded module owns.
 struct Instance {
@@ -48,7 +45,7 @@ struct Instance {
     export: Option<export::Registered>,
     ending: Ending,
     gate: Arc<Gate>,
-    supervisor: Supervisor,
+    supervisor: Thread,
 }
 
 /// Starts everything.
@@ -63,10 +60,10 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
              again in a few seconds",
         ));
     }
-    reload::forget_references(false);
-    if CONTEXTS_ASK.swap(false, Ordering::AcqRel) {
-        dialplan::remove();
-    }
+    reference::forget_all(false);
+    // Contexts may still ask the switch, where somebody of an earlier load was left alone. While it knows no user yet, it
+    // sends their numbers to the administrator's contexts, and out of the house.
+    dialplan::remove();
     let booted = Asterisk.fully_booted();
     let hook = dialplan::hints::register(booted)?;
     if !booted {
@@ -81,7 +78,8 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
     let (functions, switch) = (functions::register(), switch::register());
     // Our contexts are taken away there and not in the unload itself: it could wait for Asterisk's lock of the dialplan.
     let supervisor =
-        Supervisor::start(move || engine.run(dialplan::remove)).inspect_err(|_| current::set(None))?;
+        Thread::start(c"synch/engine", c"synch supervisor", move || engine.run(dialplan::remove))
+            .inspect_err(|_| current::set(None))?;
     let instance = Instance {
         actions: manager::register(),
         commands: cli::register(),
@@ -126,7 +124,7 @@ pub(super) fn reloaded(has_page: bool, exports: bool) {
 /// An Asterisk that ends asks nobody whether it may: it goes on, whatever is answered here.
 pub(super) fn stop() -> bool {
     let mut slot = INSTANCE.lock().unwrap_or_else(PoisonError::into_inner);
-    let ends = Asterisk.ends();
+    let ends = asterisk_ends();
     if slot.as_ref().is_some_and(|instance| !instance.gate.close(Instant::now()) && !ends) {
         return false;
     }
@@ -138,7 +136,7 @@ pub(super) fn stop() -> bool {
         // Branches that wait are answered.
         let exported = export.is_some();
         drop(export);
-        reload::forget_references(ends);
+        reference::forget_all(ends);
         // From here on, a request finds nobody.
         http::close();
         prometheus::unregister();
@@ -151,7 +149,6 @@ pub(super) fn stop() -> bool {
         } else {
             supervisor.leave_alone();
         }
-        CONTEXTS_ASK.store(true, Ordering::Release);
         drop(actions);
         drop(functions);
         drop(switch);

@@ -9,6 +9,7 @@
 //! - `dialplan`, `functions`, `switch`: our contexts and hints, the functions of [`crate::operator::functions`], where a number leads
 //! - `http`: the page and the metrics at Asterisk's HTTP server; `prometheus`: the same metrics for res_prometheus
 //! - `conf`, `reload`, `objects`, `peers`, `devices`, `queues`, `log`, `thread`, `version`: one part of the API each
+//! - `reference`: who needs the module, and Asterisk's end
 //! - `memory`: what is not used goes back to the system
 //! - `roomy`: room behind structures that Asterisk writes into
 //! - `lamps`: the hints that there are while Asterisk starts
@@ -44,6 +45,7 @@ mod objects;
 mod peers;
 mod prometheus;
 mod queues;
+mod reference;
 mod reload;
 mod roomy;
 mod states;

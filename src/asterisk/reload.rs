@@ -1,24 +1,15 @@
 //! Reloading another module, and asking for one, through Asterisk's own API.
 
-use std::{
-    cell::Cell,
-    ffi::CStr,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::cell::Cell;
 
-use super::{host::Asterisk, sys, text};
+use super::{
+    reference::{Reference, asterisk_ends},
+    sys, text,
+};
 use crate::engine::host::ReloadError;
 
 /// Our own name, as Asterisk has it.
 const OURS: &str = "res_synch.so";
-
-/// Whether what Asterisk knows of us is freed soon: behind the unload of an Asterisk that ends (`modules_shutdown`).
-static IS_FREED: AtomicBool = AtomicBool::new(false);
-
-/// Remembers that. Whoever of us is still at work counts for nothing any more.
-pub(super) fn forget_references(is_freed: bool) {
-    IS_FREED.store(is_freed, Ordering::Release);
-}
 
 thread_local! {
     /// The work that this thread does instead of our own reload. Asterisk calls that reload on the same thread and
@@ -33,7 +24,7 @@ thread_local! {
 /// Anything but "done": Asterisk did not carry it out.
 pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
     let name = text::to_c(module);
-    let Some(_reference) = Reference::take() else {
+    let Some(_reference) = Reference::take(c"reload") else {
         return Err(ReloadError::Failed(format!("{module} was not reloaded: Asterisk ends")));
     };
     // SAFETY: the name is NUL-terminated and only read during the call.
@@ -58,7 +49,7 @@ pub(super) fn reload(module: &str) -> Result<(), ReloadError> {
 /// Returns whether a module is loaded. The module list of Asterisk is locked meanwhile, as for [`reload`].
 pub(super) fn is_loaded(module: &str) -> bool {
     let name = text::to_c(module);
-    if Asterisk.ends() {
+    if asterisk_ends() {
         return false;
     }
     // SAFETY: the name is NUL-terminated and only read during the call.
@@ -88,39 +79,4 @@ pub(super) fn run_errand() -> bool {
     // SAFETY: set by `with_list_locked` of this thread, which is still in it.
     unsafe { (*errand)() };
     true
-}
-
-/// A reference to our own module.
-struct Reference;
-
-impl Reference {
-    /// Takes one; `None` where Asterisk ends. It would pass over us then, and take away what our threads use.
-    fn take() -> Option<Self> {
-        (!Asterisk.ends() && refer(c"reload")).then_some(Self)
-    }
-}
-
-impl Drop for Reference {
-    fn drop(&mut self) {
-        refer_no_more(c"reload");
-    }
-}
-
-/// Counts one more who needs our module. Returns `false` where that is forgotten.
-pub(super) fn refer(why: &CStr) -> bool {
-    let is_freed = IS_FREED.load(Ordering::Acquire);
-    if !is_freed {
-        // SAFETY: synch_module() returns our own handle, which is there until Asterisk ends: the image stays mapped, and its
-        // destructor runs at exit() alone. The texts are constants.
-        unsafe { sys::__ast_module_ref(sys::synch_module(), c"res_synch".as_ptr(), 0, why.as_ptr()) };
-    }
-    !is_freed
-}
-
-/// Counts one less.
-pub(super) fn refer_no_more(why: &CStr) {
-    if !IS_FREED.load(Ordering::Acquire) {
-        // SAFETY: as in `refer`; gives back what was taken there, or by Asterisk for the call that we are in.
-        unsafe { sys::__ast_module_unref(sys::synch_module(), c"res_synch".as_ptr(), 0, why.as_ptr()) };
-    }
 }

@@ -1,7 +1,7 @@
-//! The supervisor thread, made by Asterisk so that `core show threads` lists it; and the name of any thread.
+//! Threads that Asterisk makes, so that `core show threads` lists them; and the name of any thread.
 
 use std::{
-    ffi::{c_char, c_void},
+    ffi::{CStr, c_char, c_void},
     io,
     panic::{self, AssertUnwindSafe},
     ptr,
@@ -12,22 +12,29 @@ use super::{sys, text};
 /// Asterisk's own 496 KiB are too small for what runs below us.
 const STACK_SIZE: usize = 2 << 20;
 
-type Body = Box<dyn FnOnce() + Send>;
+/// What a thread is called, and what it does.
+struct Start {
+    name: &'static CStr,
+    body: Box<dyn FnOnce() + Send>,
+}
 
-/// A running supervisor; joined by [`Supervisor::join`], or left alone by [`Supervisor::leave_alone`].
+/// A running thread; joined by [`Thread::join`], or left alone by [`Thread::leave_alone`].
 #[derive(Debug)]
-pub(super) struct Supervisor(sys::pthread_t);
+pub(super) struct Thread(sys::pthread_t);
 
-impl Supervisor {
-    /// Starts it.
+impl Thread {
+    /// Starts one. `name` has 15 octets at most; `listed` is what Asterisk calls it.
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub(super) fn start(body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
-        let body: Body = Box::new(body);
-        let data = Box::into_raw(Box::new(body));
+    pub(super) fn start(
+        name: &'static CStr,
+        listed: &'static CStr,
+        body: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let data = Box::into_raw(Box::new(Start { name, body: Box::new(body) }));
         let mut thread: sys::pthread_t = 0;
-        // SAFETY: `run` takes `data` over, which is a Box<Body>; the names are constants; attributes may be NULL.
+        // SAFETY: `run` takes `data` over, which is a Box<Start>; the names are constants; attributes may be NULL.
         let result = unsafe {
             sys::ast_pthread_create_stack(
                 &raw mut thread,
@@ -38,7 +45,7 @@ impl Supervisor {
                 c"res_synch".as_ptr(),
                 c"load".as_ptr(),
                 0,
-                c"synch supervisor".as_ptr(),
+                listed.as_ptr(),
             )
         };
         if result != 0 {
@@ -77,10 +84,10 @@ pub(super) fn name() -> String {
 }
 
 extern "C" fn run(data: *mut c_void) -> *mut c_void {
-    // SAFETY: `start` made this pointer from a Box<Body> and gave it away.
-    let body: Box<Body> = unsafe { Box::from_raw(data.cast()) };
-    // SAFETY: names the calling thread; the text is a constant below the limit of 16 bytes.
-    unsafe { libc::pthread_setname_np(libc::pthread_self(), c"synch/engine".as_ptr()) };
+    // SAFETY: `start` made this pointer from a Box<Start> and gave it away.
+    let Start { name, body } = *unsafe { Box::from_raw(data.cast::<Start>()) };
+    // SAFETY: names the calling thread; the text is a constant.
+    unsafe { libc::pthread_setname_np(libc::pthread_self(), name.as_ptr()) };
     // The panic hook logs; here it only must not cross into C.
     let _ = panic::catch_unwind(AssertUnwindSafe(body));
     ptr::null_mut()

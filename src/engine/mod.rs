@@ -114,7 +114,7 @@ impl Engine {
             host.log(Level::Warning, &left_alone(&name));
         }
         drop(running);
-        // A main that ends itself comes back, and its lost branches may still be lost then.
+        // A main that is being stopped comes back, and its lost branches may still be lost then.
         if !life.is_left_alone() && !host.shuts_down() {
             take_all_back(&*host);
         }

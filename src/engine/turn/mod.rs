@@ -105,8 +105,10 @@ pub(super) struct Running {
     /// The user name of each SIP question that has no outcome yet.
     asked_as: BTreeMap<Instant, String>,
     start_again: Option<Instant>,
-    /// The settings before those that are being taken in: a panic may come in between.
+    /// The settings before those that are being taken in, which is tried a second time where it has panicked.
     half_taken_in: Option<Arc<Settings>>,
+    /// Whether some of what is in force may be of other settings.
+    is_half: bool,
     pace: Pace,
     burden: Burden,
     failover: Failover,
@@ -161,6 +163,7 @@ impl Running {
             asked_as: BTreeMap::new(),
             start_again: None,
             half_taken_in: None,
+            is_half: false,
             pace: pace(&settings),
             burden: Burden::new(&settings.probe),
             failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
@@ -216,7 +219,8 @@ impl Running {
         self.recover_hold();
         self.event(Event::Panicked(ENGINE));
         if let Some(old) = self.half_taken_in.take() {
-            self.take_in(&old);
+            self.take_in(&old, false);
+            self.is_half = false;
         }
         self.roster.tell_again();
     }
@@ -382,19 +386,21 @@ impl Running {
     /// Restarts the workers whose settings have changed; the others go on undisturbed.
     fn configure(&mut self, settings: Arc<Settings>) {
         let old = std::mem::replace(&mut self.settings, settings);
+        let anew = std::mem::replace(&mut self.is_half, true);
         self.half_taken_in = Some(Arc::clone(&old));
-        self.take_in(&old);
-        self.half_taken_in = None;
+        self.take_in(&old, anew);
+        (self.half_taken_in, self.is_half) = (None, false);
     }
 
-    fn take_in(&mut self, old: &Arc<Settings>) {
+    /// Takes in what differs from the old settings, or all of it anew.
+    fn take_in(&mut self, old: &Arc<Settings>, anew: bool) {
         let new = Arc::clone(&self.settings);
         faults::point("configure");
         // Who reloads may have mended the account on the main.
         self.roster.try_now();
         // Its password may be another one in the same file.
         self.open_page();
-        if *old == new {
+        if *old == new && !anew {
             self.log(Level::Notice, "The settings are unchanged.");
             return;
         }
@@ -406,9 +412,10 @@ impl Running {
         // Whoever read is ended, or tells of the next piece.
         self.burden = Burden::new(&new.probe);
         self.failover.configure(&new.failover);
-        if old.main != new.main || old.probe != new.probe {
+        let other_main = anew || old.main != new.main;
+        if other_main || old.probe != new.probe {
             let before = self.monitor.verdict().state;
-            let starting = old.main == new.main && new.probe.events && self.monitor.is_starting();
+            let starting = !other_main && new.probe.events && self.monitor.is_starting();
             self.sip_answered = has_sip_answered(&new, &*self.kit.host);
             self.question = Question::recall(&*self.kit.host, &sip_place(&new));
             self.monitor = monitor(&new, self.sip_answered);
@@ -419,9 +426,11 @@ impl Running {
             let after = self.monitor.verdict().state;
             self.failover.monitor_changed(after, "");
             self.show_monitor();
-            self.announce(before, after, "[main] or [probe] was changed");
+            if before != after {
+                self.announce(before, after, "[main] or [probe] was changed");
+            }
         }
-        if old.main != new.main {
+        if other_main {
             self.snapshot.main_version.clear();
             self.snapshot.export = ExportStatus::default();
             self.snapshot.counts.certificate_end = None;
