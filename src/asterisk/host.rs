@@ -99,7 +99,8 @@ impl Host for Asterisk {
 
     fn shuts_down(&self) -> bool {
         // SAFETY: reads a flag of Asterisk's, which doesn't tell of a stop "when convenient".
-        unsafe { sys::ast_shutting_down() != 0 || asterisk_ends() }
+        let shuts_down = unsafe { sys::ast_shutting_down() != 0 };
+        shuts_down || asterisk_ends()
     }
 
     fn config_dir(&self) -> PathBuf {

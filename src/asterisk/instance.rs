@@ -125,13 +125,16 @@ pub(super) fn reloaded(has_page: bool, exports: bool) {
 pub(super) fn stop() -> bool {
     let mut slot = INSTANCE.lock().unwrap_or_else(PoisonError::into_inner);
     let ends = asterisk_ends();
-    if slot.as_ref().is_some_and(|instance| !instance.gate.close(Instant::now()) && !ends) {
-        return false;
+    if let Some(Instance { gate, .. }) = &*slot {
+        if ends {
+            gate.shut();
+        } else if !gate.close(Instant::now()) {
+            return false;
+        }
     }
     if let Some(instance) = slot.take() {
-        let Instance { actions, commands, functions, switch, hook, page, export, ending, gate, supervisor } =
+        let Instance { actions, commands, functions, switch, hook, page, export, ending, supervisor, .. } =
             instance;
-        gate.shut();
         drop(commands);
         // Branches that wait are answered.
         let exported = export.is_some();

@@ -19,6 +19,7 @@
 
 pub(super) mod cautions;
 mod checking;
+mod configuring;
 mod drilled;
 mod export;
 pub(super) mod history;
@@ -44,7 +45,7 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
-use self::{maintenance::Hold, question::Question};
+use self::{configuring::TakenIn, maintenance::Hold, question::Question};
 use super::{
     START_AGAIN, Step,
     event::{Event, Told},
@@ -72,7 +73,7 @@ use crate::{
     operator::{
         control::{Command, Numbered},
         doctor::Check,
-        status::{Examined, ExportStatus, InDialplan, LoginStatus, Snapshot, SyncStatus},
+        status::{Examined, InDialplan, Snapshot},
     },
     settings::{Prefix, Settings},
     verdict::{
@@ -82,7 +83,7 @@ use crate::{
     },
     words::{
         faults,
-        state::{self, LoginState, Mode, MonitorState, ServiceState, Target},
+        state::{self, Mode, MonitorState, ServiceState, Target},
     },
 };
 
@@ -105,10 +106,7 @@ pub(super) struct Running {
     /// The user name of each SIP question that has no outcome yet.
     asked_as: BTreeMap<Instant, String>,
     start_again: Option<Instant>,
-    /// The settings before those that are being taken in, which is tried a second time where it has panicked.
-    half_taken_in: Option<Arc<Settings>>,
-    /// Whether some of what is in force may be of other settings.
-    is_half: bool,
+    taken_in: TakenIn,
     pace: Pace,
     burden: Burden,
     failover: Failover,
@@ -162,8 +160,7 @@ impl Running {
             question,
             asked_as: BTreeMap::new(),
             start_again: None,
-            half_taken_in: None,
-            is_half: false,
+            taken_in: TakenIn::Whole,
             pace: pace(&settings),
             burden: Burden::new(&settings.probe),
             failover: Failover::new(settings.failover.clone(), mode, Instant::now()),
@@ -218,10 +215,7 @@ impl Running {
     pub(super) fn recover(&mut self) {
         self.recover_hold();
         self.event(Event::Panicked(ENGINE));
-        if let Some(old) = self.half_taken_in.take() {
-            self.take_in(&old, false);
-            self.is_half = false;
-        }
+        self.take_in_again();
         self.roster.tell_again();
     }
 
@@ -381,75 +375,6 @@ impl Running {
             let text = format!("Sync request dropped: one is running and {ORDERS_WAITING} are queued.");
             self.kit.log_failure(Level::Warning, &text);
         }
-    }
-
-    /// Restarts the workers whose settings have changed; the others go on undisturbed.
-    fn configure(&mut self, settings: Arc<Settings>) {
-        let old = std::mem::replace(&mut self.settings, settings);
-        let anew = std::mem::replace(&mut self.is_half, true);
-        self.half_taken_in = Some(Arc::clone(&old));
-        self.take_in(&old, anew);
-        (self.half_taken_in, self.is_half) = (None, false);
-    }
-
-    /// Takes in what differs from the old settings, or all of it anew.
-    fn take_in(&mut self, old: &Arc<Settings>, anew: bool) {
-        let new = Arc::clone(&self.settings);
-        faults::point("configure");
-        // Who reloads may have mended the account on the main.
-        self.roster.try_now();
-        // Its password may be another one in the same file.
-        self.open_page();
-        if *old == new && !anew {
-            self.log(Level::Notice, "The settings are unchanged.");
-            return;
-        }
-        warn(&new, &*self.kit.host);
-        // Who was asked may be replaced, and would not answer.
-        self.cancel("the settings were changed meanwhile; try again");
-        self.kit.desk.set_serves(new.export.is_some());
-        self.roster.fit(&new);
-        // Whoever read is ended, or tells of the next piece.
-        self.burden = Burden::new(&new.probe);
-        self.failover.configure(&new.failover);
-        let other_main = anew || old.main != new.main;
-        if other_main || old.probe != new.probe {
-            let before = self.monitor.verdict().state;
-            let starting = !other_main && new.probe.events && self.monitor.is_starting();
-            self.sip_answered = has_sip_answered(&new, &*self.kit.host);
-            self.question = Question::recall(&*self.kit.host, &sip_place(&new));
-            self.monitor = monitor(&new, self.sip_answered);
-            self.monitor.set_starting(starting);
-            // The health of another main, or by other rules, is none.
-            self.failover.main_is_unwell(Instant::now());
-            self.pace = pace(&new);
-            let after = self.monitor.verdict().state;
-            self.failover.monitor_changed(after, "");
-            self.show_monitor();
-            if before != after {
-                self.announce(before, after, "[main] or [probe] was changed");
-            }
-        }
-        if other_main {
-            self.snapshot.main_version.clear();
-            self.snapshot.export = ExportStatus::default();
-            self.snapshot.counts.certificate_end = None;
-            self.snapshot.counts.asks_another();
-            self.snapshot.monitor.last_answer_ms = None;
-            self.snapshot.login = LoginStatus { state: LoginState::Init, reason: String::new() };
-        }
-        if new.state.is_none() {
-            self.snapshot.state = Arc::default();
-        }
-        if new.sync.is_none() {
-            self.snapshot.sync = Arc::new(SyncStatus::before_the_first(false));
-            self.failover.set_sync_is_held(false);
-        }
-        self.count_without_sync();
-        self.end_without_main();
-        self.serve();
-        self.start_workers();
-        self.log(Level::Notice, "The new settings are in force.");
     }
 
     /// Has the DNS name the system that the failover chose, with a shorter TTL while the main is Unstable.

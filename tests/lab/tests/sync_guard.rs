@@ -47,8 +47,7 @@ fn a_sync_that_would_take_most_users_away_is_held(version: Version) -> Result {
     site.branch.rx("synch sync")?;
     site.wait_status("Users", "1")?;
     site.wait_status("Sync", "Synced")?;
-    site.branch.wait_live_users(&["3002"])?;
-    Ok(())
+    site.branch.wait_live_users(&["3002"])
 }
 
 fn a_sync_that_takes_half_of_the_users_is_not_held(version: Version) -> Result {
@@ -57,8 +56,7 @@ fn a_sync_that_takes_half_of_the_users_is_not_held(version: Version) -> Result {
     site.sync()?;
     site.wait_status("Users", "2")?;
     site.wait_status("Sync", "Synced")?;
-    site.branch.wait_live_users(&["3001", "3003"])?;
-    Ok(())
+    site.branch.wait_live_users(&["3001", "3003"])
 }
 
 fn users_that_go_in_small_steps_are_held_over_a_restart_and_go_by_name(version: Version) -> Result {
@@ -298,8 +296,7 @@ fn an_answer_to_somebody_else_is_not_taken_for_ours(version: Version) -> Result 
     site.sync()?;
     site.wait_status("Users", "3")?;
     site.wait_status("Sync", "Synced")?;
-    site.branch.wait_live_users(&["3001", "3002", "3003"])?;
-    Ok(())
+    site.branch.wait_live_users(&["3001", "3002", "3003"])
 }
 
 /// Two of one name and type would take all of that type away at the next start of Asterisk.
