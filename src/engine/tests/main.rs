@@ -159,12 +159,14 @@ pub(super) fn asking(ami: &Ami, sip: &str, more: &str) -> Settings {
     settings::read(&sections).unwrap()
 }
 
-/// A site with such a main.
+/// A site with such a main, in full service.
 pub(super) fn site(ami: &Ami, sip: &str, more: &str) -> Site {
     let site = Site::start(&Arc::default(), asking(ami, sip, more));
     site.until("normal service", |snapshot| snapshot.service.state == ServiceState::Normal);
     let events = if more.contains("events=no") { "off: " } else { "heard" };
     site.until("events", |snapshot| snapshot.watch.starts_with(events));
+    // A worker of its own makes it: it may come after all the others on a busy machine.
+    site.until("the dialplan", |snapshot| snapshot.dialplan_state() == "in force");
     site
 }
 
