@@ -2,9 +2,9 @@
 
 use std::{ffi::c_int, path::Path};
 
-use super::{conf, current, guard, host::Asterisk, instance, log, prometheus, reload, version};
+use super::{conf, current, guard, instance, log, prometheus, reload, version};
 use crate::{
-    engine::host::{Host, Level},
+    engine::host::Level,
     operator::control::Command,
     settings::{self, Settings},
     words::faults,
@@ -87,7 +87,7 @@ extern "C" fn synch_unload() -> c_int {
 
 fn settings() -> Result<Settings, Vec<String>> {
     let sections = conf::load(Path::new(CONF)).map_err(|error| {
-        let there = Asterisk.config_dir().join(CONF).exists();
+        let there = conf::dir().join(CONF).exists();
         let remedy = format!(
             " 'make install' creates {CONF} in Asterisk's configuration folder; edit it before you load the \
              module."

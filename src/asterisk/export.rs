@@ -15,11 +15,10 @@ use std::{
 };
 
 use super::{
-    channels, conf, current, documentation, guard::guard, host::Asterisk, log, manager, reference::Released,
-    sys, text,
+    channels, conf, current, documentation, guard::guard, host, log, manager, reference::Released, sys, text,
 };
 use crate::{
-    engine::host::{Host, Level},
+    engine::host::Level,
     export::{
         desk::{Around, Desk, Header, Order, Reply, Visit},
         waits::Reason,
@@ -93,7 +92,7 @@ impl Registered {
     /// Ends all waits, in a second at most.
     pub(super) fn close() {
         CLOSED.store(true, Ordering::Release);
-        end_waits(if Asterisk.shuts_down() { Reason::Shutdown } else { Reason::Unload });
+        end_waits(if host::shuts_down() { Reason::Shutdown } else { Reason::Unload });
     }
 }
 
@@ -326,6 +325,6 @@ impl Around for Call {
     }
 
     fn is_booted(&self) -> bool {
-        Asterisk.fully_booted()
+        host::fully_booted()
     }
 }

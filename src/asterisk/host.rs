@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    channels, conf, database, devices, dialplan, log, memory, objects, peers, reference::asterisk_ends,
-    reload, roomy::Roomy, states, sys, text, tls, version,
+    channels, conf, database, devices, dialplan, load::Load, log, memory, objects, peers,
+    reference::asterisk_ends, reload, roomy::Roomy, states, sys, text, tls, version,
 };
 use crate::{
     dialplan::{Context, Hint},
@@ -23,9 +23,9 @@ use crate::{
     words::{conf::ConfSection, wording::visible},
 };
 
-/// This Asterisk.
+/// This Asterisk, in one load of the module.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asterisk;
+pub(super) struct Asterisk(pub(super) Load);
 
 impl Crypto for Asterisk {
     fn md5(&self, text: &str) -> String {
@@ -93,14 +93,11 @@ impl Host for Asterisk {
     }
 
     fn fully_booted(&self) -> bool {
-        // SAFETY: reads one flag of Asterisk.
-        unsafe { sys::synch_fully_booted() != 0 }
+        fully_booted()
     }
 
     fn shuts_down(&self) -> bool {
-        // SAFETY: reads a flag of Asterisk's, which doesn't tell of a stop "when convenient".
-        let shuts_down = unsafe { sys::ast_shutting_down() != 0 };
-        shuts_down || asterisk_ends()
+        shuts_down()
     }
 
     fn config_dir(&self) -> PathBuf {
@@ -183,7 +180,7 @@ impl Host for Asterisk {
     }
 
     fn replace_dialplan(&self, contexts: &[Context]) -> Result<(), HostError> {
-        dialplan::replace(contexts)
+        dialplan::replace(self.0, contexts)
     }
 
     fn lacks_hints(&self, hints: &[Hint]) -> bool {
@@ -191,7 +188,7 @@ impl Host for Asterisk {
     }
 
     fn add_hints(&self, hints: &[Hint]) -> Result<bool, HostError> {
-        if !self.fully_booted() {
+        if !fully_booted() {
             return Ok(false);
         }
         match reload::with_list_locked(|| dialplan::hints::add(hints)) {
@@ -270,7 +267,8 @@ impl Host for Asterisk {
     }
 
     fn show_state(&self, show: &Show) -> Result<(), HostError> {
-        states::show(show)
+        // Another load has its own to show.
+        if self.0.is_followed() { Ok(()) } else { states::show(show) }
     }
 
     fn device_state(&self, device: &str) -> DeviceState {
@@ -304,8 +302,26 @@ impl Host for Asterisk {
     }
 
     fn store(&self, family: &str, key: &str, value: Option<&str>) -> Result<(), HostError> {
+        if self.0.is_followed() {
+            return Err(HostError(format!(
+                "'{family}/{key}' is not stored: synch was loaded again meanwhile"
+            )));
+        }
         database::set(family, key, value)
     }
+}
+
+/// Whether all modules are loaded and have started.
+pub(super) fn fully_booted() -> bool {
+    // SAFETY: reads one flag of Asterisk.
+    unsafe { sys::synch_fully_booted() != 0 }
+}
+
+/// Whether it ends, or is about to.
+pub(super) fn shuts_down() -> bool {
+    // SAFETY: reads a flag of Asterisk's, which doesn't tell of a stop "when convenient".
+    let shuts_down = unsafe { sys::ast_shutting_down() != 0 };
+    shuts_down || asterisk_ends()
 }
 
 /// `yyyyMMddHHmmss` in the zone of the machine.

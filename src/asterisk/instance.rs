@@ -12,19 +12,16 @@ use std::{
 
 use super::{
     cli, current, dialplan, export, functions,
-    host::Asterisk,
-    http, lamps, log, manager, prometheus,
+    host::{self, Asterisk},
+    http, lamps,
+    load::Load,
+    log, manager, prometheus,
     reference::{self, asterisk_ends},
     switch,
     thread::Thread,
 };
 use crate::{
-    engine::{
-        self, Ended, Ending,
-        gate::Gate,
-        host::{Host, Level},
-        left_alone,
-    },
+    engine::{self, Ended, Ending, gate::Gate, host::Level, left_alone},
     settings::Settings,
 };
 
@@ -36,6 +33,7 @@ static INSTANCE: Mutex<Option<Instance>> = Mutex::new(None);
 
 /// All that a loaded module owns.
 struct Instance {
+    load: Load,
     actions: manager::Registered,
     commands: cli::Registered,
     functions: functions::Registered,
@@ -63,24 +61,26 @@ pub(super) fn start(settings: Settings) -> io::Result<()> {
     reference::forget_all(false);
     // Contexts may still ask the switch, where somebody of an earlier load was left alone. While it knows no user yet, it
     // sends their numbers to the administrator's contexts, and out of the house.
-    dialplan::remove();
-    let booted = Asterisk.fully_booted();
+    let load = Load::begin();
+    dialplan::remove(load);
+    let booted = host::fully_booted();
     let hook = dialplan::hints::register(booted)?;
     if !booted {
         lamps::add(&settings);
     }
     let (has_page, exports) = (settings.http.is_some(), settings.export.is_some());
     let gate = Arc::new(Gate::default());
-    let (control, engine) = engine::prepare(Arc::new(Asterisk), Arc::new(settings), Arc::clone(&gate));
+    let (control, engine) = engine::prepare(Arc::new(Asterisk(load)), Arc::new(settings), Arc::clone(&gate));
     let ending = engine.ending(&control);
     current::set(Some(control));
     // What our contexts lead to is there before the engine makes them: a call could come in between.
     let (functions, switch) = (functions::register(), switch::register());
     // Our contexts are taken away there and not in the unload itself: it could wait for Asterisk's lock of the dialplan.
     let supervisor =
-        Thread::start(c"synch/engine", c"synch supervisor", move || engine.run(dialplan::remove))
+        Thread::start(c"synch/engine", c"synch supervisor", move || engine.run(|| dialplan::remove(load)))
             .inspect_err(|_| current::set(None))?;
     let instance = Instance {
+        load,
         actions: manager::register(),
         commands: cli::register(),
         functions,
@@ -133,6 +133,8 @@ pub(super) fn stop() -> bool {
         }
     }
     if let Some(instance) = slot.take() {
+        // Before anybody is waited for: what is still on its way into the dialplan comes too late.
+        instance.load.end();
         let Instance { actions, commands, functions, switch, hook, page, export, ending, supervisor, .. } =
             instance;
         drop(commands);

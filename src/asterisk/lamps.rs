@@ -3,10 +3,10 @@
 
 use std::fs;
 
-use super::{conf, dialplan::hints, host::Asterisk, log};
+use super::{conf, dialplan::hints, log};
 use crate::{
     dialplan,
-    engine::host::{Host, Level},
+    engine::host::Level,
     settings::Settings,
     site::users::{is_ours, users_in},
 };
@@ -14,7 +14,7 @@ use crate::{
 /// Adds them; on the loader's own thread, beside which no module builds a dialplan.
 pub(super) fn add(settings: &Settings) {
     let (Some(_), Some(sync)) = (&settings.dialplan, &settings.sync) else { return };
-    let file = Asterisk.config_dir().join(&sync.output);
+    let file = conf::dir().join(&sync.output);
     if !fs::read(&file).is_ok_and(|text| is_ours(&text)) {
         return;
     }

@@ -2,6 +2,7 @@
 //!
 //! - `entry`: what Asterisk's loader calls: load, reload, unload
 //! - `instance`: the one owned value that lives from load to unload
+//! - `load`: what a thread that was left alone may still do
 //! - `current`: how CLI and AMI calls find the engine
 //! - `host`: [`crate::engine::host::Host`] on this Asterisk
 //! - `cli`, `manager`: registration of the commands and actions of [`crate::operator::cli`] and [`crate::operator::actions`]
@@ -38,6 +39,7 @@ mod host;
 mod http;
 mod instance;
 mod lamps;
+mod load;
 mod log;
 mod manager;
 mod memory;

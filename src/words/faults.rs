@@ -1,5 +1,6 @@
 //! Faults to order, for the tests of the lab. A file `synch/panic-NAME` in Asterisk's variable data makes the point of
-//! that name panic once; a file `synch/hang-NAME` makes it hang for as long as the file is there. Without the feature
+//! that name panic once; a file `synch/hang-NAME` makes it hang for as long as the file is there. A file `synch/hold-NAME` is for
+//! the first thread alone that comes there: it makes `synch/held-NAME` of it, and hangs for as long as that is there. Without the feature
 //! `faults`, which no release has, a point is nothing at all.
 
 /// Nothing.
@@ -40,6 +41,13 @@ mod ordered {
             // So that a test sees it.
             let _ = order("hangs-").map(|said| fs::write(said, ""));
             thread::sleep(LOOK);
+        }
+        if let (Some(hold), Some(held)) = (order("hold-"), order("held-"))
+            && fs::rename(hold, &held).is_ok()
+        {
+            while held.exists() {
+                thread::sleep(LOOK);
+            }
         }
         if order("panic-").is_some_and(|order| fs::remove_file(order).is_ok()) {
             panic!("ordered at {name}");

@@ -19,10 +19,11 @@ pub(super) mod hints;
 mod in_force;
 
 use self::in_force::Lock;
-use super::{sys, text};
+use super::{load::Load, sys, text};
 use crate::{
     dialplan::{Change, Context},
     engine::host::HostError,
+    words::faults,
 };
 
 /// The registrar under which Asterisk lists our contexts and extensions. Asterisk keeps the pointer; the image stays
@@ -52,8 +53,8 @@ fn create(name: &str) -> bool {
 /// remembered: the administrator, or a merge with a context of the same name, may have removed something.
 ///
 /// # Errors
-/// Asterisk had no memory, or rejected something; the rest is in force.
-pub(super) fn replace(new: &[Context]) -> Result<(), HostError> {
+/// Asterisk had no memory, or rejected something; the rest is in force. Or the module was unloaded meanwhile.
+pub(super) fn replace(load: Load, new: &[Context]) -> Result<(), HostError> {
     let mut problem = None;
     for context in new {
         if !create(&context.name) {
@@ -63,7 +64,12 @@ pub(super) fn replace(new: &[Context]) -> Result<(), HostError> {
     let wanted: HashMap<&str, Context> =
         new.iter().map(|context| (context.name.as_str(), context.without_hints())).collect();
     let nothing = Context::default();
+    faults::point("replace");
     let lock = Lock::take();
+    // Looked at with the lock held, which may have been waited for all the time.
+    if load.is_over() {
+        return Err(HostError("synch was unloaded meanwhile".to_owned()));
+    }
     for in_force in lock.all() {
         let old = in_force.ours();
         let new = wanted.get(old.name.as_str()).unwrap_or(&nothing);
@@ -76,8 +82,14 @@ pub(super) fn replace(new: &[Context]) -> Result<(), HostError> {
 
 /// Removes our switch from all contexts, because it ends with the module. The steps stay and lead nowhere without the
 /// switch and the functions. Asterisk could destroy contexts and hints only under both of its locks.
-pub(super) fn remove() {
-    Lock::take().all().for_each(|context| context.remove_switch());
+///
+/// Where the module was loaded again meanwhile, the switch is that load's, and stays.
+pub(super) fn remove(load: Load) {
+    faults::point("remove");
+    let lock = Lock::take();
+    if !load.is_followed() {
+        lock.all().for_each(|context| context.remove_switch());
+    }
 }
 
 /// The registrar of the context of that name, where there is one that isn't ours.

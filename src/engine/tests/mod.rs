@@ -2,6 +2,7 @@
 
 mod answers;
 mod evidence;
+mod exporter;
 mod exporting;
 mod lines;
 mod main;

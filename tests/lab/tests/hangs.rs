@@ -13,6 +13,7 @@ lab::on_22_and_16!(
     a_worker_that_never_comes_back_keeps_no_unload,
     an_engine_that_never_comes_back_keeps_no_unload,
     nothing_leads_to_the_switch_before_it_is_there,
+    who_comes_late_to_the_dialplan_changes_nothing,
     a_console_that_completes_a_command_holds_nobody_up,
     who_applies_a_file_keeps_no_asterisk_from_its_end,
 );
@@ -38,20 +39,27 @@ fn assert_unloaded_but_for(branch: &Asterisk, thread: &str) -> Result {
     branch.wait_log(&format!("Thread {thread} hangs in a call into Asterisk"), GENEROUS)
 }
 
+/// How many threads of that name the module has.
+fn count(branch: &Asterisk, thread: &str) -> Result<usize> {
+    Ok(branch.module_threads()?.iter().filter(|name| *name == thread).count())
+}
+
+/// Who was left alone in an earlier load has ended.
+fn wait_count(branch: &Asterisk, thread: &str, wanted: usize) -> Result {
+    until_ok("the thread that was left alone to end", GENEROUS, || match count(branch, thread)? {
+        found if found == wanted => Ok(()),
+        found => Err(Error::new(format!("{found} of {thread}"))),
+    })
+}
+
 /// Loaded again, it works, whoever is left of its life before; and he ends once he is let go.
 fn assert_well_again(site: &Site, thread: &str, let_go: impl FnOnce() -> Result) -> Result {
-    let count = || -> Result<usize> {
-        Ok(site.branch.module_threads()?.iter().filter(|name| *name == thread).count())
-    };
     let_go()?;
-    until_ok("the thread that was left alone to end", GENEROUS, || match count()? {
-        0 => Ok(()),
-        left => Err(Error::new(format!("{left} of {thread}"))),
-    })?;
+    wait_count(&site.branch, thread, 0)?;
     site.branch.load_module()?;
     site.wait_status("Service", "Normal")?;
     site.wait_status("Sync", "Synced")?;
-    assert_eq!(count()?, 1);
+    assert_eq!(count(&site.branch, thread)?, 1);
     site.branch.unload_module()?;
     site.branch.wait_module_threads(&[])
 }
@@ -201,4 +209,38 @@ fn nothing_leads_to_the_switch_before_it_is_there(version: Version) -> Result {
         asks_nobody(&site.branch)
     })?;
     until("the users' numbers", GENEROUS, || asks_synch(&site.branch).is_ok_and(|asks| asks))
+}
+
+/// Somebody who was left alone on his way into the dialplan, or out of it, finds that of a later load, and leaves it as it is.
+fn who_comes_late_to_the_dialplan_changes_nothing(version: Version) -> Result {
+    let site = site(version)?;
+    let branch = &site.branch;
+    site.wait_status("Sync", "Synced")?;
+    until("the users' numbers", GENEROUS, || asks_synch(branch).is_ok_and(|asks| asks))?;
+    // On its way out.
+    branch.order_hold("remove")?;
+    let answer = branch.rx("module unload res_synch.so")?;
+    assert!(answer.contains("Unloaded res_synch.so") && branch.is_held_at("remove"), "{answer}");
+    assert_unloaded_but_for(branch, "synch/engine")?;
+    branch.load_module()?;
+    site.wait_status("Service", "Normal")?;
+    site.wait_status("Dialplan", "in force")?;
+    branch.let_go("remove")?;
+    wait_count(branch, "synch/engine", 1)?;
+    assert!(asks_synch(branch)?);
+    branch.unload_module()?;
+
+    // On its way in, and the next load is to have no dialplan.
+    branch.order_hold("replace")?;
+    branch.load_module()?;
+    until("the contexts to be on their way", GENEROUS, || branch.is_held_at("replace"))?;
+    let answer = branch.rx("module unload res_synch.so")?;
+    assert!(answer.contains("Unloaded res_synch.so"), "{answer}");
+    assert_unloaded_but_for(branch, "synch/dialplan")?;
+    branch.edit_conf("res_synch.conf", "[dialplan]\n", "[dialplan]\nenabled = no\n")?;
+    branch.load_module()?;
+    site.wait_status("Service", "Normal")?;
+    branch.let_go("replace")?;
+    wait_count(branch, "synch/dialplan", 1)?;
+    asks_nobody(branch)
 }

@@ -68,6 +68,23 @@ impl Asterisk {
         fs::remove_file(&order).context(format!("removing {}", order.display()))
     }
 
+    /// Has the first thread of the module hang that comes to this point, and no other, until [`Asterisk::let_go`].
+    pub fn order_hold(&self, point: &str) -> Result {
+        let order = self.path(ORDERS).join(format!("hold-{point}"));
+        fs::write(&order, "").context(format!("writing {}", order.display()))
+    }
+
+    /// Whether it has come there.
+    pub fn is_held_at(&self, point: &str) -> bool {
+        self.path(ORDERS).join(format!("held-{point}")).exists()
+    }
+
+    /// Lets it go on.
+    pub fn let_go(&self, point: &str) -> Result {
+        let held = self.path(ORDERS).join(format!("held-{point}"));
+        fs::remove_file(&held).context(format!("removing {}", held.display()))
+    }
+
     /// Loads the module; an error where Asterisk says no.
     pub fn load_module(&self) -> Result {
         said(&self.rx("module load res_synch.so")?, "Loaded res_synch.so")
