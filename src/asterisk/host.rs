@@ -20,7 +20,7 @@ use crate::{
     settings::{Shared, Technology, Tls},
     site::users::{Declined, Kind, User},
     uplink::ami::{Crypto, TlsError, TlsSession},
-    words::{conf::ConfSection, wording::visible},
+    words::{conf::ConfSection, faults, wording::visible},
 };
 
 /// This Asterisk, in one load of the module.
@@ -55,6 +55,9 @@ impl Host for Asterisk {
     }
 
     fn event(&self, name: &str, fields: &[(&str, &str)]) {
+        if self.is_replaced() {
+            return;
+        }
         let body: String =
             fields.iter().map(|(key, value)| format!("{key}: {}\r\n", visible(value))).collect();
         let (name, body) = (text::to_c(name), text::to_c(&body));
@@ -130,6 +133,11 @@ impl Host for Asterisk {
     }
 
     fn reload(&self, module: &str) -> Result<(), ReloadError> {
+        if self.is_replaced() {
+            return Err(ReloadError::Failed(format!(
+                "{module} was not reloaded: synch was loaded again meanwhile"
+            )));
+        }
         reload::reload(module)
     }
 
@@ -191,7 +199,9 @@ impl Host for Asterisk {
         if !fully_booted() {
             return Ok(false);
         }
-        match reload::with_list_locked(|| dialplan::hints::add(hints)) {
+        match reload::with_list_locked(
+            || if self.0.is_over() { Ok(false) } else { dialplan::hints::add(hints) },
+        ) {
             Ok(added) => added,
             Err(ReloadError::InProgress) => Ok(false),
             Err(error) => Err(HostError(error.to_string())),
@@ -267,12 +277,15 @@ impl Host for Asterisk {
     }
 
     fn show_state(&self, show: &Show) -> Result<(), HostError> {
-        // Another load has its own to show.
-        if self.0.is_followed() { Ok(()) } else { states::show(show) }
+        if self.0.may_show() { states::show(show) } else { Ok(()) }
     }
 
     fn device_state(&self, device: &str) -> DeviceState {
         states::of(device)
+    }
+
+    fn is_replaced(&self) -> bool {
+        self.0.is_followed()
     }
 
     fn system_name(&self) -> String {
@@ -302,7 +315,8 @@ impl Host for Asterisk {
     }
 
     fn store(&self, family: &str, key: &str, value: Option<&str>) -> Result<(), HostError> {
-        if self.0.is_followed() {
+        faults::point(key);
+        if self.is_replaced() {
             return Err(HostError(format!(
                 "'{family}/{key}' is not stored: synch was loaded again meanwhile"
             )));

@@ -274,6 +274,12 @@ pub trait Host: Crypto + 'static {
     /// What this Asterisk makes of a device, in its words: what it says itself and what other sites say, in one.
     fn device_state(&self, device: &str) -> DeviceState;
 
+    /// Whether the module was loaded anew behind an unload that had left this thread alone: what it would still write or change
+    /// is not its own any more.
+    fn is_replaced(&self) -> bool {
+        false
+    }
+
     /// The name of this system: `systemname` of asterisk.conf, else the host's.
     fn system_name(&self) -> String;
 

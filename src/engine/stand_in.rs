@@ -66,6 +66,8 @@ pub(super) struct StandIn {
     pub(super) shown: Mutex<Vec<Show>>,
     /// Whether it ends.
     pub(super) ends: AtomicBool,
+    /// Whether somebody else has taken our place.
+    pub(super) replaced: AtomicBool,
     /// Its users in a database.
     pub(super) objects: Objects,
     database: Mutex<HashMap<String, String>>,
@@ -205,6 +207,9 @@ impl Host for StandIn {
             }
         }
         Ok(Some((sections, [path].into())))
+    }
+    fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::SeqCst)
     }
     fn reload(&self, _: &str) -> Result<(), ReloadError> {
         let file = self.load_conf(&self.folder.join("pjsip_synch.conf")).unwrap_or_default();

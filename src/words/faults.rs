@@ -1,6 +1,7 @@
 //! Faults to order, for the tests of the lab. A file `synch/panic-NAME` in Asterisk's variable data makes the point of
 //! that name panic once; a file `synch/hang-NAME` makes it hang for as long as the file is there. A file `synch/hold-NAME` is for
-//! the first thread alone that comes there: it makes `synch/held-NAME` of it, and hangs for as long as that is there. Without the feature
+//! the first thread alone that comes there: it makes `synch/held-NAME` of it, and hangs for as long as that is there. A key that
+//! is stored in Asterisk's database is a point of its name. Without the feature
 //! `faults`, which no release has, a point is nothing at all.
 
 /// Nothing.

@@ -136,7 +136,7 @@ pub(in crate::asterisk) fn add(hints: &[Hint]) -> Result<bool, HostError> {
         return Ok(false);
     }
     *building = None;
-    if !create(USERS) {
+    if !create(USERS, &Lock::take()) {
         return Err(refused(USERS));
     }
     for hint in missing(hints) {

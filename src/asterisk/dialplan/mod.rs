@@ -35,14 +35,14 @@ pub(super) const SWITCH: &CStr = c"Synch";
 /// The hint that `dialplan show` prints after that name: where to see what the switch knows.
 const SWITCH_DATA: &CStr = c"see 'synch show dialplan'";
 
-/// Creates an empty context where there is none of that name.
-fn create(name: &str) -> bool {
-    if has_context(name) {
+/// Creates an empty context where there is none of that name. With the lock held: Asterisk takes it again, and no other.
+fn create(name: &str, lock: &Lock) -> bool {
+    if lock.find(name).is_some() {
         return true;
     }
     let name = text::to_c(name);
     // SAFETY: the name is NUL-terminated and copied, the registrar is kept and lives for ever; NULL stands for the contexts
-    // in force. Asterisk takes its lock of contexts and no other.
+    // in force.
     let made = unsafe {
         sys::ast_context_find_or_create(ptr::null_mut(), ptr::null_mut(), name.as_ptr(), REGISTRAR.as_ptr())
     };
@@ -53,14 +53,8 @@ fn create(name: &str) -> bool {
 /// remembered: the administrator, or a merge with a context of the same name, may have removed something.
 ///
 /// # Errors
-/// Asterisk had no memory, or rejected something; the rest is in force. Or the module was unloaded meanwhile.
+/// Asterisk had no memory, or rejected something; the rest is in force.
 pub(super) fn replace(load: Load, new: &[Context]) -> Result<(), HostError> {
-    let mut problem = None;
-    for context in new {
-        if !create(&context.name) {
-            problem = Some(refused(&context.name));
-        }
-    }
     let wanted: HashMap<&str, Context> =
         new.iter().map(|context| (context.name.as_str(), context.without_hints())).collect();
     let nothing = Context::default();
@@ -68,7 +62,13 @@ pub(super) fn replace(load: Load, new: &[Context]) -> Result<(), HostError> {
     let lock = Lock::take();
     // Looked at with the lock held, which may have been waited for all the time.
     if load.is_over() {
-        return Err(HostError("synch was unloaded meanwhile".to_owned()));
+        return Ok(());
+    }
+    let mut problem = None;
+    for context in new {
+        if !create(&context.name, &lock) {
+            problem = Some(refused(&context.name));
+        }
     }
     for in_force in lock.all() {
         let old = in_force.ours();

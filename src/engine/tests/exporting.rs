@@ -278,3 +278,15 @@ fn a_filter_of_the_branch_narrows_down_what_the_main_gives() {
         site.control.snapshot().sync.users.iter().map(|user| user.name.clone()).collect();
     assert_eq!(names, ["1002"]);
 }
+
+#[test]
+fn who_was_replaced_meanwhile_writes_no_file() {
+    let exporter = Exporter::start();
+    let (site, folder) = in_sync(&exporter, &[]);
+    let before = (users(&folder), *site.host.reloads.lock());
+    until_it_waits(&exporter);
+    site.host.replaced.store(true, Ordering::SeqCst);
+    exporter.is(|state| state.users[1] = user("1002", "Robert"));
+    site.until("the refusal", |snapshot| snapshot.sync.reason.contains("loaded again meanwhile"));
+    assert_eq!((users(&folder), *site.host.reloads.lock()), before);
+}

@@ -378,6 +378,9 @@ impl<'a> Body<'a> {
     /// Saves the contacts for a restart. A failed write is tried again: a full disk may have room soon, and the
     /// contacts may not change for days.
     fn keep(&mut self) {
+        if self.asking.kit.host.is_replaced() {
+            return;
+        }
         let kept = keep(&self.file(), self.contacts.book.to_text().as_bytes());
         self.keep_at = kept.is_err().then(|| Instant::now() + KEEP_AGAIN);
         self.asking.kit.log_outcome(&kept, NOT_KEPT, "The phones' contacts are saved for a restart again.");

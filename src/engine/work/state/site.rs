@@ -110,6 +110,10 @@ impl<'a> Body<'a> {
             self.exchange.hold(self.sharing.hold.get());
             self.surroundings.take_facts(&mut self.exchange, now);
             self.surroundings.look(&mut self.exchange, now);
+            // Asterisk may have taken its time: the broker knows one of our name.
+            if stop.requested() {
+                break;
+            }
             self.turn_broker(now, &mut heard);
             self.exchange.tick(now);
             self.say(now);

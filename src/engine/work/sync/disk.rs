@@ -95,8 +95,21 @@ impl Common<'_> {
         self.host.load_conf(staged.path()).map_err(|error| Failure::Misread(error.to_string()))
     }
 
+    /// Writes a file that is not in place yet.
+    pub(super) fn stage(&self, store: &Store, text: &[u8]) -> Result<Staged, Failure> {
+        // The next load writes it under the same name.
+        self.may_write()?;
+        Ok(store.stage(text)?)
+    }
+
+    /// Nobody else has taken our place.
+    fn may_write(&self) -> Result<(), Failure> {
+        if self.host.is_replaced() { Err(Failure::Replaced) } else { Ok(()) }
+    }
+
     /// Puts a checked file in place.
     pub(super) fn commit(&self, staged: Staged) -> Result<(), Failure> {
+        self.may_write()?;
         match staged.commit() {
             // It is in place all the same, so the rest has to follow.
             Err(error @ DiskError::Unflushed { .. }) => {

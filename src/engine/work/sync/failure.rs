@@ -104,6 +104,8 @@ pub(super) enum Failure {
     NobodyLive { output: String, conf: &'static str },
     #[error("nobody waits for it any more")]
     Over,
+    #[error("synch was loaded again meanwhile")]
+    Replaced,
     #[error("the module stops")]
     Stopped,
 }

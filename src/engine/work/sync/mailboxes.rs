@@ -176,7 +176,7 @@ impl Mailboxes {
 
 fn install(store: &Store, found: &Found, text: &str, common: &Common<'_>) -> Result<(), Failure> {
     let inside = common.enter()?;
-    let staged = store.stage(text.as_bytes())?;
+    let staged = common.stage(store, text.as_bytes())?;
     let read = common.read_staged(&staged)?;
     if let Some(difference) = difference(&found.meaning(), &read) {
         return Err(Failure::Misread(difference));

@@ -38,7 +38,7 @@ impl Users {
         let new: Vec<(Kind, ConfSection)> = common.with_kinds(meant);
         let new: Vec<(Kind, ConfSection)> =
             changed_in(&new, &common.sections_in_place()).into_iter().cloned().collect();
-        let staged = store.stage(text.as_bytes())?;
+        let staged = common.stage(store, text.as_bytes())?;
         let read = common.read_staged(&staged)?;
         if let Some(difference) = difference(meant, &read) {
             return Err(Failure::Misread(difference));
@@ -72,7 +72,7 @@ impl Users {
     ) -> Result<(), Failure> {
         let why = failure.to_string();
         let inside = common.enter()?;
-        let staged = store.stage(before)?;
+        let staged = common.stage(store, before)?;
         let read = common.read_staged(&staged)?;
         let version = version_of(store, before, common);
         common.commit(staged)?;
@@ -93,7 +93,7 @@ impl Users {
         common: &mut Common<'_>,
     ) -> Result<(), Failure> {
         let inside = common.enter()?;
-        let staged = store.stage(&store.read_version(version)?)?;
+        let staged = common.stage(store, &store.read_version(version)?)?;
         let read = common.read_staged(&staged)?;
         let technology = common.syncing.settings.technology;
         if users_in(&read, technology).is_empty() {
