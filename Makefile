@@ -138,7 +138,7 @@ test-pure: tools
 
 # Eight tests at once, two of each of four files (tests/lab/all), the longest first: with fewer files, one that has a long test
 # at its end would leave places empty.
-LONGEST = verdict two_branches hang alone maintenance site_dns exported realtime faults_main export slow_line cycles \
+LONGEST = verdict two_branches hang hangs alone maintenance site_dns exported realtime faults_main export slow_line cycles \
 	state_hostile fleet http package calls call_settings
 OTHERS = $(filter-out $(LONGEST),$(basename $(notdir $(wildcard tests/lab/tests/*.rs))))
 test-lab: lab

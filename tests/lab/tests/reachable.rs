@@ -132,8 +132,8 @@ fn a_main_that_has_lost_a_user_tells_nothing_of_the_phone(version: Version) -> R
         site.main.live_users().is_ok_and(|users| users.is_empty())
     })?;
     // A module that was just loaded asks about everybody.
-    site.branch.rx("module unload res_synch.so")?;
-    site.branch.rx("module load res_synch.so")?;
+    site.branch.unload_module()?;
+    site.branch.load_module()?;
     until_value(
         "the main to be asked",
         GENEROUS,

@@ -72,10 +72,10 @@ fn who_has_gone_leaves_no_lamp_lit(_: Version) -> Result {
     };
     let dark = |sharing: &Sharing| sharing.at(0)?.wait_dark("1234");
     lit(&sharing)?;
-    sharing.at(1)?.rx("module unload res_synch.so")?;
+    sharing.at(1)?.unload_module()?;
     dark(&sharing)?;
     assert!(sharing.broker.retained("berlin", "synch/1/bonn/device/#")?.is_empty());
-    sharing.at(1)?.rx("module load res_synch.so")?;
+    sharing.at(1)?.load_module()?;
     sharing.wait_joined()?;
     lit(&sharing)?;
     sharing.at_mut(1)?.kill_9()?;
@@ -191,7 +191,7 @@ fn loading_again_and_again_leaves_nothing_behind(_: Version) -> Result {
     let mut warm = None;
     for round in 0..100 {
         berlin.wait_hint("1234", "InUse")?;
-        berlin.rx("module unload res_synch.so")?;
+        berlin.unload_module()?;
         berlin.wait_dark("1234")?;
         berlin.wait_module_threads(&[])?;
         // The first rounds fill what Asterisk keeps. A console that has just gone may still be there.
@@ -206,10 +206,10 @@ fn loading_again_and_again_leaves_nothing_behind(_: Version) -> Result {
             berlin.rx("malloc trim")?;
             warm = Some(berlin.vitals()?);
         }
-        berlin.rx("module load res_synch.so")?;
+        berlin.load_module()?;
     }
     berlin.wait_hint("1234", "InUse")?;
-    berlin.rx("module unload res_synch.so")?;
+    berlin.unload_module()?;
     berlin.rx("malloc trim")?;
     let warm = warm.context("not warm")?;
     // Here as well, a console may still be there.
@@ -432,9 +432,9 @@ fn a_broker_that_speaks_the_older_version_does_as_well(_: Version) -> Result {
     bonn.set_device("Custom:mystate", "INUSE")?;
     berlin.wait_hint("1234", "InUse")?;
     // It is told anew by what the broker keeps.
-    berlin.rx("module unload res_synch.so")?;
+    berlin.unload_module()?;
     berlin.wait_dark("1234")?;
-    berlin.rx("module load res_synch.so")?;
+    berlin.load_module()?;
     berlin.wait_hint("1234", "InUse")?;
     sharing.at_mut(1)?.kill_9()?;
     sharing.at(0)?.wait_dark("1234")
@@ -455,9 +455,9 @@ fn newcomers_ask(kind: Kind) -> Result {
     sharing.at(1)?.set_device("Custom:mystate", "INUSE")?;
     let berlin = sharing.at(0)?;
     berlin.wait_hint("1234", "InUse")?;
-    berlin.rx("module unload res_synch.so")?;
+    berlin.unload_module()?;
     berlin.wait_dark("1234")?;
-    berlin.rx("module load res_synch.so")?;
+    berlin.load_module()?;
     berlin.wait_hint("1234", "InUse")?;
     assert!(berlin.rx("synch show state")?.contains("ask the sites"));
     sharing.at_mut(1)?.kill_9()?;

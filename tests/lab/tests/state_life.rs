@@ -167,8 +167,8 @@ fn a_message_that_is_too_long_cuts_nobody_off(_: Version) -> Result {
     bonn.set_device("Custom:mystate", "INUSE")?;
     berlin.wait_hint("1234", "InUse")?;
     // Whoever comes later is sent it at once.
-    berlin.rx("module unload res_synch.so")?;
-    berlin.rx("module load res_synch.so")?;
+    berlin.unload_module()?;
+    berlin.load_module()?;
     berlin.wait_hint("1234", "InUse")?;
     assert_eq!(berlin.status("State")?, "Joined");
     Ok(())

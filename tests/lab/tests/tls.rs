@@ -200,8 +200,8 @@ fn without_tls_the_password_is_proved_and_not_sent_and_each_start_warns(version:
         warnings.iter().filter(|line| line.contains("[main] tls = no: anybody on the way between")).count()
     };
     assert_eq!(warns(&site), 1);
-    site.branch.rx("module unload res_synch.so")?;
-    site.branch.rx("module load res_synch.so")?;
+    site.branch.unload_module()?;
+    site.branch.load_module()?;
     until_ok("the second warning", GENEROUS, || match warns(&site) {
         2 => Ok(()),
         count => Err(Error::new(format!("{count}"))),
