@@ -174,7 +174,7 @@ fn change_alice(site: &Site, version: Version) -> Result {
         Version::V16 => "sip_additional.conf",
     };
     site.main.edit_conf(file, "Alice <1001>", "Alicia <1001>")?;
-    site.main.rx(&format!("module reload {}", version.sip_module())).map(drop)
+    site.main.reload(&format!("module reload {}", version.sip_module())).map(drop)
 }
 
 fn nothing_new_is_said_in_less_than_100_bytes_and_a_change_at_once(version: Version) -> Result {

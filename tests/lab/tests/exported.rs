@@ -63,7 +63,7 @@ fn rename(site: &Site, version: Version, from: &str, to: &str) -> Result<Instant
         Version::V16 => "sip_additional.conf",
     };
     site.main.edit_conf(file, &format!("callerid={from} <1002>"), &format!("callerid={to} <1002>"))?;
-    site.main.rx("core reload")?;
+    site.main.reload("core reload")?;
     Ok(Instant::now())
 }
 

@@ -16,7 +16,7 @@ fn a_backup_is_put_back_into_a_branch_that_works() -> Result {
     let berlin = branches.machine("berlin")?;
     // A held version, a held mode and a forward that the main knows.
     branches.main.edit_conf("pjsip.endpoint.conf", "Alice <1001>", "Alicia <1001>")?;
-    branches.main.rx("module reload res_pjsip.so")?;
+    branches.main.reload("module reload res_pjsip.so")?;
     berlin.rx("synch sync")?;
     berlin.wait_status("SyncVersion", "2")?;
     berlin.rx("synch rollback 1")?;

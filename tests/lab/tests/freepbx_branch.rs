@@ -53,7 +53,7 @@ fn served_together(version: Version, theirs: Option<PathBuf>) -> Result {
     scene.assert_database_is_left_alone()?;
     scene.site.begin_outage()?;
     scene.assert_calls()?;
-    scene.site.branch.rx("core reload")?;
+    scene.site.branch.reload("core reload")?;
     scene.site.branch.wait_trunk("local-trunk")?;
     scene.assert_users()?;
     scene.assert_calls()?;

@@ -70,7 +70,7 @@ fn change_settings(site: &Site, before: usize) -> Result {
 fn change_user(site: &Site, before: usize) -> Result {
     let names = ["callerid=Alice <1001>", "callerid=Alicia <1001>"];
     site.edit_users(turn(before, names), turn(before + 1, names))?;
-    site.main.rx(&format!("module reload {}", site.main.version.sip_module()))?;
+    site.main.reload(&format!("module reload {}", site.main.version.sip_module()))?;
     site.sync()
 }
 
@@ -132,7 +132,7 @@ fn hired(before: usize) -> String {
 fn hire(site: &Site, before: usize) -> Result {
     let new: Vec<String> = (before * HIRED..).take(HIRED).map(hired).collect();
     site.add_users(&new, "HeadOffice")?;
-    site.main.rx(&format!("module reload {}", site.main.version.sip_module()))?;
+    site.main.reload(&format!("module reload {}", site.main.version.sip_module()))?;
     site.sync()
 }
 

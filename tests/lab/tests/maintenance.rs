@@ -363,7 +363,7 @@ fn a_main_that_is_well_has_its_phones_back_and_the_sync_goes_on(version: Version
     phone.wait_registered_at(&site.main)?;
     // What changes from now on comes by itself.
     site.add_user("1009", "HeadOffice")?;
-    site.main.rx("core reload")?;
+    site.main.reload("core reload")?;
     site.wait_status("Users", "4")?;
     let nothing = site.branch.rx("synch maintenance stop")?;
     assert!(nothing.contains("There is no maintenance; the mode is auto."), "{nothing}");

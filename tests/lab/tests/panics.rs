@@ -123,7 +123,7 @@ fn every_worker_panics_and_is_run_again_while_the_dns_answers(version: Version) 
         site.branch.order_panics(&["events", "sync", "dns-udp"])?;
         wait_panics(&site.branch, || {
             // What the watch hears of, and an order for the sync.
-            site.main.rx("module reload logger")?;
+            site.main.reload("module reload logger")?;
             site.branch.rx("synch sync").map(drop)
         })?;
     }

@@ -90,7 +90,7 @@ fn an_account_that_may_hear_a_few_events_hears_all_that_matters(version: Version
     })?;
     until_value("the events", GENEROUS, || site.status("MainEvents"), |events| events == "heard")?;
     site.edit_users("Alice <1001>", "Alicia <1001>")?;
-    site.main.rx(&format!("module reload {}", version.sip_module()))?;
+    site.main.reload(&format!("module reload {}", version.sip_module()))?;
     site.branch.wait_live("1001", "Alicia")?;
     let _phone = site.phone_at(&site.main, "1001")?;
     let phones = || site.branch.rx("synch show phones");

@@ -127,7 +127,7 @@ fn a_main_that_has_lost_a_user_tells_nothing_of_the_phone(version: Version) -> R
     let _zoe = phone_at_the_main(&site, "1003")?;
     // As in a reload that goes wrong: it does not know the user whom it is asked about.
     site.main.write_conf(version.users_file(), "")?;
-    site.main.rx("core reload")?;
+    site.main.reload("core reload")?;
     until("the main to know nobody", GENEROUS, || {
         site.main.live_users().is_ok_and(|users| users.is_empty())
     })?;

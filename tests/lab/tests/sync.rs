@@ -53,7 +53,7 @@ fn a_reload_of_the_main_is_heard(version: Version) -> Result {
     let reloads = || site.branch.log().matches("Type 'system' is not reloadable").count();
     let before = reloads();
     site.edit_users("Alice <1001>", "Alicia <1001>")?;
-    site.main.rx(&format!("module reload {}", version.sip_module()))?;
+    site.main.reload(&format!("module reload {}", version.sip_module()))?;
     site.branch.wait_live("1001", "Alicia")?;
     site.wait_status("SyncVersion", "2")?;
     if version == Version::V22 {
@@ -62,8 +62,8 @@ fn a_reload_of_the_main_is_heard(version: Version) -> Result {
     }
     // What concerns nobody starts nothing.
     let syncs = site.status("Syncs")?;
-    site.main.rx("module reload logger")?;
-    site.main.rx(&format!("module reload {}", version.sip_module()))?;
+    site.main.reload("module reload logger")?;
+    site.main.reload(&format!("module reload {}", version.sip_module()))?;
     until("one more sync", GENEROUS, || site.status("Syncs").is_ok_and(|now| now != syncs))?;
     assert_eq!(site.status("Syncs")?.parse::<u32>().ok(), syncs.parse::<u32>().ok().map(|syncs| syncs + 1));
     assert_eq!(site.status("SyncVersion")?, "2");
@@ -213,7 +213,7 @@ fn an_include_that_gets_lost_is_seen(version: Version) -> Result {
     let site = Site::synced(version)?;
     let line = format!("#tryinclude {}", version.synced_file());
     site.branch.edit_conf(version.including_file(), &line, "")?;
-    site.branch.rx(&format!("module reload {}", version.sip_module()))?;
+    site.branch.reload(&format!("module reload {}", version.sip_module()))?;
     until("the users to be gone", GENEROUS, || site.branch.live_users().is_ok_and(|live| live.is_empty()))?;
     site.sync()?;
     site.wait_unsynced("no user is live")?;

@@ -256,7 +256,7 @@ fn values_that_look_like_directives_are_values(version: Version) -> Result {
     // That it would have been: an `#exec` of the administrator's own is carried out.
     let conf = site.branch.read_conf(version.including_file())?;
     site.branch.write_conf(version.including_file(), &format!("{conf}\n#exec {}\n", here("control")))?;
-    site.branch.rx(&format!("module reload {}", version.sip_module()))?;
+    site.branch.reload(&format!("module reload {}", version.sip_module()))?;
     let control = site.branch.path("run/control");
     until("an #exec to be carried out at all", GENEROUS, || control.exists())?;
     fs::remove_file(&control).context("removing the control")

@@ -292,7 +292,7 @@ fn nothing_is_logged_at_the_main_for_being_asked(version: Version) -> Result {
 
     // In whose name it asks is what a sync found. One that it doesn't know any more is a stranger.
     site.main.write_conf(version.users_file(), "")?;
-    site.main.rx("core reload")?;
+    site.main.reload("core reload")?;
     site.wait_status("Sync", "Unsynced")?;
     wait_probes(&site, 1)?;
     let before = complaints(&site);

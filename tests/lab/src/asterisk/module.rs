@@ -102,12 +102,19 @@ impl Asterisk {
         said(&self.reload_answer()?, "reloaded successfully")
     }
 
-    /// What Asterisk says of such a reload. It is asked again while another one runs, such as one of ours.
+    /// What Asterisk says of such a reload.
     pub fn reload_answer(&self) -> Result<String> {
-        let asked = || self.rx("module reload res_synch.so");
-        until_value("no other reload to run", GENEROUS, asked, |answer| {
-            !answer.contains("already in progress")
-        })
+        self.reload("module reload res_synch.so")
+    }
+
+    /// What Asterisk says of a command that reloads something. It is asked again while another reload runs, such as one of ours.
+    pub fn reload(&self, command: &str) -> Result<String> {
+        until_value(
+            "no other reload to run",
+            GENEROUS,
+            || self.rx(command),
+            |answer| !answer.contains("already in progress"),
+        )
     }
 
     /// Who listens on `port` in its namespace, a line for each socket.

@@ -246,7 +246,7 @@ fn changes(site: &Site, ami: &mut Ami, listens: bool) -> Result<(Vec<f32>, Used)
         let (syncs, name) = (syncs(ami)?, format!("Round {round} <{CHANGED}>"));
         let endpoints = site.main.read_conf("pjsip.endpoint.conf")?;
         site.main.write_conf("pjsip.endpoint.conf", &renamed(&endpoints, &name)?)?;
-        site.main.rx("module reload res_pjsip.so")?;
+        site.main.reload("module reload res_pjsip.so")?;
         let meter = Meter::start(site)?;
         if !listens {
             ami.action("SynchSync", &[])?;
@@ -292,7 +292,7 @@ fn without_module(site: &mut Site) -> Result<[u64; 2]> {
         let users = site.synced_file()?;
         site.branch
             .write_conf("pjsip_synch.conf", &users.replace("User 100", &format!("Round {round} 100")))?;
-        site.branch.rx("module reload res_pjsip.so")?;
+        site.branch.reload("module reload res_pjsip.so")?;
     }
     Ok([started, memory(site)?])
 }

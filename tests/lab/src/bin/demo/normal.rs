@@ -23,7 +23,7 @@ fn a_new_colleague(site: &Site, story: &mut Story) -> Result {
     let boxes = site.main.read_conf("voicemail.conf")?;
     site.main
         .write_conf("voicemail.conf", &boxes.replacen("[default]\n", &format!("[default]\n{BOX}"), 1))?;
-    site.main.rx("core reload")?;
+    site.main.reload("core reload")?;
     story.begin("On the main, a new colleague got the number 1004 and a mailbox; the main has reloaded.");
     until("1004 to be live", GENEROUS, || {
         site.branch.live_users().is_ok_and(|users| users.iter().any(|user| user == "1004"))

@@ -157,7 +157,7 @@ fn change_user(site: &Site, number: usize) -> Result {
     };
     let line = |number: usize| format!("callerid={} <{CHANGED}>", name(number));
     site.edit_users(&line(number), &line(number + 1))?;
-    site.main.rx("module reload res_pjsip.so")?;
+    site.main.reload("module reload res_pjsip.so")?;
     site.sync()?;
     site.branch.wait_live(CHANGED, &name(number + 1))
 }

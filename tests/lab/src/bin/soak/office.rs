@@ -258,7 +258,7 @@ impl Office {
         let line = line.ok_or_else(|| Error::new(format!("the main has no {CHANGED}")))?;
         let name = format!("Round {}", self.round);
         self.site.edit_users(line, &format!("callerid={name} <{CHANGED}>"))?;
-        self.site.main.rx(&format!("module reload {}", self.site.main.version.sip_module()))?;
+        self.site.main.reload(&format!("module reload {}", self.site.main.version.sip_module()))?;
         self.site.branch.wait_live(CHANGED, &name)
     }
 
