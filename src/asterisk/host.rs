@@ -277,7 +277,7 @@ impl Host for Asterisk {
     }
 
     fn show_state(&self, show: &Show) -> Result<(), HostError> {
-        if self.0.may_show() { states::show(show) } else { Ok(()) }
+        if self.0.takes_to_show() { states::show(show) } else { Ok(()) }
     }
 
     fn device_state(&self, device: &str) -> DeviceState {

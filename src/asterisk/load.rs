@@ -34,9 +34,9 @@ impl Load {
         BEGUN.load(Ordering::SeqCst) > self.0
     }
 
-    /// Whether it may show what other sites say, or take that back: no later one has shown anything. Where none does, nobody
-    /// else takes back what is shown.
-    pub(super) fn may_show(self) -> bool {
+    /// Takes note that it shows what other sites say, or takes that back, and returns whether it may: no later one has shown
+    /// anything. Where none does, nobody else takes back what is shown.
+    pub(super) fn takes_to_show(self) -> bool {
         SHOWN.fetch_max(self.0, Ordering::SeqCst) <= self.0
     }
 }

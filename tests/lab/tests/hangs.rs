@@ -44,10 +44,7 @@ fn assert_unloaded_but_for(branch: &Asterisk, thread: &str) -> Result {
 /// Unloads the module beside a thread that hangs: for an engine, Asterisk's console waits 23 s. Who hangs keeps it from
 /// nothing; it is refused while a reload of ours runs, and asked for again then.
 fn unload_beside(branch: &Asterisk) -> Result {
-    until_ok("the module to be unloaded", GENEROUS, || {
-        let answer = branch.rx_within(Duration::from_secs(60), "module unload res_synch.so")?;
-        if answer.contains("Unloaded res_synch.so") { Ok(()) } else { Err(Error::new(answer)) }
-    })
+    branch.unload_module_within(Duration::from_secs(60))
 }
 
 /// How many threads of that name the module has.

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use super::{Asterisk, folder};
+use super::{ANSWER, Asterisk, folder};
 use crate::command::run;
 use crate::error::{Context, Error, Result};
 use crate::version::Version;
@@ -32,10 +33,7 @@ impl Asterisk {
 
     /// Has the module panic at each of these points (`words::faults::point` in its source), once.
     pub fn order_panics(&self, points: &[&str]) -> Result {
-        points.iter().try_for_each(|point| {
-            let order = self.path(ORDERS).join(format!("panic-{point}"));
-            fs::write(&order, "").context(format!("writing {}", order.display()))
-        })
+        points.iter().try_for_each(|point| self.order(&format!("panic-{point}")))
     }
 
     /// The panics that were ordered and have not come yet.
@@ -47,8 +45,7 @@ impl Asterisk {
 
     /// Has each thread of the module hang that comes to this point, until [`Asterisk::end_hang`].
     pub fn order_hang(&self, point: &str) -> Result {
-        let order = self.path(ORDERS).join(format!("hang-{point}"));
-        fs::write(&order, "").context(format!("writing {}", order.display()))
+        self.order(&format!("hang-{point}"))
     }
 
     /// Whether somebody hangs at this point: the module says so in a file of its own.
@@ -58,20 +55,17 @@ impl Asterisk {
 
     /// Forgets that somebody has hung there.
     pub fn hung_at(&self, point: &str) -> Result {
-        let said = self.path(ORDERS).join(format!("hangs-{point}"));
-        fs::remove_file(&said).context(format!("removing {}", said.display()))
+        self.order_no_more(&format!("hangs-{point}"))
     }
 
     /// Lets everybody go who hangs at this point.
     pub fn end_hang(&self, point: &str) -> Result {
-        let order = self.path(ORDERS).join(format!("hang-{point}"));
-        fs::remove_file(&order).context(format!("removing {}", order.display()))
+        self.order_no_more(&format!("hang-{point}"))
     }
 
     /// Has the first thread of the module hang that comes to this point, and no other, until [`Asterisk::let_go`].
     pub fn order_hold(&self, point: &str) -> Result {
-        let order = self.path(ORDERS).join(format!("hold-{point}"));
-        fs::write(&order, "").context(format!("writing {}", order.display()))
+        self.order(&format!("hold-{point}"))
     }
 
     /// Whether it has come there.
@@ -81,8 +75,17 @@ impl Asterisk {
 
     /// Lets it go on.
     pub fn let_go(&self, point: &str) -> Result {
-        let held = self.path(ORDERS).join(format!("held-{point}"));
-        fs::remove_file(&held).context(format!("removing {}", held.display()))
+        self.order_no_more(&format!("held-{point}"))
+    }
+
+    fn order(&self, name: &str) -> Result {
+        let order = self.path(ORDERS).join(name);
+        fs::write(&order, "").context(format!("writing {}", order.display()))
+    }
+
+    fn order_no_more(&self, name: &str) -> Result {
+        let order = self.path(ORDERS).join(name);
+        fs::remove_file(&order).context(format!("removing {}", order.display()))
     }
 
     /// Loads the module; an error where Asterisk says no.
@@ -92,8 +95,13 @@ impl Asterisk {
 
     /// Unloads the module. It is refused while a reload of ours runs, and asked for again then.
     pub fn unload_module(&self) -> Result {
+        self.unload_module_within(ANSWER)
+    }
+
+    /// The same, where each answer may take so long.
+    pub fn unload_module_within(&self, bound: Duration) -> Result {
         until_ok("the module to be unloaded", GENEROUS, || {
-            said(&self.rx("module unload res_synch.so")?, "Unloaded res_synch.so")
+            said(&self.rx_within(bound, "module unload res_synch.so")?, "Unloaded res_synch.so")
         })
     }
 
